@@ -1,0 +1,1 @@
+"""What every table and figure must be: contracts, suites over raw data, and blocking gates."""

@@ -1,0 +1,71 @@
+"""Checks an Arrow table against its declaration; the error names table, rule and rows."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from expectations.contracts.errors import ContractError
+from expectations.contracts.tables import Column, Table
+
+SAMPLE_ROWS = 3
+
+
+def check_table(data: pa.Table, table: Table, where: str | None = None) -> None:
+    """Raise :class:`ContractError` unless ``data`` is exactly what ``table`` declares.
+
+    Checked in this order: columns and types, emptiness, nulls, bounds, key.
+    """
+    place = where or table.name
+    _check_columns(data, table, place)
+    if data.num_rows == 0 and not table.may_be_empty:
+        raise ContractError(place, f"table {table.name} has no rows", "look at what feeds it")
+    for column in table.columns:
+        _check_values(data, column, place)
+    _check_key(data, table, place)
+
+
+def _check_columns(data: pa.Table, table: Table, place: str) -> None:
+    if data.schema.names != table.schema.names:
+        rule = f"table {table.name} has the columns {', '.join(table.schema.names)}"
+        raise ContractError(
+            place, rule, "write it with the declared columns", ", ".join(data.schema.names)
+        )
+    for column, found in zip(table.columns, data.schema.types, strict=True):
+        if not found.equals(column.dtype):
+            rule = f"column {column.name} is of type {column.dtype}"
+            raise ContractError(place, rule, "cast it where it is made", str(found))
+
+
+def _check_values(data: pa.Table, column: Column, place: str) -> None:
+    values = data.column(column.name)
+    if not column.nullable and values.null_count:
+        row = pc.index(pc.is_null(values), True).as_py()
+        rule = f"column {column.name} has no nulls"
+        raise ContractError(place, rule, "fill or drop those rows", f"null in row {row}")
+    if column.minimum is not None:
+        _refuse(pc.less(values, column.minimum), values, f">= {column.minimum}", column, place)
+    if column.maximum is not None:
+        _refuse(pc.greater(values, column.maximum), values, f"<= {column.maximum}", column, place)
+    if pa.types.is_floating(column.dtype):
+        _refuse(pc.is_nan(values), values, "a number, not NaN", column, place)
+
+
+def _refuse(
+    bad: pa.ChunkedArray, values: pa.ChunkedArray, bound: str, column: Column, place: str
+) -> None:
+    if pc.any(bad).as_py():
+        sample = values.filter(bad).slice(0, SAMPLE_ROWS).to_pylist()
+        raise ContractError(
+            place, f"column {column.name} is {bound}", "mend its source", str(sample)
+        )
+
+
+def _check_key(data: pa.Table, table: Table, place: str) -> None:
+    counts = data.select(list(table.key)).group_by(list(table.key)).aggregate([([], "count_all")])
+    if counts.num_rows == data.num_rows:
+        return
+    repeated = counts.filter(pc.greater(counts.column("count_all"), 1)).slice(0, SAMPLE_ROWS)
+    sample = str(repeated.select(list(table.key)).to_pylist())
+    rule = f"rows of {table.name} are unique by ({', '.join(table.key)})"
+    raise ContractError(place, rule, "remove the repeated rows", sample)

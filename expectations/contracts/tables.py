@@ -1,0 +1,239 @@
+"""ONE declaration per table. Arrow schemas, GX suites and Feast fields are derived from these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+STRING = pa.string()
+INTEGER = pa.int64()
+FLOAT = pa.float32()
+BOOLEAN = pa.bool_()
+TIME = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type, meaning, and the bounds a value must keep."""
+
+    name: str
+    dtype: pa.DataType
+    description: str
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns, its key (no two rows share it), and when its rows became true.
+
+    ``event_time`` names the column that Feast joins on; ``None`` for tables without one.
+    """
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    event_time: str | None = None
+    may_be_empty: bool = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, columns in declared order."""
+        return pa.schema([pa.field(c.name, c.dtype, nullable=c.nullable) for c in self.columns])
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that are neither key nor event time: what Feast serves."""
+        return tuple(c for c in self.columns if c.name not in (*self.key, self.event_time))
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name; raises ``KeyError`` if the table has none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"table {self.name} has no column {name}")
+
+
+USER = Column("user_id", STRING, "who acted")
+ITEM = Column("item_id", STRING, "what was acted on")
+RELEASE = Column("release_id", STRING, "the release the row belongs to")
+LEVEL = Column("level", INTEGER, "level of the cluster tree, 0 at the top", minimum=0)
+CLUSTER = Column("cluster_id", INTEGER, "id of the cluster within its level", minimum=0)
+SPLIT = Column("split", STRING, "train, validation or test")
+HISTORY = Column(
+    "history_clusters",
+    pa.list_(INTEGER),
+    "distinct clusters of earlier positive interactions, newest first",
+)
+CONSUMED = Column(
+    "consumed_clusters",
+    pa.list_(INTEGER),
+    "clusters with any earlier interaction, in order of first contact",
+)
+
+ITEMS = Table(
+    "items",
+    "the catalogue",
+    (
+        ITEM,
+        Column("title", STRING, "short readable name"),
+        Column("text", STRING, "longer description, may be empty"),
+        Column("category_path", pa.list_(STRING), "categories from broad to narrow", nullable=True),
+    ),
+    key=("item_id",),
+)
+
+INTERACTIONS = Table(
+    "interactions",
+    "who acted on what, when, and how it went",
+    (
+        USER,
+        ITEM,
+        Column("timestamp", TIME, "when, UTC"),
+        Column("feedback", FLOAT, "strength of the feedback; null where none", nullable=True),
+        Column(
+            "is_positive", BOOLEAN, "feedback reaches the dataset's threshold, or there is none"
+        ),
+    ),
+    key=("user_id", "item_id", "timestamp"),
+    event_time="timestamp",
+)
+
+CLUSTERS = Table(
+    "clusters",
+    "the nodes of the cluster tree, every level",
+    (
+        LEVEL,
+        CLUSTER,
+        Column("parent_id", INTEGER, "cluster id one level up; null at level 0", nullable=True),
+        Column("description", STRING, "unique keyword phrase that names the cluster"),
+        Column("n_items", INTEGER, "items in the cluster", minimum=1),
+        Column("traffic", FLOAT, "share of the training interactions", minimum=0, maximum=1),
+    ),
+    key=("level", "cluster_id"),
+)
+
+ITEM_CLUSTERS = Table(
+    "item_clusters",
+    "the one cluster of every item at every level",
+    (ITEM, LEVEL, CLUSTER),
+    key=("item_id", "level"),
+)
+
+ITEM_EMBEDDINGS = Table(
+    "item_embeddings",
+    "the representation that was clustered",
+    (ITEM, Column("embedding", pa.list_(FLOAT), "unit vector")),
+    key=("item_id",),
+)
+
+USER_CLUSTER_HISTORY = Table(
+    "user_cluster_history",
+    "a user's state after each change: what was liked lately, what was ever touched",
+    (
+        RELEASE,
+        USER,
+        Column("event_timestamp", TIME, "when the state came about"),
+        HISTORY,
+        CONSUMED,
+    ),
+    key=("release_id", "user_id", "event_timestamp"),
+    event_time="event_timestamp",
+)
+
+USER_ITEM_HISTORY = Table(
+    "user_item_history",
+    "a user's items as of each snapshot time",
+    (
+        RELEASE,
+        USER,
+        Column("event_timestamp", TIME, "when the snapshot was taken"),
+        Column("recent_items", pa.list_(STRING), "items of positive interactions, newest first"),
+        Column("consumed_items", pa.list_(STRING), "items of any interaction, newest first"),
+    ),
+    key=("release_id", "user_id", "event_timestamp"),
+    event_time="event_timestamp",
+)
+
+NOVEL_CLUSTER_TABLE = Table(
+    "novel_cluster_table",
+    "for every single cluster and unordered pair, the ranking of novel clusters",
+    (
+        RELEASE,
+        Column("pair_key", STRING, "canonical key of the cluster pair"),
+        Column("event_timestamp", TIME, "the data's end: when the row became true"),
+        Column("novel_clusters", pa.list_(INTEGER), "cluster ids, best first"),
+        Column("scores", pa.list_(FLOAT), "log-probability of each, same order"),
+    ),
+    key=("release_id", "pair_key"),
+    event_time="event_timestamp",
+)
+
+TRANSITIONS = Table(
+    "transitions",
+    "history clusters -> novel cluster with positive feedback: what the planner learns from",
+    (
+        SPLIT,
+        USER,
+        Column("event_timestamp", TIME, "the label's time minus one microsecond"),
+        HISTORY,
+        Column("context", pa.list_(INTEGER), "the K newest history clusters, ascending"),
+        Column("target_cluster", INTEGER, "the novel cluster", minimum=0),
+    ),
+    key=("user_id", "target_cluster"),
+)
+
+CASES = Table(
+    "cases",
+    "one evaluation case per user and origin",
+    (
+        SPLIT,
+        Column("origin", TIME, "the evaluation origin; the window runs to the next one"),
+        USER,
+        HISTORY,
+        CONSUMED,
+        Column("positives", pa.list_(INTEGER), "all novel clusters of the window"),
+    ),
+    key=("origin", "user_id"),
+    may_be_empty=True,
+)
+
+ITEM_CASES = Table(
+    "item_cases",
+    "one item-level evaluation case per user and origin",
+    (
+        SPLIT,
+        Column("origin", TIME, "the evaluation origin; the window runs to the next one"),
+        USER,
+        Column("recent_items", pa.list_(STRING), "positive items before the origin, newest first"),
+        Column("consumed_items", pa.list_(STRING), "all items before the origin, newest first"),
+        Column("positives", pa.list_(STRING), "unseen items liked in the window"),
+    ),
+    key=("origin", "user_id"),
+    may_be_empty=True,
+)
+
+ITEM_POPULARITY = Table(
+    "item_popularity",
+    "what people like, before the first test origin: the answer for unknown users",
+    (ITEM, Column("n_positive", INTEGER, "positive interactions", minimum=0)),
+    key=("item_id",),
+)
+
+ALL_TABLES = (
+    ITEMS,
+    INTERACTIONS,
+    CLUSTERS,
+    ITEM_CLUSTERS,
+    ITEM_EMBEDDINGS,
+    USER_CLUSTER_HISTORY,
+    USER_ITEM_HISTORY,
+    NOVEL_CLUSTER_TABLE,
+    TRANSITIONS,
+    CASES,
+    ITEM_CASES,
+    ITEM_POPULARITY,
+)

@@ -1,0 +1,83 @@
+"""Value types that cross rooms: cluster pairs and their keys, reserved ids, release ids."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+HISTORY_SIZE = 2
+"""K of the design: how many history clusters stand in one prompt and one table key."""
+
+BUILD_RELEASE = "build"
+"""Release id in offline tables: the release being built, before its content has a hash."""
+
+PADDING_INDEX = 0
+"""Index of padding in every embedding of items; real items start at 1."""
+
+KEY_SEPARATOR = "_"
+
+
+@dataclass(frozen=True, order=True)
+class ClusterPair:
+    """The history clusters of one prompt, one or :data:`HISTORY_SIZE` of them, ascending.
+
+    Build it with :meth:`of`, which sorts; the order of consumption carries no meaning here.
+    """
+
+    members: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        size = len(self.members)
+        if not 1 <= size <= HISTORY_SIZE:
+            raise ValueError(f"a cluster pair has 1 to {HISTORY_SIZE} members, not {size}")
+        if any(a >= b for a, b in zip(self.members, self.members[1:], strict=False)):
+            raise ValueError(f"members must be distinct and ascending: {self.members}")
+        if self.members[0] < 0:
+            raise ValueError(f"cluster ids are not negative: {self.members}")
+
+    @classmethod
+    def of(cls, *members: int) -> ClusterPair:
+        """Return the pair of these cluster ids, in canonical order."""
+        return cls(tuple(sorted(int(member) for member in members)))
+
+    @classmethod
+    def parse(cls, key: str) -> ClusterPair:
+        """Return the pair that :attr:`key` names; raises ``ValueError`` on any other text."""
+        pair = cls(tuple(int(part) for part in key.split(KEY_SEPARATOR)))
+        if pair.key != key:
+            raise ValueError(f"not a canonical pair key: {key!r}")
+        return pair
+
+    @property
+    def key(self) -> str:
+        """The one string that stands for this unordered pair in every table and store."""
+        return KEY_SEPARATOR.join(str(member) for member in self.members)
+
+
+def all_pairs(n_clusters: int) -> Iterator[ClusterPair]:
+    """Yield every single cluster, then every unordered pair, ascending: the table's row order."""
+    for size in range(1, HISTORY_SIZE + 1):
+        for members in combinations(range(n_clusters), size):
+            yield ClusterPair(members)
+
+
+def pairs_of_history(history_clusters: list[int]) -> list[ClusterPair]:
+    """Return the pairs to look up for a user, those of the newest clusters first.
+
+    ``history_clusters`` are distinct, newest first. One cluster gives its single row; none
+    gives no row.
+    """
+    if len(history_clusters) < HISTORY_SIZE:
+        return [ClusterPair.of(cluster) for cluster in history_clusters]
+    ranked = combinations(range(len(history_clusters)), HISTORY_SIZE)
+    by_recency = sorted(ranked, key=lambda places: (max(places), places))
+    return [ClusterPair.of(*(history_clusters[place] for place in places)) for places in by_recency]
+
+
+def release_id_of(content_hashes: Mapping[str, str]) -> str:
+    """Return the id of a release: the SHA-256 over the sorted names and hashes of its parts."""
+    canonical = json.dumps(dict(sorted(content_hashes.items())), separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

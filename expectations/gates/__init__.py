@@ -1,0 +1,1 @@
+"""Blocking gates over metrics."""

@@ -1,0 +1,1 @@
+"""What uses trained models: planning the table, serving requests, the simulated experiment."""

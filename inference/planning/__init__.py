@@ -1,0 +1,1 @@
+"""Constrained planning: trie, exact scoring, the novel-cluster table, served plans."""

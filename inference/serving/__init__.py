@@ -1,0 +1,1 @@
+"""The online path: features, restricted retrieval, blending, HTTP."""

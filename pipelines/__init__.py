@@ -1,0 +1,13 @@
+"""Wiring: parameters, paths, table I/O, tracking, one short file per DVC stage, promotion."""
+
+# The one import-time effect of the house: dependencies read these while they are imported, so
+# nothing later could switch their telemetry off. A value the user has set is left alone.
+import os
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("FEAST_USAGE", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

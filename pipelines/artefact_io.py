@@ -1,0 +1,154 @@
+"""Reads and writes artefacts: tables checked both ways, everything written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from expectations.contracts.checks import check_table
+from expectations.contracts.errors import UserError
+from expectations.contracts.tables import Table
+
+COMPRESSION = "zstd"
+
+
+def write_table(frame: pl.DataFrame, path: Path, table: Table) -> None:
+    """Check ``frame`` against its declaration, then write it as Parquet, atomically."""
+    data = to_arrow(frame, table)
+    check_table(data, table, str(path))
+    with atomic_file(path) as partial:
+        pq.write_table(data, partial, compression=COMPRESSION)
+
+
+def read_table(path: Path, table: Table) -> pl.DataFrame:
+    """Return the table at ``path``, checked against its declaration.
+
+    Raises:
+        UserError: the file is absent or is not Parquet.
+        ContractError: its content breaks the declaration.
+    """
+    data = _read(path)
+    check_table(data.cast(table.schema), table, str(path))
+    return pl.DataFrame(pl.from_arrow(data))
+
+
+def scan_table(path: Path) -> pl.LazyFrame:
+    """Return a lazy view of a table too large to hold; its writer has already checked it."""
+    _require(path)
+    return pl.scan_parquet(path)
+
+
+def to_arrow(frame: pl.DataFrame, table: Table) -> pa.Table:
+    """Return ``frame`` as Arrow in the declared column order and types."""
+    missing = [name for name in table.schema.names if name not in frame.columns]
+    if missing:
+        check_table(frame.to_arrow(), table)  # raises, naming the columns
+    return frame.select(table.schema.names).to_arrow().cast(table.schema)
+
+
+class TableWriter:
+    """Writes one large table piece by piece in bounded memory; it appears only when complete.
+
+    Each piece is checked against the declaration; keys are checked within pieces, so callers
+    partition by key.
+    """
+
+    def __init__(self, path: Path, table: Table) -> None:
+        self._path = path
+        self._table = table
+        self._partial = _partial_of(path)
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> TableWriter:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = pq.ParquetWriter(self._partial, self._table.schema, compression=COMPRESSION)
+        return self
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Append one piece; empty pieces are passed over."""
+        if self._writer is None:
+            raise RuntimeError("use TableWriter in a with statement")
+        if frame.is_empty():
+            return
+        data = to_arrow(frame, self._table)
+        check_table(data, self._table, str(self._path))
+        self._writer.write_table(data)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        if kind is None:
+            self._partial.replace(self._path)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write sorted, indented JSON atomically; NaN and infinity are refused."""
+    with atomic_file(path) as partial:
+        text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object at ``path``."""
+    _require(path)
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; on success it becomes ``path``, on error it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial_of(path)
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder to fill; on success it becomes ``path``, on error it is removed."""
+    partial = _partial_of(path)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial_of(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
+
+
+def _read(path: Path) -> pa.Table:
+    _require(path)
+    try:
+        return pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise UserError(str(path), "is a Parquet file", "run its stage again", str(error)) from None
+
+
+def _require(path: Path) -> None:
+    if not path.exists():
+        raise UserError(str(path), "the artefact exists", "run `dvc repro` to build it")

@@ -1,0 +1,59 @@
+"""Where every artefact lies, relative to the top of the repository. Nobody else spells a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ARTIFACTS = Path("artifacts")
+METRICS = Path("metrics")
+VAR = Path("var")  # run-time state of stores and trackers; no stage reads it
+
+# ingest
+ITEMS = ARTIFACTS / "ingest" / "items.parquet"
+INTERACTIONS = ARTIFACTS / "ingest" / "interactions.parquet"
+TIMELINE = ARTIFACTS / "ingest" / "timeline.json"
+TRUTH = ARTIFACTS / "truth"  # only the experiment stage and the tests may read it
+
+# clusters
+CLUSTERS = ARTIFACTS / "clusters" / "clusters.parquet"
+ITEM_CLUSTERS = ARTIFACTS / "clusters" / "item_clusters.parquet"
+ITEM_EMBEDDINGS = ARTIFACTS / "clusters" / "item_embeddings.parquet"
+
+# histories and curate
+USER_CLUSTER_HISTORY = ARTIFACTS / "histories" / "user_cluster_history.parquet"
+USER_ITEM_HISTORY = ARTIFACTS / "histories" / "user_item_history.parquet"
+TRANSITIONS = ARTIFACTS / "curate" / "transitions.parquet"
+CASES = ARTIFACTS / "curate" / "cases.parquet"
+ITEM_CASES = ARTIFACTS / "curate" / "item_cases.parquet"
+
+# models
+BASE_MODEL = ARTIFACTS / "base_model"
+PLANNER_ADAPTER = ARTIFACTS / "planner" / "adapter"
+PLANNER_CURVE = ARTIFACTS / "planner" / "curve.csv"
+RECOMMENDER = ARTIFACTS / "recommender" / "model"
+RECOMMENDER_CURVE = ARTIFACTS / "recommender" / "curve.csv"
+ITEM_POPULARITY = ARTIFACTS / "recommender" / "item_popularity.parquet"
+
+# table, evaluation, experiment, release
+NOVEL_CLUSTER_TABLE = ARTIFACTS / "table" / "novel_cluster_table.parquet"
+GATE_REPORT = ARTIFACTS / "evaluate" / "gates.json"
+PLOTS = ARTIFACTS / "plots"  # one folder per stage below it
+RELEASE = ARTIFACTS / "release" / "release.json"
+
+# run-time state
+STAGE_COSTS = VAR / "stage_costs"
+DATA_DOCS = VAR / "data_docs"
+FEATURE_REPO = Path("feature_repo")
+TRACKING_DATABASE = VAR / "mlflow.db"
+TRACKED_ARTIFACTS = VAR / "mlartifacts"
+PROMOTION_LOG = VAR / "promotions.jsonl"
+
+
+def metrics_of(concern: str) -> Path:
+    """Return the one metrics file of a concern, for example ``planner``."""
+    return METRICS / f"{concern}.json"
+
+
+def plots_of(stage: str) -> Path:
+    """Return the folder that a stage writes its plot data to."""
+    return PLOTS / stage

@@ -1,0 +1,1 @@
+"""Data sources: each turns raw input into the canonical items and interactions."""

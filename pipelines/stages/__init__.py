@@ -1,0 +1,1 @@
+"""One short file per DVC stage: load, call, write."""

@@ -1,0 +1,1 @@
+"""Interest clusters: item representation, balanced tree, descriptions."""

@@ -1,0 +1,1 @@
+"""Point-in-time histories, transitions and evaluation cases."""

@@ -1,0 +1,1 @@
+"""The planner: prompts, base language model, LoRA fine-tuning, greedy decoding."""
