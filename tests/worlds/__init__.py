@@ -1,0 +1,1 @@
+"""Small worlds with one known right answer, one module per room."""
