@@ -1,0 +1,76 @@
+"""Settings of the cluster tree: its levels, its representation, its descriptions."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from training.config import Config
+
+
+class RepresentationConfig(Config):
+    """How an item becomes a vector: its text joined with who else was interested in it.
+
+    ``text_encoder`` is ``"tfidf"`` (nothing to download), or the id or local folder of a
+    sentence-transformers model. ``collaborative_weight`` is the share of the squared length that
+    the collaborative part of an item with many interactions takes; ``shrinkage`` is the number of
+    interactions at which an item gets half of it.
+    """
+
+    text_encoder: str = "tfidf"
+    text_dimensions: int = Field(default=64, ge=2)
+    max_text_features: int = Field(default=20_000, ge=10)
+    title_weight: int = Field(default=2, ge=1)
+    category_weight: int = Field(default=2, ge=0)
+    collaborative_dimensions: int = Field(default=32, ge=2)
+    collaborative_weight: float = Field(default=0.5, ge=0, le=1)
+    window: int = Field(default=5, ge=1)
+    shift: float = Field(default=1.0, ge=1)
+    shrinkage: float = Field(default=5.0, ge=0)
+
+
+class DescriptionConfig(Config):
+    """How a cluster is named: ``min_words`` to ``max_words`` words, ``words`` of them aimed at."""
+
+    min_words: int = Field(default=2, ge=2)
+    max_words: int = Field(default=6, le=6)
+    words: int = Field(default=4, ge=2)
+    max_terms: int = Field(default=40_000, ge=100)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> DescriptionConfig:
+        if not self.min_words <= self.words <= self.max_words:
+            raise ValueError("min_words <= words <= max_words must hold")
+        return self
+
+
+class ClusterConfig(Config):
+    """The tree of interest clusters.
+
+    ``levels`` holds the number of clusters per level, broad to narrow; ``level`` is the one that
+    is served, the last one when ``None``.
+    """
+
+    levels: tuple[int, ...] = (4, 16, 64)
+    level: int | None = None
+    min_items: int = Field(default=3, ge=1)
+    balance: float = Field(default=1.2, gt=1)
+    iterations: int = Field(default=20, ge=1)
+    restarts: int = Field(default=4, ge=1)
+    max_traffic_balance: float = Field(default=3.0, gt=1)
+    representation: RepresentationConfig = RepresentationConfig()
+    description: DescriptionConfig = DescriptionConfig()
+
+    @model_validator(mode="after")
+    def _check_levels(self) -> ClusterConfig:
+        if not self.levels or self.levels[0] < 1:
+            raise ValueError("levels needs at least one count, each at least 1")
+        if any(a >= b for a, b in zip(self.levels, self.levels[1:], strict=False)):
+            raise ValueError(f"levels must grow from broad to narrow, not {self.levels}")
+        if self.level is not None and not 0 <= self.level < len(self.levels):
+            raise ValueError(f"level must name one of the {len(self.levels)} levels, from 0")
+        return self
+
+    @property
+    def serving_level(self) -> int:
+        """The level that downstream rooms speak in."""
+        return len(self.levels) - 1 if self.level is None else self.level
