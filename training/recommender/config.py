@@ -1,0 +1,44 @@
+"""Settings of the sequence recommender: section ``recommender`` of ``params.yaml``."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from training.config import Config
+
+
+class RecommenderConfig(Config):
+    """The model, how it is trained, and when training stops."""
+
+    # model
+    dimension: int = Field(default=64, ge=2)
+    n_layers: int = Field(default=2, ge=1)
+    n_heads: int = Field(default=2, ge=1)
+    max_length: int = Field(default=50, ge=1)
+    """Items of a history that the model sees, the newest ones."""
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    temperature: float = Field(default=0.06, gt=0)
+    """Divides the cosine between a history and an item."""
+
+    # training
+    max_epochs: int = Field(default=20, ge=1)
+    """The learning rate falls to its end over this many epochs."""
+    batch_tokens: int = Field(default=4096, ge=1)
+    """Positions with a loss in one optimiser step."""
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_share: float = Field(default=0.05, ge=0, lt=1)
+    """Share of all steps over which the learning rate rises."""
+
+    # when to stop
+    patience: int = Field(default=4, ge=1)
+    """Epochs without a better validation NDCG@10 after which training stops."""
+    max_validation_users: int = Field(default=2000, ge=1)
+    refit: bool = True
+    """Train again, for the best number of epochs, with the validation window included."""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_dimension(self) -> RecommenderConfig:
+        if self.dimension % self.n_heads:
+            raise ValueError("dimension must be a multiple of n_heads")
+        return self
