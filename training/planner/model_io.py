@@ -1,0 +1,120 @@
+"""Loads the base language model and the planner; the planner turns descriptions into tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from expectations.contracts.errors import UserError
+from training.planner.base_reference import check_base_record, read_reference
+from training.planner.prompt import parse_completion, render_completion, render_prompt
+
+BASE_RECORD = "base.json"
+"""Beside an adapter: which base model it was trained on."""
+
+
+@dataclass(frozen=True)
+class Planner:
+    """A causal language model in evaluation mode, and the tokenizer that belongs to it.
+
+    Prompts and completions are encoded apart and joined as token ids, so that the tokens of a
+    completion never depend on the prompt before it.
+    """
+
+    model: Any
+    tokenizer: Any
+
+    @property
+    def end_token_id(self) -> int:
+        """The token that closes every completion; it tells a description from a longer one."""
+        return int(self.tokenizer.eos_token_id)
+
+    @property
+    def pad_token_id(self) -> int:
+        """The token that fills batches; always masked."""
+        return int(self.tokenizer.pad_token_id)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights lie."""
+        return torch.device(self.model.device)
+
+    def encode_prompt(self, descriptions: Sequence[str]) -> list[int]:
+        """Return the prompt's tokens; ``descriptions`` stand in ascending cluster id.
+
+        A tokenizer with a chat template gets the prompt as the user's turn.
+        """
+        text = render_prompt(descriptions)
+        if self.tokenizer.chat_template:
+            turns = [{"role": "user", "content": text}]
+            text = self.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+            return self._encode(text)
+        ids = [int(token) for token in self.tokenizer.encode(text)]
+        return ids[:-1] if ids[-1] == self.end_token_id else ids
+
+    def encode_completion(self, description: str) -> list[int]:
+        """Return the completion's tokens, the end token last."""
+        return [*self._encode(render_completion(description)), self.end_token_id]
+
+    def decode_completion(self, tokens: Sequence[int]) -> str:
+        """Return the description that these tokens (up to the end token) spell."""
+        text = self.tokenizer.decode(
+            list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+        return parse_completion(text)
+
+    def _encode(self, text: str) -> list[int]:
+        return [int(token) for token in self.tokenizer.encode(text, add_special_tokens=False)]
+
+
+def load_base(folder: Path) -> tuple[Any, Any]:
+    """Return (model, tokenizer) of the base model at ``folder``, following its reference if any.
+
+    Weights are bfloat16 on a GPU and float32 otherwise.
+
+    Raises:
+        UserError: the folder holds no model, or the tokenizer has no end token.
+    """
+    reference = read_reference(folder)
+    source = reference.base_model if reference else str(folder)
+    revision = reference.revision if reference else None
+    on_gpu = torch.cuda.is_available()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, revision=revision, dtype=torch.bfloat16 if on_gpu else torch.float32
+        )
+    except (OSError, ValueError) as error:
+        remedy = "give planner.base_model a causal model's folder or Hugging Face id"
+        raise UserError(
+            source, "holds a model and its tokenizer", remedy, str(error)[:200]
+        ) from None
+    _require_end_token(tokenizer, source)
+    return model.to("cuda" if on_gpu else "cpu"), tokenizer
+
+
+def load_planner(base_folder: Path, adapter_folder: Path) -> Planner:
+    """Return the planner: the base model with the adapter merged into its weights.
+
+    Raises:
+        UserError: the adapter was trained on another base model.
+    """
+    check_base_record(base_folder, adapter_folder / BASE_RECORD)
+    model, tokenizer = load_base(base_folder)
+    merged = PeftModel.from_pretrained(model, str(adapter_folder)).merge_and_unload()
+    return Planner(merged.eval(), tokenizer)
+
+
+def _require_end_token(tokenizer: Any, source: str) -> None:
+    if tokenizer.eos_token_id is None:
+        raise UserError(source, "its tokenizer has an end token", "set eos_token in its folder")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
