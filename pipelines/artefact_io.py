@@ -37,7 +37,7 @@ def read_table(path: Path, table: Table) -> pl.DataFrame:
         ContractError: its content breaks the declaration.
     """
     data = _read(path)
-    check_table(data.cast(table.schema), table, str(path))
+    check_table(data, table, str(path))
     return pl.DataFrame(pl.from_arrow(data))
 
 

@@ -32,9 +32,16 @@ def _check_columns(data: pa.Table, table: Table, place: str) -> None:
             place, rule, "write it with the declared columns", ", ".join(data.schema.names)
         )
     for column, found in zip(table.columns, data.schema.types, strict=True):
-        if not found.equals(column.dtype):
+        if not _is_same_type(found, column.dtype):
             rule = f"column {column.name} is of type {column.dtype}"
             raise ContractError(place, rule, "cast it where it is made", str(found))
+
+
+def _is_same_type(found: pa.DataType, declared: pa.DataType) -> bool:
+    # Parquet renames the field inside a list, and that name is part of Arrow's equality.
+    if pa.types.is_list(found) and pa.types.is_list(declared):
+        return bool(found.value_type.equals(declared.value_type))
+    return bool(found.equals(declared))
 
 
 def _check_values(data: pa.Table, column: Column, place: str) -> None:

@@ -1,0 +1,48 @@
+# Two commands do everything on a machine with Python 3.11 and make: `make run` and `make test`.
+
+PYTHON ?= python3.11
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+export DVC_NO_ANALYTICS := 1
+export GX_ANALYTICS_ENABLED := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+
+.PHONY: run test test-long serve report tracking-ui check clean install
+
+run: install  ## build, publish and promote a release from params.yaml, then report on it
+	dvc repro
+	python -m pipelines.publish
+	python -m pipelines.promote --why "make run"
+	python -m pipelines.report
+
+test: install  ## style, types and every fast test; at most 15 minutes on 2 cores
+	ruff check .
+	ruff format --check .
+	mypy
+	python -m pytest -m "not long"
+
+test-long: install  ## kills, double builds and soaks; at most 30 minutes on 2 cores
+	python -m pytest -m long
+
+serve: install  ## the recommendation service on http://127.0.0.1:8000
+	python -m pipelines.serve
+
+report: install  ## print the report of the last run again
+	python -m pipelines.report
+
+tracking-ui: install  ## MLflow's pages over the local runs and registered models
+	mlflow ui --backend-store-uri sqlite:///var/mlflow.db --port 5000
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[test,redis,postgres]"
+	touch $@
+
+clean:  ## leave a fresh tree: every built file goes, the environment too
+	rm -rf $(VENV) artifacts metrics var build *.egg-info .dvc/cache .dvc/tmp
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Tests of the structure itself: imports, stages, documents."""

@@ -1,0 +1,60 @@
+"""Reads the imports of this repository from its source, without running any of it."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("expectations", "training", "inference", "feature_repo", "pipelines")
+
+
+def source_files() -> list[Path]:
+    """Every Python file of the five rooms, relative to the top."""
+    found = (path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
+@cache
+def imports_of(file: Path) -> frozenset[Path]:
+    """The files of ours that ``file`` imports directly, at any depth of its code."""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    found: set[Path] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found |= _files_of(alias.name)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= _files_of(node.module)
+            for alias in node.names:
+                found |= _files_of(f"{node.module}.{alias.name}")
+    return frozenset(found - {file})
+
+
+def closure_of(file: Path) -> frozenset[Path]:
+    """``file`` and everything of ours it imports, directly or not."""
+    seen: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen.add(current)
+            waiting.extend(imports_of(current))
+    return frozenset(seen)
+
+
+def is_only_a_docstring(file: Path) -> bool:
+    """Whether a file holds no code: a package's face."""
+    body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
+    return all(isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in body)
+
+
+def _files_of(module: str) -> set[Path]:
+    """A module's own file and the faces of the packages above it; nothing for foreign modules."""
+    parts = module.split(".")
+    if parts[0] not in ROOMS:
+        return set()
+    found = {Path(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)}
+    found.add(Path(*parts).with_suffix(".py"))
+    return {path for path in found if (ROOT / path).is_file()}

@@ -1,0 +1,99 @@
+"""Imports run one way only, and never in a circle."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.imports import ROOMS, ROOT, closure_of, imports_of, source_files
+
+ALLOWED = {
+    "expectations/contracts": {"expectations/contracts"},
+    "expectations/suites": {"expectations/contracts", "expectations/suites"},
+    "expectations/gates": {"expectations/contracts", "expectations/gates", "expectations/suites"},
+    "training": {"expectations/contracts", "training"},
+    "inference": {"expectations/contracts", "training", "inference"},
+    "feature_repo": {"expectations/contracts", "feature_repo"},
+    "pipelines": {
+        "expectations/contracts",
+        "expectations/suites",
+        "expectations/gates",
+        "training",
+        "inference",
+        "feature_repo",
+        "pipelines",
+    },
+}
+FORBIDDEN_LIBRARIES = {
+    "expectations/contracts": {
+        "great_expectations",
+        "polars",
+        "pandas",
+        "torch",
+        "feast",
+        "mlflow",
+    },
+    "training": {"mlflow", "feast", "great_expectations", "dvc"},
+    "inference": {"great_expectations", "dvc"},
+    "feature_repo": {"mlflow", "great_expectations", "torch", "polars"},
+    "pipelines": {"great_expectations"},
+}
+
+
+def room_of(file: Path) -> str:
+    """The room a file belongs to; each part of ``expectations`` is a room of its own."""
+    return "/".join(file.parts[:2]) if file.parts[0] == "expectations" else file.parts[0]
+
+
+@pytest.mark.parametrize("file", source_files(), ids=str)
+def test_a_file_imports_only_rooms_below_its_own(file: Path) -> None:
+    allowed = ALLOWED.get(room_of(file), set())
+    beyond = {
+        str(found)
+        for found in imports_of(file)
+        if room_of(found) not in allowed and found.name != "__init__.py"
+    }
+    assert not beyond, f"{file} reaches {sorted(beyond)}"
+
+
+@pytest.mark.parametrize("file", source_files(), ids=str)
+def test_a_file_imports_no_library_its_room_must_not_know(file: Path) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    roots = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            roots.add(node.module.split(".")[0])
+    assert not roots & FORBIDDEN_LIBRARIES.get(room_of(file), set())
+
+
+def test_no_file_imports_itself_by_a_circle() -> None:
+    circles = [
+        str(file)
+        for file in source_files()
+        if any(file in closure_of(other) for other in imports_of(file))
+    ]
+    assert not circles
+
+
+def test_every_room_stands_and_no_file_is_a_drawer_for_odds_and_ends() -> None:
+    assert all((ROOT / room / "__init__.py").is_file() for room in ROOMS)
+    drawers = {"utils.py", "common.py", "helpers.py", "misc.py"}
+    assert not [file for file in source_files() if file.name in drawers]
+
+
+def test_contracts_stay_light() -> None:
+    third_party = set()
+    for file in source_files():
+        if room_of(file) != "expectations/contracts":
+            continue
+        for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                third_party |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                third_party.add(node.module.split(".")[0])
+    assert third_party - set(sys.stdlib_module_names) <= {"pyarrow", "expectations"}
