@@ -1,1 +1,1 @@
-"""Point-in-time histories, transitions and evaluation cases."""
+"""From interactions to histories, transitions and evaluation cases, cut by time."""
