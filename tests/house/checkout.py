@@ -1,0 +1,79 @@
+"""Clean checkouts of this repository with a small world, built by the commands people type."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+from tests.house.imports import ROOT
+
+SMALL_WORLD = {
+    "runtime": {"seed": 0, "threads": 2},
+    "dataset": {
+        "source": "synthetic",
+        "path": "pipelines/sources/synthetic/catalogue.yaml",
+        "synthetic": {"n_users": 500, "n_items": 640},
+    },
+    "clusters": {"levels": [2, 4, 12]},
+}
+POLL_SECONDS = 0.05
+
+
+def clean_checkout(folder: Path) -> Path:
+    """Clone what is committed into ``folder`` and shrink its world."""
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    shipped = yaml.safe_load((folder / "params.yaml").read_text())
+    for section, settings in SMALL_WORLD.items():
+        shipped.setdefault(section, {})
+        for key, value in settings.items():
+            shipped[section][key] = value
+    (folder / "params.yaml").write_text(yaml.safe_dump(shipped, sort_keys=True))
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    return folder
+
+
+def start_repro(checkout: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start ``dvc repro`` in a process group of its own, its output in ``log``."""
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(checkout),
+    }
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dvc", "repro"],
+            cwd=checkout,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def repro(checkout: Path) -> str:
+    """Run ``dvc repro`` to its end and return what it printed; fails the test if it fails."""
+    log = checkout.with_suffix(".log")
+    log.write_bytes(b"")
+    status = start_repro(checkout, log).wait()
+    text = log.read_text(errors="replace")
+    assert status == 0, text[-4000:]
+    return text
+
+
+def repro_and_kill(checkout: Path, stage: str, after_seconds: float) -> None:
+    """Run ``dvc repro`` and kill the whole group, unasked, shortly after ``stage`` has begun."""
+    log = checkout.with_suffix(".killed.log")
+    log.write_bytes(b"")
+    process = start_repro(checkout, log)
+    while f"Running stage '{stage}'" not in log.read_text(errors="replace"):
+        assert process.poll() is None, log.read_text(errors="replace")[-4000:]
+        time.sleep(POLL_SECONDS)
+    time.sleep(after_seconds)
+    assert process.poll() is None, f"{stage} had ended before it could be killed"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
