@@ -1,1 +1,1 @@
-"""Blocking gates over metrics."""
+"""Blocking gates over metrics, evaluated by Great Expectations; slow to import, so kept apart."""

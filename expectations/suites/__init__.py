@@ -1,1 +1,1 @@
-"""Great Expectations suites over tables."""
+"""Great Expectations suites over raw data. With ``gates/`` the only code that imports GX."""

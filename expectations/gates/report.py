@@ -1,0 +1,67 @@
+"""What the gates said: each figure, its bound and the verdict; light enough to import anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from expectations.contracts.errors import GateError
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One bound with the figure it met. ``figure`` is ``None`` where there was no number."""
+
+    metric: str
+    figure: float | None
+    minimum: float | None
+    maximum: float | None
+    severity: Literal["block", "promote"]
+    look_at: str
+    passed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """The verdicts on one run."""
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def blocked(self) -> tuple[Verdict, ...]:
+        """The broken bounds that stop the pipeline."""
+        return tuple(v for v in self.verdicts if not v.passed and v.severity == "block")
+
+    @property
+    def passed(self) -> bool:
+        """No blocking bound is broken."""
+        return not self.blocked
+
+    @property
+    def may_be_promoted(self) -> bool:
+        """No bound at all is broken."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+    def raise_if_blocked(self) -> None:
+        """Raise :class:`GateError` naming every broken blocking bound and where to look."""
+        if self.passed:
+            return
+        rules = "; ".join(verdict.reason for verdict in self.blocked)
+        looks = "; ".join(dict.fromkeys(verdict.look_at for verdict in self.blocked))
+        names = ", ".join(dict.fromkeys(verdict.metric for verdict in self.blocked))
+        raise GateError(f"gate on {names}", rules, looks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON content; :meth:`from_json` is its inverse."""
+        return {
+            "passed": self.passed,
+            "may_be_promoted": self.may_be_promoted,
+            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> GateReport:
+        """Return the report that :meth:`to_json` wrote; ``passed`` is worked out afresh."""
+        return cls(tuple(Verdict(**verdict) for verdict in content["verdicts"]))
