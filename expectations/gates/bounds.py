@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import great_expectations.expectations as gxe
 import pandas as pd
 
 from expectations.gates.report import GateReport, Verdict
+from expectations.suites.data_docs import write_data_docs
 from expectations.suites.engine import Failure, Rule, find_failures
 
 Severity = Literal["block", "promote"]
@@ -61,9 +63,7 @@ def check_bounds(metrics: Mapping[str, float | None], bounds: Sequence[Bound]) -
     A figure that is absent, ``None``, NaN or infinite fails every bound on it. Raises
     ``ValueError`` if there are no bounds: a gate without bounds would always be open.
     """
-    named = [bound.metric for bound in bounds if bound.metric in metrics]
-    row = {name: [_finite(metrics[name])] for name in dict.fromkeys(named)}
-    return check_frame(pd.DataFrame(row, dtype="float64", index=[0]), bounds)
+    return check_frame(_frame_of(metrics, bounds), bounds)
 
 
 def check_frame(frame: pd.DataFrame, bounds: Sequence[Bound]) -> GateReport:
@@ -73,6 +73,22 @@ def check_frame(frame: pd.DataFrame, bounds: Sequence[Bound]) -> GateReport:
     rules = _rules_of(bounds)
     failures = find_failures(frame, rules)
     return GateReport(tuple(_judge(frame, bound, failures) for bound in bounds))
+
+
+def write_gate_docs(
+    metrics: Mapping[str, float | None], bounds: Sequence[Bound], folder: Path
+) -> Path:
+    """Write Great Expectations' page about these gates to ``folder/gates.html``; return its path.
+
+    It opens offline. It carries the time it was made: never an artefact of a stage.
+    """
+    return write_data_docs(_frame_of(metrics, bounds), _rules_of(bounds), "gates", folder)
+
+
+def _frame_of(metrics: Mapping[str, float | None], bounds: Sequence[Bound]) -> pd.DataFrame:
+    named = [bound.metric for bound in bounds if bound.metric in metrics]
+    row = {name: [_finite(metrics[name])] for name in dict.fromkeys(named)}
+    return pd.DataFrame(row, dtype="float64", index=[0])
 
 
 def _rules_of(bounds: Sequence[Bound]) -> list[Rule]:

@@ -11,7 +11,10 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read once, while GX is
 
 import great_expectations as gx
 import pandas as pd
-from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from great_expectations.core.expectation_validation_result import (
+    ExpectationSuiteValidationResult,
+    ExpectationValidationResult,
+)
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 MAX_SAMPLES = 3
@@ -45,16 +48,22 @@ def find_failures(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Failure]:
     A column that is absent breaks every rule about it. Beware that most column rules hold on
     no rows: put a rule about the number of rows first.
     """
-    if not rules:
-        raise ValueError("a suite without rules lets everything pass")
-    batch = _as_batch(frame)
-    outcome = batch.validate(make_suite("rules", rules))
     failures = [
         (int(result.expectation_config.meta[RULE_PLACE]), describe_finding(result))
-        for result in outcome.results
+        for result in validate(frame, rules, "rules").results
         if not result.success
     ]
     return [Failure(rules[place], found) for place, found in sorted(failures)]
+
+
+def validate(
+    frame: pd.DataFrame, rules: Sequence[Rule], name: str
+) -> ExpectationSuiteValidationResult:
+    """Return what Great Expectations says of ``frame``; raises ``ValueError`` without rules."""
+    if not rules:
+        raise ValueError("a suite without rules lets everything pass")
+    batch = _memory_batch().get_batch(batch_parameters={"dataframe": frame})
+    return batch.validate(make_suite(name, rules))
 
 
 def make_suite(name: str, rules: Sequence[Rule]) -> gx.ExpectationSuite:
@@ -92,7 +101,3 @@ def open_context() -> gx.data_context.AbstractDataContext:
 def _memory_batch() -> gx.core.batch_definition.BatchDefinition:
     source = open_context().data_sources.add_pandas("memory")
     return source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
-
-
-def _as_batch(frame: pd.DataFrame) -> gx.datasource.fluent.interfaces.Batch:
-    return _memory_batch().get_batch(batch_parameters={"dataframe": frame})

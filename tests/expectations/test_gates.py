@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations.contracts.errors import GateError
-from expectations.gates.bounds import Bound, check_bounds, check_frame
+from expectations.gates.bounds import Bound, check_bounds, check_frame, write_gate_docs
 from expectations.gates.report import GateReport
 
 MATCH_RATE = Bound("match_rate", 0.95, None, "block", "the planner's training curve")
@@ -102,3 +104,14 @@ def test_the_verdict_is_plain_comparison(figure: float, minimum: float, width: f
     bound = Bound("figure", minimum, minimum + width, "block", "here")
     expected = math.isfinite(figure) and minimum <= figure <= minimum + width
     assert check_bounds({"figure": figure}, [bound]).passed == expected
+
+
+def test_the_page_about_the_gates_reads_offline(tmp_path: Path) -> None:
+    page = write_gate_docs({**GOOD, "match_rate": 0.5}, BOUNDS, tmp_path).read_text()
+    assert "match_rate" in page
+    assert "Failed" in page
+    assert "Traceback" not in page
+    fetched = re.findall(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=[^>]*//[^>]*>", page)
+    assert fetched == []
+    assert "<script" not in page
+    assert "url(" not in page
