@@ -1,1 +1,1 @@
-"""Blocking gates over metrics, evaluated by Great Expectations; slow to import, so kept apart."""
+"""Rules run by Great Expectations, and the blocking gates over metrics. Slow to import."""

@@ -12,8 +12,8 @@ import great_expectations.expectations as gxe
 import pandas as pd
 
 from expectations.gates.report import GateReport, Verdict
-from expectations.suites.data_docs import write_data_docs
-from expectations.suites.engine import Failure, Rule, find_failures
+from expectations.gates.data_docs import write_data_docs
+from expectations.gates.engine import Failure, Rule, find_failures
 
 Severity = Literal["block", "promote"]
 

@@ -1,1 +1,1 @@
-"""Great Expectations suites over raw data. With ``gates/`` the only code that imports GX."""
+"""Suites over raw data: what items and interactions must be before anything is written."""

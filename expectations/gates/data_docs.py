@@ -11,7 +11,7 @@ import pandas as pd
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
-from expectations.suites.engine import Rule, validate
+from expectations.gates.engine import Rule, validate
 
 # GX's page fetches scripts, styles and a logo (with a time stamp in its address) from other
 # hosts. Without a connection they only delay the page, so they go, with the scripts that need
