@@ -39,6 +39,8 @@ NOVEL_CLUSTER_TABLE = ARTIFACTS / "table" / "novel_cluster_table.parquet"
 GATE_REPORT = ARTIFACTS / "evaluate" / "gates.json"
 PLOTS = ARTIFACTS / "plots"  # one folder per stage below it
 RELEASE = ARTIFACTS / "release" / "release.json"
+ITEM_TITLES = ARTIFACTS / "release" / "item_titles.parquet"
+PLAN_CONFIG = ARTIFACTS / "release" / "plan.json"
 
 # run-time state
 STAGE_COSTS = VAR / "stage_costs"

@@ -223,6 +223,13 @@ ITEM_POPULARITY = Table(
     key=("item_id",),
 )
 
+ITEM_TITLES = Table(
+    "item_titles",
+    "what a service calls an item: the catalogue without its texts",
+    (ITEM, Column("title", STRING, "short readable name")),
+    key=("item_id",),
+)
+
 ALL_TABLES = (
     ITEMS,
     INTERACTIONS,
@@ -236,4 +243,5 @@ ALL_TABLES = (
     CASES,
     ITEM_CASES,
     ITEM_POPULARITY,
+    ITEM_TITLES,
 )
