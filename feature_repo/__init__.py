@@ -1,1 +1,1 @@
-"""Feast definitions only."""
+"""Feast definitions only: what is served, from which files, under which names."""

@@ -1,0 +1,105 @@
+"""Opens the feature store: the one of this working tree, or a passing one for a single stage."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+from feast import FeatureService, FeatureStore, RepoConfig
+from feast.repo_config import RegistryConfig, load_repo_config
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.values import BUILD_RELEASE
+from feature_repo.definitions import Definitions, define
+from pipelines import paths
+
+SETTINGS = "feature_store.yaml"
+ENTITY_COLUMNS = ("user_id", "event_timestamp")
+
+# Feast says at every start that a flag of ours is meant for other registries; see the settings.
+logging.getLogger("feast.repo_config").setLevel(logging.ERROR)
+
+
+def open_store(root: Path = Path()) -> FeatureStore:
+    """Return the run-time store of the working tree at ``root``, as ``feature_store.yaml`` says.
+
+    Raises:
+        UserError: there are no settings at ``root``.
+    """
+    _require_settings(root)
+    return FeatureStore(repo_path=str((root / paths.FEATURE_REPO).resolve()))
+
+
+@contextmanager
+def open_offline_store(root: Path = Path()) -> Iterator[FeatureStore]:
+    """Yield a store with the same settings, but a registry that vanishes and nothing online.
+
+    A stage that retrieves history through it neither depends on run-time state nor alters it.
+    """
+    _require_settings(root)
+    folder = (root / paths.FEATURE_REPO).resolve()
+    settings: RepoConfig = load_repo_config(folder, folder / SETTINGS)
+    with tempfile.TemporaryDirectory() as passing:
+        registry = RegistryConfig(path=str(Path(passing) / "registry.db"))
+        config = RepoConfig(
+            project=settings.project,
+            provider=settings.provider,
+            registry=registry,
+            offline_store=settings.offline_store.model_dump(),
+            online_store=None,
+            entity_key_serialization_version=settings.entity_key_serialization_version,
+        )
+        config.repo_path = folder
+        yield FeatureStore(config=config)
+
+
+def apply_definitions(store: FeatureStore, root: Path = Path()) -> Definitions:
+    """Register everything in ``feature_repo/`` over the offline files at ``root``; idempotent."""
+    definitions = define(root.resolve())
+    store.apply(definitions.objects())
+    return definitions
+
+
+def retrieve_as_of(
+    store: FeatureStore, service: FeatureService, entities: pl.DataFrame, batch_rows: int
+) -> pl.DataFrame:
+    """Join each row of ``entities`` with the user's newest features at or before its time.
+
+    Args:
+        store: where ``service`` is applied.
+        service: what to retrieve, from views keyed by release and user.
+        entities: ``user_id``, ``event_timestamp`` (UTC) and any further columns, which stay.
+        batch_rows: rows in one retrieval; memory grows with it.
+
+    Returns:
+        ``entities`` in order of user and time with the features beside them; null features where
+        nothing had happened yet.
+    """
+    ordered = entities.sort(*ENTITY_COLUMNS)
+    batches = [
+        _retrieve_batch(store, service, batch) for batch in ordered.iter_slices(max(batch_rows, 1))
+    ]
+    return pl.concat(batches) if batches else _retrieve_batch(store, service, ordered)
+
+
+def _retrieve_batch(
+    store: FeatureStore, service: FeatureService, batch: pl.DataFrame
+) -> pl.DataFrame:
+    keyed = batch.with_columns(release_id=pl.lit(BUILD_RELEASE), row=pl.int_range(pl.len()))
+    job = store.get_historical_features(entity_df=keyed.to_pandas(), features=service)
+    found = pl.DataFrame(pl.from_arrow(job.to_arrow()))
+    if found.height != batch.height:
+        raise RuntimeError(f"asked for {batch.height} rows of {service.name}, got {found.height}")
+    features = [name for name in found.columns if name not in keyed.columns]
+    beside = found.sort("row").select(features)
+    return batch.hstack(beside)
+
+
+def _require_settings(root: Path) -> None:
+    settings = root / paths.FEATURE_REPO / SETTINGS
+    if not settings.is_file():
+        raise UserError(str(settings), "the file exists", "run from the top of the repository")
