@@ -1,0 +1,88 @@
+"""Stage clusters: a tree of interest clusters over the items, each named in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_EMBEDDINGS, ITEMS
+from expectations.gates.bounds import Bound, check_bounds
+from pipelines import paths, stage
+from pipelines.artefact_io import (
+    atomic_folder,
+    read_json,
+    read_table,
+    scan_table,
+    write_json,
+    write_table,
+)
+from pipelines.params import read_params
+from training.clusters.config import ClusterConfig
+from training.clusters.describe import describe_tree
+from training.clusters.frames import frame_clusters, frame_item_clusters, frame_traffic
+from training.clusters.quality import measure_clusters, measure_stays
+from training.clusters.represent import represent_items
+from training.clusters.tree import build_tree, weigh_items
+from training.clusters.tree_view import serving_clusters
+from training.config import RuntimeConfig
+from training.curation.timeline import Timeline
+
+
+def main() -> None:
+    """Represent the items, build and describe the tree, write it, and judge it."""
+    config = read_params("clusters", ClusterConfig)
+    runtime = read_params("runtime", RuntimeConfig)
+    timeline = Timeline.from_json(read_json(paths.TIMELINE))
+    items = read_table(paths.ITEMS, ITEMS).sort("item_id")
+    interactions = scan_table(paths.INTERACTIONS)
+    rng = np.random.default_rng(runtime.seed)
+
+    with threadpool_limits(runtime.threads):  # another number of threads sums in another order
+        represented = represent_items(
+            items, interactions, timeline.fit_until, config.representation, rng
+        )
+        tree = build_tree(represented, config, rng)
+    descriptions = describe_tree(items, tree, weigh_items(represented).masses, config.description)
+
+    clusters = frame_clusters(tree, descriptions, represented)
+    item_clusters = frame_item_clusters(tree, represented.item_ids)
+    view = serving_clusters(clusters, item_clusters, config.serving_level)
+    metrics = {
+        **measure_clusters(clusters, represented.top_item_share, config.serving_level),
+        **measure_stays(interactions, view.item_cluster_frame(), timeline.fit_until, rng),
+    }
+
+    _refuse_bad_tree(metrics, config)
+    write_table(clusters, paths.CLUSTERS, CLUSTERS)
+    write_table(item_clusters, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
+    write_table(represented.to_frame(), paths.ITEM_EMBEDDINGS, ITEM_EMBEDDINGS)
+    with atomic_folder(paths.plots_of("clusters")) as folder:
+        frame_traffic(clusters, config.serving_level).write_csv(folder / "traffic.csv")
+    write_json(metrics, paths.metrics_of("clusters"))
+
+
+def _refuse_bad_tree(metrics: Mapping[str, float], config: ClusterConfig) -> None:
+    """Stop the pipeline over a lopsided tree or over names that do not tell clusters apart."""
+    bounds = (
+        Bound(
+            "worst_traffic_overload",
+            None,
+            config.max_traffic_balance,
+            "block",
+            "ask for fewer clusters.levels, or raise clusters.max_traffic_balance",
+        ),
+        Bound(
+            "n_duplicate_descriptions",
+            None,
+            0,
+            "block",
+            "give the items more telling titles, or ask for fewer clusters.levels",
+        ),
+    )
+    check_bounds(metrics, bounds).raise_if_blocked()
+
+
+if __name__ == "__main__":
+    stage.run("clusters", main)

@@ -1,0 +1,115 @@
+"""Builds the tree of clusters: the narrowest level from items, each broader one from the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from expectations.contracts.errors import UserError
+from training.clusters.balance import Limits, Points, cluster_evenly, find_centres
+from training.clusters.config import ClusterConfig
+from training.clusters.represent import Representation
+
+GROUPING_RESTARTS = 16
+
+
+@dataclass(frozen=True)
+class ClusterTree:
+    """A nested clustering; every list runs over levels, broad to narrow.
+
+    Attributes:
+        labels: cluster of each item per level, int64 ``[n_items]``.
+        parents: cluster one level up per level, int64 ``[n_clusters]``; empty at level 0.
+        centres: unit mean of the items per level, float32 ``[n_clusters, d]``.
+    """
+
+    labels: tuple[np.ndarray, ...]
+    parents: tuple[np.ndarray, ...]
+    centres: tuple[np.ndarray, ...]
+
+    @property
+    def n_levels(self) -> int:
+        """How many levels the tree has."""
+        return len(self.labels)
+
+
+def build_tree(
+    representation: Representation, config: ClusterConfig, rng: np.random.Generator
+) -> ClusterTree:
+    """Cluster items into the narrowest level, then clusters into each broader one.
+
+    Going upwards keeps the narrowest level, the one that is served, free of cuts that a broader
+    level would impose, and a broader level is balanced because its parts are. Within a parent,
+    ids follow traffic, the busiest first; children of a parent have successive ids.
+
+    Raises:
+        UserError: the items do not fill the clusters.
+    """
+    n_items, narrowest = len(representation.vectors), config.levels[-1]
+    if n_items < narrowest * config.min_items:
+        raise UserError(
+            "clusters.levels",
+            f"{narrowest} clusters of at least {config.min_items} items need "
+            f"{narrowest * config.min_items} items",
+            f"ask for at most {n_items // config.min_items} clusters, or bring more items",
+            f"{n_items} items",
+        )
+    points = weigh_items(representation)
+    labels = [cluster_evenly(points, narrowest, _limits(config), rng)]
+    for n_clusters in reversed(config.levels[:-1]):
+        labels.insert(0, _group_clusters(points, labels[0], n_clusters, config, rng))
+    return _order_tree(points, labels)
+
+
+def weigh_items(representation: Representation) -> Points:
+    """Return items with their traffic as load; without any traffic, items count alike.
+
+    The pull of an item on its centre grows with the logarithm of its traffic: popular items shape
+    a cluster, without a single one deciding it.
+    """
+    traffic = representation.traffic.astype(np.float64)
+    loads = traffic if traffic.any() else np.ones_like(traffic)
+    return Points(representation.vectors, loads, 1 + np.log1p(traffic))
+
+
+def _limits(config: ClusterConfig) -> Limits:
+    return Limits(config.balance, config.min_items, config.iterations, config.restarts)
+
+
+def _group_clusters(
+    points: Points,
+    labels: np.ndarray,
+    n_clusters: int,
+    config: ClusterConfig,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Cluster the clusters of a level; return the group of each item."""
+    n_below = int(labels.max()) + 1
+    below = Points(
+        find_centres(points, labels, n_below),
+        np.bincount(labels, weights=points.loads, minlength=n_below),
+        np.bincount(labels, weights=points.masses, minlength=n_below),
+    )
+    limits = Limits(config.balance, 1, config.iterations, GROUPING_RESTARTS)
+    groups: np.ndarray = cluster_evenly(below, n_clusters, limits, rng)[labels]
+    return groups
+
+
+def _order_tree(points: Points, labels: list[np.ndarray]) -> ClusterTree:
+    """Number the clusters of each level in tree order, the busiest first within a parent."""
+    ordered: list[np.ndarray] = []
+    parents: list[np.ndarray] = []
+    for level_labels in labels:
+        above = ordered[-1] if ordered else np.zeros_like(level_labels)
+        n_clusters = int(level_labels.max()) + 1
+        parent = np.zeros(n_clusters, dtype=np.int64)
+        parent[level_labels] = above
+        load = np.bincount(level_labels, weights=points.loads, minlength=n_clusters)
+        order = np.lexsort((np.arange(n_clusters), -load, parent))
+        rank = np.empty(n_clusters, dtype=np.int64)
+        rank[order] = np.arange(n_clusters)
+        parents.append(parent[order] if ordered else np.empty(0, dtype=np.int64))
+        ordered.append(rank[level_labels])
+    centres = tuple(find_centres(points, found, int(found.max()) + 1) for found in ordered)
+    return ClusterTree(tuple(ordered), tuple(parents), centres)

@@ -1,0 +1,105 @@
+"""Reads the words of items, columnar: which readable words stand where, and what they stem from."""
+
+from __future__ import annotations
+
+import polars as pl
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+# The list that scikit-learn ships also drops these, which can be what an item is about.
+CONTENT_WORDS = """
+bill bottom computer cry detail empty fill fire front full interest mill move name part side
+system thick thin top
+"""
+# Words of measure and of web pages: they stand with items of every kind.
+MEASURE_WORDS = """
+amp assorted com count dozen etc feet foot html http https inch inches item items length nbsp pack
+packs pcs piece pieces product products qty quantity quot set sets size sizes use used uses using
+width www
+"""
+STOP_WORDS = (ENGLISH_STOP_WORDS - frozenset(CONTENT_WORDS.split())) | frozenset(
+    MEASURE_WORDS.split()
+)
+
+# Letters joined by hyphens or apostrophes, touching no digit (so no part of a vendor code), or
+# else a run of anything that is neither letter nor space: kept only to part its neighbours.
+TOKEN = r"\b\p{L}[\p{L}\p{M}]*(?:['’\-]\p{L}+)*\b|[^\s\p{L}]+"
+WORD = r"^\p{L}"
+RELEASE_YEAR = r"\(((?:18|19|20)\d)\d\)\s*$"
+
+TITLE, CATEGORY, TEXT = "title", "category", "text"
+
+
+def read_words(items: pl.DataFrame) -> pl.DataFrame:
+    """Return the words of every item, stop words dropped, in the order in which they stand.
+
+    A title that ends in a year in brackets also yields that decade, such as ``1990s``.
+
+    Args:
+        items: the table ITEMS; the row number of an item is its ``row``.
+
+    Returns:
+        ``(row, field, place, word, stem)`` sorted by the first three; two words with successive
+        places stand side by side in the source, with no punctuation between them.
+    """
+    words = _read_tokens(_read_segments(items.with_row_index("row")))
+    decades = _read_decades(items.with_row_index("row"))
+    found = pl.concat([words, decades]).sort("row", "field", "place")
+    stems = found.select(pl.col("word").unique().sort()).with_columns(
+        pl.col("word").map_elements(stem_word, return_dtype=pl.String).alias("stem")
+    )
+    return found.join(stems, on="word", how="left", maintain_order="left")
+
+
+def stem_word(word: str) -> str:
+    """Return the form that singular, plural and possessive of a word share.
+
+    >>> [stem_word(w) for w in ("batteries", "boxes", "pens", "glass", "children's", "movies")]
+    ['battery', 'box', 'pen', 'glass', 'children', 'movie']
+    """
+    for suffix in ("'s", "’s"):
+        word = word.removesuffix(suffix)
+    if word.endswith("ies") and len(word) > 6:
+        return word[:-3] + "y"
+    if word.endswith(("xes", "ches", "shes", "sses", "zes")) and len(word) > 4:
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
+        return word[:-1]
+    return word
+
+
+def _read_segments(items: pl.DataFrame) -> pl.DataFrame:
+    """Cut items into ``(row, field, segment, content)``: each category is a segment by itself."""
+    plain = items.select("row", TITLE, TEXT).unpivot(
+        index="row", variable_name="field", value_name="content"
+    )
+    categories = items.select(
+        "row", pl.lit(CATEGORY).alias("field"), pl.col("category_path").alias("content")
+    ).explode("content")
+    joined = pl.concat([plain, categories]).drop_nulls("content")
+    return joined.with_columns(pl.int_range(pl.len()).over("row", "field").alias("segment"))
+
+
+def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
+    tokens = (
+        segments.with_columns(
+            pl.col("content").str.to_lowercase().str.extract_all(TOKEN).alias("word")
+        )
+        .explode("word")
+        .drop_nulls("word")
+        .with_columns(pl.int_range(pl.len()).over("row", "field").alias("nth"))
+    )
+    # One place is left free between segments, so that no two of them look side by side.
+    placed = tokens.with_columns((pl.col("nth") + pl.col("segment")).alias("place"))
+    is_word = pl.col("word").str.contains(WORD) & (pl.col("word").str.len_chars() > 1)
+    kept = placed.filter(is_word & ~pl.col("word").is_in(list(STOP_WORDS)))
+    return kept.select("row", "field", pl.col("place").cast(pl.Int64), "word")
+
+
+def _read_decades(items: pl.DataFrame) -> pl.DataFrame:
+    decade = pl.col(TITLE).str.extract(RELEASE_YEAR) + pl.lit("0s")
+    return items.select(
+        "row",
+        pl.lit(CATEGORY).alias("field"),
+        pl.lit(-2, dtype=pl.Int64).alias("place"),
+        decade.alias("word"),
+    ).drop_nulls("word")
