@@ -27,6 +27,9 @@ class RecommenderConfig(Config):
     """Positions with a loss in one optimiser step."""
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
+    full_softmax_items: int = Field(default=50_000, ge=1)
+    """Catalogue size up to which the loss is over all items; beyond it, over drawn ones."""
+    n_negatives: int = Field(default=4096, ge=1)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps over which the learning rate rises."""
 

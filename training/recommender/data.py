@@ -1,0 +1,144 @@
+"""Histories as flat arrays: one sequence of embedding indices per user, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from expectations.contracts.values import PADDING_INDEX
+from training.recommender.layout import ItemLayout
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Many sequences of items in two flat arrays; sequence ``s`` is one slice of ``items``.
+
+    Attributes:
+        items: embedding indices, freshest last within a sequence, int32 ``[n_events]``.
+        offsets: where each sequence starts, and the end, int64 ``[n_sequences + 1]``.
+    """
+
+    items: np.ndarray
+    offsets: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Items in each sequence, int64 ``[n_sequences]``."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        return self.items[self.offsets[place] : self.offsets[place + 1]]
+
+    @classmethod
+    def of(cls, sequences: Sequence[Sequence[int]]) -> Sequences:
+        """Return the flat form of a few sequences; large ones come from :func:`read_sequences`."""
+        lengths = [len(sequence) for sequence in sequences]
+        items = np.array([item for sequence in sequences for item in sequence], dtype=np.int32)
+        return cls(items, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+    def newest(self, max_length: int) -> Sequences:
+        """Return each sequence's last ``max_length`` items."""
+        lengths = np.minimum(self.lengths, max_length)
+        return _slices(self.items, self.offsets[1:] - lengths, lengths)
+
+    def take(self, places: np.ndarray) -> Sequences:
+        """Return the sequences at ``places``, in that order."""
+        return _slices(self.items, self.offsets[places], self.lengths[places])
+
+
+def read_sequences(
+    interactions: pl.LazyFrame, layout: ItemLayout, until: datetime
+) -> tuple[pl.Series, Sequences]:
+    """Return the users with positive interactions before ``until``, and the items of each.
+
+    Items of one moment stand in order of their id, so that the result does not depend on the
+    order of rows. Users ascend; interactions with items outside the layout are passed over.
+    """
+    events = (
+        interactions.filter(pl.col("is_positive") & (pl.col("timestamp") < until))
+        .join(layout.frame.lazy(), on="item_id")
+        .select("user_id", "timestamp", "item_id", "index")
+        .sort("user_id", "timestamp", "item_id")
+        .select("user_id", "index")
+        .collect(engine="streaming")
+    )
+    users = events.group_by("user_id", maintain_order=True).len()
+    offsets = np.concatenate([[0], np.cumsum(users["len"].to_numpy())]).astype(np.int64)
+    return users["user_id"], Sequences(events["index"].to_numpy(), offsets)
+
+
+def cut_windows(sequences: Sequences, max_length: int) -> Sequences:
+    """Return training windows of at most ``max_length + 1`` items, cut from the newest end.
+
+    Neighbouring windows share one item: the last of the older is the first of the newer, so
+    that every item but a user's first is a target exactly once. Sequences of one item give
+    no window.
+    """
+    n_targets = sequences.lengths - 1
+    n_windows = -(-np.maximum(n_targets, 0) // max_length)
+    owner = np.repeat(np.arange(len(sequences)), n_windows)
+    nth_newest = np.arange(len(owner)) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows)
+    ends = sequences.offsets[owner + 1] - nth_newest * max_length
+    starts = np.maximum(ends - max_length - 1, sequences.offsets[owner])
+    return _slices(sequences.items, starts, ends - starts)
+
+
+def iterate_batches(
+    windows: Sequences, batch_tokens: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Yield batches of windows of about equal length, in random order, each window once.
+
+    Args:
+        windows: of two items or more.
+        batch_tokens: positions with a target in one batch, at most (unless one window has more).
+
+    Yields:
+        Embedding indices ``[b, s + 1]`` int64, padded at the end up to the batch's longest.
+    """
+    shuffled = rng.permutation(len(windows))
+    order = shuffled[np.argsort(windows.lengths[shuffled], kind="stable")]
+    batches = _fill_batches(windows.lengths[order] - 1, batch_tokens)
+    for place in rng.permutation(len(batches)):
+        first, last = batches[place]
+        yield pad(windows.take(order[first:last]))
+
+
+def count_batches(windows: Sequences, batch_tokens: int) -> int:
+    """Return how many batches :func:`iterate_batches` makes of the windows."""
+    return len(_fill_batches(np.sort(windows.lengths) - 1, batch_tokens))
+
+
+def pad(sequences: Sequences) -> np.ndarray:
+    """Return the sequences as rows, padded at the end, int64 ``[n, longest]``."""
+    lengths = sequences.lengths
+    columns = np.arange(lengths.max(initial=0))
+    padded = np.full((len(sequences), len(columns)), PADDING_INDEX, dtype=np.int64)
+    padded[columns < lengths[:, None]] = sequences.items
+    return padded
+
+
+def _slices(items: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Sequences:
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    return Sequences(items[np.repeat(starts, lengths) + within], offsets)
+
+
+def _fill_batches(ascending: np.ndarray, batch_tokens: int) -> list[tuple[int, int]]:
+    """Return spans of ``ascending`` lengths whose padded size keeps to ``batch_tokens``."""
+    spans = []
+    first = 0
+    while first < len(ascending):
+        # the span's last length is its longest: grow until the padded size would be too much
+        upcoming = ascending[first : first + batch_tokens]
+        padded_sizes = np.arange(1, len(upcoming) + 1) * upcoming
+        n = max(1, int(np.searchsorted(padded_sizes, batch_tokens, side="right")))
+        spans.append((first, first + n))
+        first += n
+    return spans

@@ -1,0 +1,77 @@
+"""Losses of next-item prediction: pure functions of vectors and targets.
+
+Shapes: N positions with a target, D dimension, I items, M drawn negatives.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def full_softmax_loss(
+    states: Tensor, item_vectors: Tensor, targets: Tensor, temperature: float
+) -> Tensor:
+    r"""Return the mean cross-entropy of the next item among all items.
+
+    .. math:: -\frac{1}{N} \sum_n \log
+              \frac{\exp(s_n \cdot v_{t_n} / \tau)}{\sum_i \exp(s_n \cdot v_i / \tau)}
+
+    The softmax over the whole catalogue is what lets a plain causal transformer surpass later
+    models: Klenitskiy and Vasilev, "Turning Dross Into Gold Loss: is BERT4Rec really better
+    than SASRec?", RecSys 2023 (arXiv 2309.07602). Unit vectors under a temperature: Wu et al.,
+    "On the Effectiveness of Sampled Softmax Loss for Item Recommendation" (arXiv 2201.02327).
+
+    Args:
+        states: unit vectors of real positions only, ``[N, D]``.
+        item_vectors: unit vectors of all items, ``[I, D]``.
+        targets: place of the item that followed, int64 ``[N]``.
+        temperature: divides the cosines.
+
+    Returns:
+        A scalar in nats.
+
+    >>> one_hot = torch.eye(2)
+    >>> loss = full_softmax_loss(one_hot, one_hot, torch.tensor([0, 1]), temperature=1.0)
+    >>> round(loss.item(), 4)  # log(1 + exp(-1))
+    0.3133
+    """
+    logits = (states / temperature) @ item_vectors.T  # [N, I]
+    return functional.cross_entropy(logits, targets)  # []
+
+
+def sampled_softmax_loss(
+    states: Tensor, item_vectors: Tensor, targets: Tensor, negatives: Tensor, temperature: float
+) -> Tensor:
+    r"""Return the mean cross-entropy of the next item against uniformly drawn items.
+
+    .. math:: -\frac{1}{N} \sum_n \log \frac{e^{s_n \cdot v_{t_n} / \tau}}
+              {e^{s_n \cdot v_{t_n} / \tau}
+               + \frac{I - 1}{M_n} \sum_{m: j_m \neq t_n} e^{s_n \cdot v_{j_m} / \tau}}
+
+    with :math:`M_n` the negatives left once those equal to the target are passed over. The
+    factor makes the sum an unbiased estimate of the one over all other items: Jean et al.,
+    "On Using Very Large Target Vocabulary for Neural Machine Translation" (arXiv 1412.2007).
+
+    Args:
+        states: unit vectors of real positions only, ``[N, D]``.
+        item_vectors: unit vectors of all items, ``[I, D]``.
+        targets: place of the item that followed, int64 ``[N]``.
+        negatives: places drawn uniformly from all items, shared by the batch, int64 ``[M]``.
+        temperature: divides the cosines.
+
+    Returns:
+        A scalar in nats; with every item drawn once it equals :func:`full_softmax_loss`.
+    """
+    scaled = states / temperature  # [N, D]
+    positive = (scaled * item_vectors[targets]).sum(dim=-1, keepdim=True)  # [N, 1]
+    logits = scaled @ item_vectors[negatives].T  # [N, M]
+    is_target = negatives == targets[:, None]  # [N, M]
+    n_left = (~is_target).sum(dim=1, keepdim=True).clamp(min=1)  # [N, 1]
+    correction = math.log(len(item_vectors) - 1) - n_left.log()  # [N, 1]
+    logits = (logits + correction).masked_fill(is_target, -torch.inf)  # [N, M]
+    everything = torch.cat([positive, logits], dim=1)  # [N, 1 + M]
+    return (torch.logsumexp(everything, dim=1) - positive.squeeze(1)).mean()  # []

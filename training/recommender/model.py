@@ -1,0 +1,140 @@
+"""A causal transformer over the items of a history, read out by cosine with every item.
+
+Shapes: B histories, S positions, D dimension, H heads, E dimension of a head (D / H),
+I items, L layers.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from expectations.contracts.values import PADDING_INDEX
+from training.recommender.config import RecommenderConfig
+from training.recommender.layout import FIRST_ITEM
+
+INITIAL_SPREAD = 0.02
+WIDENING = 4
+"""Width of a block's hidden layer over its input's."""
+
+
+class SequenceTransformer(nn.Module):  # type: ignore[misc]
+    """Pre-norm transformer with learned positions; the same item vectors go in and come out.
+
+    After Kang and McAuley, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781), with
+    the norm before each part and a cosine for read-out. Histories stand at the left of their
+    rows, padding at the right: under a causal mask no item ever looks at padding.
+    """
+
+    def __init__(self, n_items: int, config: RecommenderConfig) -> None:
+        super().__init__()
+        self.max_length = config.max_length
+        self.dropout = config.dropout
+        self.items = nn.Embedding(FIRST_ITEM + n_items, config.dimension)
+        self.positions = nn.Embedding(config.max_length, config.dimension)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.norm = nn.LayerNorm(config.dimension)
+
+    def forward(self, items: Tensor, dropout: torch.Generator | None = None) -> Tensor:
+        """Return one unit vector per position: what may follow there.
+
+        Args:
+            items: embedding indices, oldest first, padded at the right, int64 ``[B, S]``.
+            dropout: draws what is dropped while training; ``None`` drops nothing.
+
+        Raises:
+            ValueError: S exceeds ``max_length``.
+        """
+        n_positions = items.shape[1]
+        if n_positions > self.max_length:
+            raise ValueError(f"{n_positions} positions, {self.max_length} at most")
+        hidden = self.items(items)  # [B, S, D]
+        hidden = hidden + self.positions.weight[:n_positions]  # [B, S, D]
+        hidden = drop(hidden, self.dropout, dropout)  # [B, S, D]
+        for block in self.blocks:
+            hidden = block(hidden, dropout)  # [B, S, D]
+        return functional.normalize(self.norm(hidden), dim=-1)  # [B, S, D]
+
+    def item_vectors(self) -> Tensor:
+        """Return the unit vector of every item, in order of place, ``[I, D]``."""
+        return functional.normalize(self.items.weight[FIRST_ITEM:], dim=-1)  # [I, D]
+
+    def encode(self, items: Tensor) -> Tensor:
+        """Return the unit vector of each history as of its last item.
+
+        Args:
+            items: as for :meth:`forward`, at least one item a row, int64 ``[B, S]``.
+        """
+        states = self.forward(items)  # [B, S, D]
+        last = (items != PADDING_INDEX).sum(dim=1) - 1  # [B]
+        return states[torch.arange(len(items)), last]  # [B, D]
+
+
+class Block(nn.Module):  # type: ignore[misc]
+    """Causal self-attention, then a two-layer perceptron, each added to what it read."""
+
+    def __init__(self, config: RecommenderConfig) -> None:
+        super().__init__()
+        width = config.dimension
+        self.n_heads = config.n_heads
+        self.dropout = config.dropout
+        self.attention_norm = nn.LayerNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.mix = nn.Linear(width, width)
+        self.perceptron_norm = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, WIDENING * width)
+        self.narrow = nn.Linear(WIDENING * width, width)
+
+    def forward(self, hidden: Tensor, dropout: torch.Generator | None) -> Tensor:
+        """Return the block's output, ``[B, S, D]`` like its input."""
+        attended = self._attend(self.attention_norm(hidden))  # [B, S, D]
+        hidden = hidden + drop(attended, self.dropout, dropout)  # [B, S, D]
+        wide = functional.gelu(self.widen(self.perceptron_norm(hidden)))  # [B, S, 4D]
+        return hidden + drop(self.narrow(wide), self.dropout, dropout)  # [B, S, D]
+
+    def _attend(self, hidden: Tensor) -> Tensor:
+        b, s, d = hidden.shape
+        stacked = self.queries_keys_values(hidden)  # [B, S, 3D]
+        split = stacked.view(b, s, 3, self.n_heads, d // self.n_heads)  # [B, S, 3, H, E]
+        queries, keys, values = split.permute(2, 0, 3, 1, 4)  # [B, H, S, E] each
+        mixed = functional.scaled_dot_product_attention(
+            queries, keys, values, is_causal=True
+        )  # [B, H, S, E]
+        joined = mixed.transpose(1, 2).reshape(b, s, d)  # [B, S, D]
+        output: Tensor = self.mix(joined)  # [B, S, D]
+        return output
+
+
+def drop(values: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
+    """Zero a share of the values and scale up the rest; the generator decides which.
+
+    Torch's own dropout draws from the global generator, which would tie the result to
+    whatever else has drawn from it.
+    """
+    if generator is None or rate == 0:
+        return values
+    kept = torch.empty_like(values).bernoulli_(1 - rate, generator=generator)
+    return values * kept.div_(1 - rate)
+
+
+def make_model(
+    n_items: int, config: RecommenderConfig, generator: torch.Generator
+) -> SequenceTransformer:
+    """Return a fresh model, its weights drawn from ``generator``: normal, biases zero."""
+    model = make_empty_model(n_items, config)
+    with torch.no_grad():
+        for name, weight in sorted(model.named_parameters()):
+            if weight.dim() > 1:  # matrices; vectors are biases and norms
+                weight.normal_(0, INITIAL_SPREAD, generator=generator)
+            else:
+                weight.fill_(1.0 if name.endswith("norm.weight") else 0.0)
+    return model
+
+
+def make_empty_model(n_items: int, config: RecommenderConfig) -> SequenceTransformer:
+    """Return a model whose weights are yet to be filled in; nothing is drawn for them."""
+    with torch.device("meta"):
+        model = SequenceTransformer(n_items, config)
+    empty: SequenceTransformer = model.to_empty(device="cpu")
+    return empty

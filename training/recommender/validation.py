@@ -1,0 +1,79 @@
+"""What early stopping looks at: NDCG@10 on the items users turned to next, full ranking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from training.metrics import ndcg_at_k
+from training.recommender.data import Sequences, read_sequences
+from training.recommender.layout import FIRST_ITEM, ItemLayout
+from training.recommender.recommender import SequenceRecommender, top_places
+
+PLACES = 10
+USERS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class ValidationCases:
+    """Users with a past and a future: row ``u`` of both belongs to one user.
+
+    Attributes:
+        histories: items before the validation window, oldest first.
+        positives: items of the window that the user had not touched before, at least one.
+    """
+
+    histories: Sequences
+    positives: Sequences
+
+
+def find_validation_cases(
+    interactions: pl.LazyFrame,
+    layout: ItemLayout,
+    start: datetime,
+    end: datetime,
+    max_users: int,
+    rng: np.random.Generator,
+) -> ValidationCases:
+    """Return the users who liked something before ``start`` and something new up to ``end``.
+
+    A new item is one without any earlier interaction, positive or not. Beyond ``max_users``
+    a random part of them is taken.
+    """
+    users, histories = read_sequences(interactions, layout, start)
+    seen = interactions.filter(pl.col("timestamp") < start).select("user_id", "item_id")
+    fresh = (
+        interactions.filter(pl.col("is_positive") & pl.col("timestamp").is_between(start, end))
+        .filter(pl.col("timestamp") < end)
+        .join(seen, on=["user_id", "item_id"], how="anti")
+        .join(layout.frame.lazy(), on="item_id")
+        .join(pl.LazyFrame({"user_id": users}).with_row_index("row"), on="user_id")
+        .select("row", "index")
+        .unique()
+        .sort("row", "index")
+        .collect(engine="streaming")
+    )
+    counts = fresh.group_by("row", maintain_order=True).len()
+    offsets = np.concatenate([[0], np.cumsum(counts["len"].to_numpy())]).astype(np.int64)
+    positives = Sequences(fresh["index"].to_numpy(), offsets)
+    n_taken = min(max_users, len(positives))
+    taken = np.sort(rng.permutation(len(positives))[:n_taken])
+    rows = counts["row"].to_numpy()[taken].astype(np.int64)
+    return ValidationCases(histories.take(rows), positives.take(taken))
+
+
+def measure_ndcg(recommender: SequenceRecommender, cases: ValidationCases) -> float:
+    """Return the mean NDCG@10 over the cases; the items of the history are not ranked."""
+    gains = []
+    for start in range(0, len(cases.histories), USERS_AT_ONCE):
+        rows = range(start, min(start + USERS_AT_ONCE, len(cases.histories)))
+        histories = cases.histories.take(np.array(rows))
+        scores = recommender.score_sequences(histories)  # [users, items]
+        for row, user in enumerate(rows):
+            scores[row, cases.histories[user] - FIRST_ITEM] = -np.inf
+            ranked = top_places(scores[row], PLACES) + FIRST_ITEM
+            gains.append(ndcg_at_k(ranked.tolist(), set(cases.positives[user].tolist()), PLACES))
+    return float(np.mean(gains))
