@@ -1,0 +1,43 @@
+"""Stage: the base language model, pre-trained here or referred to."""
+
+from __future__ import annotations
+
+import torch
+
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
+from pipelines import paths, stage
+from pipelines.artefact_io import atomic_folder, read_table
+from pipelines.params import read_params
+from training.clusters.config import ClusterConfig
+from training.clusters.tree_view import serving_clusters
+from training.config import RuntimeConfig
+from training.planner.base_model import pretrain, save_base
+from training.planner.base_reference import refer_to_base, write_reference
+from training.planner.config import EMBEDDED, PlannerConfig
+from training.planner.corpus import write_corpus
+from training.planner.examples import read_examples
+
+
+def main() -> None:
+    """Write the embedded model, or the reference to another one."""
+    runtime = read_params("runtime", RuntimeConfig)
+    config = read_params("planner", PlannerConfig)
+    level = read_params("clusters", ClusterConfig).level
+    torch.set_num_threads(runtime.threads)
+    if config.base_model != EMBEDDED:
+        reference = refer_to_base(config.base_model)
+        with atomic_folder(paths.BASE_MODEL) as folder:
+            write_reference(reference, folder)
+        return
+    clusters = serving_clusters(
+        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
+    )
+    train = read_examples(read_table(paths.TRANSITIONS, TRANSITIONS), "train")
+    corpus = write_corpus(read_table(paths.ITEMS, ITEMS), clusters, train)
+    model, tokenizer = pretrain(corpus, clusters.descriptions, config.embedded, runtime.seed)
+    with atomic_folder(paths.BASE_MODEL) as folder:
+        save_base(model, tokenizer, folder)
+
+
+if __name__ == "__main__":
+    stage.run("base_model", main)

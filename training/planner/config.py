@@ -1,0 +1,69 @@
+"""Settings of the planner: its base language model and its fine-tuning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from training.config import Config
+
+EMBEDDED = "embedded"
+
+
+class EmbeddedConfig(Config):
+    """The compact base model that the project pre-trains itself.
+
+    ``history_share`` is the share of the pre-training blocks drawn from users' histories; the
+    others are the catalogue and the cluster descriptions.
+    """
+
+    vocabulary: int = Field(default=2000, ge=300)
+    hidden_size: int = Field(default=128, ge=8)
+    intermediate_size: int = Field(default=320, ge=8)
+    layers: int = Field(default=3, ge=1)
+    heads: int = Field(default=4, ge=1)
+    max_positions: int = Field(default=4096, ge=64)
+    block_tokens: int = Field(default=64, ge=8)
+    batch_size: int = Field(default=32, ge=1)
+    steps: int = Field(default=600, ge=1)
+    learning_rate: float = Field(default=3e-3, gt=0)
+    history_share: float = Field(default=0.6, ge=0, le=1)
+
+
+class LoraSettings(Config):
+    """The adapter; ``targets`` empty means every linear layer but the output."""
+
+    rank: int = Field(default=32, ge=1)
+    alpha: int = Field(default=64, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: tuple[str, ...] = ()
+
+
+class PlannerConfig(Config):
+    """The planner.
+
+    ``base_model`` is ``embedded``, a Hugging Face id, or a local model folder.
+
+    ``context_sampling`` says which history clusters stand in a training prompt: the ``newest``, or
+    any K of the ``history``, as in the served plan, which combines all its pairs.
+    ``single_share`` is the share of prompts with one cluster, for the table's single rows.
+    ``listwise_weight`` weighs the list-wise term beside the language-model loss of weight 1.
+    """
+
+    base_model: str = EMBEDDED
+    embedded: EmbeddedConfig = EmbeddedConfig()
+    lora: LoraSettings = LoraSettings()
+    context_sampling: Literal["newest", "history"] = "history"
+    single_share: float = Field(default=0.1, ge=0, le=1)
+    listwise_weight: float = Field(default=1.0, ge=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_share: float = Field(default=0.05, ge=0, lt=1)
+    batch_size: int = Field(default=64, ge=1)
+    max_steps: int = Field(default=1000, ge=1)
+    evaluate_every: int = Field(default=100, ge=1)
+    patience: int = Field(default=4, ge=1)
+    validation_rows: int = Field(default=1000, ge=1)
+    match_prompts: int = Field(default=200, ge=1)
+    min_match_rate: float = Field(default=0.99, ge=0, le=1)

@@ -1,0 +1,107 @@
+"""The texts that the embedded base model is pre-trained on: catalogue, clusters, histories."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from training.clusters.tree_view import ServingClusters
+from training.planner.examples import Examples
+from training.planner.prompt import render_completion, render_prompt
+
+TITLES_IN_LINE = 3
+TEXT_LENGTH = 300
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Texts by kind; one text is one document.
+
+    Attributes:
+        catalogue: each item's title and text.
+        clusters: each description, and with titles of its items.
+        histories: the interests of one person in the order they came, in words.
+    """
+
+    catalogue: tuple[str, ...]
+    clusters: tuple[str, ...]
+    histories: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All documents, in a fixed order."""
+        return self.catalogue + self.clusters + self.histories
+
+
+def write_corpus(items: pl.DataFrame, clusters: ServingClusters, train: Examples) -> Corpus:
+    """Return the corpus.
+
+    Args:
+        items: the table ITEMS.
+        clusters: the serving clusters.
+        train: transitions of the train split, none later: the validation and test periods must
+            stay unread.
+    """
+    return Corpus(
+        catalogue=_describe_items(items),
+        clusters=_describe_clusters(items, clusters),
+        histories=_tell_histories(clusters.descriptions, train),
+    )
+
+
+def _describe_items(items: pl.DataFrame) -> tuple[str, ...]:
+    lines = items.sort("item_id").select(
+        (pl.col("title") + ". " + pl.col("text").str.slice(0, TEXT_LENGTH)).str.strip_chars()
+    )
+    return tuple(lines.to_series().to_list())
+
+
+def _describe_clusters(items: pl.DataFrame, clusters: ServingClusters) -> tuple[str, ...]:
+    title_of = dict(zip(items["item_id"], items["title"], strict=True))
+    lines: list[str] = []
+    for cluster, description in enumerate(clusters.descriptions):
+        titles = [title_of[item] for item in clusters.items_of(cluster) if item in title_of]
+        lines.append(description)
+        lines.extend(
+            f"{description}: {'; '.join(titles[start : start + TITLES_IN_LINE])}"
+            for start in range(0, len(titles), TITLES_IN_LINE)
+        )
+    return tuple(lines)
+
+
+def _tell_histories(descriptions: Sequence[str], train: Examples) -> tuple[str, ...]:
+    """Return each history, oldest first, and the interest that came next, in the prompt's form."""
+    lines = []
+    for history, length, target in zip(train.histories, train.lengths, train.targets, strict=True):
+        told = [descriptions[cluster] for cluster in history[:length][::-1]]
+        lines.append(render_prompt(told) + render_completion(descriptions[target]))
+    return tuple(lines)
+
+
+def draw_blocks(
+    documents: Sequence[Sequence[int]], n_blocks: int, block_tokens: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return that many blocks cut from the documents laid end to end in random order.
+
+    The documents are shuffled anew each time they have all been read.
+
+    Args:
+        documents: token ids of each document, its start and end tokens included.
+        n_blocks: blocks to cut.
+        block_tokens: length of each.
+        rng: the order of documents.
+
+    Returns:
+        int64 [n_blocks, block_tokens].
+    """
+    needed = n_blocks * block_tokens
+    pieces: list[np.ndarray] = []
+    arrays = [np.asarray(document, dtype=np.int64) for document in documents]
+    while needed > 0:
+        pieces.extend(arrays[index] for index in rng.permutation(len(arrays)))
+        needed -= sum(len(array) for array in arrays)
+    stream = np.concatenate(pieces)[: n_blocks * block_tokens]
+    return stream.reshape(n_blocks, block_tokens)

@@ -1,0 +1,48 @@
+"""The planner's losses: pure functions of log-probabilities."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Shapes: B examples, T tokens, N clusters.
+
+
+def completion_loss(token_log_probabilities: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean over examples of the negative log-likelihood of the whole completion.
+
+    ``L = -1/B sum_b sum_t m_bt log p(y_bt | prompt_b, y_b<t)``: the sum over a completion's tokens,
+    which is the (negated) score the novel-cluster table ranks by, not their mean.
+
+    Args:
+        token_log_probabilities: of each completion's own tokens, [B, T].
+        mask: 1 on the completion's tokens, its end token included, 0 on padding, [B, T].
+
+    >>> logs = torch.tensor([[0.5, 0.25, 0.9], [0.125, 0.9, 0.9]]).log()
+    >>> mask = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    >>> round(completion_loss(logs, mask).item(), 6)  # (ln 8 + ln 8) / 2
+    2.079442
+    """
+    return -(token_log_probabilities * mask).sum(dim=1).mean()
+
+
+def listwise_loss(scores: Tensor, targets: Tensor, is_candidate: Tensor) -> Tensor:
+    """Return the mean cross-entropy of the target among the clusters a user had not consumed.
+
+    ``L = -1/B sum_b log( exp s_b,y_b / sum_{c in C_b} exp s_b,c )``, the top-one list-wise loss of
+    Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach" (ICML 2007), over
+    the candidates C_b. The clusters that a user could not choose do not count against the target.
+
+    Args:
+        scores: log-score of every cluster, [B, N].
+        targets: the novel cluster, int64 [B]; always a candidate.
+        is_candidate: bool [B, N].
+
+    >>> scores = torch.tensor([[0.5, 0.25, 0.25]]).log()
+    >>> free = torch.tensor([[True, True, False]])
+    >>> round(listwise_loss(scores, torch.tensor([1]), free).item(), 6)  # -ln(1/3)
+    1.098612
+    """
+    allowed = scores.masked_fill(~is_candidate, float("-inf"))  # [B, N]
+    chosen = allowed.gather(1, targets[:, None]).squeeze(1)  # [B]
+    return (torch.logsumexp(allowed, dim=1) - chosen).mean()
