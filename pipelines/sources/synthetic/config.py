@@ -1,0 +1,47 @@
+"""Settings of the synthetic world. The defaults are frozen: see docs/synthetic-world.md."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pydantic import Field, field_validator
+
+from training.config import Config
+
+
+class SyntheticConfig(Config):
+    """How large the synthetic world is, and how hard it is to see through.
+
+    The shares are of a user's events. Whoever changes anything below ``start`` makes another
+    world, whose difficulty has to be measured anew.
+    """
+
+    n_users: int = Field(4000, ge=1)
+    n_items: int = Field(3200, ge=1)
+    mean_events_per_user: float = Field(28.0, gt=4)
+    days: int = Field(180, ge=14)
+    start: str = "2024-01-01T00:00:00+00:00"
+
+    discovery_share: float = Field(0.28, ge=0, le=1)  # events that open the next latent interest
+    noise_share: float = Field(0.08, ge=0, le=1)  # events outside the interests
+    max_first_interests: int = Field(3, ge=1)
+    min_interests: int = Field(8, ge=1)
+    max_interests: int = Field(18, ge=1)
+    partners_in_group: int = Field(1, ge=0)
+    partners_across: int = Field(2, ge=0)
+    floor: float = Field(0.03, gt=0)  # attraction of a topic without any partner touched
+    popularity_spread: float = Field(0.1, ge=0)  # of the topics' log popularity
+    item_skew: float = Field(0.8, ge=0)  # Zipf exponent of the items of a topic
+    item_drift: float = Field(0.25, ge=0)  # weekly step of an item's log popularity
+
+    @field_validator("start")
+    @classmethod
+    def _start_is_a_time(cls, value: str) -> str:
+        datetime.fromisoformat(value)
+        return value
+
+    @property
+    def start_time(self) -> datetime:
+        """The world's first moment, UTC; a time without a zone is read as UTC."""
+        time = datetime.fromisoformat(self.start)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
