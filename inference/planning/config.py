@@ -19,16 +19,19 @@ class TableConfig(Config):
         score_step: scores are rounded to multiples of this before ranking; equal ones stand in
             ascending cluster id. Larger than the last bits of float32, so that the ranking does
             not depend on them.
-        batch_rows: prompts that share one forward pass. Part of the result's last bits.
-        tokens_at_once: tokens that one forward pass may hold, prompt and descriptions together;
-            descriptions beyond that are scored in further passes.
+        batch_rows: contexts that share one forward pass; changes at most the last bits.
+        logits_at_once: rows x trie nodes x vocabulary of one forward pass, 4 bytes each: what
+            bounds its memory. A larger trie is scored in several passes.
+        min_coverage_at_5: share of the clusters that must stand in the first five places of some
+            row, or the pipeline stops.
     """
 
     depth: int = Field(50, ge=1)
     whole_up_to: int = Field(128, ge=1)
     score_step: float = Field(1e-4, gt=0)
-    batch_rows: int = Field(32, ge=1)
-    tokens_at_once: int = Field(32_768, ge=1)
+    batch_rows: int = Field(16, ge=1)
+    logits_at_once: int = Field(64_000_000, ge=1)
+    min_coverage_at_5: float = Field(0.95, ge=0, le=1)
 
 
 class PlanConfig(Config):

@@ -1,0 +1,134 @@
+"""Small worlds for planning: random language models, real tokenizers, tables made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
+from training.planner.model_io import Planner
+from training.planner.prompt import render_completion, render_prompt
+
+DESCRIPTIONS = (
+    "jazz guitar",
+    "jazz guitar lessons",  # goes on where another ends
+    "slow cooking, stews",
+    "garden birds",
+    "garden tools",
+    "night trains",
+    "sourdough bread, rye",
+    "chess openings",
+    "chess",
+)
+END = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+def make_tokenizer(descriptions: Sequence[str], vocabulary: int = 340) -> PreTrainedTokenizerFast:
+    """Return a byte-level BPE tokenizer trained on prompts and completions of these clusters."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=["<pad>", "<end>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = [render_prompt([text]) + render_completion(text) for text in descriptions]
+    core.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="<end>")
+
+
+def make_planner(
+    descriptions: Sequence[str] = DESCRIPTIONS,
+    architecture: str = "llama",
+    width: int = 32,
+    layers: int = 2,
+    seed: int = 0,
+) -> Planner:
+    """Return an untrained planner with weights large enough that its opinions differ clearly."""
+    tokenizer = make_tokenizer(descriptions)
+    torch.manual_seed(seed)  # transformers draws initial weights from the global generator only
+    shared = {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "bos_token_id": None,
+        "initializer_range": 0.3,
+    }
+    model: torch.nn.Module
+    if architecture == "gpt2":
+        model = GPT2LMHeadModel(
+            GPT2Config(n_embd=width, n_layer=layers, n_head=2, n_positions=256, **shared)
+        )
+    else:
+        config, build = {
+            "llama": (LlamaConfig, LlamaForCausalLM),
+            "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+        }[architecture]
+        model = build(
+            config(
+                hidden_size=width,
+                intermediate_size=2 * width,
+                num_hidden_layers=layers,
+                num_attention_heads=2,
+                num_key_value_heads=1,
+                head_dim=width // 2,
+                max_position_embeddings=256,
+                **shared,
+            )
+        )
+    return Planner(model.eval(), tokenizer)
+
+
+def score_one_by_one(
+    planner: Planner, contexts: Sequence[ClusterPair], descriptions: Sequence[str]
+) -> np.ndarray:
+    """Return every description's log-probability by one plain forward pass each: the oracle."""
+    scores = np.zeros((len(contexts), len(descriptions)))
+    for row, pair in enumerate(contexts):
+        prompt = planner.encode_prompt([descriptions[member] for member in pair.members])
+        for cluster, text in enumerate(descriptions):
+            completion = planner.encode_completion(text)
+            with torch.no_grad():
+                logits = planner.model(torch.tensor([prompt + completion])).logits[0].double()
+            steps = logits.log_softmax(dim=-1)[len(prompt) - 1 : -1]
+            scores[row, cluster] = steps[range(len(completion)), completion].sum().item()
+    return scores
+
+
+def make_table(likes: np.ndarray, depth: int | None = None) -> pl.DataFrame:
+    """Return a novel-cluster table over ``likes`` [N, N]: a row's scores are its members' mean."""
+    n_clusters = len(likes)
+    keys, clusters, scores = [], [], []
+    for pair in all_pairs(n_clusters):
+        mean = likes[list(pair.members)].mean(axis=0)
+        novel = [
+            cluster for cluster in np.argsort(-mean, kind="stable") if cluster not in pair.members
+        ]
+        keys.append(pair.key)
+        clusters.append([int(cluster) for cluster in novel[:depth]])
+        scores.append([float(mean[cluster]) for cluster in novel[:depth]])
+    return pl.DataFrame(
+        {
+            "release_id": BUILD_RELEASE,
+            "pair_key": keys,
+            "novel_clusters": clusters,
+            "scores": scores,
+        },
+        schema_overrides={"novel_clusters": pl.List(pl.Int64), "scores": pl.List(pl.Float32)},
+    ).with_columns(event_timestamp=pl.lit(END))

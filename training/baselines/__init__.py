@@ -1,0 +1,1 @@
+"""Cluster-level baselines that a planner must beat: popularity, pair counts, EASE."""
