@@ -125,7 +125,7 @@ def plan_batch(
         for start in range(0, len(users), step):
             chosen = users[start : start + step]
             places = _places([histories[user][:n_history] for user in chosen], table)  # [B, P]
-            absent = places == NO_ROW
+            absent = (places == NO_ROW) | (table.clusters[places, 0] == NO_CLUSTER)
             n_missing[chosen] = absent.sum(axis=1)
             dropped = np.zeros((len(chosen), table.n_clusters), dtype=bool)  # [B, N]
             for row, user in enumerate(chosen):
@@ -195,7 +195,7 @@ def _combine(
     said = wide - _log_sum_exp(wide)[..., None]  # [B, P, N]
     shares = (weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))[..., None]
     if config.combination == "mean":
-        combined = np.where(offered[:, None], shares * said, 0.0).sum(axis=1)  # [B, N]
+        combined = (shares * np.where(offered[:, None], said, 0.0)).sum(axis=1)  # [B, N]
     else:
         with np.errstate(divide="ignore"):
             combined = np.log((shares * np.exp(said)).sum(axis=1))  # [B, N]
