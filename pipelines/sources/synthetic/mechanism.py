@@ -57,8 +57,8 @@ def draw_mechanism(
 ) -> Mechanism:
     """Draw popularity and co-interest.
 
-    Partners are dealt by permutations, so that every topic leads to as many as lead to it:
-    what is likely next depends on the person far more than on the topic.
+    Partners are dealt by permutations, each of one strength, so that every topic is led to as
+    strongly as any other: what is likely next depends on the person far more than on the topic.
     """
     n_topics = len(topics)
     popularity = np.exp(rng.normal(0, config.popularity_spread, n_topics))
@@ -68,12 +68,11 @@ def draw_mechanism(
     across = domains[:, None] != domains[None, :]
     co_interest = np.zeros((n_topics, n_topics))
     rounds = [same_group] * config.partners_in_group + [across] * config.partners_across
-    strengths = np.linspace(*PARTNER_STRENGTHS, max(len(rounds), 1))
-    strengths_of = rng.permuted(np.tile(strengths, (n_topics, 1)), axis=1)
-    for turn, allowed in enumerate(rounds):
+    strengths = rng.permutation(np.linspace(*PARTNER_STRENGTHS, max(len(rounds), 1)))
+    for allowed, strength in zip(rounds, strengths, strict=False):
         free = allowed & (co_interest == 0) & ~np.eye(n_topics, dtype=bool)
         sources, targets = _deal_partners(free, rng)
-        co_interest[sources, targets] = strengths_of[sources, turn]
+        co_interest[sources, targets] = strength
     return Mechanism(popularity / popularity.mean(), co_interest, config.floor)
 
 
