@@ -1,0 +1,161 @@
+"""The HTTP service: recommendations, health, readiness, and a page to look at them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import Path as PathParameter
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from inference.serving.config import ServingConfig
+from inference.serving.features import FeatureReader
+from inference.serving.loaded_release import LoadedRelease
+from inference.serving.recommend import Question, Recommendations, recommend
+from inference.serving.release_loader import ReleaseLoader
+
+PAGE = Path(__file__).with_name("page.html")
+MAX_USER_ID_LENGTH = 256
+N_EXAMPLE_USERS = 5
+DESCRIPTION = "Items for a user: the ordinary list, blended with interests never touched before."
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a request was not answered, in one line."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """The process runs."""
+
+    status: str
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What is served, and why the champion is not, if so."""
+
+    ready: bool
+    release_id: str | None
+    version: int | None
+    problem: str
+
+
+@dataclass(frozen=True)
+class ReleaseSummary:
+    """The release in service: its id, its sizes, a few users it knows."""
+
+    release_id: str
+    version: int
+    n_users: int
+    n_items: int
+    n_clusters: int
+    example_users: tuple[str, ...]
+
+
+def create_app(loader: ReleaseLoader, reader: FeatureReader, config: ServingConfig) -> FastAPI:
+    """Return the application; while it runs, a thread keeps it at the champion release."""
+
+    @asynccontextmanager
+    async def follow_releases(_: FastAPI) -> AsyncIterator[None]:
+        loader.refresh()
+        stop = threading.Event()
+        follower = threading.Thread(target=loader.follow, args=(stop,), daemon=True)
+        follower.start()
+        yield
+        stop.set()
+        follower.join()
+
+    app = FastAPI(
+        title="Interest explorer",
+        description=DESCRIPTION,
+        lifespan=follow_releases,
+        docs_url=None,  # these pages load their scripts from elsewhere
+        redoc_url=None,
+    )
+    _add_answers(app, loader, reader, config)
+    _add_state(app, loader)
+
+    @app.exception_handler(RequestValidationError)
+    def explain(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        line = f"{first['loc'][-1]}: {first['msg']}, not {str(first.get('input'))[:40]!r}"
+        return JSONResponse(asdict(Problem(line)), status_code=422)
+
+    return app
+
+
+def _add_answers(
+    app: FastAPI, loader: ReleaseLoader, reader: FeatureReader, config: ServingConfig
+) -> None:
+    unanswerable: dict[int | str, dict[str, object]] = {
+        422: {"model": Problem, "description": "a parameter is out of its range"},
+        503: {"model": Problem, "description": "no release has been taken into service yet"},
+    }
+
+    # Ids may contain slashes, hence a path; the longest possible id is taken.
+    @app.get("/v1/users/{user_id:path}/recommendations", responses=unanswerable)
+    def recommendations(
+        user_id: Annotated[str, PathParameter(min_length=1, max_length=MAX_USER_ID_LENGTH)],
+        count: Annotated[int, Query(ge=1, le=config.max_count)] = config.count,
+        exploration_share: Annotated[
+            float, Query(ge=0, le=1, allow_inf_nan=False)
+        ] = config.exploration_share,
+    ) -> Recommendations:
+        """Recommend ``count`` items, the given share of them from novel interest clusters."""
+        question = Question(user_id, count, exploration_share, config.planned_clusters)
+        return recommend(_release_of(loader), reader, question)
+
+    @app.get("/v1/release", responses={503: unanswerable[503]})
+    def release() -> ReleaseSummary:
+        """Describe the release in service."""
+        manifest = (serving := _release_of(loader)).manifest
+        return ReleaseSummary(
+            release_id=manifest.release_id,
+            version=serving.version,
+            n_users=manifest.counts.n_users,
+            n_items=manifest.counts.n_items,
+            n_clusters=manifest.counts.n_clusters,
+            example_users=manifest.probe_users[:N_EXAMPLE_USERS],
+        )
+
+
+def _add_state(app: FastAPI, loader: ReleaseLoader) -> None:
+    @app.get("/healthz")
+    def health() -> Health:
+        """Say that the process runs."""
+        return Health("ok")
+
+    @app.get("/readyz", responses={503: {"model": Readiness}})
+    def readiness() -> JSONResponse:
+        """Say which release is served, and why the champion is not, if so."""
+        status = loader.status
+        serving = status.release
+        state = Readiness(
+            ready=serving is not None,
+            release_id=serving.release_id if serving else None,
+            version=serving.version if serving else None,
+            problem=status.problem,
+        )
+        return JSONResponse(asdict(state), status_code=200 if serving else 503)
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def page() -> str:
+        """Show the page on which one asks for a user's recommendations."""
+        return PAGE.read_text(encoding="utf-8")
+
+
+def _release_of(loader: ReleaseLoader) -> LoadedRelease:
+    status = loader.status
+    if status.release is None:
+        raise HTTPException(503, f"no release in service: {status.problem}")
+    return status.release

@@ -1,0 +1,36 @@
+"""Looks whether the online store holds the rows of a release, by probing evenly spread keys."""
+
+from __future__ import annotations
+
+from expectations.contracts.values import all_pairs
+from inference.serving.features import FeatureReader
+from inference.serving.manifest import ReleaseManifest, probe_evenly
+
+
+def find_missing_rows(reader: FeatureReader, manifest: ReleaseManifest, probes: int) -> list[str]:
+    """Return what is missing of a release's online rows; nothing if every probe was found.
+
+    Probes are spread over the order in which rows are loaded and include the last one, so a
+    load that stopped half-way is noticed.
+
+    Args:
+        reader: the online store.
+        manifest: the release.
+        probes: users, and table rows, looked up at most.
+
+    Raises:
+        StoreUnreachableError: the store did not answer.
+    """
+    release_id = manifest.release_id
+    users = probe_evenly(list(manifest.probe_users), probes)
+    keys = sorted(pair.key for pair in all_pairs(manifest.counts.n_clusters))
+    wanted = set(probe_evenly(keys, probes))
+    pairs = [p for p in all_pairs(manifest.counts.n_clusters) if p.key in wanted]
+    n_users = len(reader.read_users(release_id, users))
+    n_pairs = len(reader.fetch_rows(release_id, pairs))
+    missing = []
+    if not users or n_users < len(users):
+        missing.append(f"features of users: {n_users} of {len(users)} probes are online")
+    if not pairs or n_pairs < len(pairs):
+        missing.append(f"table rows: {n_pairs} of {len(pairs)} probes are online")
+    return missing

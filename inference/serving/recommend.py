@@ -1,0 +1,198 @@
+"""Answers a request: features, plan, restricted retrieval, blend; every shortfall has an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from inference.planning.combine import ServedPlan, pairs_to_look_up, plan_for
+from inference.serving.blend import BlendedItem, ListName, blend, exploratory_places
+from inference.serving.features import FeatureReader, StoreUnreachableError, UserFeatures
+from inference.serving.loaded_release import LoadedRelease
+from inference.serving.retrieval import RetrievalRequest, retrieve_novel_items
+from training.recommender.protocol import ScoredItem
+
+
+class AnsweredBy(StrEnum):
+    """Which path made the answer."""
+
+    FULL = "full"
+    """Pairs of history clusters were planned for."""
+    SINGLE_CLUSTER = "single_cluster"
+    """The user has one history cluster; its own row was used."""
+    NO_PLAN = "no_plan"
+    """No novel cluster was left or no row was there: the ordinary list alone."""
+    NO_HISTORY = "no_history"
+    """The user is known but has liked nothing of the catalogue yet: popular items."""
+    UNKNOWN_USER = "unknown_user"
+    """The online store has no row for the user: popular items."""
+    STORE_UNREACHABLE = "store_unreachable"
+    """The online store did not answer: popular items, or the ordinary list if it failed late."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request: whom to recommend to, how much, and what share of it is to be novel."""
+
+    user_id: str
+    count: int
+    exploration_share: float
+    planned_clusters: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """An interest cluster in words."""
+
+    cluster_id: int
+    description: str
+
+
+@dataclass(frozen=True)
+class PlannedInterest:
+    """A novel cluster of the served plan, and the history clusters that led to it."""
+
+    cluster_id: int
+    description: str
+    score: float
+    led_by: tuple[Cluster, ...]
+
+
+@dataclass(frozen=True)
+class RecommendedItem:
+    """One item of the answer, the list it came from, and what led to it if it is novel."""
+
+    item_id: str
+    title: str
+    cluster: Cluster
+    origin: ListName
+    led_by: tuple[Cluster, ...]
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """The answer, made from one release only.
+
+    ``missing_rows`` counts pairs of history clusters the plan had to do without.
+    """
+
+    user_id: str
+    release_id: str
+    answered_by: AnsweredBy
+    history: tuple[Cluster, ...]
+    planned: tuple[PlannedInterest, ...]
+    missing_rows: int
+    items: tuple[RecommendedItem, ...]
+
+
+def recommend(release: LoadedRelease, reader: FeatureReader, question: Question) -> Recommendations:
+    """Return items for one user from one release; no state of a user raises."""
+    try:
+        user = reader.read_user(release.release_id, question.user_id)
+    except StoreUnreachableError:
+        return _answer_popular(release, question, AnsweredBy.STORE_UNREACHABLE, None)
+    if user is None:
+        return _answer_popular(release, question, AnsweredBy.UNKNOWN_USER, None)
+    if not user.history_clusters:
+        return _answer_popular(release, question, AnsweredBy.NO_HISTORY, user)
+    plan, answered_by = _plan(release, reader, user, question)
+    blended = _retrieve(release, user, plan, question)
+    if not blended:
+        return _answer_popular(release, question, AnsweredBy.NO_HISTORY, user)
+    return _assemble(release, question, answered_by, user, plan, blended)
+
+
+def _plan(
+    release: LoadedRelease, reader: FeatureReader, user: UserFeatures, question: Question
+) -> tuple[ServedPlan, AnsweredBy]:
+    pairs = pairs_to_look_up(user.history_clusters, release.plan)
+    try:
+        rows = reader.read_rows(release.release_id, pairs)
+    except StoreUnreachableError:
+        return ServedPlan((), tuple(pairs)), AnsweredBy.STORE_UNREACHABLE
+    plan = plan_for(
+        user.history_clusters,
+        user.consumed_clusters,
+        rows,
+        release.plan,
+        limit=question.planned_clusters,
+    )
+    if not plan.clusters:
+        return plan, AnsweredBy.NO_PLAN
+    is_single = len(user.history_clusters) == 1
+    return plan, AnsweredBy.SINGLE_CLUSTER if is_single else AnsweredBy.FULL
+
+
+def _retrieve(
+    release: LoadedRelease, user: UserFeatures, plan: ServedPlan, question: Question
+) -> list[BlendedItem]:
+    consumed = set(user.consumed_items) | set(user.recent_items)
+    n_novel = len(exploratory_places(question.count, question.exploration_share))
+    novel = []
+    if n_novel:
+        request = RetrievalRequest(user.recent_items, plan.clusters, consumed)
+        novel = retrieve_novel_items(release.recommender, request, per_cluster=question.count)
+    # Items of both lists are shown once, so the ordinary one needs some to spare.
+    ordinary = release.recommender.top_items(
+        user.recent_items, None, consumed, question.count + n_novel
+    )
+    return blend(ordinary, novel, question.exploration_share, question.count)
+
+
+def _answer_popular(
+    release: LoadedRelease,
+    question: Question,
+    answered_by: AnsweredBy,
+    user: UserFeatures | None,
+) -> Recommendations:
+    consumed = set(user.consumed_items) if user else set()
+    unseen = (item for item in release.popular if item.item_id not in consumed)
+    items = [BlendedItem(item, ListName.ORDINARY) for item in _take(unseen, question.count)]
+    return _assemble(release, question, answered_by, user, ServedPlan((), ()), items)
+
+
+def _take(items: Iterable[ScoredItem], count: int) -> list[ScoredItem]:
+    return [item for item, _ in zip(items, range(count), strict=False)]
+
+
+def _assemble(
+    release: LoadedRelease,
+    question: Question,
+    answered_by: AnsweredBy,
+    user: UserFeatures | None,
+    plan: ServedPlan,
+    items: list[BlendedItem],
+) -> Recommendations:
+    def name(cluster_id: int) -> Cluster:
+        return Cluster(cluster_id, release.clusters.descriptions[cluster_id])
+
+    def names(cluster_ids: Iterable[int]) -> tuple[Cluster, ...]:
+        return tuple(name(cluster_id) for cluster_id in cluster_ids)
+
+    return Recommendations(
+        user_id=question.user_id,
+        release_id=release.release_id,
+        answered_by=answered_by,
+        history=names(user.history_clusters if user else ()),
+        planned=tuple(
+            PlannedInterest(
+                planned.cluster_id,
+                name(planned.cluster_id).description,
+                planned.score,
+                names(planned.led_by.members),
+            )
+            for planned in plan.clusters
+        ),
+        missing_rows=len(plan.missing),
+        items=tuple(
+            RecommendedItem(
+                entry.item.item_id,
+                release.titles[entry.item.item_id],
+                name(entry.item.cluster_id),
+                entry.from_list,
+                names(entry.history_clusters),
+            )
+            for entry in items
+        ),
+    )

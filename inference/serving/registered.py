@@ -1,0 +1,47 @@
+"""Where releases are found: names, aliases and the layout of the release artefact in MLflow."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RELEASE_MODEL = "interest-explorer"
+PLANNER_MODEL = "interest-explorer-planner"
+RECOMMENDER_MODEL = "interest-explorer-recommender"
+
+CHAMPION = "champion"
+"""Alias of the release that services answer from."""
+
+CHALLENGER = "challenger"
+"""Alias of the release published last: the next to be promoted."""
+
+RELEASE_FOLDER = "release"
+"""Name of the release's folder among the files of its logged model."""
+
+RELEASE_PATH = Path("artifacts") / RELEASE_FOLDER
+"""Where the release's files lie inside the logged model."""
+
+MEMBERS_FILE = "members.json"
+
+
+@dataclass(frozen=True)
+class ReleaseMembers:
+    """Versions of the registered models that belong to a release.
+
+    They are kept inside its artefact: aliases and tags can be changed one by one, a file of a
+    version cannot.
+    """
+
+    planner_version: int
+    recommender_version: int
+
+    def write(self, folder: Path) -> None:
+        """Write the members into the release's folder."""
+        text = json.dumps(asdict(self), indent=2, sort_keys=True)
+        (folder / MEMBERS_FILE).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> ReleaseMembers:
+        """Return what :meth:`write` wrote."""
+        return cls(**json.loads((folder / MEMBERS_FILE).read_text(encoding="utf-8")))

@@ -1,0 +1,103 @@
+"""Follows the champion alias: loads its release aside, checks it, swaps it in whole."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from expectations.contracts.errors import ReleaseError, UserError
+from inference.serving.completeness import find_missing_rows
+from inference.serving.config import ServingConfig
+from inference.serving.features import FeatureReader, StoreUnreachableError
+from inference.serving.loaded_release import LoadedRelease, load_release
+from inference.serving.registered import CHAMPION, RELEASE_MODEL
+from inference.serving.release_source import RegistryUnreachableError, ReleaseSource
+
+POLLS_BETWEEN_TRIES = 10
+"""A refused release is looked at again after so many polls: its rows may have come since."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoaderStatus:
+    """What is served, and why not something newer, if so.
+
+    Attributes:
+        release: what requests are answered from; ``None`` before the first release.
+        problem: why the champion is not served, in one line; empty if it is.
+    """
+
+    release: LoadedRelease | None
+    problem: str
+
+
+class ReleaseLoader:
+    """Holds the release in service; :meth:`follow` keeps it at the champion.
+
+    Readers take :attr:`status` once per request. It is replaced as one object, so they see the
+    old release or the new one and never parts of both.
+    """
+
+    def __init__(self, source: ReleaseSource, reader: FeatureReader, config: ServingConfig) -> None:
+        self._source = source
+        self._reader = reader
+        self._config = config
+        self._refused_version: int | None = None
+        self._next_try = 0.0
+        self.status = LoaderStatus(None, f"alias {CHAMPION} has not been looked up yet")
+
+    def follow(self, stop: threading.Event) -> None:
+        """Poll the alias until ``stop`` is set."""
+        while not stop.wait(self._config.poll_seconds):
+            try:
+                self.refresh()
+            except Exception:  # a thread that dies would leave the service behind unnoticed
+                log.exception("following the alias %s failed; trying again", CHAMPION)
+
+    def refresh(self) -> None:
+        """Look at the alias once; load, check and swap in its release if it is another one.
+
+        A release that does not pass is refused: the one in service stays, and the status says
+        why.
+        """
+        serving = self.status.release
+        try:
+            version = self._source.version_at(CHAMPION)
+        except RegistryUnreachableError as error:
+            self.status = LoaderStatus(serving, f"the model registry does not answer: {error}")
+            return
+        if version is None:
+            self.status = LoaderStatus(serving, f"{RELEASE_MODEL} has no alias {CHAMPION}")
+        elif serving is not None and version == serving.version:
+            self._refused_version = None
+            self.status = LoaderStatus(serving, "")
+        elif version != self._refused_version or time.monotonic() >= self._next_try:
+            self._try(version)
+
+    def _try(self, version: int) -> None:
+        try:
+            release = self._load(version)
+        except (UserError, StoreUnreachableError) as error:
+            self._refused_version = version
+            self._next_try = time.monotonic() + POLLS_BETWEEN_TRIES * self._config.poll_seconds
+            problem = f"version {version} is refused: {error}"
+            self.status = LoaderStatus(self.status.release, problem)
+            log.error("%s", problem)
+            return
+        self._refused_version = None
+        self.status = LoaderStatus(release, "")
+        self._reader.forget_rows_except(release.release_id)
+        log.info("serving version %d, release %s", version, release.release_id[:12])
+
+    def _load(self, version: int) -> LoadedRelease:
+        with self._source.fetch(version) as fetched:
+            missing = find_missing_rows(self._reader, fetched.manifest, self._config.probes)
+            reasons = [*fetched.manifest.refusals(), *missing]
+            if reasons:
+                where = f"{RELEASE_MODEL} version {version}"
+                remedy = "publish it again, or roll back with `python -m pipelines.promote`"
+                raise ReleaseError(where, "is fit to be served", remedy, "; ".join(reasons))
+            return load_release(fetched)

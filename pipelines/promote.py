@@ -1,0 +1,178 @@
+"""`python -m pipelines.promote [--rollback]`: moves the champion alias, or says why it may not."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from mlflow import MlflowClient
+
+from expectations.contracts.errors import ReleaseError
+from inference.serving.completeness import find_missing_rows
+from inference.serving.config import ServingConfig
+from inference.serving.features import FeatureReader, StoreUnreachableError
+from inference.serving.manifest import ReleaseManifest
+from inference.serving.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
+from inference.serving.release_source import ReleaseSource
+from pipelines import paths
+from pipelines.command import run_command
+from pipelines.feature_store import open_store
+from pipelines.model_registry import point_alias
+from pipelines.params import read_params
+from pipelines.promotion_log import (
+    Promotion,
+    append_promotion,
+    previous_champion,
+    read_promotions,
+)
+from pipelines.tracking import open_tracking, tracking_uri
+
+
+class Promoter:
+    """Moves the champion alias after checks, and keeps the log."""
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        source: ReleaseSource,
+        reader: FeatureReader,
+        probes: int,
+        log: Path,
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._reader = reader
+        self._probes = probes
+        self._log = log
+
+    def promote(self, who: str, why: str) -> Promotion | None:
+        """Let the champion be the challenger; ``None`` if it is already.
+
+        Raises:
+            ReleaseError: there is no challenger, or it may not be served, with every reason.
+        """
+        candidate = self._source.version_at(CHALLENGER)
+        if candidate is None:
+            rule = f"alias {CHALLENGER} points to a version"
+            raise ReleaseError(RELEASE_MODEL, rule, "run `python -m pipelines.publish`")
+        champion = self._source.version_at(CHAMPION)
+        if champion == candidate:
+            return None
+        manifest = self._manifest_of(candidate)
+        refusals = self._unfit(manifest)
+        verdict = "no champion to compare with"
+        if champion is not None:
+            worse, verdict = compare_recall(manifest, self._manifest_of(champion))
+            refusals += [verdict] if worse else []
+        _refuse(candidate, refusals)
+        return self._move("promote", champion, candidate, manifest, (who, why), (verdict,))
+
+    def roll_back(self, who: str, why: str) -> Promotion:
+        """Let the champion be the one before it.
+
+        Raises:
+            ReleaseError: there is none before it, or it may no longer be served.
+        """
+        champion = self._source.version_at(CHAMPION)
+        known = read_promotions(self._log)
+        target = previous_champion(known, champion) if champion is not None else None
+        if target is None:
+            rule = "an earlier champion is on record"
+            raise ReleaseError(str(self._log), rule, "promote a release first")
+        manifest = self._manifest_of(target)
+        _refuse(target, self._unfit(manifest))
+        return self._move("rollback", champion, target, manifest, (who, why), ())
+
+    def _manifest_of(self, version: int) -> ReleaseManifest:
+        with self._source.fetch(version) as fetched:
+            return fetched.manifest
+
+    def _unfit(self, manifest: ReleaseManifest) -> list[str]:
+        try:
+            missing = find_missing_rows(self._reader, manifest, self._probes)
+        except StoreUnreachableError as error:
+            missing = [f"the online store does not answer ({error})"]
+        return [*manifest.refusals(), *missing]
+
+    def _move(
+        self,
+        action: Literal["promote", "rollback"],
+        champion: int | None,
+        target: int,
+        manifest: ReleaseManifest,
+        by: tuple[str, str],
+        notes: tuple[str, ...],
+    ) -> Promotion:
+        promotion = Promotion(
+            action=action,
+            when=datetime.now(UTC).isoformat(timespec="seconds"),
+            who=by[0],
+            why=by[1],
+            from_version=champion,
+            to_version=target,
+            release_id=manifest.release_id,
+            notes=notes,
+        )
+        point_alias(self._client, CHAMPION, target)
+        append_promotion(promotion, self._log)
+        return promotion
+
+
+def compare_recall(candidate: ReleaseManifest, champion: ReleaseManifest) -> tuple[bool, str]:
+    """Return whether the candidate is worse than the champion beyond the interval, and in words.
+
+    Worse means: its recall as served lies below the champion's 95% interval, on the same cases.
+    """
+    ours, theirs = candidate.recall_as_served, champion.recall_as_served
+    if ours is None or theirs is None:
+        return False, "recall not compared: not measured for both releases"
+    if (ours.cases_sha256, ours.k) != (theirs.cases_sha256, theirs.k):
+        return False, "recall not compared: measured on other cases"
+    figures = (
+        f"recall@{ours.k} as served {ours.figure:.3f} against the champion's {theirs.figure:.3f} "
+        f"[{theirs.low:.3f}, {theirs.high:.3f}] on {ours.n_cases} cases"
+    )
+    if ours.figure < theirs.low:
+        return True, f"worse than the champion beyond the interval: {figures}"
+    return False, figures
+
+
+def _refuse(version: int, reasons: list[str]) -> None:
+    if reasons:
+        where = f"{RELEASE_MODEL} version {version}"
+        remedy = "mend what is named, run `dvc repro` and `python -m pipelines.publish`"
+        raise ReleaseError(where, "is refused as champion", remedy, "; ".join(reasons))
+
+
+def main() -> None:
+    """Promote or roll back, and say what happened in one line."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.promote", description=__doc__)
+    parser.add_argument("--rollback", action="store_true", help="return to the champion before")
+    parser.add_argument("--why", default="", help="reason, kept in the promotion log")
+    parser.add_argument("--who", default=getpass.getuser(), help="who decides this")
+    options = parser.parse_args()
+    config = read_params("serving", ServingConfig)
+    promoter = Promoter(
+        open_tracking(),
+        ReleaseSource(tracking_uri()),
+        FeatureReader(open_store()),
+        config.probes,
+        paths.PROMOTION_LOG,
+    )
+    act = promoter.roll_back if options.rollback else promoter.promote
+    promotion = act(options.who, options.why)
+    if promotion is None:
+        print(f"{RELEASE_MODEL}: the challenger is the champion already; nothing to do")
+        return
+    came_from = "none" if promotion.from_version is None else f"version {promotion.from_version}"
+    print(
+        f"{RELEASE_MODEL}: champion {came_from} -> version {promotion.to_version} "
+        f"(release {promotion.release_id[:12]}); {'; '.join(promotion.notes) or promotion.action}"
+    )
+
+
+if __name__ == "__main__":
+    run_command(main)

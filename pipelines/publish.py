@@ -1,0 +1,55 @@
+"""`python -m pipelines.publish`: features online, models registered; safe to run again."""
+
+from __future__ import annotations
+
+from feast import FeatureStore
+from mlflow import MlflowClient
+
+from inference.serving.manifest import ReleaseManifest, check_parts, read_manifest
+from inference.serving.registered import CHALLENGER, RELEASE_MODEL
+from pipelines import paths, stage
+from pipelines.feature_store import apply_definitions, open_store
+from pipelines.model_registry import find_release, point_alias, register_release
+from pipelines.online_store import FeatureFiles, OnlineRows, load_release
+from pipelines.release_parts import RELEASE_PARTS
+from pipelines.tracking import open_tracking, run_of_release
+
+
+def main() -> None:
+    """Publish the release in the working tree and say what was done."""
+    manifest = read_manifest(paths.RELEASE)
+    check_parts(manifest, RELEASE_PARTS)
+    rows, version, is_new = publish(open_store(), open_tracking(), manifest)
+    state = "registered as" if is_new else "was already"
+    print(
+        f"release {manifest.release_id[:12]}: {rows.users:,} users and {rows.pairs:,} table rows "
+        f"online ({rows.read_back:,} read back); {state} {RELEASE_MODEL} version {version}, "
+        f"alias {CHALLENGER}"
+    )
+
+
+def publish(
+    store: FeatureStore, client: MlflowClient, manifest: ReleaseManifest
+) -> tuple[OnlineRows, int, bool]:
+    """Load the release's rows, register it once, and let the challenger alias point to it.
+
+    Returns:
+        What was loaded, the release's version, and whether that version is new.
+    """
+    apply_definitions(store)
+    files = FeatureFiles(
+        paths.USER_CLUSTER_HISTORY, paths.USER_ITEM_HISTORY, paths.NOVEL_CLUSTER_TABLE
+    )
+    rows = load_release(store, files, manifest.release_id)
+    known = find_release(client, manifest.release_id)
+    if known is None:
+        with run_of_release(client, manifest.release_id):
+            version = register_release(client, manifest)
+    else:
+        version = int(known.version)
+    point_alias(client, CHALLENGER, version)
+    return rows, version, known is None
+
+
+if __name__ == "__main__":
+    stage.run("publish", main)

@@ -1,0 +1,35 @@
+"""`python -m pipelines.serve`: the recommendation service over this tree's stores."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+import uvicorn
+
+from inference.serving.app import create_app
+from inference.serving.config import ServingConfig
+from inference.serving.features import FeatureReader
+from inference.serving.release_loader import ReleaseLoader
+from inference.serving.release_source import ReleaseSource
+from pipelines.command import run_command
+from pipelines.feature_store import open_store
+from pipelines.params import read_params
+from pipelines.tracking import open_tracking, tracking_uri
+
+
+def main() -> None:
+    """Serve the champion release until interrupted."""
+    config = read_params("serving", ServingConfig)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    torch.set_num_threads(1)  # requests run beside one another, each is small
+    open_tracking()
+    reader = FeatureReader(open_store(), config.cached_rows)
+    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config)
+    print(f"recommendations on http://{config.host}:{config.port} (ends with Ctrl-C)")
+    uvicorn.run(create_app(loader, reader, config), host=config.host, port=config.port)
+
+
+if __name__ == "__main__":
+    run_command(main)

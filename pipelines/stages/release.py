@@ -1,0 +1,91 @@
+"""Leaves the manifest of the release: every part by its hash, the gate report, the counts."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from expectations.contracts.tables import ITEM_TITLES, ITEMS, USER
+from expectations.gates.report import GateReport
+from inference.planning.config import PlanConfig
+from inference.serving.content_hash import hash_content
+from inference.serving.manifest import (
+    GateVerdict,
+    MeasuredRecall,
+    ReleaseCounts,
+    ReleaseManifest,
+    probe_evenly,
+)
+from pipelines import paths, stage
+from pipelines.artefact_io import read_json, read_table, scan_table, write_json, write_table
+from pipelines.params import read_params
+from pipelines.release_parts import RELEASE_PARTS
+from training.clusters.config import ClusterConfig
+
+PROBE_USERS = 1000
+RECALL = "recall_at_10_as_served"
+
+
+def main() -> None:
+    """Name every item, fix the plan's settings, hash all parts and write the manifest."""
+    plan = PlanConfig.model_validate({})
+    level = read_params("clusters", ClusterConfig).serving_level
+    items = read_table(paths.ITEMS, ITEMS)
+    write_table(
+        items.select(ITEM_TITLES.schema.names).sort("item_id"), paths.ITEM_TITLES, ITEM_TITLES
+    )
+    write_json(plan.model_dump(), paths.PLAN_CONFIG)
+    users = _users()
+    manifest = ReleaseManifest(
+        parts={name: hash_content(path) for name, path in RELEASE_PARTS.items()},
+        serving_level=level,
+        counts=_count(len(users), items.height, level),
+        gates=_verdicts(),
+        recall_as_served=_recall_as_served(),
+        probe_users=probe_evenly(users, PROBE_USERS),
+    )
+    write_json(manifest.to_json(), paths.RELEASE)
+
+
+def _users() -> list[str]:
+    histories = scan_table(paths.USER_CLUSTER_HISTORY)
+    users: list[str] = (
+        histories.select(pl.col(USER.name).unique().sort()).collect()[USER.name].to_list()
+    )
+    return users
+
+
+def _count(n_users: int, n_items: int, level: int) -> ReleaseCounts:
+    nodes = scan_table(paths.CLUSTERS).filter(pl.col("level") == level)
+    rows = scan_table(paths.NOVEL_CLUSTER_TABLE)
+    return ReleaseCounts(
+        n_users=n_users,
+        n_items=n_items,
+        n_clusters=int(nodes.select(pl.len()).collect().item()),
+        n_pairs=int(rows.select(pl.len()).collect().item()),
+    )
+
+
+def _verdicts() -> tuple[GateVerdict, ...]:
+    report = GateReport.from_json(read_json(paths.GATE_REPORT))
+    return tuple(
+        GateVerdict(verdict.metric, verdict.figure, verdict.passed, verdict.reason)
+        for verdict in report.verdicts
+    )
+
+
+def _recall_as_served() -> MeasuredRecall | None:
+    figures = read_json(paths.metrics_of("planner"))
+    if figures.get(RECALL) is None:
+        return None  # a world too small to have evaluation cases
+    return MeasuredRecall(
+        k=10,
+        figure=figures[RECALL],
+        low=figures[f"{RECALL}_low"],
+        high=figures[f"{RECALL}_high"],
+        n_cases=figures["n_cases"],
+        cases_sha256=hash_content(paths.CASES).sha256,
+    )
+
+
+if __name__ == "__main__":
+    stage.run("release", main)
