@@ -24,6 +24,7 @@ SECTIONS = (
     "planner",
     "recommender",
     "table",
+    "plan",
     "evaluation",
     "gates",
     "experiment",
