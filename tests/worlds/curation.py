@@ -69,3 +69,19 @@ def state_of(
             history = [cluster, *(other for other in history if other != cluster)]
         consumed += sorted({e.cluster for e in now} - set(consumed))
     return history[:width], consumed
+
+
+def clusters_of(count: int) -> pl.DataFrame:
+    """A tree of one level with that many clusters, as table CLUSTERS."""
+    ids = list(range(count))
+    return pl.DataFrame(
+        {
+            "level": [0] * count,
+            "cluster_id": ids,
+            "parent_id": [None] * count,
+            "description": [f"kind number {n}" for n in ids],
+            "n_items": [1] * count,
+            "traffic": [1 / count] * count,
+        },
+        schema_overrides={"parent_id": pl.Int64, "traffic": pl.Float32},
+    )

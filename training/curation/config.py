@@ -45,6 +45,7 @@ class CurationConfig(Config):
         max_validation_transitions: the same for validation, always a plain sample.
         max_cases: evaluation cases kept per origin, a plain sample of users.
         batch_rows: rows in one historical retrieval; memory grows with it.
+        chunk_interactions: interactions mined at a time, whole users only.
     """
 
     strategy: Literal["all", "per_target", "temperature"] = "temperature"
@@ -54,3 +55,4 @@ class CurationConfig(Config):
     max_validation_transitions: int | None = Field(default=4_000, ge=1)
     max_cases: int = Field(default=5_000, ge=1)
     batch_rows: int = Field(default=20_000, ge=1)
+    chunk_interactions: int = Field(default=500_000, ge=1)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from expectations.contracts.values import BUILD_RELEASE
 from training.curation.config import HistoryConfig
+from training.curation.touches import find_touches
 
 EMPTY = -1
 
@@ -23,7 +24,7 @@ def cluster_history_rows(events: pl.DataFrame, config: HistoryConfig) -> pl.Data
             ``is_positive``; any order.
         config: how many history clusters are kept.
     """
-    touches = events.group_by("user_id", "timestamp", "cluster_id").agg(pl.any("is_positive"))
+    touches = find_touches(events)
     moments = _moments(touches)
     touches = touches.join(moments, on=["user_id", "timestamp"])
     user_of_moment = moments["user"].to_numpy()
