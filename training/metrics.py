@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 1000
 LEVEL = 0.95
+DECIMALS = 6  # of figures written down: below them, sums of other order may differ
 CELLS_AT_ONCE = 8_000_000  # resamples x users drawn in one piece: 64 MB
 
 
@@ -130,6 +131,15 @@ class Interval:
     n_cases: int
     n_users: int
 
+    def named(self, name: str) -> dict[str, float]:
+        """Return mean and ends as entries of a flat metrics file, rounded to six decimals.
+
+        >>> Interval(0.5, 0.4, 0.6, n_cases=9, n_users=7).named("recall")
+        {'recall': 0.5, 'recall_low': 0.4, 'recall_high': 0.6}
+        """
+        ends = {name: self.mean, f"{name}_low": self.low, f"{name}_high": self.high}
+        return {key: round(value, DECIMALS) for key, value in ends.items()}
+
 
 def bootstrap_interval(
     values: ArrayLike,
@@ -178,6 +188,25 @@ def bootstrap_intervals(
         Interval(float(mean), float(lower), float(upper), len(table), len(names))
         for mean, lower, upper in zip(table.mean(axis=0), low, high, strict=True)
     ]
+
+
+def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
+    """Return the 95% interval of a share of independent trials (Wilson, 1927).
+
+    Raises:
+        ValueError: there is no trial.
+
+    >>> tuple(round(end, 4) for end in wilson_interval(hits=98, trials=100))
+    (0.93, 0.9945)
+    """
+    if trials < 1:
+        raise ValueError("a share of no trials has no interval")
+    z = 1.959963984540054
+    share = hits / trials
+    middle = share + z * z / (2 * trials)
+    spread = z * float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)))
+    scale = 1 + z * z / trials
+    return (middle - spread) / scale, (middle + spread) / scale
 
 
 def _resample(
