@@ -11,9 +11,9 @@ from typing import Literal
 import great_expectations.expectations as gxe
 import pandas as pd
 
-from expectations.gates.report import GateReport, Verdict
 from expectations.gates.data_docs import write_data_docs
 from expectations.gates.engine import Failure, Rule, find_failures
+from expectations.gates.report import GateReport, Verdict
 
 Severity = Literal["block", "promote"]
 

@@ -16,23 +16,23 @@ class SyntheticConfig(Config):
     world, whose difficulty has to be measured anew.
     """
 
-    n_users: int = Field(4000, ge=1)
-    n_items: int = Field(3200, ge=1)
-    mean_events_per_user: float = Field(28.0, gt=4)
-    days: int = Field(180, ge=14)
+    n_users: int = Field(default=4000, ge=1)
+    n_items: int = Field(default=3200, ge=1)
+    mean_events_per_user: float = Field(default=28.0, gt=4)
+    days: int = Field(default=180, ge=14)
     start: str = "2024-01-01T00:00:00+00:00"
 
-    discovery_share: float = Field(0.28, ge=0, le=1)  # events that open the next latent interest
-    noise_share: float = Field(0.08, ge=0, le=1)  # events outside the interests
-    max_first_interests: int = Field(3, ge=1)
-    min_interests: int = Field(8, ge=1)
-    max_interests: int = Field(18, ge=1)
-    partners_in_group: int = Field(1, ge=0)
-    partners_across: int = Field(2, ge=0)
-    floor: float = Field(0.03, gt=0)  # attraction of a topic without any partner touched
-    popularity_spread: float = Field(0.1, ge=0)  # of the topics' log popularity
-    item_skew: float = Field(0.8, ge=0)  # Zipf exponent of the items of a topic
-    item_drift: float = Field(0.25, ge=0)  # weekly step of an item's log popularity
+    discovery_share: float = Field(default=0.28, ge=0, le=1)  # open the next latent interest
+    noise_share: float = Field(default=0.08, ge=0, le=1)  # events outside the interests
+    max_first_interests: int = Field(default=3, ge=1)
+    min_interests: int = Field(default=8, ge=1)
+    max_interests: int = Field(default=18, ge=1)
+    partners_in_group: int = Field(default=1, ge=0)
+    partners_across: int = Field(default=2, ge=0)
+    floor: float = Field(default=0.03, gt=0)  # attraction of a topic without any partner touched
+    popularity_spread: float = Field(default=0.1, ge=0)  # of the topics' log popularity
+    item_skew: float = Field(default=0.8, ge=0)  # Zipf exponent of the items of a topic
+    item_drift: float = Field(default=0.25, ge=0)  # weekly step of an item's log popularity
 
     @field_validator("start")
     @classmethod

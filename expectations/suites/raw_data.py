@@ -1,0 +1,165 @@
+"""What raw data must be: the declared tables, known items, sane times, people and something liked.
+
+Great Expectations judges one row of exact counts a table, so that twenty million interactions
+cost no more memory than one piece of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+import polars as pl
+
+from expectations.contracts.errors import ContractError
+from expectations.contracts.tables import INTERACTIONS, ITEMS
+from expectations.gates.engine import find_failures
+from expectations.suites.tally import RowCount, Tally, declared_counts
+
+EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+MIN_USERS = 2
+
+N_ITEMS = "the catalogue has items"
+N_INTERACTIONS = "there are interactions"
+N_USERS = f"at least {MIN_USERS} users interact"
+N_POSITIVE = "some interactions are positive"
+
+
+@dataclass(frozen=True)
+class RawNames:
+    """What to call the two tables in an error: the files that they came from."""
+
+    items: str
+    interactions: str
+
+
+@dataclass(frozen=True)
+class RawProfile:
+    """Exact counts over a raw data set that has passed its suite."""
+
+    n_items: int
+    n_users: int
+    n_interactions: int
+    n_positive: int
+
+    def in_words(self) -> str:
+        """Return the counts as one line for a reader."""
+        share = self.n_positive / self.n_interactions
+        return (
+            f"{self.n_items:,} items, {self.n_users:,} users, "
+            f"{self.n_interactions:,} interactions, {share:.1%} of them positive"
+        )
+
+
+def check_raw_data(
+    items: pl.DataFrame, interactions: Iterable[pl.DataFrame], names: RawNames
+) -> RawProfile:
+    """Return the profile of a data set, or raise.
+
+    Args:
+        items: the table ``items``, whole.
+        interactions: pieces of the table ``interactions``, in its order.
+        names: what to call them.
+
+    Raises:
+        ContractError: the suite does not pass; it names file, rule, sample rows and remedy.
+    """
+    of_items = _check(item_suite(), [items], names.items)
+    of_interactions = _check(
+        interaction_suite(items["item_id"], names.items), interactions, names.interactions
+    )
+    return RawProfile(
+        n_items=of_items[N_ITEMS],
+        n_users=of_interactions[N_USERS],
+        n_interactions=of_interactions[N_INTERACTIONS],
+        n_positive=of_interactions[N_POSITIVE],
+    )
+
+
+def item_suite() -> tuple[RowCount, ...]:
+    """Return the rules on the catalogue."""
+    item = pl.col("item_id")
+    return (
+        RowCount("items", N_ITEMS, "export them again", pl.lit(True), least=1, most=None),
+        *declared_counts(ITEMS),
+        RowCount(
+            "item_id", "item ids are unique", "keep one row for each id", item.is_duplicated()
+        ),
+    )
+
+
+def interaction_suite(known_items: pl.Series, items_name: str) -> tuple[RowCount, ...]:
+    """Return the rules on the log, in the order in which a failure is reported."""
+    user, item, time = pl.col("user_id"), pl.col("item_id"), pl.col("timestamp")
+    is_new_user = (user != user.shift(1)).fill_null(True)
+    is_unknown = ~item.is_in(known_items.drop_nulls().implode())
+    is_insane = (time < EARLIEST) | (time >= LATEST)
+    counts = RowCount(
+        "interactions", N_INTERACTIONS, "export them again", pl.lit(True), least=1, most=None
+    )
+    return (
+        counts,
+        *declared_counts(INTERACTIONS),
+        RowCount(
+            "item_id",
+            f"every item of an interaction stands in {items_name}",
+            "add those items to the catalogue or drop their interactions",
+            is_unknown,
+        ),
+        RowCount(
+            "timestamp",
+            f"times lie between {EARLIEST.year} and {LATEST.year}",
+            "correct them, or say what unit they are in with dataset.files.time_format",
+            is_insane,
+        ),
+        RowCount(
+            "user_id",
+            N_USERS,
+            "bring the log of more people: one alone teaches nothing about others",
+            is_new_user,
+            least=MIN_USERS,
+            most=None,
+        ),
+        RowCount(
+            "is_positive",
+            N_POSITIVE,
+            "lower dataset.positive_threshold, or bring feedback that reaches it",
+            pl.col("is_positive"),
+            least=1,
+            most=None,
+        ),
+        RowCount(
+            "interactions",
+            "rows are sorted by user, time and item without repeats",
+            "sort and merge them where they are made",
+            _is_out_of_order(),
+        ),
+    )
+
+
+def _is_out_of_order() -> pl.Expr:
+    user, time, item = pl.col("user_id"), pl.col("timestamp"), pl.col("item_id")
+    same_user, same_time = user == user.shift(1), time == time.shift(1)
+    behind_in_time = (time < time.shift(1)) | (same_time & (item <= item.shift(1)))
+    return (user < user.shift(1)) | (same_user & behind_in_time)
+
+
+def _check(
+    suite: tuple[RowCount, ...], pieces: Iterable[pl.DataFrame], where: str
+) -> dict[str, int]:
+    """Return the counts by sentence; the first rule that fails becomes the error."""
+    tally = Tally(suite)
+    for piece in pieces:
+        tally.add(piece)
+    counts = tally.counts
+    failures = find_failures(pd.DataFrame(counts, index=[0]), [counted.rule for counted in suite])
+    if failures:
+        rule = failures[0].rule
+        samples = tally.samples_of(rule.sentence)
+        rows = f"{counts[rule.sentence]:,} rows" if samples else f"{counts[rule.sentence]:,}"
+        found = f"{rows}: {'; '.join(samples)}" if samples else rows
+        raise ContractError(where, rule.sentence, rule.remedy, found)
+    return counts

@@ -1,0 +1,84 @@
+"""Settings of the data source, section ``dataset`` of ``params.yaml``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipelines.sources.synthetic.config import SyntheticConfig
+from training.config import Config
+
+TimeFormat = Literal["auto", "iso", "epoch_seconds", "epoch_milliseconds"]
+
+RATING_THRESHOLD = 4.0  # of five stars: where GroupLens' users begin to recommend a film
+
+
+class FilesConfig(Config):
+    """Which files a team's own logs lie in, and how their columns are called.
+
+    The ending of a file's name says its format: ``.parquet`` or ``.pq``, else CSV with a header
+    (``.gz`` is unpacked).
+
+    Args:
+        items_file: the catalogue, one row an item, within ``dataset.path``.
+        interactions_file: the log, one row an interaction, within ``dataset.path``.
+        delimiter: of both CSV files.
+        user_id: column of the log.
+        item_id: column of both files.
+        timestamp: column of the log.
+        time_format: ``auto`` looks at the first rows and the column's type. ISO times without a
+            zone are UTC.
+        feedback: numeric column of the log; ``None`` where there is none.
+        title: column of the catalogue; an item without title is called by its id.
+        text: columns of the catalogue that are joined to an item's text; ``None`` takes those of
+            ``text``, ``description`` and ``brand`` that exist.
+        category: column of the catalogue that holds a path from broad to narrow.
+        category_separator: what stands between the steps of that path in a CSV file.
+    """
+
+    items_file: str = "items.csv"
+    interactions_file: str = "interactions.csv"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    user_id: str = "user_id"
+    item_id: str = "item_id"
+    timestamp: str = "timestamp"
+    time_format: TimeFormat = "auto"
+    feedback: str | None = None
+    title: str = "title"
+    text: tuple[str, ...] | None = None
+    category: str | None = None
+    category_separator: str = Field(default=">", min_length=1)
+
+
+class DatasetConfig(Config):
+    """Which data the pipeline runs on.
+
+    Args:
+        source: ``synthetic`` makes a world, ``movielens`` reads a GroupLens folder or zip,
+            ``files`` reads CSV or Parquet.
+        path: the synthetic catalogue, the GroupLens folder or zip, or the folder of the files.
+            Its content decides whether ingest is up to date.
+        positive_threshold: feedback from which an interaction counts as positive. ``None`` is 4
+            for ratings; with ``files`` it makes every interaction positive.
+    """
+
+    source: Literal["synthetic", "movielens", "files"] = "synthetic"
+    path: str = "pipelines/sources/synthetic/catalogue.yaml"
+    positive_threshold: float | None = None
+    files: FilesConfig = FilesConfig()
+    synthetic: SyntheticConfig = SyntheticConfig()
+
+    @model_validator(mode="after")
+    def _threshold_has_feedback(self) -> DatasetConfig:
+        mapped = self.source != "files" or self.files.feedback is not None
+        if self.positive_threshold is not None and not mapped:
+            raise ValueError("positive_threshold needs dataset.files.feedback, the column it is on")
+        return self
+
+    @property
+    def threshold(self) -> float | None:
+        """The feedback that counts as positive; ``None`` where every interaction does."""
+        if self.positive_threshold is not None or self.source == "files":
+            return self.positive_threshold
+        return RATING_THRESHOLD

@@ -1,0 +1,98 @@
+"""Writes the canonical tables of whichever source the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.tables import ITEMS
+from expectations.suites.raw_data import RawNames, RawProfile, check_raw_data
+from pipelines.artefact_io import read_table, write_json, write_table
+from pipelines.sources.canonical import (
+    PIECE_ROWS,
+    add_tags,
+    in_pieces,
+    read_interactions,
+    read_items,
+    write_interactions,
+)
+from pipelines.sources.config import DatasetConfig
+from pipelines.sources.files import read_files
+from pipelines.sources.movielens import open_movielens
+from pipelines.sources.raw_tables import RawTables
+from pipelines.sources.synthetic.truth import ABOUT
+from pipelines.sources.synthetic.world import write_world
+from training.curation.timeline import SplitConfig, make_timeline
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a source writes: two tables, and the folder for the truth behind them."""
+
+    items: Path
+    interactions: Path
+    truth: Path
+
+
+def write_source(
+    dataset: DatasetConfig, split: SplitConfig, seed: int, places: Places
+) -> RawProfile:
+    """Write items, interactions and truth of the chosen source; return what it holds.
+
+    Raises:
+        UserError: the source is absent or unreadable.
+        ContractError: it does not pass the raw-data suite.
+    """
+    path = Path(dataset.path)
+    if not path.exists():
+        remedy = f"correct dataset.path for the source {dataset.source!r}"
+        raise UserError(str(path), "the data lies there", remedy)
+    if dataset.source == "synthetic":
+        return _write_synthetic(dataset, seed, places)
+    write_json({"available": False}, places.truth / ABOUT)
+    if dataset.source == "files":
+        return _write_raw(read_files(path, dataset.files), dataset, split, places)
+    with open_movielens(path, places.items.parent / "unpacked") as raw:
+        return _write_raw(raw, dataset, split, places)
+
+
+def _write_synthetic(dataset: DatasetConfig, seed: int, places: Places) -> RawProfile:
+    if dataset.threshold is None:
+        raise ValueError("the synthetic world has feedback, so it has a threshold")
+    write_world(
+        Path(dataset.path),
+        dataset.synthetic,
+        seed,
+        dataset.threshold,
+        items_path=places.items,
+        interactions_path=places.interactions,
+        truth_folder=places.truth,
+    )
+    names = RawNames("the synthetic catalogue", "the synthetic log")
+    return check_raw_data(
+        read_table(places.items, ITEMS), _stored_pieces(places.interactions), names
+    )
+
+
+def _write_raw(
+    raw: RawTables, dataset: DatasetConfig, split: SplitConfig, places: Places
+) -> RawProfile:
+    interactions = read_interactions(raw.interactions, dataset.threshold)
+    items = read_items(raw)
+    names = RawNames(str(raw.items_file), str(raw.interactions.file))
+    profile = check_raw_data(items, in_pieces(interactions), names)
+    # tags given in the test period would tell of it: they are cut where fitting ends
+    until = make_timeline(interactions.lazy(), split).fit_until
+    write_table(add_tags(items, raw, until), places.items, ITEMS)
+    write_interactions(interactions, places.interactions)
+    return profile
+
+
+def _stored_pieces(path: Path) -> Iterator[pl.DataFrame]:
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=PIECE_ROWS):
+        yield pl.DataFrame(pl.from_arrow(batch))

@@ -1,0 +1,30 @@
+"""ingest: the raw source becomes the canonical items and interactions, and time is cut."""
+
+from __future__ import annotations
+
+import sys
+
+from pipelines import paths, stage
+from pipelines.artefact_io import atomic_folder, scan_table, write_json
+from pipelines.params import read_params
+from pipelines.sources.config import DatasetConfig
+from pipelines.sources.source import Places, write_source
+from training.config import RuntimeConfig
+from training.curation.timeline import SplitConfig, make_timeline
+
+
+def main() -> None:
+    """Write items, interactions, timeline and truth: all of them, or nothing on an error."""
+    runtime = read_params("runtime", RuntimeConfig)
+    dataset = read_params("dataset", DatasetConfig)
+    split = read_params("split", SplitConfig)
+    with atomic_folder(paths.TRUTH) as truth, atomic_folder(paths.ITEMS.parent) as folder:
+        places = Places(folder / paths.ITEMS.name, folder / paths.INTERACTIONS.name, truth)
+        profile = write_source(dataset, split, runtime.seed, places)
+        timeline = make_timeline(scan_table(places.interactions), split)
+        write_json(timeline.to_json(), folder / paths.TIMELINE.name)
+    print(f"{dataset.source}: {profile.in_words()}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    stage.run("ingest", main)
