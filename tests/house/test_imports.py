@@ -12,8 +12,8 @@ from tests.house.imports import ROOMS, ROOT, closure_of, imports_of, source_file
 
 ALLOWED = {
     "expectations/contracts": {"expectations/contracts"},
-    "expectations/suites": {"expectations/contracts", "expectations/suites"},
-    "expectations/gates": {"expectations/contracts", "expectations/gates", "expectations/suites"},
+    "expectations/gates": {"expectations/contracts", "expectations/gates"},
+    "expectations/suites": {"expectations/contracts", "expectations/gates", "expectations/suites"},
     "training": {"expectations/contracts", "training"},
     "inference": {"expectations/contracts", "training", "inference"},
     "feature_repo": {"expectations/contracts", "feature_repo"},
