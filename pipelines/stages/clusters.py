@@ -24,7 +24,7 @@ from training.clusters.describe import describe_tree
 from training.clusters.frames import frame_clusters, frame_item_clusters, frame_traffic
 from training.clusters.quality import measure_clusters, measure_stays
 from training.clusters.represent import represent_items
-from training.clusters.tree import build_tree, weigh_items
+from training.clusters.tree import build_tree
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
@@ -44,7 +44,7 @@ def main() -> None:
             items, interactions, timeline.fit_until, config.representation, rng
         )
         tree = build_tree(represented, config, rng)
-    descriptions = describe_tree(items, tree, weigh_items(represented).masses, config.description)
+    descriptions = describe_tree(items, tree, represented, config)
 
     clusters = frame_clusters(tree, descriptions, represented)
     item_clusters = frame_item_clusters(tree, represented.item_ids)

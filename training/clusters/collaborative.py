@@ -9,7 +9,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from training.clusters.config import RepresentationConfig
-from training.clusters.text_vectors import reduce_rows, scale_to_unit
+from training.clusters.reduction import reduce_rows, scale_to_unit
 
 CONTEXT_SMOOTHING = 0.75
 

@@ -13,11 +13,13 @@ class RepresentationConfig(Config):
     ``text_encoder`` is ``"tfidf"`` (nothing to download), or the id or local folder of a
     sentence-transformers model. ``collaborative_weight`` is the share of the squared length that
     the collaborative part of an item with many interactions takes; ``shrinkage`` is the number of
-    interactions at which an item gets half of it.
+    interactions at which an item gets half of it. ``word_floor`` is what remains of the weight of a
+    word whose items have no people in common; 1 makes all words alike.
     """
 
     text_encoder: str = "tfidf"
     text_dimensions: int = Field(default=64, ge=2)
+    word_floor: float = Field(default=0.15, ge=0, le=1)
     max_text_features: int = Field(default=20_000, ge=10)
     title_weight: int = Field(default=2, ge=1)
     category_weight: int = Field(default=2, ge=0)

@@ -10,7 +10,8 @@ import polars as pl
 
 from training.clusters.collaborative import count_interactions, encode_interactions
 from training.clusters.config import RepresentationConfig
-from training.clusters.text_vectors import encode_text, scale_to_unit
+from training.clusters.reduction import scale_to_unit
+from training.clusters.text_vectors import encode_text
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,13 @@ class Representation:
     Attributes:
         item_ids: ascending, ``[n_items]``.
         vectors: unit rows, float32 ``[n_items, text_dimensions + collaborative_dimensions]``.
+        company: the collaborative part alone, unit rows or zero, float32 ``[n_items, d]``.
         traffic: training interactions of each item, int64 ``[n_items]``.
     """
 
     item_ids: pl.Series
     vectors: np.ndarray
+    company: np.ndarray
     traffic: np.ndarray
 
     @property
@@ -63,10 +66,10 @@ def represent_items(
     catalogue = items.sort("item_id")
     item_ids = catalogue["item_id"]
     traffic = count_interactions(interactions, item_ids, before)
-    text = encode_text(catalogue, config, rng)
     company = encode_interactions(interactions, item_ids, before, config, rng)
+    text = encode_text(catalogue, company, config, rng)
     vectors = _join(text, company, traffic, config)
-    return Representation(item_ids, vectors, traffic)
+    return Representation(item_ids, vectors, company, traffic)
 
 
 def _join(

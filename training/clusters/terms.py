@@ -12,13 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import scipy.sparse as sp
 
 from training.clusters.config import DescriptionConfig
+from training.clusters.crowd import weigh_terms
 from training.clusters.words import CATEGORY, TEXT
 
 MIN_ITEMS_PER_TERM = 2
 MIN_LETTERS = 3
+READABLE = r"[aeiouy0]|[^\x00-\x7f]"  # has a vowel, is a decade, or is not written in Latin
+CRUDE = r"fuck|shit|cunt|bitch|nigg|wank"  # tags are anybody's words; ours are not
+UNITS_PER_MASS = 1000
 PRIOR_ITEMS = 1.0
+FAMILY_PART = 0.6  # siblings are what a cluster is most easily taken for
 TEXT_WEIGHT = 0.5
 CATEGORY_WEIGHT = 1.5
 
@@ -29,24 +35,29 @@ class TermIndex:
 
     Attributes:
         cells: ``(row, term, weight)``; the weight is that of the best field the term stands in.
-        terms: ``(term, surface, first, second, n_items)``; ``first`` and ``second`` are stems,
-            ``second`` null for a single word; ``term`` counts from 0.
+        terms: ``(term, surface, first, second, n_items, worth)``; ``first`` and ``second`` are
+            stems, ``second`` null for a single word; ``term`` counts from 0.
     """
 
     cells: pl.DataFrame
     terms: pl.DataFrame
 
 
-def index_terms(words: pl.DataFrame, config: DescriptionConfig) -> TermIndex:
+def index_terms(
+    words: pl.DataFrame, company: np.ndarray, floor: float, config: DescriptionConfig
+) -> TermIndex:
     """Find the words and word pairs that several items share.
 
     Args:
         words: from :func:`training.clusters.words.read_words`.
+        company: collaborative vectors ``[n_items, d]``.
+        floor: worth of a term whose items have no people in common.
         config: how many terms to keep.
     """
     fit = words.filter(
         (pl.col("word").str.len_chars() >= MIN_LETTERS)
-        & pl.col("word").str.contains("[aeiouyàéèüöäø0]")
+        & pl.col("word").str.contains(READABLE)
+        & ~pl.col("word").str.contains(CRUDE)
     )
     singles = fit.with_columns(
         pl.col("stem").alias("first"), pl.lit(None, dtype=pl.String).alias("second")
@@ -82,7 +93,12 @@ def index_terms(words: pl.DataFrame, config: DescriptionConfig) -> TermIndex:
         .agg(pl.col("weight").max())
         .sort("row", "term")
     )
-    return TermIndex(cells, terms)
+    incidence = sp.csr_matrix(
+        (np.ones(cells.height), (cells["row"].to_numpy(), cells["term"].to_numpy())),
+        shape=(len(company), terms.height),
+    )
+    worth = pl.Series("worth", weigh_terms(incidence, company, floor))
+    return TermIndex(cells, terms.with_columns(worth))
 
 
 def score_terms(
@@ -97,18 +113,19 @@ def score_terms(
         masses: how much each item counts, ``[n_items]``.
 
     Returns:
-        ``(cluster, term, surface, first, second, share, score)``, best first within a cluster;
-        only terms that the cluster has more of than its surroundings.
+        ``(cluster, term, surface, first, second, share, worth, score)``, best first within a
+        cluster; only terms that the cluster has more of than its surroundings.
     """
-    items = pl.DataFrame({"cluster": labels, "family": families, "mass": masses}).with_row_index(
-        "row"
-    )
-    cells = index.cells.join(items, on="row").with_columns(
-        (pl.col("mass") * pl.col("weight")).alias("mass")
+    # Whole numbers add up to the same sum in any order; floats of many threads do not, and terms
+    # that stand in the same items would change places from run to run.
+    units = np.rint(masses * UNITS_PER_MASS).astype(np.int64)
+    items = pl.DataFrame({"cluster": labels, "family": families, "mass": units})
+    cells = index.cells.join(items.with_row_index("row"), on="row").with_columns(
+        (pl.col("mass") * pl.col("weight")).round().cast(pl.Int64).alias("mass")
     )
     sizes = items.group_by("cluster").agg(pl.col("mass").sum(), pl.col("family").first())
     family_sizes = items.group_by("family").agg(pl.col("mass").sum().alias("family_mass"))
-    whole = float(masses.sum())
+    whole = int(units.sum())
     prior = PRIOR_ITEMS * whole / len(labels)
 
     in_cluster = cells.group_by("cluster", "term").agg(
@@ -127,13 +144,16 @@ def score_terms(
         .join(overall, on="term")
         .with_columns(
             p.alias("share"),
-            (p * (0.5 * (p / q_all).log() + 0.5 * (p / q_family).log())).alias("score"),
+            (
+                p * ((1 - FAMILY_PART) * (p / q_all).log() + FAMILY_PART * (p / q_family).log())
+            ).alias("score"),
         )
         .filter(pl.col("score") > 0)
     )
     return (
         scored.join(index.terms, on="term")
-        .select("cluster", "term", "surface", "first", "second", "share", "score")
+        .with_columns(pl.col("score") * pl.col("worth"))
+        .select("cluster", "term", "surface", "first", "second", "share", "worth", "score")
         .sort("cluster", "score", "term", descending=[False, True, False])
     )
 

@@ -6,22 +6,31 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.utils.extmath import randomized_svd
 
 from expectations.contracts.errors import UserError
 from training.clusters.config import RepresentationConfig
+from training.clusters.crowd import weigh_terms
+from training.clusters.reduction import reduce_rows, scale_to_unit
 from training.clusters.words import CATEGORY, TITLE, read_words
 
 TFIDF = "tfidf"
 MIN_ITEMS_PER_WORD = 2
-SVD_ITERATIONS = 7
 ENCODER_BATCH = 64
 
 
 def encode_text(
-    items: pl.DataFrame, config: RepresentationConfig, rng: np.random.Generator
+    items: pl.DataFrame,
+    company: np.ndarray,
+    config: RepresentationConfig,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Return one vector per item, float32 ``[n_items, d]``: unit length, or zero without text.
+
+    Args:
+        items: the table ITEMS.
+        company: collaborative vectors ``[n_items, d]``, which say what words are worth.
+        config: the encoder and its size.
+        rng: seeds the SVD.
 
     Raises:
         UserError: the sentence encoder is not installed or cannot be loaded.
@@ -32,6 +41,7 @@ def encode_text(
     if counts.shape[1] == 0:
         return np.zeros((items.height, 1), dtype=np.float32)
     weighted = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
+    weighted = weighted @ sp.diags(weigh_terms(counts, company, config.word_floor))
     vectors, values = reduce_rows(weighted, config.text_dimensions, rng)
     return scale_to_unit(vectors * values)
 
@@ -65,29 +75,6 @@ def count_words(items: pl.DataFrame, config: RepresentationConfig) -> sp.csr_mat
     shape = (items.height, stems.height)
     positions = (cells["row"].to_numpy(), cells["column"].to_numpy())
     return sp.csr_matrix((cells["count"].to_numpy().astype(np.float64), positions), shape=shape)
-
-
-def reduce_rows(
-    matrix: sp.csr_matrix, dimensions: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return left singular vectors ``[n, d]`` and singular values ``[d]``, largest first.
-
-    Randomised SVD with power iterations (Halko et al. 2011); ``d`` is ``dimensions``, or fewer
-    where the matrix has fewer rows or columns.
-    """
-    wanted = max(1, min(dimensions, *matrix.shape))
-    seed = int(rng.integers(2**31))
-    left, values, _ = randomized_svd(matrix, wanted, n_iter=SVD_ITERATIONS, random_state=seed)
-    return left, values
-
-
-def scale_to_unit(vectors: np.ndarray) -> np.ndarray:
-    """Return the rows at unit length as float32; rows that are (almost) zero become zero."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    present = lengths > 1e-8
-    scaled = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=present)
-    single: np.ndarray = scaled.astype(np.float32)
-    return single
 
 
 def _encode_sentences(items: pl.DataFrame, name: str) -> np.ndarray:

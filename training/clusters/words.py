@@ -20,8 +20,11 @@ STOP_WORDS = (ENGLISH_STOP_WORDS - frozenset(CONTENT_WORDS.split())) | frozenset
     MEASURE_WORDS.split()
 )
 
+CONTRACTED = frozenset({"couldn", "didn", "doesn", "don", "hasn", "isn", "wasn", "won", "wouldn"})
+
 # Letters joined by hyphens or apostrophes, touching no digit (so no part of a vendor code), or
 # else a run of anything that is neither letter nor space: kept only to part its neighbours.
+MARKUP = r"<[^>]{0,200}>|&#?\w{1,8};"
 TOKEN = r"\b\p{L}[\p{L}\p{M}]*(?:['’\-]\p{L}+)*\b|[^\s\p{L}]+"
 WORD = r"^\p{L}"
 RELEASE_YEAR = r"\(((?:18|19|20)\d)\d\)\s*$"
@@ -56,6 +59,8 @@ def stem_word(word: str) -> str:
     >>> [stem_word(w) for w in ("batteries", "boxes", "pens", "glass", "children's", "movies")]
     ['battery', 'box', 'pen', 'glass', 'children', 'movie']
     """
+    if word[0].isdigit():
+        return word
     for suffix in ("'s", "’s"):
         word = word.removesuffix(suffix)
     if word.endswith("ies") and len(word) > 6:
@@ -82,7 +87,11 @@ def _read_segments(items: pl.DataFrame) -> pl.DataFrame:
 def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
     tokens = (
         segments.with_columns(
-            pl.col("content").str.to_lowercase().str.extract_all(TOKEN).alias("word")
+            pl.col("content")
+            .str.replace_all(MARKUP, " ")
+            .str.to_lowercase()
+            .str.extract_all(TOKEN)
+            .alias("word")
         )
         .explode("word")
         .drop_nulls("word")
@@ -91,7 +100,8 @@ def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
     # One place is left free between segments, so that no two of them look side by side.
     placed = tokens.with_columns((pl.col("nth") + pl.col("segment")).alias("place"))
     is_word = pl.col("word").str.contains(WORD) & (pl.col("word").str.len_chars() > 1)
-    kept = placed.filter(is_word & ~pl.col("word").is_in(list(STOP_WORDS)))
+    root = pl.col("word").str.extract(r"^(\w+)['’]").fill_null(pl.col("word"))
+    kept = placed.filter(is_word & ~root.is_in(list(STOP_WORDS | CONTRACTED)))
     return kept.select("row", "field", pl.col("place").cast(pl.Int64), "word")
 
 

@@ -1,0 +1,74 @@
+"""The stage clusters: artefacts in place, the same bytes twice, and stopped over a bad tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from expectations.contracts.errors import GateError, UserError
+from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEM_CLUSTERS, ITEMS
+from pipelines import paths
+from pipelines.artefact_io import read_json, read_table, write_json, write_table
+from pipelines.stages import clusters as stage
+from tests.worlds.clusters import CUT, TopicWorld, build_topic_world
+from training.curation.timeline import Timeline
+
+PARAMS = """
+runtime: {seed: 3, threads: 1}
+clusters:
+  levels: [3, 9]
+  representation: {text_dimensions: 12, collaborative_dimensions: 8}
+"""
+OUTS = (paths.CLUSTERS, paths.ITEM_CLUSTERS, paths.ITEM_EMBEDDINGS, paths.metrics_of("clusters"))
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working tree as the stage ingest leaves it."""
+    monkeypatch.chdir(tmp_path)
+    lay_out(build_topic_world())
+    Path("params.yaml").write_text(PARAMS, encoding="utf-8")
+    return tmp_path
+
+
+def lay_out(world: TopicWorld) -> None:
+    write_table(world.items, paths.ITEMS, ITEMS)
+    write_table(world.interactions, paths.INTERACTIONS, INTERACTIONS)
+    end = world.interactions["timestamp"].to_list()
+    timeline = Timeline(validation_start=CUT, test_origins=(CUT,), end=max(end))
+    write_json(timeline.to_json(), paths.TIMELINE)
+
+
+@pytest.mark.usefixtures("tree")
+def test_two_runs_leave_the_same_bytes_and_sound_tables() -> None:
+    stage.main()
+    plot = paths.plots_of("clusters") / "traffic.csv"
+    first = {path: path.read_bytes() for path in (*OUTS, plot)}
+    stage.main()
+    assert {path: path.read_bytes() for path in first} == first
+    nodes = read_table(paths.CLUSTERS, CLUSTERS)
+    assert nodes.group_by("level").len().sort("level")["len"].to_list() == [3, 9]
+    assert nodes.group_by("level").agg(pl.col("traffic").sum())["traffic"].round(4).unique().item()
+    assert read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS).height == 2 * 108
+    metrics = read_json(paths.metrics_of("clusters"))
+    assert metrics["traffic_balance"] <= 1.3
+    assert metrics["next_item_stays_low"] < metrics["next_item_stays"]
+    assert pl.read_csv(plot).height == 9
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_lopsided_tree_stops_the_pipeline_and_leaves_nothing() -> None:
+    strict = PARAMS + "  max_traffic_balance: 1.0001\n"
+    Path("params.yaml").write_text(strict, encoding="utf-8")
+    with pytest.raises(GateError, match=r"worst_traffic_overload.*clusters\.levels"):
+        stage.main()
+    assert not paths.CLUSTERS.exists()
+
+
+@pytest.mark.usefixtures("tree")
+def test_more_clusters_than_items_end_in_one_line() -> None:
+    Path("params.yaml").write_text("clusters: {levels: [4, 64]}", encoding="utf-8")
+    with pytest.raises(UserError, match="bring more items"):
+        stage.main()

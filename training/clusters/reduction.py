@@ -1,0 +1,32 @@
+"""Cuts a sparse matrix down to a few dimensions and scales its rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_svd
+
+SVD_ITERATIONS = 7
+
+
+def reduce_rows(
+    matrix: sp.csr_matrix, dimensions: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return left singular vectors ``[n, d]`` and singular values ``[d]``, largest first.
+
+    Randomised SVD with power iterations (Halko et al. 2011); ``d`` is ``dimensions``, or fewer
+    where the matrix has fewer rows or columns.
+    """
+    wanted = max(1, min(dimensions, *matrix.shape))
+    seed = int(rng.integers(2**31))
+    left, values, _ = randomized_svd(matrix, wanted, n_iter=SVD_ITERATIONS, random_state=seed)
+    return left, values
+
+
+def scale_to_unit(vectors: np.ndarray) -> np.ndarray:
+    """Return the rows at unit length as float32; rows that are (almost) zero become zero."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    present = lengths > 1e-8
+    scaled = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=present)
+    single: np.ndarray = scaled.astype(np.float32)
+    return single
