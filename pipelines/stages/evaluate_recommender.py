@@ -1,0 +1,88 @@
+"""Stage evaluate_recommender: full rankings beside baselines, and what restriction costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from expectations.contracts.tables import CASES, ITEM_CASES, NOVEL_CLUSTER_TABLE
+from inference.planning.combine import plan_batch
+from inference.planning.config import PlanConfig
+from inference.planning.plan_table import PlanTable
+from pipelines import paths, stage
+from pipelines.artefact_io import atomic_folder, read_json, read_table, scan_table, write_json
+from pipelines.params import read_params
+from training.config import RuntimeConfig
+from training.curation.timeline import Timeline
+from training.item_evaluation.baselines import (
+    BatchScorer,
+    count_popularity,
+    fit_item_neighbours,
+    fit_sequential_neighbours,
+)
+from training.item_evaluation.plots import frame_models, frame_restrictions
+from training.item_evaluation.ranking import (
+    ItemCases,
+    measure_rankings,
+    rank_cases,
+    summarise_models,
+)
+from training.item_evaluation.restriction import find_novel_events, report_restriction
+from training.recommender.data import read_sequences
+from training.recommender.recommender import SequenceRecommender
+
+SPLIT = "test"
+PLANNED_CLUSTERS = 5
+
+
+def main() -> None:
+    """Rank the test cases by every model, restrict ours in four ways, and write the figures."""
+    runtime = read_params("runtime", RuntimeConfig)
+    torch.set_num_threads(runtime.threads)
+    rng = np.random.default_rng(runtime.seed)
+    recommender = SequenceRecommender.load(paths.RECOMMENDER)
+
+    figures = {**compare_models(recommender, rng), **restrict(recommender, rng)}
+
+    write_json(figures, paths.metrics_of("recommender"))
+    with atomic_folder(paths.plots_of("evaluate_recommender")) as folder:
+        frame_models(figures).write_csv(folder / "models.csv")
+        frame_restrictions(figures).write_csv(folder / "restrictions.csv")
+
+
+def compare_models(recommender: SequenceRecommender, rng: np.random.Generator) -> dict[str, float]:
+    """Return the figures of ours and of the baselines, all fitted before the first test origin."""
+    timeline = Timeline.from_json(read_json(paths.TIMELINE))
+    layout = recommender.layout
+    _, sequences = read_sequences(scan_table(paths.INTERACTIONS), layout, timeline.fit_until)
+    cases = ItemCases.from_frame(read_table(paths.ITEM_CASES, ITEM_CASES), SPLIT)
+    models: dict[str, BatchScorer] = {
+        "recommender": recommender,
+        "popularity": count_popularity(sequences, layout),
+        "item_neighbours": fit_item_neighbours(sequences, layout),
+        "sequential_neighbours": fit_sequential_neighbours(sequences, layout),
+    }
+    measured = {
+        name: measure_rankings(rank_cases(model, cases, layout, name), cases)
+        for name, model in models.items()
+    }
+    return summarise_models(measured, cases, rng)
+
+
+def restrict(recommender: SequenceRecommender, rng: np.random.Generator) -> dict[str, float]:
+    """Return what ours finds of novel clusters' items under four restrictions."""
+    cases = read_table(paths.CASES, CASES)
+    item_cases = read_table(paths.ITEM_CASES, ITEM_CASES)
+    layout = recommender.layout
+    frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
+    table = PlanTable.from_frame(frame, layout.n_clusters)
+    plan_config = PlanConfig.model_validate({})  # as shipped in the release
+    events = find_novel_events(cases, item_cases, layout, SPLIT)
+    plans = plan_batch(
+        events.history_clusters, events.consumed_clusters, table, plan_config, PLANNED_CLUSTERS
+    ).rankings()
+    return report_restriction(recommender, events, plans, layout.n_clusters, rng)
+
+
+if __name__ == "__main__":
+    stage.run("evaluate_recommender", main)

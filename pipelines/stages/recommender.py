@@ -1,0 +1,59 @@
+"""Stage recommender: the sequence model over items, and what people like where nothing is known."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import polars as pl
+import torch
+
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_POPULARITY
+from pipelines import paths, stage
+from pipelines.artefact_io import (
+    atomic_file,
+    atomic_folder,
+    read_json,
+    read_table,
+    scan_table,
+    write_table,
+)
+from pipelines.params import read_params
+from training.clusters.config import ClusterConfig
+from training.clusters.tree_view import serving_clusters
+from training.config import RuntimeConfig
+from training.curation.timeline import Timeline
+from training.recommender.config import RecommenderConfig
+from training.recommender.fit import EpochReport
+from training.recommender.layout import arrange_items
+from training.recommender.popularity import count_likes
+from training.recommender.release_fit import fit_for_release
+
+
+def main() -> None:
+    """Lay the items out by cluster, train, and write model, curve and popularity."""
+    runtime = read_params("runtime", RuntimeConfig)
+    config = read_params("recommender", RecommenderConfig)
+    level = read_params("clusters", ClusterConfig).serving_level
+    torch.set_num_threads(runtime.threads)
+    timeline = Timeline.from_json(read_json(paths.TIMELINE))
+    clusters = serving_clusters(
+        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
+    )
+    interactions = scan_table(paths.INTERACTIONS)
+    layout = arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
+
+    epochs: list[EpochReport] = []
+    recommender = fit_for_release(
+        interactions, layout, timeline, config, runtime.seed, epochs.append
+    )
+
+    with atomic_folder(paths.RECOMMENDER) as folder:
+        recommender.save(folder)
+    with atomic_file(paths.RECOMMENDER_CURVE) as file:
+        pl.DataFrame([asdict(epoch) for epoch in epochs], infer_schema_length=None).write_csv(file)
+    likes = count_likes(interactions, layout, timeline.fit_until)
+    write_table(likes, paths.ITEM_POPULARITY, ITEM_POPULARITY)
+
+
+if __name__ == "__main__":
+    stage.run("recommender", main)

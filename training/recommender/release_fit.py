@@ -1,0 +1,42 @@
+"""How the shipped recommender is made: choose the number of epochs, then train on all there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from training.curation.timeline import Timeline
+from training.recommender.config import RecommenderConfig
+from training.recommender.data import read_sequences
+from training.recommender.fit import Report, choose_n_epochs, fit_recommender
+from training.recommender.layout import ItemLayout
+from training.recommender.recommender import SequenceRecommender
+from training.recommender.validation import find_validation_cases
+
+
+def fit_for_release(
+    interactions: pl.LazyFrame,
+    layout: ItemLayout,
+    timeline: Timeline,
+    config: RecommenderConfig,
+    seed: int,
+    report: Report,
+) -> SequenceRecommender:
+    """Return a recommender fitted on what was liked before the first test origin.
+
+    The validation window tells after how many epochs to stop. With ``config.refit`` the model
+    is then trained afresh for as many, that window included: in sequences the freshest items
+    teach the most.
+
+    Raises:
+        UserError: no user has liked two items before the validation window.
+    """
+    window = (timeline.validation_start, timeline.fit_until)
+    rng = np.random.default_rng(seed)
+    cases = find_validation_cases(interactions, layout, *window, config.max_validation_users, rng)
+    _, earlier = read_sequences(interactions, layout, timeline.validation_start)
+    n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, report)
+    if not config.refit:
+        return chosen
+    _, everything = read_sequences(interactions, layout, timeline.fit_until)
+    return fit_recommender(everything, layout, config, seed, n_epochs, report)
