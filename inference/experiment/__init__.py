@@ -1,1 +1,1 @@
-"""The simulated live experiment."""
+"""The simulated live experiment: the same users with and without exploration."""

@@ -1,0 +1,90 @@
+"""What each arm of the experiment shows: the ordinary list, with or without planned clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from inference.experiment.config import ExperimentConfig
+from inference.experiment.participants import Participant
+from inference.planning.combine import PlannedCluster, pairs_to_look_up, plan_for
+from inference.planning.config import PlanConfig
+from inference.planning.plan_table import PlanTable
+from inference.serving.blend import BlendedItem, blend, exploratory_places
+from inference.serving.retrieval import (
+    NovelItem,
+    RetrievalRequest,
+    answer_queries,
+    retrieve_batch,
+)
+from training.recommender.protocol import ItemQuery, Recommender
+
+
+class Arm(StrEnum):
+    """The two arms."""
+
+    CONTROL = "control"
+    EXPLORATION = "exploration"
+
+
+@dataclass(frozen=True)
+class System:
+    """What is under test, as it would be served.
+
+    Attributes:
+        recommender: ours or a team's own.
+        table: the novel-cluster table.
+        plan: how its rows are combined.
+        cluster_of_item: the serving cluster of every item.
+    """
+
+    recommender: Recommender
+    table: PlanTable
+    plan: PlanConfig
+    cluster_of_item: Mapping[str, int]
+
+
+def answer_requests(
+    arm: Arm, system: System, participants: Sequence[Participant], config: ExperimentConfig
+) -> list[list[BlendedItem]]:
+    """Return each participant's list, up to ``config.count`` items, made as the service makes it.
+
+    In the control arm the exploration share is zero; everything else is the same.
+    """
+    share = config.exploration_share if arm is Arm.EXPLORATION else 0.0
+    n_novel = len(exploratory_places(config.count, share))
+    queries = [
+        ItemQuery(user.recent_items, config.count + n_novel, exclude=user.barred_items)
+        for user in participants
+    ]
+    ordinary = answer_queries(system.recommender, queries)
+    novel: list[list[NovelItem]] = [[] for _ in participants]
+    if n_novel:
+        novel = _retrieve(system, participants, config)
+    return [
+        blend(usual, other, share, config.count)
+        for usual, other in zip(ordinary, novel, strict=True)
+    ]
+
+
+def _retrieve(
+    system: System, participants: Sequence[Participant], config: ExperimentConfig
+) -> list[list[NovelItem]]:
+    requests = [
+        RetrievalRequest(user.recent_items, _plan(system, user, config), user.barred_items)
+        for user in participants
+    ]
+    return retrieve_batch(system.recommender, requests, per_cluster=config.count)
+
+
+def _plan(
+    system: System, user: Participant, config: ExperimentConfig
+) -> tuple[PlannedCluster, ...]:
+    pairs = pairs_to_look_up(user.history_clusters, system.plan)
+    rows = {pair: row for pair in pairs if (row := system.table.row(pair)) is not None}
+    consumed = sorted(user.consumed_clusters)
+    plan = plan_for(
+        user.history_clusters, consumed, rows, system.plan, limit=config.planned_clusters
+    )
+    return plan.clusters

@@ -1,0 +1,109 @@
+"""Runs one arm: requests, responses, and the log of everything shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from inference.experiment.arms import Arm, System, answer_requests
+from inference.experiment.config import ExperimentConfig
+from inference.experiment.environment import Environment, respond, tire
+from inference.experiment.participants import Participant
+from inference.serving.blend import BlendedItem, ListName
+
+
+def run_arm(
+    arm: Arm,
+    system: System,
+    participants: Sequence[Participant],
+    environment: Environment,
+    config: ExperimentConfig,
+    seed: int,
+) -> pl.DataFrame:
+    """Return the log of one arm, a row per item shown, by round, user and place.
+
+    Columns: ``round``, ``user`` (index of the participant), ``place``, ``item`` (index into the
+    environment's catalogue), ``cluster``, ``topic``, ``is_exploratory``, ``is_novel`` (the cluster
+    was not consumed before the experiment), ``is_consumed``, ``feedback`` (0 where not consumed),
+    ``is_positive``.
+
+    Args:
+        arm: which of the two.
+        system: what is under test.
+        participants: their states at the start, in the order of the environment's users.
+        environment: the truth, never shown to ``system``.
+        config: length and manner of the experiment.
+        seed: of all luck; arms given the same one are paired.
+    """
+    states = list(participants)
+    tiredness = np.zeros_like(environment.affinity)  # [U, T]
+    logs = []
+    for number in tqdm(range(config.rounds), desc=f"{arm} arm", unit="round", disable=None):
+        lists = answer_requests(arm, system, states, config)
+        shown = _tabulate(number, lists, participants, environment)
+        users, items = shown["user"].to_numpy(), shown["item"].to_numpy()
+        places = shown["place"].to_numpy()
+        response = respond(environment, config, tiredness, users, items, places, number, seed)
+        logs.append(
+            shown.with_columns(
+                is_consumed=response.is_consumed,
+                feedback=response.feedback,
+                is_positive=response.is_positive,
+            )
+        )
+        taken = response.is_consumed
+        tiredness = tire(environment, config, tiredness, users[taken], items[taken])
+        states = _move_on(states, lists, logs[-1], environment, system)
+    return pl.concat(logs)
+
+
+def _tabulate(
+    number: int,
+    lists: Sequence[Sequence[BlendedItem]],
+    participants: Sequence[Participant],
+    environment: Environment,
+) -> pl.DataFrame:
+    index_of = environment.index_of
+    rows = [
+        (
+            user,
+            place,
+            index_of[entry.item.item_id],
+            entry.item.cluster_id,
+            entry.from_list is ListName.EXPLORATORY,
+            entry.item.cluster_id not in participants[user].consumed_clusters,
+        )
+        for user, entries in enumerate(lists)
+        for place, entry in enumerate(entries)
+    ]
+    schema = {
+        "user": pl.Int64,
+        "place": pl.Int64,
+        "item": pl.Int64,
+        "cluster": pl.Int64,
+        "is_exploratory": pl.Boolean,
+        "is_novel": pl.Boolean,
+    }
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    topics = environment.topic_of_item[frame["item"].to_numpy()]
+    return frame.with_columns(topic=topics, round=pl.lit(number, dtype=pl.Int64))
+
+
+def _move_on(
+    states: Sequence[Participant],
+    lists: Sequence[Sequence[BlendedItem]],
+    log: pl.DataFrame,
+    environment: Environment,
+    system: System,
+) -> list[Participant]:
+    consumed: list[list[tuple[str, bool]]] = [[] for _ in states]
+    taken = log.filter("is_consumed").select("user", "item", "is_positive")
+    for user, item, is_positive in taken.iter_rows():
+        consumed[user].append((environment.item_ids[item], is_positive))
+    return [
+        state.after([entry.item.item_id for entry in entries], events, system.cluster_of_item)
+        for state, entries, events in zip(states, lists, consumed, strict=True)
+    ]

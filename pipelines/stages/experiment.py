@@ -1,0 +1,92 @@
+"""The simulated live experiment: the same users with and without exploration."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import torch
+
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
+from inference.experiment.arms import Arm, System
+from inference.experiment.config import ExperimentConfig
+from inference.experiment.outcomes import follow_rounds, summarise
+from inference.experiment.participants import Participant, assemble_participants
+from inference.experiment.simulate import run_arm
+from inference.planning.config import PlanConfig
+from inference.planning.plan_table import PlanTable
+from pipelines import paths, stage
+from pipelines.artefact_io import atomic_folder, read_table, scan_table, write_json
+from pipelines.params import read_params
+from pipelines.simulation import build_environment
+from pipelines.sources.config import DatasetConfig
+from pipelines.sources.synthetic.truth import is_truth_available
+from training.clusters.config import ClusterConfig
+from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.config import RuntimeConfig
+from training.recommender.recommender import SequenceRecommender
+
+ROUNDS_FILE = "rounds.csv"
+NO_ROUNDS = pl.DataFrame(
+    schema=["round", "control_novel_clusters_per_user", "exploration_novel_clusters_per_user"]
+)
+
+
+def main() -> None:
+    """Let sampled users go on from the data's end in both arms, and write what differs."""
+    runtime = read_params("runtime", RuntimeConfig)
+    config = read_params("experiment", ExperimentConfig)
+    threshold = read_params("dataset", DatasetConfig).threshold
+    level = read_params("clusters", ClusterConfig).level
+    torch.set_num_threads(runtime.threads)
+    if threshold is None or not is_truth_available(paths.TRUTH):
+        print("No experiment: what users would have liked is known of the synthetic world only.")
+        _write({"experiment_available": 0}, NO_ROUNDS)
+        return
+    rng = np.random.default_rng(runtime.seed)
+    participants = _choose_participants(config, rng)
+    users = [participant.user_id for participant in participants]
+    interactions = scan_table(paths.INTERACTIONS)
+    environment = build_environment(paths.TRUTH, interactions, users, threshold, rng)
+    clusters = serving_clusters(
+        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
+    )
+    system = _load_system(clusters)
+    logs = {
+        arm: run_arm(arm, system, participants, environment, config, runtime.seed) for arm in Arm
+    }
+    figures = summarise(logs, environment, clusters.n_clusters, rng)
+    _write(figures, follow_rounds(logs, len(users)))
+
+
+def _choose_participants(config: ExperimentConfig, rng: np.random.Generator) -> list[Participant]:
+    """Return a sample of the users with a liked cluster, as they are at the data's end."""
+    histories = scan_table(paths.USER_CLUSTER_HISTORY)
+    has_liked = histories.filter(pl.col("history_clusters").list.len() > 0)
+    known = has_liked.select(pl.col("user_id").unique().sort()).collect()["user_id"]
+    places = rng.permutation(len(known))[: config.max_users]
+    chosen = known.gather(np.sort(places)).to_frame().lazy()
+    items = scan_table(paths.USER_ITEM_HISTORY)
+    return assemble_participants(
+        histories.join(chosen, on="user_id", how="semi").collect(),
+        items.join(chosen, on="user_id", how="semi").collect(),
+    )
+
+
+def _load_system(clusters: ServingClusters) -> System:
+    table = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
+    return System(
+        SequenceRecommender.load(paths.RECOMMENDER),
+        PlanTable.from_frame(table, clusters.n_clusters),
+        PlanConfig(),
+        dict(zip(clusters.item_ids, clusters.cluster_of_item.tolist(), strict=True)),
+    )
+
+
+def _write(figures: dict[str, float], rounds: pl.DataFrame) -> None:
+    write_json(figures, paths.metrics_of("experiment"))
+    with atomic_folder(paths.plots_of("experiment")) as folder:
+        rounds.write_csv(folder / ROUNDS_FILE)
+
+
+if __name__ == "__main__":
+    stage.run("experiment", main)
