@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,8 +91,10 @@ def _retrieve_batch(
     store: FeatureStore, service: FeatureService, batch: pl.DataFrame
 ) -> pl.DataFrame:
     keyed = batch.with_columns(release_id=pl.lit(BUILD_RELEASE), row=pl.int_range(pl.len()))
-    job = store.get_historical_features(entity_df=keyed.to_pandas(), features=service)
-    found = pl.DataFrame(pl.from_arrow(job.to_arrow()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # between Feast's own dependencies
+        job = store.get_historical_features(entity_df=keyed.to_pandas(), features=service)
+        found = pl.DataFrame(pl.from_arrow(job.to_arrow()))
     if found.height != batch.height:
         raise RuntimeError(f"asked for {batch.height} rows of {service.name}, got {found.height}")
     features = [name for name in found.columns if name not in keyed.columns]
