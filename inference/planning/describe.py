@@ -8,9 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from expectations.contracts.values import ClusterPair
 from inference.planning.config import TableConfig
-from inference.planning.plan_table import NO_CLUSTER, PlanTable
+from inference.planning.plan_table import NO_CLUSTER, NO_ROW, PlanTable
 from inference.planning.table import n_rows, row_depth
 from training.metrics import coverage_at_k, entropy, exposure_at_k, gini, least_exposed_share
 
@@ -52,10 +51,10 @@ class TableFigures:
 def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) -> TableFigures:
     """Return the figures of NOVEL_CLUSTER_TABLE; see :class:`TableFigures`."""
     table = PlanTable.from_frame(frame, n_clusters)
-    valid = int(_valid_rows(frame["pair_key"].to_list(), table, config).sum())
-    shown = [[cluster for cluster in row if cluster != NO_CLUSTER] for row in table.clusters[:, :5]]
+    valid = int(_valid_rows(table, config).sum())
+    shown = table.rankings()
     top1, top5 = (exposure_at_k(shown, n_clusters, k) for k in (1, 5))
-    pairs_with_row = int(np.triu(table.places >= 0).sum())
+    pairs_with_row = int(np.triu(table.places != NO_ROW).sum())
     return TableFigures(
         rows=frame.height,
         rows_expected=n_rows(n_clusters),
@@ -72,14 +71,14 @@ def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) ->
     )
 
 
-def _valid_rows(keys: list[str], table: PlanTable, config: TableConfig) -> NDArray[np.bool_]:
+def _valid_rows(table: PlanTable, config: TableConfig) -> NDArray[np.bool_]:
     """Return for each row whether it keeps every rule, [R]."""
-    pairs = [ClusterPair.parse(key) for key in keys]
-    ends = np.array([(pair.members[0], pair.members[-1]) for pair in pairs])  # [R, 2]
-    depths = [row_depth(table.n_clusters, len(pair.members), config) for pair in pairs]
+    n_members = 1 + (np.diff(table.members(), axis=1)[:, 0] > 0)  # [R]
+    depths = np.array([row_depth(table.n_clusters, int(size), config) for size in n_members])
     listed = table.clusters != NO_CLUSTER  # [R, D]
-    proposes_member = (table.clusters[..., None] == ends[:, None]).any(axis=(1, 2))  # [R]
-    ordered = np.sort(np.where(listed, table.clusters, -1 - np.arange(listed.shape[1])), axis=1)
+    padding = -1 - np.arange(listed.shape[1])  # differs from place to place: no repetition
+    ordered = np.sort(np.where(listed, table.clusters, padding), axis=1)
     repeats = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)  # [R]
     rises = (table.scores[:, 1:] > table.scores[:, :-1]).any(axis=1)  # [R]
-    return np.asarray(~proposes_member & ~repeats & ~rises & (listed.sum(axis=1) == depths))
+    whole = listed.sum(axis=1) == depths  # [R]
+    return np.asarray(~table.proposes_members() & ~repeats & ~rises & whole)

@@ -45,6 +45,22 @@ class PlanTable:
         """Clusters at the serving level."""
         return len(self.places)
 
+    def members(self) -> NDArray[np.int64]:
+        """Return the cluster pair of each row, [R, 2]; a single cluster stands twice."""
+        first, second = np.nonzero(np.triu(self.places != NO_ROW))
+        ends = np.zeros((len(self.clusters), 2), dtype=np.int64)
+        ends[self.places[first, second]] = np.column_stack([first, second])
+        return ends
+
+    def proposes_members(self) -> NDArray[np.bool_]:
+        """Return which rows propose a cluster of their own pair, [R]; none should."""
+        found = self.clusters[:, :, None] == self.members()[:, None]  # [R, D, 2]
+        return np.asarray(found.any(axis=(1, 2)))
+
+    def rankings(self) -> list[list[int]]:
+        """Return every row's clusters as a list without padding."""
+        return [[c for c in row if c != NO_CLUSTER] for row in self.clusters.tolist()]
+
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, n_clusters: int) -> PlanTable:
         """Lay out NOVEL_CLUSTER_TABLE in arrays.

@@ -49,11 +49,14 @@ def plan_table(
 
 
 def fill_table(
-    scorer: ContextScorer, n_clusters: int, end: datetime, config: TableConfig
+    scorer: ContextScorer, n_clusters: int, end: datetime, config: TableConfig, title: str = "table"
 ) -> pl.DataFrame:
-    """Return NOVEL_CLUSTER_TABLE filled by ``scorer``, rows in the order of ``all_pairs``."""
+    """Return NOVEL_CLUSTER_TABLE filled by ``scorer``, rows in the order of ``all_pairs``.
+
+    ``title`` stands before the progress bar.
+    """
     pieces = []
-    with tqdm(total=n_rows(n_clusters), desc="table", unit="row", disable=None) as bar:
+    with tqdm(total=n_rows(n_clusters), desc=title, unit="row", disable=None) as bar:
         for contexts in batches_of_pairs(n_clusters, config.batch_rows):
             clusters, scores = rank(scorer.score_batch(contexts), contexts, config)
             pieces.append(_frame(contexts, clusters, scores, end))

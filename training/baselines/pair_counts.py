@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -40,12 +41,22 @@ class PairCounts:
         Dirichlet smoothing: MacKay and Peto, 1995).
         """
         n_clusters = len(self.popularity)
-        anybody = _shrink(self.popularity[None], np.full((1, n_clusters), 1 / n_clusters), 1.0)
-        after_one = _shrink(self.singles, anybody, self.prior)  # [N, N]
+        after_one = self._after_one
         ends = np.array([(pair.members[0], pair.members[-1]) for pair in contexts])  # [B, 2]
         expected = (after_one[ends[:, 0]] + after_one[ends[:, 1]]) / 2  # [B, N]
         counts = self.pairs[ends[:, 0] * n_clusters + ends[:, 1]].toarray()  # [B, N]
         return np.asarray(np.log(_shrink(counts, expected, self.prior)))
+
+    @cached_property
+    def _after_one(self) -> NDArray[np.float64]:
+        """The distribution after each single cluster, [N, N]."""
+        n_clusters = len(self.popularity)
+        anybody = _shrink(self.popularity[None], np.full((1, n_clusters), 1 / n_clusters), 1.0)
+        return _shrink(self.singles, anybody, self.prior)
+
+    def with_prior(self, prior: float) -> PairCounts:
+        """Return the same counts with another strength of back-off."""
+        return replace(self, prior=prior)
 
 
 def count_pairs(visits: Visits, window: int, prior: float) -> PairCounts:

@@ -1,0 +1,47 @@
+"""The bounds that a run must keep to be released, and those it must keep to be promoted."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from expectations.gates.bounds import Bound
+from training.config import Config
+
+
+class GatesConfig(Config):
+    """Bounds on the planner's figures.
+
+    Attributes:
+        min_match_rate: of unconstrained greedy decoding over all rows of the table.
+        min_coverage_at_5: share of clusters in the first five places of some table row.
+        max_top1_share: share of table rows that one cluster may lead; above, it has collapsed.
+        max_self_transition_rate: share of table rows that propose a cluster of their own pair.
+    """
+
+    min_match_rate: float = Field(0.99, ge=0, le=1)
+    min_coverage_at_5: float = Field(0.95, ge=0, le=1)
+    max_top1_share: float = Field(0.4, ge=0, le=1)
+    max_self_transition_rate: float = Field(0.0, ge=0, le=1)
+
+
+def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:
+    """Return the bounds on ``metrics/planner.json``.
+
+    Recall below pair counts beyond doubt lets the run end, but not be promoted.
+    """
+    longer = "train the planner for longer (planner.max_steps)"
+    spread = "spread the training targets (curation.strategy, curation.temperature)"
+    counts = "look at validation recall; pair counts would serve these users better"
+    return (
+        Bound("match_rate", config.min_match_rate, None, "block", longer),
+        Bound("coverage_at_5_table", config.min_coverage_at_5, None, "block", spread),
+        Bound("top1_largest_share_table", None, config.max_top1_share, "block", spread),
+        Bound(
+            "self_transition_rate",
+            None,
+            config.max_self_transition_rate,
+            "block",
+            "this is a fault of the table stage: report it",
+        ),
+        Bound("recall_at_10_as_served_minus_pair_counts_high", 0.0, None, "promote", counts),
+    )
