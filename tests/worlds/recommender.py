@@ -11,7 +11,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
+from training.recommender.config import RecommenderConfig
+from training.recommender.data import read_sequences
+from training.recommender.fit import fit_recommender
 from training.recommender.layout import ItemLayout, arrange_items
+from training.recommender.recommender import SequenceRecommender
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 N_CLUSTERS = 4
@@ -72,3 +76,24 @@ def make_interactions(walks: list[list[str]]) -> pl.LazyFrame:
         feedback=pl.lit(None, dtype=pl.Float32),
         is_positive=pl.lit(True),
     )
+
+
+SMALL = RecommenderConfig(
+    dimension=16,
+    n_layers=1,
+    max_length=8,
+    dropout=0.1,
+    max_epochs=8,
+    batch_tokens=128,
+    learning_rate=0.02,
+    patience=3,
+)
+"""Settings that learn the chains within a second."""
+
+
+def fit_small(seed: int = 0, config: RecommenderConfig = SMALL) -> SequenceRecommender:
+    """Return a recommender fitted on 150 walks of ten steps, a tenth of them astray."""
+    interactions = make_interactions(walk(150, 10, noise=0.1, seed=0))
+    layout = make_layout()
+    _, sequences = read_sequences(interactions, layout, START + timedelta(days=1))
+    return fit_recommender(sequences, layout, config, seed)

@@ -1,0 +1,104 @@
+"""The exploratory list: planned clusters only, round by round, from any recommender."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expectations.contracts.values import ClusterPair
+from inference.planning.combine import PlannedCluster
+from inference.serving.retrieval import RetrievalRequest, retrieve_batch, retrieve_novel_items
+from tests.worlds import recommender as world
+from training.recommender.protocol import BatchRecommender, Recommender, ScoredItem
+from training.recommender.recommender import SequenceRecommender
+
+ITEMS = st.sampled_from(world.make_layout().item_ids)
+
+
+class Alphabetical:
+    """A team's own recommender of two methods: the later in the alphabet, the better."""
+
+    item_ids = world.make_layout().item_ids
+
+    def score_items(self, recent_items: Sequence[str]) -> np.ndarray:
+        return np.argsort(np.argsort(self.item_ids)).astype(np.float32)
+
+    def top_items(
+        self,
+        recent_items: Sequence[str],
+        clusters: Sequence[int] | None,
+        exclude: AbstractSet[str],
+        k: int,
+    ) -> list[ScoredItem]:
+        within = range(world.N_CLUSTERS) if clusters is None else clusters
+        scores = self.score_items(recent_items)
+        found = [
+            ScoredItem(item, "abcd".index(item[-1]), float(score))
+            for item, score in zip(self.item_ids, scores, strict=True)
+            if "abcd".index(item[-1]) in within and item not in exclude
+        ]
+        return sorted(found, key=lambda item: -item.score)[:k]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> SequenceRecommender:
+    torch.set_num_threads(1)
+    return world.fit_small(config=world.SMALL.model_copy(update={"max_epochs": 1}))
+
+
+def plan_of(clusters: list[int]) -> list[PlannedCluster]:
+    return [PlannedCluster(c, -float(n), ClusterPair.of(8, 9)) for n, c in enumerate(clusters)]
+
+
+REQUESTS = st.builds(
+    RetrievalRequest,
+    recent_items=st.lists(ITEMS, min_size=1, max_size=5),
+    plan=st.lists(st.integers(0, world.N_CLUSTERS - 1), unique=True).map(plan_of),
+    exclude=st.frozensets(ITEMS),
+)
+
+
+def test_a_foreign_recommender_of_two_methods_is_enough() -> None:
+    own = Alphabetical()
+    assert isinstance(own, Recommender)
+    assert not isinstance(own, BatchRecommender)
+    request = RetrievalRequest(["i00a"], plan_of([2, 0]), {"i09c"})
+    found = retrieve_novel_items(own, request, per_cluster=2)
+    assert [novel.item.item_id for novel in found] == ["i08c", "i09a", "i07c", "i08a"]
+    assert [novel.plan_score for novel in found] == [0.0, -1.0, 0.0, -1.0]
+    assert {novel.history_clusters for novel in found} == {(8, 9)}
+
+
+@given(st.lists(REQUESTS, max_size=4), st.integers(1, 12))
+def test_batches_answer_each_request_as_if_alone(
+    fitted: SequenceRecommender, requests: list[RetrievalRequest], per_cluster: int
+) -> None:
+    batch = retrieve_batch(fitted, requests, per_cluster)
+    for request, found in zip(requests, batch, strict=True):
+        alone = retrieve_novel_items(fitted, request, per_cluster)
+        assert [n.item.item_id for n in found] == [n.item.item_id for n in alone]
+        items = [novel.item.item_id for novel in found]
+        assert len(set(items)) == len(items)
+        assert not set(items) & request.exclude
+        for planned in request.plan:
+            own = [n for n in found if n.item.cluster_id == planned.cluster_id]
+            open_items = world.RING - sum(
+                "abcd".index(item[-1]) == planned.cluster_id for item in request.exclude
+            )
+            assert len(own) == min(per_cluster, open_items)
+            assert all(n.plan_score == planned.score for n in own)
+            assert [n.item.score for n in own] == sorted((n.item.score for n in own), reverse=True)
+        first_round = [n.item.cluster_id for n in found[: len({n.item.cluster_id for n in found})]]
+        order = [planned.cluster_id for planned in request.plan]
+        assert first_round == [cluster for cluster in order if cluster in first_round]
+
+
+def test_nothing_known_gives_nothing(fitted: SequenceRecommender) -> None:
+    assert retrieve_novel_items(fitted, RetrievalRequest([], plan_of([1]), set()), 3) == []
+    assert retrieve_novel_items(fitted, RetrievalRequest(["i00a"], [], set()), 3) == []
