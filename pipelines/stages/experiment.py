@@ -36,7 +36,7 @@ def main() -> None:
     runtime = read_params("runtime", RuntimeConfig)
     config = read_params("experiment", ExperimentConfig)
     threshold = read_params("dataset", DatasetConfig).threshold
-    level = read_params("clusters", ClusterConfig).level
+    level = read_params("clusters", ClusterConfig).serving_level
     torch.set_num_threads(runtime.threads)
     if threshold is None or not is_truth_available(paths.TRUTH):
         print("No experiment: what users would have liked is known of the synthetic world only.")
@@ -50,7 +50,7 @@ def main() -> None:
     clusters = serving_clusters(
         read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
     )
-    system = _load_system(clusters)
+    system = _load_system(clusters, read_params("plan", PlanConfig))
     logs = {
         arm: run_arm(arm, system, participants, environment, config, runtime.seed) for arm in Arm
     }
@@ -72,12 +72,12 @@ def _choose_participants(config: ExperimentConfig, rng: np.random.Generator) -> 
     )
 
 
-def _load_system(clusters: ServingClusters) -> System:
+def _load_system(clusters: ServingClusters, plan: PlanConfig) -> System:
     table = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     return System(
         SequenceRecommender.load(paths.RECOMMENDER),
         PlanTable.from_frame(table, clusters.n_clusters),
-        PlanConfig(),
+        plan,
         dict(zip(clusters.item_ids, clusters.cluster_of_item.tolist(), strict=True)),
     )
 
