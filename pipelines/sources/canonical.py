@@ -115,7 +115,7 @@ def _require_readable(raw: RawInteractions, cell: Cell, *, may_be_empty: bool) -
     """Refuse a column with cells that cannot be read, showing the first of them."""
     is_bad = pl.col("value").is_null()
     if may_be_empty:
-        is_bad &= pl.col("raw").is_not_null()
+        is_bad &= pl.col("raw").cast(pl.String).str.strip_chars() != ""
     cells = raw.frame.select(raw=cell.column, value=cell.value).with_row_index("row", offset=1)
     bad = collect(cells.filter(is_bad).head(SAMPLE_ROWS), raw.file)
     if bad.height:

@@ -6,7 +6,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import polars as pl
 
@@ -108,12 +108,13 @@ def _unpack(archive: Path, scratch: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as opened:
             for member in opened.infolist():
-                name = Path(member.filename).name
-                if member.is_dir() or name not in wanted:
+                inside = PurePosixPath(member.filename)
+                if member.is_dir() or inside.name not in wanted:
                     continue
-                # only the folder's name and the file's: nothing may be written elsewhere
-                target = scratch / Path(member.filename).parent.name / name
-                target.parent.mkdir(parents=True, exist_ok=True)
+                # one folder deep at most, and never upwards: nothing is written elsewhere
+                folder = scratch / inside.parent.name if inside.parent.name != ".." else scratch
+                folder.mkdir(parents=True, exist_ok=True)
+                target = folder / inside.name
                 with opened.open(member) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy)
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:

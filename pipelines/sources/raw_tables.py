@@ -71,7 +71,8 @@ def identifier(column: str) -> Cell:
 
 def number(column: str) -> Cell:
     """Return the reading of a column of numbers; an empty cell says nothing, and is allowed."""
-    value = pl.col(column).cast(pl.Float32, strict=False)
+    text = pl.col(column).cast(pl.String).str.strip_chars()
+    value = text.cast(pl.Float32, strict=False)
     return Cell(column, pl.when(value.is_finite()).then(value), f"{column} is a number or empty")
 
 

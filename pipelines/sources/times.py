@@ -34,7 +34,8 @@ def read_times(frame: pl.LazyFrame, column: str, form: TimeFormat, file: Path) -
         return Cell(column, _from_iso(column), rule)
     unit = form.removeprefix("epoch_")
     rule = f"every {column} is a number of {unit} since 1970"
-    return Cell(column, _from_epoch(column, MICROSECONDS_PER[form]), rule)
+    cell = pl.col(column).str.strip_chars() if dtype == pl.String else pl.col(column)
+    return Cell(column, _from_epoch(cell, MICROSECONDS_PER[form]), rule)
 
 
 def _from_temporal(column: str, dtype: pl.DataType) -> pl.Expr:
@@ -52,14 +53,16 @@ def _from_iso(column: str) -> pl.Expr:
     )
 
 
-def _from_epoch(column: str, microseconds: int) -> pl.Expr:
-    count = pl.col(column).cast(pl.Float64, strict=False)
+def _from_epoch(cell: pl.Expr, microseconds: int) -> pl.Expr:
+    count = cell.cast(pl.Float64, strict=False)
     whole = (count * microseconds).round().cast(pl.Int64, strict=False)
     return whole.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
 def _guess_form(sample: pl.Series) -> TimeFormat:
     cells = sample.drop_nulls()
+    if cells.dtype == pl.String:
+        cells = cells.str.strip_chars()
     numbers = cells.cast(pl.Float64, strict=False).drop_nulls()
     if 2 * len(numbers) <= len(cells):
         return "iso"
