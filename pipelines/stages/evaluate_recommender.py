@@ -76,7 +76,7 @@ def restrict(recommender: SequenceRecommender, rng: np.random.Generator) -> dict
     layout = recommender.layout
     frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, layout.n_clusters)
-    plan_config = PlanConfig.model_validate({})  # as shipped in the release
+    plan_config = read_params("plan", PlanConfig)
     events = find_novel_events(cases, item_cases, layout, SPLIT)
     plans = plan_batch(
         events.history_clusters, events.consumed_clusters, table, plan_config, PLANNED_CLUSTERS

@@ -27,7 +27,7 @@ RECALL = "recall_at_10_as_served"
 
 def main() -> None:
     """Name every item, fix the plan's settings, hash all parts and write the manifest."""
-    plan = PlanConfig.model_validate({})
+    plan = read_params("plan", PlanConfig)
     level = read_params("clusters", ClusterConfig).serving_level
     items = read_table(paths.ITEMS, ITEMS)
     write_table(
