@@ -72,7 +72,7 @@ def load_release(store: FeatureStore, files: FeatureFiles, release_id: str) -> O
             for piece in _pieces(frame):
                 _write(store, view, piece, release_id)
                 bar.update(piece.height)
-    reader = FeatureReader(store)
+    reader = FeatureReader(lambda: store)
     compared = _compare_users(reader, release_id, clusters.join(items, on=USER.name, how="left"))
     compared += _compare_rows(reader, release_id, table)
     return OnlineRows(clusters.height, table.height, compared)

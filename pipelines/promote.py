@@ -158,7 +158,7 @@ def main() -> None:
     promoter = Promoter(
         open_tracking(),
         ReleaseSource(tracking_uri()),
-        FeatureReader(open_store()),
+        FeatureReader(open_store),
         config.probes,
         paths.PROMOTION_LOG,
     )

@@ -25,7 +25,7 @@ def main() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small
     open_tracking()
-    reader = FeatureReader(open_store(), config.cached_rows)
+    reader = FeatureReader(open_store, config.cached_rows)
     loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config)
     print(f"recommendations on http://{config.host}:{config.port} (ends with Ctrl-C)")
     uvicorn.run(create_app(loader, reader, config), host=config.host, port=config.port)

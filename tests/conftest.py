@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import pipelines  # noqa: F401  switches telemetry off before anything else is imported
+
+if TYPE_CHECKING:
+    from tests.worlds.serving import PublishedReleases
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -28,3 +32,17 @@ def require_program(found: str | None, package: str) -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> PublishedReleases:
+    """A tree with several releases in a real registry and a real online store.
+
+    Tests share it: they may move aliases, and set those they rely on.
+    """
+    # Importing Feast and MLflow takes seconds; only tests that ask for this pay for it.
+    from tests.worlds.serving import build_tree, publish_releases
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        return publish_releases(build_tree(tmp_path_factory.mktemp("releases")))

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi import Path as PathParameter
@@ -105,11 +104,9 @@ def _add_answers(
     # Ids may contain slashes, hence a path; the longest possible id is taken.
     @app.get("/v1/users/{user_id:path}/recommendations", responses=unanswerable)
     def recommendations(
-        user_id: Annotated[str, PathParameter(min_length=1, max_length=MAX_USER_ID_LENGTH)],
-        count: Annotated[int, Query(ge=1, le=config.max_count)] = config.count,
-        exploration_share: Annotated[
-            float, Query(ge=0, le=1, allow_inf_nan=False)
-        ] = config.exploration_share,
+        user_id: str = PathParameter(min_length=1, max_length=MAX_USER_ID_LENGTH),
+        count: int = Query(config.count, ge=1, le=config.max_count),
+        exploration_share: float = Query(config.exploration_share, ge=0, le=1, allow_inf_nan=False),
     ) -> Recommendations:
         """Recommend ``count`` items, the given share of them from novel interest clusters."""
         question = Question(user_id, count, exploration_share, config.planned_clusters)

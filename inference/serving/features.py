@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from feast import FeatureService, FeatureStore
+from feast.errors import FeatureServiceNotFoundException
 
+from expectations.contracts.errors import UserError
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, RELEASE, USER
 from expectations.contracts.values import ClusterPair
 from inference.planning.plan_table import TableRow
@@ -22,6 +25,9 @@ PLAN_SERVICE = "planned_clusters"
 PAIR_KEY = NOVEL_CLUSTER_TABLE.column("pair_key").name
 KEYS_AT_ONCE = 500
 """Keys of one read; sqlite takes no more than a few thousand variables in a statement."""
+
+REOPEN_SECONDS = 1.0
+"""How long a store that failed is left alone before it is opened anew."""
 
 
 class StoreUnreachableError(Exception):
@@ -49,17 +55,30 @@ class UserFeatures:
     consumed_items: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Connection:
+    """An open store and its feature services: looking one up by name reads the registry again."""
+
+    store: FeatureStore
+    users: FeatureService
+    plans: FeatureService
+
+
 class FeatureReader:
     """Reads by release, so that two releases can live side by side in one store.
 
-    The feature services are fetched once: looking one up by name reads the registry again.
-    Table rows of a release never change and are kept in memory, ``cached_rows`` of them.
+    A store that failed is opened anew for a later read, so that a reader recovers when the
+    store returns. Table rows of a release never change and are kept in memory, ``cached_rows``
+    of them.
+
+    Raises:
+        UserError: the features were never registered with the store.
     """
 
-    def __init__(self, store: FeatureStore, cached_rows: int = 0) -> None:
-        self._store = store
-        self._users: FeatureService = store.get_feature_service(USER_SERVICE)
-        self._plans: FeatureService = store.get_feature_service(PLAN_SERVICE)
+    def __init__(self, open_store: Callable[[], FeatureStore], cached_rows: int = 0) -> None:
+        self._open_store = open_store
+        self._connection = self._connect()
+        self._reopen_at: float | None = None
         self._cached_rows = cached_rows
         self._rows: dict[tuple[str, ClusterPair], TableRow] = {}
         # Feast's sqlite store shares one connection between threads.
@@ -81,7 +100,7 @@ class FeatureReader:
         """
         found: dict[str, UserFeatures] = {}
         for keys in _pieces(user_ids):
-            columns = self._read(self._users, USER.name, release_id, keys)
+            columns = self._read("users", USER.name, release_id, keys)
             for place, user_id in enumerate(keys):
                 features = _user_at(columns, place)
                 if features is not None:
@@ -116,7 +135,7 @@ class FeatureReader:
         found: dict[ClusterPair, TableRow] = {}
         by_key = {pair.key: pair for pair in pairs}
         for keys in _pieces(list(by_key)):
-            columns = self._read(self._plans, PAIR_KEY, release_id, keys)
+            columns = self._read("plans", PAIR_KEY, release_id, keys)
             lists = zip(columns["novel_clusters"], columns["scores"], strict=True)
             for key, (clusters, scores) in zip(keys, lists, strict=True):
                 if clusters is not None and scores is not None:
@@ -130,16 +149,38 @@ class FeatureReader:
         self._rows = {key: row for key, row in self._rows.items() if key[0] == release_id}
 
     def _read(
-        self, service: FeatureService, key_name: str, release_id: str, keys: Sequence[str]
+        self, what: Literal["users", "plans"], key_name: str, release_id: str, keys: Sequence[str]
     ) -> Mapping[str, list[Any]]:
         entity_rows = [{RELEASE.name: release_id, key_name: key} for key in keys]
         try:
             with self._one_at_a_time:
-                answer = self._store.get_online_features(service, entity_rows)
+                open_now = self._current_connection()
+                service = open_now.users if what == "users" else open_now.plans
+                answer = open_now.store.get_online_features(service, entity_rows)
         except STORE_FAILURES as error:
+            if self._reopen_at is None:
+                self._reopen_at = time.monotonic() + REOPEN_SECONDS
             raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error
         columns: Mapping[str, list[Any]] = answer.to_dict()
         return columns
+
+    def _current_connection(self) -> _Connection:
+        if self._reopen_at is not None and time.monotonic() >= self._reopen_at:
+            self._reopen_at = None
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> _Connection:
+        store = self._open_store()
+        try:
+            users = store.get_feature_service(USER_SERVICE)
+            plans = store.get_feature_service(PLAN_SERVICE)
+        except FeatureServiceNotFoundException as error:
+            remedy = "run `python -m pipelines.publish`"
+            raise UserError(
+                "feature registry", "the features are registered", remedy, str(error)
+            ) from None
+        return _Connection(store, users, plans)
 
 
 def _user_at(columns: Mapping[str, list[Any]], place: int) -> UserFeatures | None:

@@ -1,0 +1,173 @@
+"""Promotion moves one alias after checks, refuses with reasons, is logged, and can be undone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from expectations.contracts.errors import ReleaseError
+from inference.serving.features import FeatureReader
+from inference.serving.manifest import MeasuredRecall
+from inference.serving.registered import CHALLENGER, CHAMPION
+from inference.serving.release_source import ReleaseSource
+from pipelines import paths
+from pipelines.feature_store import open_store
+from pipelines.model_registry import point_alias
+from pipelines.promote import Promoter, compare_recall
+from pipelines.promotion_log import Promotion, previous_champion, read_promotions
+from pipelines.tracking import open_tracking, tracking_uri
+from tests.worlds.serving import PublishedReleases
+
+PROBES = 50
+
+
+@pytest.fixture(autouse=True)
+def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
+    monkeypatch.chdir(published.root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if champion() is not None:
+        open_tracking().delete_registered_model_alias("interest-explorer", CHAMPION)
+    return published
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "promotions.jsonl"
+
+
+def champion() -> int | None:
+    open_tracking()
+    return ReleaseSource(tracking_uri()).version_at(CHAMPION)
+
+
+def promote(version: int, log: Path) -> Promotion | None:
+    point_alias(open_tracking(), CHALLENGER, version)
+    return promoter(log).promote("ann", "a test")
+
+
+def promoter(log: Path) -> Promoter:
+    reader = FeatureReader(open_store)
+    return Promoter(open_tracking(), ReleaseSource(tracking_uri()), reader, PROBES, log)
+
+
+def test_a_promotion_is_logged_with_who_when_why_from_and_to(
+    tree: PublishedReleases, log: Path
+) -> None:
+    promote(tree.first, log)
+    promote(tree.second, log)
+    assert champion() == tree.second
+    first, second = read_promotions(log)
+    assert (first.from_version, first.to_version) == (None, tree.first)
+    assert (second.from_version, second.to_version) == (tree.first, tree.second)
+    assert (second.who, second.why, second.action) == ("ann", "a test", "promote")
+    assert second.when.endswith("+00:00")
+    assert "0.480 against the champion's 0.500" in second.notes[0]
+
+
+def test_promoting_the_champion_again_does_nothing(tree: PublishedReleases, log: Path) -> None:
+    promote(tree.first, log)
+    assert promote(tree.first, log) is None
+    assert len(read_promotions(log)) == 1
+
+
+@pytest.mark.parametrize(
+    ("unfit", "reason"), [("ungated", "gate on match_rate"), ("unloaded", "table rows: 0 of")]
+)
+def test_an_unfit_release_is_refused_with_its_reasons(
+    tree: PublishedReleases, log: Path, unfit: str, reason: str
+) -> None:
+    promote(tree.first, log)
+    with pytest.raises(ReleaseError, match=reason):
+        promote(getattr(tree, unfit), log)
+    assert champion() == tree.first
+    assert len(read_promotions(log)) == 1
+
+
+def test_a_release_worse_beyond_the_interval_is_refused(tree: PublishedReleases, log: Path) -> None:
+    promote(tree.first, log)
+    with pytest.raises(ReleaseError, match="worse than the champion beyond the interval"):
+        promote(tree.worse, log)
+    assert champion() == tree.first
+
+
+def test_a_rollback_returns_to_the_champion_before_and_is_logged(
+    tree: PublishedReleases, log: Path
+) -> None:
+    promote(tree.first, log)
+    promote(tree.second, log)
+    undone = promoter(log).roll_back("ben", "the second was bad")
+    assert champion() == tree.first
+    assert (undone.action, undone.from_version, undone.to_version) == (
+        "rollback",
+        tree.second,
+        tree.first,
+    )
+    with pytest.raises(ReleaseError, match="an earlier champion is on record"):
+        promoter(log).roll_back("ben", "once more")
+    assert champion() == tree.first
+
+
+def test_a_champion_set_by_another_tool_rolls_back_to_the_last_one_on_record(
+    tree: PublishedReleases, log: Path
+) -> None:
+    promote(tree.first, log)
+    point_alias(open_tracking(), CHAMPION, tree.ungated)
+    assert promoter(log).roll_back("ben", "set by hand").to_version == tree.first
+
+
+def test_only_figures_on_the_same_cases_are_compared(tree: PublishedReleases) -> None:
+    with ReleaseSource(tracking_uri()).fetch(tree.first) as fetched:
+        release = fetched.manifest
+    low = MeasuredRecall(10, 0.1, 0.05, 0.15, 400, release.recall_as_served.cases_sha256)
+    assert compare_recall(replace(release, recall_as_served=low), release)[0] is True
+    elsewhere = replace(release, recall_as_served=replace(low, cases_sha256="0" * 64))
+    assert compare_recall(elsewhere, release) == (
+        False,
+        "recall not compared: measured on other cases",
+    )
+    assert compare_recall(replace(release, recall_as_served=None), release)[0] is False
+
+
+@pytest.mark.parametrize(
+    ("moves", "current", "expected"),
+    [
+        ([], 1, None),
+        ([("promote", None, 1)], 1, None),
+        ([("promote", None, 1)], 7, 1),
+        ([("promote", None, 1), ("promote", 1, 2), ("promote", 2, 3)], 3, 2),
+        ([("promote", None, 1), ("promote", 1, 2), ("promote", 2, 3), ("rollback", 3, 2)], 2, 1),
+        ([("promote", None, 1), ("promote", 5, 2)], 2, 5),
+    ],
+)
+def test_rollbacks_go_back_one_champion_at_a_time(
+    moves: list[tuple[str, int | None, int]], current: int, expected: int | None
+) -> None:
+    promotions = [
+        Promotion(action, "", "", "", before, after, "", ())  # type: ignore[arg-type]
+        for action, before, after in moves
+    ]
+    assert previous_champion(promotions, current) == expected
+
+
+@pytest.mark.long
+def test_the_command_ends_with_one_line_and_status_2_when_it_refuses(
+    tree: PublishedReleases,
+) -> None:
+    repository = Path(__file__).resolve().parents[2]
+    point_alias(open_tracking(), CHALLENGER, tree.ungated)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.promote"],
+        cwd=tree.root,
+        env={"PYTHONPATH": str(repository), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "match_rate" in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not paths.PROMOTION_LOG.exists()
