@@ -1,0 +1,90 @@
+"""`python -m pipelines.report`: what was built, how well it does, three people, what to do next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+
+from expectations.contracts.errors import ReleaseError
+from inference.serving.config import ServingConfig
+from inference.serving.features import FeatureReader
+from inference.serving.loaded_release import LoadedRelease, load_release
+from inference.serving.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
+from inference.serving.release_source import ReleaseSource
+from pipelines import paths
+from pipelines.command import run_command
+from pipelines.feature_store import open_store
+from pipelines.params import read_params
+from pipelines.report_figures import (
+    read_figures,
+    show_costs,
+    show_experiment,
+    show_planner,
+    show_recommender,
+    show_sizes,
+)
+from pipelines.report_people import choose_examples, show_example
+from pipelines.tracking import open_tracking, tracking_uri
+
+RULE = "─" * 96
+
+
+def main() -> None:
+    """Print the report on the release in service, or on the last published one."""
+    torch.set_num_threads(1)
+    config = read_params("serving", ServingConfig)
+    open_tracking()
+    release, alias = _find_release(ReleaseSource(tracking_uri()))
+    reader = FeatureReader(open_store)
+    people = [
+        line
+        for example in choose_examples(release, reader, config)
+        for line in (*show_example(example, release.titles), "")
+    ]
+    title = f"Interest explorer: release {release.release_id[:12]}"
+    print(
+        "\n".join([RULE, f"{title}, version {release.version} of {RELEASE_MODEL} ({alias})", RULE])
+    )
+    _print("The data and what was built from it", show_sizes())
+    _print("The planner", show_planner(read_figures("planner")))
+    _print("The recommender", show_recommender(read_figures("recommender")))
+    _print("A simulated live experiment", show_experiment(read_figures("experiment")))
+    _print("What it cost", show_costs())
+    _print("Three people, answered by the service's own code", people)
+    _print("What next", _next_commands(config))
+
+
+def _find_release(source: ReleaseSource) -> tuple[LoadedRelease, str]:
+    for alias in (CHAMPION, CHALLENGER):
+        version = source.version_at(alias)
+        if version is not None:
+            with source.fetch(version) as fetched:
+                return load_release(fetched), alias
+    rule = "a release has been published"
+    raise ReleaseError(RELEASE_MODEL, rule, "run `dvc repro`, then `python -m pipelines.publish`")
+
+
+def _print(title: str, lines: Sequence[str]) -> None:
+    if lines:
+        print("\n".join(["", title.upper(), "", *(f"  {line}".rstrip() for line in lines)]))
+
+
+def _next_commands(config: ServingConfig) -> list[str]:
+    tracking = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.TRACKING_DATABASE}"
+    return [
+        f"make serve                      the service; open http://{config.host}:{config.port}",
+        "dvc plots show                  training curves and comparisons, as a page",
+        f"mlflow ui --backend-store-uri {tracking}",
+        "                                runs and registered models; promote by alias",
+        "python -m pipelines.promote --rollback",
+        "                                return to the release before",
+        "dvc exp run -S dataset.source=movielens -S dataset.path=PATH",
+        "                                the same on a GroupLens folder or zip; with",
+        "                                dataset.source=files on logs of your own (params.yaml)",
+    ]
+
+
+if __name__ == "__main__":
+    run_command(main)
