@@ -85,7 +85,7 @@ def co_interest_world(
     affinity = strength * places @ places.T
     rows, times = [], []
     for _ in range(n_users):
-        length = int(rng.integers(3, 12))
+        length = min(int(rng.integers(3, 12)), n_clusters)
         touched = [int(rng.integers(n_clusters))]
         start = rng.random()
         for step in range(1, length):

@@ -48,7 +48,8 @@ class PlannerConfig(Config):
     ``context_sampling`` says which history clusters stand in a training prompt: the ``newest``, or
     any K of the ``history``, as in the served plan, which combines all its pairs.
     ``single_share`` is the share of prompts with one cluster, for the table's single rows.
-    ``listwise_weight`` weighs the list-wise term beside the language-model loss of weight 1.
+    ``listwise_weight`` weighs the list-wise term beside the language-model loss of weight 1;
+    ``listwise_choices`` is how many people's next clusters it holds against each prompt.
     """
 
     base_model: str = EMBEDDED
@@ -57,6 +58,7 @@ class PlannerConfig(Config):
     context_sampling: Literal["newest", "history"] = "history"
     single_share: float = Field(default=0.1, ge=0, le=1)
     listwise_weight: float = Field(default=1.0, ge=0)
+    listwise_choices: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)

@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.planner.adapter_io import add_adapter
+from training.planner.companions import Companions
 from training.planner.completion_tree import grow_tree
 from training.planner.config import PlannerConfig
 from training.planner.examples import Examples, sample_contexts
@@ -31,6 +32,14 @@ class CurvePoint:
     validation_loss: float
     validation_recall_at_10: float
     match_rate: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is learned from: transitions, and which of them share a prompt."""
+
+    examples: Examples
+    companions: Companions
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,7 @@ def fine_tune(
     model = add_adapter(base[0], config.lora, seed)
     planner = Planner(model, base[1])
     tokens = encode_descriptions(planner, descriptions)
+    course = Course(train, Companions(train, config))
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer, schedule = make_optimizer(
@@ -78,8 +88,7 @@ def fine_tune(
     keeper = _BestAdapter(model, config)
     losses: list[float] = []
     for step in tqdm(range(1, config.max_steps + 1), desc="planner", unit="step", disable=None):
-        batch = train.take(rng.integers(len(train), size=config.batch_size))
-        loss = batch_loss(planner, tokens, batch, config, rng)
+        loss = batch_loss(planner, tokens, course, config, rng)
         descend(loss, weights, optimizer, schedule)
         losses.append(loss.item())
         if step % config.evaluate_every == 0 or step == config.max_steps:
@@ -102,11 +111,12 @@ def encode_descriptions(planner: Planner, descriptions: tuple[str, ...]) -> Plan
 def batch_loss(
     planner: Planner,
     tokens: PlannerTokens,
-    batch: Examples,
+    course: Course,
     config: PlannerConfig,
     rng: np.random.Generator,
 ) -> Tensor:
-    """Return the loss of one batch: completion loss plus the weighted list-wise loss."""
+    """Return the loss of one random batch: completion loss plus the weighted list-wise loss."""
+    batch = course.examples.take(rng.integers(len(course.examples), size=config.batch_size))
     contexts = sample_contexts(batch, config, rng)
     scored = score_batch(
         planner.model,
@@ -118,9 +128,12 @@ def batch_loss(
     loss = completion_loss(scored.token_log_probabilities, scored.token_mask)
     if scored.cluster_scores is None:
         return loss
-    targets = torch.from_numpy(batch.targets).to(loss.device)
-    candidates = torch.from_numpy(batch.candidates(len(tokens.descriptions))).to(loss.device)
-    return loss + config.listwise_weight * listwise_loss(scored.cluster_scores, targets, candidates)
+    drawn = course.companions.draw(contexts, config.listwise_choices, rng)  # [B, W]
+    others = course.examples.take(drawn.reshape(-1))
+    targets = torch.from_numpy(others.targets.reshape(drawn.shape)).to(loss.device)  # [B, W]
+    free = others.candidates(len(tokens.descriptions)).reshape(*drawn.shape, -1)  # [B, W, N]
+    ranking = listwise_loss(scored.cluster_scores, targets, torch.from_numpy(free).to(loss.device))
+    return loss + config.listwise_weight * ranking
 
 
 def _point(step: int, losses: list[float], seen: ValidationReport) -> CurvePoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# Shapes: B examples, T tokens, N clusters.
+# Shapes: B prompts, T tokens, N clusters, W choices after each prompt.
 
 
 def completion_loss(token_log_probabilities: Tensor, mask: Tensor) -> Tensor:
@@ -27,22 +27,23 @@ def completion_loss(token_log_probabilities: Tensor, mask: Tensor) -> Tensor:
 
 
 def listwise_loss(scores: Tensor, targets: Tensor, is_candidate: Tensor) -> Tensor:
-    """Return the mean cross-entropy of the target among the clusters a user had not consumed.
+    """Return the mean cross-entropy of each choice among the clusters its user had not consumed.
 
-    ``L = -1/B sum_b log( exp s_b,y_b / sum_{c in C_b} exp s_b,c )``, the top-one list-wise loss of
-    Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach" (ICML 2007), over
-    the candidates C_b. The clusters that a user could not choose do not count against the target.
+    ``L = -1/(BW) sum_bw log( exp s_b,y_bw / sum_{c in C_bw} exp s_b,c )``, the top-one list-wise
+    loss of Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach" (ICML
+    2007), over the candidates C_bw. What a user could not choose does not count against a choice.
 
     Args:
-        scores: log-score of every cluster, [B, N].
-        targets: the novel cluster, int64 [B]; always a candidate.
-        is_candidate: bool [B, N].
+        scores: log-score of every cluster after each prompt, [B, N].
+        targets: novel clusters chosen by W people who share the prompt, int64 [B, W]; always
+            candidates.
+        is_candidate: bool [B, W, N].
 
     >>> scores = torch.tensor([[0.5, 0.25, 0.25]]).log()
-    >>> free = torch.tensor([[True, True, False]])
-    >>> round(listwise_loss(scores, torch.tensor([1]), free).item(), 6)  # -ln(1/3)
+    >>> free = torch.tensor([[[True, True, False]]])
+    >>> round(listwise_loss(scores, torch.tensor([[1]]), free).item(), 6)  # -ln(1/3)
     1.098612
     """
-    allowed = scores.masked_fill(~is_candidate, float("-inf"))  # [B, N]
-    chosen = allowed.gather(1, targets[:, None]).squeeze(1)  # [B]
-    return (torch.logsumexp(allowed, dim=1) - chosen).mean()
+    allowed = scores[:, None].masked_fill(~is_candidate, float("-inf"))  # [B, W, N]
+    chosen = scores.gather(1, targets)  # [B, W]
+    return (torch.logsumexp(allowed, dim=-1) - chosen).mean()

@@ -85,7 +85,7 @@ class Validator:
         scores = self._scores(planner)  # [R, N]
         candidates = torch.from_numpy(self._examples.candidates(scores.shape[1]))
         targets = torch.from_numpy(self._examples.targets)
-        loss = listwise_loss(scores, targets, candidates).item()
+        loss = listwise_loss(scores, targets[:, None], candidates[:, None]).item()
         own = scores.gather(1, targets[:, None])  # [R, 1]
         places = ((scores > own) & candidates).sum(dim=1)  # [R]
         return ValidationReport(

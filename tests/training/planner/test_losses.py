@@ -1,0 +1,51 @@
+"""Losses against numbers worked out by hand and against torch's own."""
+
+from __future__ import annotations
+
+import doctest
+
+import torch
+from torch.nn import functional
+
+from training.planner import losses, schedule
+from training.planner.losses import completion_loss, listwise_loss
+
+
+def test_the_examples_in_the_documentation_hold() -> None:
+    assert doctest.testmod(losses).failed == 0
+    assert doctest.testmod(schedule).failed == 0
+
+
+def test_completion_loss_is_torchs_cross_entropy_summed_over_each_completion() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 4, 7, generator=generator)
+    tokens = torch.randint(7, (3, 4), generator=generator)
+    mask = torch.tensor([[1.0, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
+    own = logits.log_softmax(-1).gather(2, tokens[:, :, None]).squeeze(2)
+    reference = functional.cross_entropy(logits[mask.bool()], tokens[mask.bool()], reduction="sum")
+    torch.testing.assert_close(completion_loss(own, mask), reference / 3)
+
+
+def test_listwise_loss_over_every_cluster_is_torchs_cross_entropy() -> None:
+    scores = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
+    targets = torch.tensor([0, 1, 2, 3, 4])
+    everyone = torch.ones(5, 1, 6, dtype=torch.bool)
+    reference = functional.cross_entropy(scores, targets)
+    torch.testing.assert_close(listwise_loss(scores, targets[:, None], everyone), reference)
+
+
+def test_choices_that_share_a_prompt_weigh_as_much_as_prompts_of_their_own() -> None:
+    scores = torch.randn(1, 6, generator=torch.Generator().manual_seed(0))
+    free = torch.tensor([[[True] * 6, [True, True, True, False, False, False]]])
+    targets = torch.tensor([[5, 1]])
+    apart = listwise_loss(scores.expand(2, 6), targets.T, free.transpose(0, 1))
+    torch.testing.assert_close(listwise_loss(scores, targets, free), apart)
+
+
+def test_a_consumed_cluster_neither_counts_nor_gets_a_gradient() -> None:
+    scores = torch.tensor([[1.0, 2.0, 50.0]], requires_grad=True)
+    loss = listwise_loss(scores, torch.tensor([[0]]), torch.tensor([[[True, True, False]]]))
+    loss.backward()
+    torch.testing.assert_close(loss, torch.tensor(1.0).exp().log1p())
+    assert scores.grad is not None
+    assert scores.grad[0, 2] == 0

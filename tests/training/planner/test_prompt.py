@@ -1,0 +1,65 @@
+"""Prompts round-trip, and what cannot stand in one is refused."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from expectations.contracts.errors import UserError
+from training.planner import prompt
+from training.planner.prompt import (
+    check_description,
+    parse_completion,
+    parse_prompt,
+    render_completion,
+    render_prompt,
+)
+
+
+def is_description(text: str) -> bool:
+    try:
+        check_description(text)
+    except UserError:
+        return False
+    return True
+
+
+descriptions = st.text(min_size=1, max_size=30).filter(is_description)
+
+
+@settings(deadline=None)
+@given(st.lists(descriptions, min_size=1, max_size=8))
+def test_a_prompt_parses_to_what_it_was_rendered_from(texts: list[str]) -> None:
+    assert parse_prompt(render_prompt(texts)) == tuple(texts)
+
+
+@settings(deadline=None)
+@given(descriptions)
+def test_a_completion_parses_to_its_description(text: str) -> None:
+    assert parse_completion(render_completion(text)) == text
+
+
+@pytest.mark.parametrize("bad", ["", " ", "two\nlines", " padded", "padded ", "odd\u2028break"])
+def test_a_description_that_breaks_the_form_is_refused(bad: str) -> None:
+    with pytest.raises(UserError, match="one line"):
+        render_prompt(["fine", bad])
+    with pytest.raises(UserError, match="one line"):
+        render_completion(bad)
+
+
+def test_a_prompt_without_history_is_refused() -> None:
+    with pytest.raises(UserError, match="at least one"):
+        render_prompt([])
+
+
+@pytest.mark.parametrize("text", ["", "hello", "Interests so far:\nNext new interest:", "- a\n- b"])
+def test_foreign_text_is_not_taken_for_a_prompt(text: str) -> None:
+    with pytest.raises(UserError, match="is one that render_prompt made"):
+        parse_prompt(text)
+
+
+def test_the_examples_in_the_documentation_hold() -> None:
+    assert doctest.testmod(prompt).failed == 0
