@@ -36,7 +36,7 @@ def main() -> None:
     torch.set_num_threads(1)
     config = read_params("serving", ServingConfig)
     open_tracking()
-    release, alias = _find_release(ReleaseSource(tracking_uri()))
+    release, alias = find_release(ReleaseSource(tracking_uri()))
     reader = FeatureReader(open_store)
     people = [
         line
@@ -56,7 +56,12 @@ def main() -> None:
     _print("What next", _next_commands(config))
 
 
-def _find_release(source: ReleaseSource) -> tuple[LoadedRelease, str]:
+def find_release(source: ReleaseSource) -> tuple[LoadedRelease, str]:
+    """Return the release to report on and the alias it was found by: champion, else challenger.
+
+    Raises:
+        ReleaseError: nothing has been published.
+    """
     for alias in (CHAMPION, CHALLENGER):
         version = source.version_at(alias)
         if version is not None:

@@ -158,7 +158,7 @@ def _tabulate_recall(figures: Figures) -> list[str]:
         if f"recall_at_10_{name}" in figures
     ]
     lead = (
-        f"recall of the novel clusters that {figures['n_users']:,} people took to later "
+        f"recall of the novel clusters that {figures.get('n_users', 0):,} people took to later "
         f"({figures['n_cases']:,} cases)"
     )
     return [lead, "", *_columns(["", "recall@1", "recall@5", "recall@10"], rows)]

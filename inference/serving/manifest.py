@@ -139,7 +139,7 @@ def read_manifest(file: Path) -> ReleaseManifest:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         rule = "holds a release manifest"
-        raise ReleaseError(str(file), rule, "run the release stage", type(error).__name__) from None
+        raise ReleaseError(str(file), rule, "run `dvc repro`", type(error).__name__) from None
     if not isinstance(content, dict):
         raise ReleaseError(str(file), "holds a release manifest", "run the release stage")
     return ReleaseManifest.from_json(content, str(file))

@@ -125,6 +125,7 @@ def write_recall(figure: float) -> None:
         "recall_at_10_as_served_low": figure - 0.05,
         "recall_at_10_as_served_high": figure + 0.05,
         "n_cases": 400,
+        "n_users": 300,
     }
     write_json(metrics, paths.metrics_of("planner"))
 
@@ -160,7 +161,15 @@ def _write_histories() -> None:
         items.append((BUILD_RELEASE, user, NOW, person.items, person.items))
     _write_rows(clusters, paths.USER_CLUSTER_HISTORY, tables.USER_CLUSTER_HISTORY)
     _write_rows(items, paths.USER_ITEM_HISTORY, tables.USER_ITEM_HISTORY)
-    (paths.CASES).parent.mkdir(parents=True, exist_ok=True)
+    rows = [(u, item, NOW, None, True) for u, p in PEOPLE.items() for item in p.items]
+    log = pl.DataFrame(
+        rows,
+        schema=tables.INTERACTIONS.schema.names,
+        schema_overrides={"feedback": pl.Float32},
+        orient="row",
+    )
+    write_table(log, paths.INTERACTIONS, tables.INTERACTIONS)
+    paths.CASES.parent.mkdir(parents=True, exist_ok=True)
     paths.CASES.write_bytes(b"the cases that recall was measured on")
 
 

@@ -1,0 +1,64 @@
+"""The report reads well, always chooses the same people, and lives with what has not run."""
+
+from __future__ import annotations
+
+import pytest
+
+from expectations.contracts.errors import ReleaseError
+from inference.serving.config import ServingConfig
+from inference.serving.features import FeatureReader
+from inference.serving.loaded_release import load_release
+from inference.serving.registered import CHAMPION
+from inference.serving.release_source import ReleaseSource
+from pipelines import report
+from pipelines.feature_store import open_store
+from pipelines.model_registry import point_alias
+from pipelines.report_figures import show_experiment, show_planner, show_recommender
+from pipelines.report_people import choose_examples
+from pipelines.tracking import open_tracking, tracking_uri
+from tests.worlds.serving import NAMES, PublishedReleases
+
+MAX_WIDTH = 100
+
+
+@pytest.fixture(autouse=True)
+def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
+    monkeypatch.chdir(published.root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    point_alias(open_tracking(), CHAMPION, published.first)
+    return published
+
+
+def test_the_report_is_the_same_twice_and_fits_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    report.main()
+    first = capsys.readouterr().out
+    report.main()
+    assert capsys.readouterr().out == first
+    assert max(len(line) for line in first.splitlines()) <= MAX_WIDTH
+    assert NAMES[0] in first
+    assert "make serve" in first
+    assert "0.200 [0.150, 0.250]" in first
+
+
+def test_the_examples_are_active_people_with_different_interests(tree: PublishedReleases) -> None:
+    with ReleaseSource(tracking_uri()).fetch(tree.first) as fetched:
+        release = load_release(fetched)
+    examples = choose_examples(release, FeatureReader(open_store), ServingConfig())
+    assert [example.answer.user_id for example in examples] == ["cat/with slash", "ann", "zoe"]
+    newest = [example.features.history_clusters[0] for example in examples]
+    assert len(set(newest)) == len(newest)
+
+
+def test_without_a_release_it_says_what_to_run(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/empty.db")
+    with pytest.raises(ReleaseError, match=r"pipelines\.publish"):
+        report.find_release(ReleaseSource(tracking_uri()))
+
+
+def test_figures_that_are_absent_leave_no_hole() -> None:
+    assert show_planner({}) == []
+    assert show_planner({"n_cases": 0, "match_rate": 1.0}) != []
+    assert show_recommender({}) == []
+    assert "synthetic world only" in show_experiment({"experiment_available": 0})[0]
