@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 from feast import FeatureService, FeatureStore, RepoConfig
+from feast.constants import FEAST_FS_YAML_FILE_PATH_ENV_NAME
 from feast.repo_config import RegistryConfig, load_repo_config
 
 from expectations.contracts.errors import UserError
@@ -26,13 +28,22 @@ logging.getLogger("feast.repo_config").setLevel(logging.ERROR)
 
 
 def open_store(root: Path = Path()) -> FeatureStore:
-    """Return the run-time store of the working tree at ``root``, as ``feature_store.yaml`` says.
+    """Return the run-time store of the working tree at ``root``.
+
+    Its settings are ``feature_store.yaml``, or the file that Feast's own variable
+    ``FEAST_FS_YAML_FILE_PATH`` names.
 
     Raises:
-        UserError: there are no settings at ``root``.
+        UserError: there are no settings at ``root``, or none where the variable points.
     """
     _require_settings(root)
-    return FeatureStore(repo_path=str((root / paths.FEATURE_REPO).resolve()))
+    chosen = os.environ.get(FEAST_FS_YAML_FILE_PATH_ENV_NAME)
+    settings = Path(chosen) if chosen else root / paths.FEATURE_REPO / SETTINGS
+    if not settings.is_file():
+        remedy = f"correct or unset {FEAST_FS_YAML_FILE_PATH_ENV_NAME}"
+        raise UserError(str(settings), "the file exists", remedy)
+    folder = (root / paths.FEATURE_REPO).resolve()
+    return FeatureStore(repo_path=str(folder), fs_yaml_file=settings.resolve())
 
 
 @contextmanager
