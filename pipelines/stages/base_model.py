@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import torch
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
@@ -15,7 +16,6 @@ from training.planner.base_model import pretrain, save_base
 from training.planner.base_reference import refer_to_base, write_reference
 from training.planner.config import EMBEDDED, PlannerConfig
 from training.planner.corpus import write_corpus
-from training.planner.examples import read_examples
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     clusters = serving_clusters(
         read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
     )
-    train = read_examples(read_table(paths.TRANSITIONS, TRANSITIONS), "train")
+    train = read_table(paths.TRANSITIONS, TRANSITIONS).filter(pl.col("split") == "train")
     corpus = write_corpus(read_table(paths.ITEMS, ITEMS), clusters, train)
     model, tokenizer = pretrain(corpus, clusters.descriptions, config.embedded, runtime.seed)
     with atomic_folder(paths.BASE_MODEL) as folder:

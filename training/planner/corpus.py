@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from training.clusters.tree_view import ServingClusters
-from training.planner.examples import Examples
 from training.planner.prompt import render_completion, render_prompt
 
 TITLES_IN_LINE = 3
@@ -36,13 +35,13 @@ class Corpus:
         return self.catalogue + self.clusters + self.histories
 
 
-def write_corpus(items: pl.DataFrame, clusters: ServingClusters, train: Examples) -> Corpus:
+def write_corpus(items: pl.DataFrame, clusters: ServingClusters, train: pl.DataFrame) -> Corpus:
     """Return the corpus.
 
     Args:
         items: the table ITEMS.
         clusters: the serving clusters.
-        train: transitions of the train split, none later: the validation and test periods must
+        train: TRANSITIONS of the train split, none later: the validation and test periods must
             stay unread.
     """
     return Corpus(
@@ -72,13 +71,22 @@ def _describe_clusters(items: pl.DataFrame, clusters: ServingClusters) -> tuple[
     return tuple(lines)
 
 
-def _tell_histories(descriptions: Sequence[str], train: Examples) -> tuple[str, ...]:
-    """Return each history, oldest first, and the interest that came next, in the prompt's form."""
-    lines = []
-    for history, length, target in zip(train.histories, train.lengths, train.targets, strict=True):
-        told = [descriptions[cluster] for cluster in history[:length][::-1]]
-        lines.append(render_prompt(told) + render_completion(descriptions[target]))
-    return tuple(lines)
+def _tell_histories(descriptions: Sequence[str], train: pl.DataFrame) -> tuple[str, ...]:
+    """Return each person's interests, oldest first, and the last new one, in the prompt's form.
+
+    One document a person, from the last training transition: every interest in it is there to be
+    foretold from the ones before, so the earlier transitions would only repeat it.
+    """
+    last = (
+        train.sort("user_id", "event_timestamp", "target_cluster")
+        .group_by("user_id", maintain_order=True)
+        .last()
+    )
+    documents = []
+    for history, target in last.select("history_clusters", "target_cluster").iter_rows():
+        told = [descriptions[cluster] for cluster in reversed(history)]
+        documents.append(render_prompt(told) + render_completion(descriptions[target]))
+    return tuple(documents)
 
 
 def draw_blocks(

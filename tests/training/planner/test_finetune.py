@@ -1,0 +1,190 @@
+"""The planner learns a planted rule, survives saving, and is the same when trained again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.values import ClusterPair, all_pairs
+from tests.worlds.planner import PlannerWorld, answer_of, planned_rule_world
+from tests.worlds.tiny_models import ARCHITECTURES, save_tiny_base
+from training.planner.adapter_io import save_adapter
+from training.planner.base_model import pretrain, save_base
+from training.planner.config import PlannerConfig
+from training.planner.corpus import write_corpus
+from training.planner.decode import write_greedily
+from training.planner.examples import read_examples
+from training.planner.finetune import CurvePoint, FineTuned, encode_descriptions, fine_tune
+from training.planner.model_io import BASE_RECORD, Planner, load_base, load_planner
+from training.planner.validation import measure_match_rate
+
+SMALL = PlannerConfig.model_validate(
+    {
+        "embedded": {
+            "vocabulary": 400,
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "layers": 2,
+            "block_tokens": 48,
+            "batch_size": 12,
+            "steps": 120,
+            "learning_rate": 5e-3,
+        },
+        "single_share": 0.0,
+        "listwise_choices": 2,
+        "batch_size": 24,
+        "max_steps": 100,
+        "evaluate_every": 25,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of the rule world."""
+
+    world: PlannerWorld
+    base: Path
+    adapter: Path
+    tuned: FineTuned
+    heard: list[CurvePoint]
+
+
+def train(folder: Path) -> Trained:
+    torch.set_num_threads(1)
+    world = planned_rule_world()
+    transitions = world.transitions
+    corpus = write_corpus(
+        world.items, world.clusters, transitions.filter(pl.col("split") == "train")
+    )
+    model, tokenizer = pretrain(corpus, world.descriptions, SMALL.embedded, seed=0)
+    base, adapter = folder / "base", folder / "adapter"
+    save_base(model, tokenizer, base)
+    heard: list[CurvePoint] = []
+    tuned = fine_tune(
+        load_base(base),
+        world.descriptions,
+        read_examples(transitions, "train"),
+        read_examples(transitions, "validation"),
+        SMALL,
+        seed=0,
+        report=heard.append,
+    )
+    save_adapter(tuned.model, base, adapter)
+    return Trained(world, base, adapter, tuned, heard)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(tmp_path_factory.mktemp("planner"))
+
+
+def pairs_of(world: PlannerWorld) -> list[ClusterPair]:
+    n_clusters = len(world.descriptions)
+    return [pair for pair in all_pairs(n_clusters) if len(pair.members) == 2]
+
+
+def test_the_planted_answer_is_written_for_every_pair(trained: Trained) -> None:
+    planner = load_planner(trained.base, trained.adapter)
+    world = trained.world
+    tokens = encode_descriptions(planner, world.descriptions)
+    pairs = pairs_of(world)
+    texts = write_greedily(
+        planner, [tokens.prompt_of(planner, pair) for pair in pairs], tokens.longest
+    )
+    wanted = [
+        world.descriptions[answer_of(*pair.members, len(world.descriptions))] for pair in pairs
+    ]
+    assert texts == wanted
+    assert measure_match_rate(planner, tokens, pairs) == 1.0
+
+
+def test_the_curve_is_told_and_ends_better_than_it_began(trained: Trained) -> None:
+    curve = trained.tuned.curve
+    assert tuple(trained.heard) == curve
+    assert curve[-1].validation_loss < curve[0].validation_loss
+    assert trained.tuned.best_step in {point.step for point in curve}
+
+
+def test_only_adapter_weights_are_saved_with_no_trace_of_the_place(trained: Trained) -> None:
+    names = sorted(file.name for file in trained.adapter.iterdir())
+    assert names == ["adapter_config.json", "adapter_model.safetensors", BASE_RECORD]
+    config = json.loads((trained.adapter / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "base_model"
+    assert config["target_modules"] == sorted(config["target_modules"])
+    assert str(trained.base) not in (trained.adapter / "adapter_config.json").read_text()
+
+
+def test_training_again_gives_the_same_bytes(trained: Trained, tmp_path: Path) -> None:
+    again = train(tmp_path)
+    for ours, theirs in ((trained.base, again.base), (trained.adapter, again.adapter)):
+        names = sorted(file.name for file in ours.iterdir())
+        assert names == sorted(file.name for file in theirs.iterdir())
+        for name in names:
+            assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
+
+
+def test_an_adapter_of_another_base_is_refused(trained: Trained, tmp_path: Path) -> None:
+    other = save_tiny_base(tmp_path, "llama", trained.world.descriptions)
+    with pytest.raises(UserError, match="belongs to the base model"):
+        load_planner(other, trained.adapter)
+
+
+def test_an_adapter_without_a_record_is_refused(trained: Trained, tmp_path: Path) -> None:
+    for file in trained.adapter.iterdir():
+        if file.name != BASE_RECORD:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(UserError, match="names its base model"):
+        load_planner(trained.base, tmp_path)
+
+
+def test_patience_ends_training_and_the_best_look_is_kept(trained: Trained) -> None:
+    impatient = SMALL.model_copy(
+        update={"max_steps": 40, "evaluate_every": 2, "patience": 1, "learning_rate": 0.5}
+    )
+    world = trained.world
+    tuned = fine_tune(
+        load_base(trained.base),
+        world.descriptions,
+        read_examples(world.transitions, "train"),
+        read_examples(world.transitions, "validation"),
+        impatient,
+        seed=0,
+    )
+    assert tuned.curve[-1].step < 40
+    best = max(tuned.curve, key=lambda p: (min(p.match_rate, 0.99), -p.validation_loss))
+    assert tuned.best_step == best.step
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_any_causal_model_can_be_tuned_saved_loaded_merged_and_decoded(
+    architecture: str, tmp_path: Path
+) -> None:
+    torch.set_num_threads(1)
+    world = planned_rule_world(n_clusters=4, copies=1)
+    base = save_tiny_base(tmp_path / "base", architecture, world.descriptions)
+    settings = {"max_steps": 4, "evaluate_every": 2, "batch_size": 6, "learning_rate": 0.02}
+    tuned = fine_tune(
+        load_base(base),
+        world.descriptions,
+        read_examples(world.transitions, "train"),
+        read_examples(world.transitions, "validation"),
+        SMALL.model_copy(update=settings),
+        seed=0,
+    )
+    save_adapter(tuned.model, base, tmp_path / "adapter")
+    planner = load_planner(base, tmp_path / "adapter")
+    direct = Planner(tuned.model, planner.tokenizer)
+    prompt = torch.tensor([planner.encode_prompt(world.descriptions[:2])])
+    with torch.no_grad():
+        merged, unmerged = planner.model(prompt).logits, direct.model(prompt).logits
+        plain = load_base(base)[0].eval()(prompt).logits
+    torch.testing.assert_close(merged, unmerged, atol=1e-3, rtol=1e-3)
+    assert (merged - plain).abs().max() > 1e-3
+    assert len(write_greedily(planner, prompt.tolist(), 3)) == 1
