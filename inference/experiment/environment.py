@@ -57,6 +57,21 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What was shown in one round, lists of all users one after another.
+
+    Attributes:
+        users: [S], who was shown
+        items: [S], what, as an index into the catalogue,
+        places: [S], and where in the list, from 0.
+    """
+
+    users: Integers
+    items: Integers
+    places: Integers
+
+
+@dataclass(frozen=True)
 class Response:
     """What became of the items shown in one round.
 
@@ -75,9 +90,7 @@ def respond(
     environment: Environment,
     config: ExperimentConfig,
     tiredness: Floats,
-    users: Integers,
-    items: Integers,
-    places: Integers,
+    shown: Shown,
     round_number: int,
     seed: int,
 ) -> Response:
@@ -90,16 +103,16 @@ def respond(
         environment: the truth.
         config: how places count and how users tire.
         tiredness: [U, T], topic items consumed lately.
-        users: [S], who was shown
-        items: [S], what, as an index into the catalogue,
-        places: [S], and where in the list, from 0.
+        shown: one list per user.
         round_number: which request of the experiment this is.
         seed: of all luck.
     """
+    users, items = shown.users, shown.items
     topics = environment.topic_of_item[items]
     fresh = environment.affinity[users, topics]
     appeal = fresh * np.exp(-config.tiring * tiredness[users, topics])  # [S]
-    looks = draw_luck(seed, LOOK, users, items, round_number) < config.position_decay**places
+    attention = config.position_decay**shown.places
+    looks = draw_luck(seed, LOOK, users, items, round_number) < attention
     is_consumed = looks & (draw_luck(seed, CONSUME, users, items, round_number) < appeal)
     noise = ndtri(draw_luck(seed, NOISE, users, items, round_number))
     feedback = np.where(is_consumed, environment.feedback_law(appeal, noise), 0.0)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from inference.experiment.arms import Arm, System, answer_requests
 from inference.experiment.config import ExperimentConfig
-from inference.experiment.environment import Environment, respond, tire
+from inference.experiment.environment import Environment, Shown, respond, tire
 from inference.experiment.participants import Participant
 from inference.serving.blend import BlendedItem, ListName
 
@@ -43,12 +43,12 @@ def run_arm(
     logs = []
     for number in tqdm(range(config.rounds), desc=f"{arm} arm", unit="round", disable=None):
         lists = answer_requests(arm, system, states, config)
-        shown = _tabulate(number, lists, participants, environment)
-        users, items = shown["user"].to_numpy(), shown["item"].to_numpy()
-        places = shown["place"].to_numpy()
-        response = respond(environment, config, tiredness, users, items, places, number, seed)
+        log = _tabulate(number, lists, participants, environment)
+        users, items, places = (log[name].to_numpy() for name in ("user", "item", "place"))
+        shown = Shown(users, items, places)
+        response = respond(environment, config, tiredness, shown, number, seed)
         logs.append(
-            shown.with_columns(
+            log.with_columns(
                 is_consumed=response.is_consumed,
                 feedback=response.feedback,
                 is_positive=response.is_positive,

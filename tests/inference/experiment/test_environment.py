@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.experiment.config import ExperimentConfig
-from inference.experiment.environment import draw_luck, respond, tire
+from inference.experiment.environment import Shown, draw_luck, respond, tire
 from tests.worlds.experiment import ITEMS_PER_CLUSTER, make_environment
 
 STEADY = ExperimentConfig(position_decay=1.0, tiring=0.0)
@@ -43,7 +43,7 @@ def test_consumption_follows_affinity_and_place() -> None:
     users = np.arange(n_users)
     items = np.zeros(n_users, dtype=np.int64)
     first, fifth, cold = (
-        respond(environment, config, fresh, users, what, np.full(n_users, place), 0, 0)
+        respond(environment, config, fresh, Shown(users, what, np.full(n_users, place)), 0, 0)
         for config, what, place in (
             (STEADY, items, 0),
             (ExperimentConfig(position_decay=0.5, tiring=0.0), items, 1),
@@ -75,7 +75,7 @@ def test_much_of_the_same_tires_and_rest_restores() -> None:
     users, items = np.zeros(60, dtype=np.int64), np.arange(60)
     nothing = np.zeros(60, dtype=np.int64)
     lively, weary = (
-        respond(environment, config, state, users, items, nothing, 0, 0)
+        respond(environment, config, state, Shown(users, items, nothing), 0, 0)
         for state in (np.zeros((2, 6)), 4 * tired)
     )
     assert weary.is_consumed.sum() < lively.is_consumed.sum()
