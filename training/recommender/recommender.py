@@ -105,25 +105,20 @@ class SequenceRecommender:
         """
         histories = [tuple(self._indices_of(query.recent_items)) for query in queries]
         rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
-        if not rows:
-            return [[] for _ in queries]
         encoded = self._encode(Sequences.of(list(rows)))  # [U, D]
-        asked = [place for place, history in enumerate(histories) if history]
+        states = {place: encoded[rows[h]] for place, h in enumerate(histories) if h}  # [D] each
         answers: list[list[ScoredItem]] = [[] for _ in queries]
-        whole = [place for place in asked if queries[place].clusters is None]
+        anywhere = [place for place in states if queries[place].clusters is None]
+        within = [place for place in states if queries[place].clusters is not None]
         step = max(1, CELLS_AT_ONCE // max(1, self.layout.n_items))
-        for start in range(0, len(whole), step):
-            chosen = whole[start : start + step]
-            states = encoded[[rows[histories[place]] for place in chosen]]  # [Q, D]
-            scores = (states @ self._item_vectors.T).numpy()  # [Q, I]
-            everywhere = np.arange(self.layout.n_items)  # [I]
-            for place, row in zip(chosen, scores, strict=True):
-                answers[place] = self._rank(queries[place], everywhere, row)
-        within = [place for place in asked if queries[place].clusters is not None]
-        states = encoded[[rows[histories[place]] for place in within]]  # [Q, D]
-        plans = [sorted(set(queries[place].clusters or ())) for place in within]
-        for place, plan, row in zip(within, plans, self._score_blocks(states, plans), strict=True):
-            answers[place] = self._rank(queries[place], self.layout.places_in(plan), row)
+        for start in range(0, len(anywhere), step):
+            chosen = anywhere[start : start + step]
+            scores = torch.stack([states[place] for place in chosen]) @ self._item_vectors.T
+            for place, row in zip(chosen, scores.numpy(), strict=True):  # [Q, I]
+                answers[place] = self._rank(queries[place], np.arange(len(row)), row)
+        plans = {place: sorted(set(queries[place].clusters or ())) for place in within}
+        for place, row in self._score_blocks(states, plans).items():
+            answers[place] = self._rank(queries[place], self.layout.places_in(plans[place]), row)
         return answers
 
     def save(self, folder: Path) -> None:
@@ -175,28 +170,31 @@ class SequenceRecommender:
                 encoded[chosen] = self.model.encode(rows)  # [B, D]
         return encoded
 
-    def _score_blocks(self, states: Tensor, plans: list[list[int]]) -> list[np.ndarray]:
+    def _score_blocks(
+        self, states: dict[int, Tensor], plans: dict[int, list[int]]
+    ) -> dict[int, np.ndarray]:
         """Return the scores of each query's candidates, in ascending place, ``[C]`` each.
 
         Args:
-            states: ``[Q, D]``.
+            states: of each query, ``[D]``.
             plans: clusters of each query, ascending, each once.
         """
         starts = self.layout.block_starts
         askers: dict[int, list[int]] = {}
-        for row, plan in enumerate(plans):
+        for query, plan in plans.items():
             for cluster in plan:
-                askers.setdefault(cluster, []).append(row)
-        blocks: list[list[np.ndarray]] = [[] for _ in plans]
+                askers.setdefault(cluster, []).append(query)
+        blocks: dict[int, list[np.ndarray]] = {query: [] for query in plans}
         for cluster in sorted(askers):
             if not 0 <= cluster < self.layout.n_clusters:
                 raise ValueError(f"no cluster {cluster} of {self.layout.n_clusters}")
+            asking = torch.stack([states[query] for query in askers[cluster]])  # [askers, D]
             block = self._item_vectors[starts[cluster] : starts[cluster + 1]]  # a view
-            scores = (states[askers[cluster]] @ block.T).numpy()  # [askers, items of the cluster]
-            for row, piece in zip(askers[cluster], scores, strict=True):
-                blocks[row].append(piece)
+            scores = (asking @ block.T).numpy()  # [askers, items of the cluster]
+            for query, piece in zip(askers[cluster], scores, strict=True):
+                blocks[query].append(piece)
         nothing = np.empty(0, dtype=np.float32)
-        return [np.concatenate(pieces) if pieces else nothing for pieces in blocks]
+        return {query: np.concatenate([nothing, *pieces]) for query, pieces in blocks.items()}
 
     def _rank(self, query: ItemQuery, places: np.ndarray, scores: np.ndarray) -> list[ScoredItem]:
         """Return the best of the candidates, the excluded ones left out."""
