@@ -16,14 +16,14 @@ class RecommenderConfig(Config):
     n_heads: int = Field(default=2, ge=1)
     max_length: int = Field(default=50, ge=1)
     """Items of a history that the model sees, the newest ones."""
-    dropout: float = Field(default=0.3, ge=0, lt=1)
-    temperature: float = Field(default=0.06, gt=0)
+    dropout: float = Field(default=0.4, ge=0, lt=1)
+    temperature: float = Field(default=0.1, gt=0)
     """Divides the cosine between a history and an item."""
 
     # training
-    max_epochs: int = Field(default=20, ge=1)
+    max_epochs: int = Field(default=10, ge=1)
     """The learning rate falls to its end over this many epochs."""
-    batch_tokens: int = Field(default=4096, ge=1)
+    batch_tokens: int = Field(default=512, ge=1)
     """Positions with a loss in one optimiser step."""
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
@@ -34,7 +34,7 @@ class RecommenderConfig(Config):
     """Share of all steps over which the learning rate rises."""
 
     # when to stop
-    patience: int = Field(default=4, ge=1)
+    patience: int = Field(default=3, ge=1)
     """Epochs without a better validation NDCG@10 after which training stops."""
     max_validation_users: int = Field(default=2000, ge=1)
     refit: bool = True
