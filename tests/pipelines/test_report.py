@@ -5,6 +5,14 @@ from __future__ import annotations
 import pytest
 
 from expectations.contracts.errors import ReleaseError
+from inference.experiment.outcomes import PER_USER
+from inference.planning.contenders import (
+    AS_SERVED,
+    EASE,
+    PAIR_COUNTS,
+    PLANNER_ALONE,
+    POPULARITY,
+)
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import load_release
@@ -13,10 +21,18 @@ from inference.serving.release_source import ReleaseSource
 from pipelines import report
 from pipelines.feature_store import open_store
 from pipelines.model_registry import point_alias
-from pipelines.report_figures import show_experiment, show_planner, show_recommender
+from pipelines.report_figures import (
+    CONTENDERS,
+    MODELS,
+    OUTCOMES,
+    show_experiment,
+    show_planner,
+    show_recommender,
+)
 from pipelines.report_people import choose_examples
 from pipelines.tracking import open_tracking, tracking_uri
 from tests.worlds.serving import NAMES, PublishedReleases
+from training.item_evaluation import plots
 
 MAX_WIDTH = 100
 
@@ -62,3 +78,25 @@ def test_figures_that_are_absent_leave_no_hole() -> None:
     assert show_planner({"n_cases": 0, "match_rate": 1.0}) != []
     assert show_recommender({}) == []
     assert "synthetic world only" in show_experiment({"experiment_available": 0})[0]
+
+
+def test_the_report_asks_for_figures_under_the_names_they_are_written_by() -> None:
+    contenders = {AS_SERVED, PLANNER_ALONE, PAIR_COUNTS, EASE, POPULARITY}
+    assert set(CONTENDERS) == contenders
+    assert set(MODELS) == set(plots.MODELS)
+    assert set(OUTCOMES) <= {*PER_USER, "catalogue_coverage", "cluster_coverage"}
+
+
+def test_every_figure_stands_beside_its_interval() -> None:
+    def with_ends(name: str) -> dict[str, float]:
+        return {name: 0.25, f"{name}_low": 0.2, f"{name}_high": 0.3}
+
+    models = [with_ends(f"{name}_{m}_at_10") for name in MODELS for m in ("ndcg", "hit_rate")]
+    shown = show_recommender({key: value for figures in models for key, value in figures.items()})
+    assert sum(line.count("0.250 [0.200, 0.300]") for line in shown) == 2 * len(MODELS)
+    arms = ("control", "exploration", "difference")
+    outcomes = [with_ends(f"{arm}_{name}") for arm in arms for name in OUTCOMES]
+    figures = {key: value for entry in outcomes for key, value in entry.items()}
+    shown = show_experiment({"experiment_available": 1, "users": 50, "rounds": 10, **figures})
+    assert sum(line.count("0.250 [0.200, 0.300]") for line in shown) == len(arms) * len(OUTCOMES)
+    assert max(map(len, shown)) <= MAX_WIDTH - 2
