@@ -28,7 +28,7 @@ class EmbeddedConfig(Config):
     batch_size: int = Field(default=32, ge=1)
     steps: int = Field(default=600, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
-    history_share: float = Field(default=0.6, ge=0, le=1)
+    history_share: float = Field(default=0.7, ge=0, le=1)
 
 
 class LoraSettings(Config):
@@ -48,8 +48,9 @@ class PlannerConfig(Config):
     ``context_sampling`` says which history clusters stand in a training prompt: the ``newest``, or
     any K of the ``history``, as in the served plan, which combines all its pairs.
     ``single_share`` is the share of prompts with one cluster, for the table's single rows.
-    ``listwise_weight`` weighs the list-wise term beside the language-model loss of weight 1;
-    ``listwise_choices`` is how many people's next clusters it holds against each prompt.
+    ``completion_weight`` weighs the language-model loss of one person's whole completion, which
+    keeps the match rate; ``listwise_weight`` the list-wise loss over ``listwise_choices`` people
+    who share the prompt, which teaches the ranking. The former is noisy, the latter is not.
     """
 
     base_model: str = EMBEDDED
@@ -57,13 +58,14 @@ class PlannerConfig(Config):
     lora: LoraSettings = LoraSettings()
     context_sampling: Literal["newest", "history"] = "history"
     single_share: float = Field(default=0.1, ge=0, le=1)
+    completion_weight: float = Field(default=0.1, gt=0)
     listwise_weight: float = Field(default=1.0, ge=0)
-    listwise_choices: int = Field(default=16, ge=1)
+    listwise_choices: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
-    batch_size: int = Field(default=64, ge=1)
-    max_steps: int = Field(default=1000, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    max_steps: int = Field(default=800, ge=1)
     evaluate_every: int = Field(default=100, ge=1)
     patience: int = Field(default=4, ge=1)
     validation_rows: int = Field(default=1000, ge=1)

@@ -115,7 +115,7 @@ def batch_loss(
     config: PlannerConfig,
     rng: np.random.Generator,
 ) -> Tensor:
-    """Return the loss of one random batch: completion loss plus the weighted list-wise loss."""
+    """Return the weighted sum of completion loss and list-wise loss over one random batch."""
     batch = course.examples.take(rng.integers(len(course.examples), size=config.batch_size))
     contexts = sample_contexts(batch, config, rng)
     scored = score_batch(
@@ -125,7 +125,9 @@ def batch_loss(
         tokens.tree if config.listwise_weight else None,
         planner.pad_token_id,
     )
-    loss = completion_loss(scored.token_log_probabilities, scored.token_mask)
+    loss = config.completion_weight * completion_loss(
+        scored.token_log_probabilities, scored.token_mask
+    )
     if scored.cluster_scores is None:
         return loss
     drawn = course.companions.draw(contexts, config.listwise_choices, rng)  # [B, W]
