@@ -13,6 +13,7 @@ from inference.serving.loaded_release import LoadedRelease
 from inference.serving.recommend import (
     AnsweredBy,
     Cluster,
+    PlannedInterest,
     Question,
     Recommendations,
     RecommendedItem,
@@ -70,8 +71,9 @@ def show_example(example: Example, titles: dict[str, str]) -> list[str]:
         *_paragraph("interests", " · ".join(c.description for c in answer.history)),
         "  planned novel interests",
         *(
-            f"    {place}. {p.description}  (from {_join(p.led_by)})"[:WIDTH]
-            for place, p in enumerate(answer.planned, start=1)
+            line
+            for place, planned in enumerate(answer.planned, start=1)
+            for line in _plan_lines(place, planned)
         ),
         "  recommended (* from a planned interest)",
         *(_item_line(item) for item in answer.items),
@@ -84,6 +86,12 @@ def _lack_of_activity(user: UserFeatures) -> tuple[int, int]:
         -min(len(user.history_clusters), ENOUGH_CLUSTERS),
         -min(len(user.recent_items), ENOUGH_ITEMS),
     )
+
+
+def _plan_lines(place: int, planned: PlannedInterest) -> list[str]:
+    named = f"    {place}. {planned.description}"
+    led_by = f"from {_join(planned.led_by)}"
+    return [named, *textwrap.wrap(led_by, WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7)]
 
 
 def _item_line(item: RecommendedItem) -> str:
