@@ -14,8 +14,9 @@ export DO_NOT_TRACK := 1
 run: install  ## build, publish and promote a release from params.yaml, then report on it
 	dvc repro
 	python -m pipelines.publish
-	python -m pipelines.promote --why "make run"
-	python -m pipelines.report
+	@# a refused promotion is reported too, and still fails the command
+	python -m pipelines.promote --why "make run" && promoted=0 || promoted=$$?; \
+	python -m pipelines.report && exit $$promoted
 
 test: install  ## style, types and every fast test; at most 15 minutes on 2 cores
 	ruff check .

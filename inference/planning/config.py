@@ -26,12 +26,12 @@ class TableConfig(Config):
             row, or the pipeline stops.
     """
 
-    depth: int = Field(50, ge=1)
-    whole_up_to: int = Field(128, ge=1)
-    score_step: float = Field(1e-4, gt=0)
-    batch_rows: int = Field(16, ge=1)
-    logits_at_once: int = Field(64_000_000, ge=1)
-    min_coverage_at_5: float = Field(0.95, ge=0, le=1)
+    depth: int = Field(default=50, ge=1)
+    whole_up_to: int = Field(default=128, ge=1)
+    score_step: float = Field(default=1e-4, gt=0)
+    batch_rows: int = Field(default=16, ge=1)
+    logits_at_once: int = Field(default=64_000_000, ge=1)
+    min_coverage_at_5: float = Field(default=0.95, ge=0, le=1)
 
 
 class PlanConfig(Config):
@@ -45,6 +45,6 @@ class PlanConfig(Config):
         max_history: newest history clusters that take part; 8 give 28 rows to look up.
     """
 
-    combination: Literal["mean", "mixture"] = "mean"
-    recency: float = Field(0.8, gt=0, le=1)
-    max_history: int = Field(8, ge=2, le=16)
+    combination: Literal["mean", "mixture"] = "mixture"
+    recency: float = Field(default=0.9, gt=0, le=1)
+    max_history: int = Field(default=8, ge=2, le=16)

@@ -69,7 +69,7 @@ def test_a_user_without_history_gets_an_empty_plan() -> None:
 
 def test_mean_is_the_weighted_sum_of_log_shares() -> None:
     history, consumed = [5, 2, 9], [0, 5, 2, 9]
-    config = PlanConfig(recency=0.5)
+    config = PlanConfig(combination="mean", recency=0.5)
     pairs = pairs_of_history(history)  # places (0, 1), (0, 2), (1, 2): weights 1, 1/2, 1/4
     offered = [c for c in range(N) if c not in consumed]
     expected = np.zeros(len(offered))
