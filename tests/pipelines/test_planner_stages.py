@@ -1,0 +1,100 @@
+"""The base_model and planner stages on a small world: what they leave, and what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
+from pipelines import paths
+from pipelines.artefact_io import write_table
+from pipelines.stages import base_model, planner
+from tests.worlds.planner import co_interest_world, planned_rule_world
+from tests.worlds.tiny_models import save_tiny_base
+from training.planner.model_io import load_planner
+
+TINY = {
+    "embedded": {
+        "vocabulary": 400,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "layers": 1,
+        "heads": 2,
+        "steps": 5,
+        "batch_size": 4,
+    },
+    "batch_size": 4,
+    "listwise_choices": 2,
+    "max_steps": 4,
+    "evaluate_every": 2,
+}
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the tables that both stages read; returns it, entered."""
+    monkeypatch.chdir(tmp_path)
+    world = co_interest_world(8, n_users=40)
+    view = world.clusters
+    nodes = pl.DataFrame(
+        {
+            "level": 0,
+            "cluster_id": range(view.n_clusters),
+            "parent_id": pl.Series([None] * view.n_clusters, dtype=pl.Int64),
+            "description": view.descriptions,
+            "n_items": 4,
+            "traffic": 1 / view.n_clusters,
+        }
+    )
+    write_table(nodes, paths.CLUSTERS, CLUSTERS)
+    members = view.item_cluster_frame().with_columns(level=0)
+    write_table(members, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
+    write_table(world.items, paths.ITEMS, ITEMS)
+    write_table(world.transitions, paths.TRANSITIONS, TRANSITIONS)
+    return tmp_path
+
+
+def set_params(planner_section: dict[str, object]) -> None:
+    content = {"runtime": {"seed": 0, "threads": 1}, "planner": TINY | planner_section}
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.usefixtures("house")
+def test_the_stages_leave_a_base_model_an_adapter_and_its_curve() -> None:
+    set_params({})
+    base_model.main()
+    planner.main()
+    loaded = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
+    assert loaded.model.config.hidden_size == 32
+    curve = pl.read_csv(paths.PLANNER_CURVE)
+    assert curve["step"].to_list() == [2, 4]
+    assert curve.columns == [
+        "step",
+        "train_loss",
+        "validation_loss",
+        "validation_recall_at_10",
+        "match_rate",
+    ]
+
+
+def test_a_local_model_folder_can_be_the_base(house: Path) -> None:
+    folder = save_tiny_base(house / "mine", "llama", planned_rule_world().descriptions)
+    set_params({"base_model": str(folder)})
+    base_model.main()
+    planner.main()
+    assert [file.name for file in paths.BASE_MODEL.iterdir()] == ["reference.json"]
+    assert load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER).model.config.model_type == "llama"
+
+
+def test_a_base_model_that_is_not_there_leaves_nothing_behind(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    set_params({"base_model": str(house / "nowhere")})
+    with pytest.raises(UserError, match="is a model folder or a Hugging Face id"):
+        base_model.main()
+    assert not paths.BASE_MODEL.exists()
