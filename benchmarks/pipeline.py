@@ -47,12 +47,22 @@ clusters: {{levels: [{clusters}]}}
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What one process took. The peak includes what this program held when it started it."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory_mb: int
+
+
+@dataclass(frozen=True)
 class Cost:
     """What one stage took at one size."""
 
     interactions: int
     stage: str
     wall_seconds: float
+    cpu_seconds: float
     peak_memory_mb: int
     written_mb: float
 
@@ -77,15 +87,22 @@ def measure(n_interactions: int, folder: Path) -> Iterator[Cost]:
     n_items = lay_out(n_interactions, folder)
     for name in STAGES:
         before = size_of(folder / paths.ARTIFACTS)
-        wall_seconds, peak_memory_mb = run_stage(name, folder)
+        spent = run_stage(name, folder)
         written = size_of(folder / paths.ARTIFACTS) - before
-        yield Cost(n_interactions, name, wall_seconds, peak_memory_mb, written / 2**20)
+        yield Cost(
+            n_interactions,
+            name,
+            spent.wall_seconds,
+            spent.cpu_seconds,
+            spent.peak_memory_mb,
+            written / 2**20,
+        )
         if name == "ingest":
             assign_clusters(n_items, folder)
 
 
-def run_stage(name: str, folder: Path) -> tuple[float, int]:
-    """Run one stage in ``folder`` on :data:`CORES` cores; return wall seconds and peak MB."""
+def run_stage(name: str, folder: Path) -> Spent:
+    """Run one stage in ``folder`` on :data:`CORES` cores; return what it took."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(REPOSITORY),
@@ -99,7 +116,11 @@ def run_stage(name: str, folder: Path) -> tuple[float, int]:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"stage {name} failed with status {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - started, usage.ru_maxrss // 1024
+    return Spent(
+        wall_seconds=time.perf_counter() - started,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_memory_mb=usage.ru_maxrss // 1024,
+    )
 
 
 def lay_out(n_interactions: int, folder: Path) -> int:
@@ -199,12 +220,12 @@ def size_of(folder: Path) -> int:
 def to_table(costs: list[Cost]) -> str:
     """Return the costs as a Markdown table, one row a size and stage."""
     lines = [
-        "| interactions | stage | wall seconds | peak memory, MB | written, MB |",
-        "| ---: | --- | ---: | ---: | ---: |",
+        "| interactions | stage | wall seconds | CPU seconds | peak memory, MB | written, MB |",
+        "| ---: | --- | ---: | ---: | ---: | ---: |",
     ]
     lines += [
         f"| {cost.interactions:,} | {cost.stage} | {cost.wall_seconds:.1f} "
-        f"| {cost.peak_memory_mb:,} | {cost.written_mb:,.0f} |"
+        f"| {cost.cpu_seconds:.1f} | {cost.peak_memory_mb:,} | {cost.written_mb:,.0f} |"
         for cost in costs
     ]
     return "\n".join(lines)
