@@ -63,8 +63,8 @@ def fine_tune(
     """Return the base model with a trained adapter.
 
     Stops after ``patience`` looks without a better one and keeps the best look's weights: the
-    lowest validation loss among those whose match rate reaches ``min_match_rate``, or, while none
-    does, the highest match rate.
+    highest validation recall among those whose match rate reaches ``min_match_rate``, or, while
+    none does, the highest match rate.
 
     Args:
         base: (model, tokenizer) of :func:`training.planner.model_io.load_base`.
@@ -184,4 +184,4 @@ class _BestAdapter:
 
     def _rank(self, point: CurvePoint) -> tuple[float, float]:
         reached = min(point.match_rate, self._config.min_match_rate)
-        return reached, -point.validation_loss
+        return reached, point.validation_recall_at_10
