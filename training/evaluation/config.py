@@ -21,5 +21,7 @@ class EvaluationConfig(Config):
 
     resamples: int = Field(1000, ge=100)
     pair_window: int = Field(8, ge=2)
-    pair_priors: tuple[float, ...] = Field((3.0, 10.0, 30.0, 100.0), min_length=1)
-    ease_penalties: tuple[float, ...] = Field((10.0, 100.0, 1000.0), min_length=1)
+    pair_priors: tuple[float, ...] = Field((10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), min_length=1)
+    ease_penalties: tuple[float, ...] = Field(
+        (10.0, 100.0, 1000.0, 10_000.0, 100_000.0), min_length=1
+    )
