@@ -69,5 +69,5 @@ class PlannerConfig(Config):
     evaluate_every: int = Field(default=100, ge=1)
     patience: int = Field(default=4, ge=1)
     validation_rows: int = Field(default=1000, ge=1)
-    match_prompts: int = Field(default=200, ge=1)
-    min_match_rate: float = Field(default=0.99, ge=0, le=1)
+    match_prompts: int = Field(default=1000, ge=1)
+    min_match_rate: float = Field(default=0.995, ge=0, le=1)
