@@ -21,6 +21,9 @@ SMALL_WORLD = {
         "synthetic": {"n_users": 500, "n_items": 640},
     },
     "clusters": {"levels": [2, 4, 12]},
+    "planner": {"max_steps": 200, "embedded": {"vocabulary": 1000, "steps": 200}},
+    "recommender": {"max_epochs": 3},
+    "experiment": {"max_users": 50, "rounds": 3},
 }
 POLL_SECONDS = 0.05
 
@@ -74,6 +77,6 @@ def repro_and_kill(checkout: Path, stage: str, after_seconds: float) -> None:
         assert process.poll() is None, log.read_text(errors="replace")[-4000:]
         time.sleep(POLL_SECONDS)
     time.sleep(after_seconds)
-    assert process.poll() is None, f"{stage} had ended before it could be killed"
+    assert process.poll() is None, f"the pipeline had ended before {stage} could be killed"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
