@@ -26,6 +26,7 @@ def test_golden_numbers_of_scikit_learn() -> None:
     assert metrics.gini([1, 2, 3, 4]) == pytest.approx(0.25)
 
 
+@settings(deadline=None)
 @given(
     st.permutations(list(range(12))),
     st.sets(st.integers(0, 11), min_size=1),
@@ -53,6 +54,7 @@ def test_a_case_without_positives_is_an_error() -> None:
         metrics.recall_at_k([1], set(), k=1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=30))
 def test_gini_is_the_mean_absolute_difference(counts: list[int]) -> None:
     values = np.array(counts, dtype=float)
@@ -114,7 +116,7 @@ def test_a_paired_difference_is_narrower_than_its_parts() -> None:
     assert difference.high - difference.low < (alone.high - alone.low) / 10
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(1, 3))
 def test_memory_pieces_do_not_change_the_interval(pieces: int) -> None:
     users, values = np.arange(40), np.linspace(0, 1, 40)

@@ -62,6 +62,7 @@ def test_other_batches_move_no_cluster(planned: pl.DataFrame) -> None:
     assert other["novel_clusters"].equals(planned["novel_clusters"])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 12))
 def test_batches_are_all_pairs_in_order(n_clusters: int, batch_rows: int) -> None:
     batches = list(batches_of_pairs(n_clusters, batch_rows))
@@ -69,7 +70,7 @@ def test_batches_are_all_pairs_in_order(n_clusters: int, batch_rows: int) -> Non
     assert max(len(batch) for batch in batches) <= batch_rows
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(-6, 0), min_size=5, max_size=5))
 def test_equal_scores_stand_by_id_and_noise_below_the_step_is_nothing(steps: list[int]) -> None:
     noise = np.random.default_rng(0).uniform(-4e-5, 4e-5, size=(1, 5))

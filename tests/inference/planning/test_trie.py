@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations.contracts.errors import UserError
@@ -14,6 +14,7 @@ END = 99
 WORDS = st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=5), min_size=1, unique_by=tuple)
 
 
+@settings(deadline=None)
 @given(WORDS)
 def test_paths_spell_the_descriptions(words: list[list[int]]) -> None:
     trie = build_trie([[*word, END] for word in words])
@@ -39,6 +40,7 @@ def path_depth(trie: object, node: int) -> int:
     return depth
 
 
+@settings(deadline=None)
 @given(WORDS)
 def test_sums_and_ancestry_follow_the_paths(words: list[list[int]]) -> None:
     trie = build_trie([[*word, END] for word in words])
