@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ def add_adapter(model: Any, settings: LoraSettings, seed: int) -> Any:
         lora_dropout=settings.dropout,
         target_modules=list(settings.targets) or "all-linear",
     )
-    with torch.random.fork_rng():  # peft draws from the global generator: seed it, then restore
+    # peft draws from the global generator: seed it, then restore. It also asks transformers for
+    # an attribute by its old name, which is no news to whoever runs this.
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
         torch.manual_seed(seed)
         return get_peft_model(model, config)
 
