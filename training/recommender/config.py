@@ -21,7 +21,7 @@ class RecommenderConfig(Config):
     """Divides the cosine between a history and an item."""
 
     # training
-    max_epochs: int = Field(default=10, ge=1)
+    max_epochs: int = Field(default=6, ge=1)
     """The learning rate falls to its end over this many epochs."""
     batch_tokens: int = Field(default=512, ge=1)
     """Positions with a loss in one optimiser step."""
@@ -34,7 +34,7 @@ class RecommenderConfig(Config):
     """Share of all steps over which the learning rate rises."""
 
     # when to stop
-    patience: int = Field(default=3, ge=1)
+    patience: int = Field(default=2, ge=1)
     """Epochs without a better validation NDCG@10 after which training stops."""
     max_validation_users: int = Field(default=2000, ge=1)
     refit: bool = True

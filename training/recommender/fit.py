@@ -128,7 +128,7 @@ class _Trainer:
         self._config = config
         self._generator = torch.Generator().manual_seed(seed)
         self._rng = np.random.default_rng(seed)
-        self.model = make_model(layout.n_items, config, self._generator)
+        self.model = make_model(layout, config, self._generator)
         self._optimizer = _make_optimizer(self.model, config)
         self._n_steps = config.max_epochs * count_batches(self._windows, config.batch_tokens)
         self._step = 0

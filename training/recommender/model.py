@@ -12,9 +12,11 @@ from torch.nn import functional
 
 from expectations.contracts.values import PADDING_INDEX
 from training.recommender.config import RecommenderConfig
-from training.recommender.layout import FIRST_ITEM
+from training.recommender.layout import FIRST_ITEM, ItemLayout
 
 INITIAL_SPREAD = 0.02
+FIRST_CLUSTER = PADDING_INDEX + 1
+"""Row of the first cluster; padding has a row of its own here too."""
 WIDENING = 4
 """Width of a block's hidden layer over its input's."""
 
@@ -23,15 +25,20 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
     """Pre-norm transformer with learned positions; the same item vectors go in and come out.
 
     After Kang and McAuley, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781), with
-    the norm before each part and a cosine for read-out. Histories stand at the left of their
-    rows, padding at the right: under a causal mask no item ever looks at padding.
+    the norm before each part and a cosine for read-out. An item is its own vector plus that of
+    its serving cluster, so that an item with few interactions stands near its kin.
+
+    Histories stand at the left of their rows, padding at the right: under a causal mask no item
+    ever looks at padding.
     """
 
-    def __init__(self, n_items: int, config: RecommenderConfig) -> None:
+    def __init__(self, layout: ItemLayout, config: RecommenderConfig) -> None:
         super().__init__()
         self.max_length = config.max_length
         self.dropout = config.dropout
-        self.items = nn.Embedding(FIRST_ITEM + n_items, config.dimension)
+        self.items = nn.Embedding(FIRST_ITEM + layout.n_items, config.dimension)
+        self.clusters = nn.Embedding(FIRST_CLUSTER + layout.n_clusters, config.dimension)
+        self.register_buffer("cluster_of_item", _cluster_of_index(layout), persistent=False)
         self.positions = nn.Embedding(config.max_length, config.dimension)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = nn.LayerNorm(config.dimension)
@@ -49,7 +56,7 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
         n_positions = items.shape[1]
         if n_positions > self.max_length:
             raise ValueError(f"{n_positions} positions, {self.max_length} at most")
-        hidden = self.items(items)  # [B, S, D]
+        hidden = self.items(items) + self.clusters(self.cluster_of_item[items])  # [B, S, D]
         hidden = hidden + self.positions.weight[:n_positions]  # [B, S, D]
         hidden = drop(hidden, self.dropout, dropout)  # [B, S, D]
         for block in self.blocks:
@@ -58,7 +65,8 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
 
     def item_vectors(self) -> Tensor:
         """Return the unit vector of every item, in order of place, ``[I, D]``."""
-        return functional.normalize(self.items.weight[FIRST_ITEM:], dim=-1)  # [I, D]
+        kin = self.clusters(self.cluster_of_item[FIRST_ITEM:])  # [I, D]
+        return functional.normalize(self.items.weight[FIRST_ITEM:] + kin, dim=-1)  # [I, D]
 
     def encode(self, items: Tensor) -> Tensor:
         """Return the unit vector of each history as of its last item.
@@ -119,10 +127,10 @@ def drop(values: Tensor, rate: float, generator: torch.Generator | None) -> Tens
 
 
 def make_model(
-    n_items: int, config: RecommenderConfig, generator: torch.Generator
+    layout: ItemLayout, config: RecommenderConfig, generator: torch.Generator
 ) -> SequenceTransformer:
     """Return a fresh model, its weights drawn from ``generator``: normal, biases zero."""
-    model = make_empty_model(n_items, config)
+    model = make_empty_model(layout, config)
     with torch.no_grad():
         for name, weight in sorted(model.named_parameters()):
             if weight.dim() > 1:  # matrices; vectors are biases and norms
@@ -132,9 +140,16 @@ def make_model(
     return model
 
 
-def make_empty_model(n_items: int, config: RecommenderConfig) -> SequenceTransformer:
+def make_empty_model(layout: ItemLayout, config: RecommenderConfig) -> SequenceTransformer:
     """Return a model whose weights are yet to be filled in; nothing is drawn for them."""
     with torch.device("meta"):
-        model = SequenceTransformer(n_items, config)
+        model = SequenceTransformer(layout, config)
     empty: SequenceTransformer = model.to_empty(device="cpu")
+    empty.cluster_of_item.copy_(_cluster_of_index(layout))
     return empty
+
+
+def _cluster_of_index(layout: ItemLayout) -> Tensor:
+    """Return the row in the clusters' embedding of each embedding index, int64 ``[1 + I]``."""
+    of_items = torch.from_numpy(layout.cluster_of_place) + FIRST_CLUSTER  # [I]
+    return torch.cat([of_items.new_full((FIRST_ITEM,), PADDING_INDEX), of_items])  # [1 + I]

@@ -143,7 +143,7 @@ class SequenceRecommender:
         content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         config = RecommenderConfig.model_validate(content["config"])
         layout = ItemLayout.load(folder / ITEMS_FILE, content["n_clusters"])
-        model = make_empty_model(layout.n_items, config)
+        model = make_empty_model(layout, config)
         try:
             model.load_state_dict(load_file(folder / WEIGHTS_FILE))
         except RuntimeError as error:

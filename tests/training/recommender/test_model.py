@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from training.recommender.config import RecommenderConfig
+from training.recommender.layout import arrange_items
 from training.recommender.model import drop, make_model
 
 CONFIG = RecommenderConfig(dimension=8, n_layers=2, n_heads=2, max_length=6, dropout=0.5)
+LAYOUT = arrange_items([f"i{n:02d}" for n in range(20)], np.arange(20) // 5, 4)
 
 
 def make(seed: int = 0) -> torch.nn.Module:
-    return make_model(20, CONFIG, torch.Generator().manual_seed(seed))
+    return make_model(LAYOUT, CONFIG, torch.Generator().manual_seed(seed))
 
 
 def test_a_state_sees_neither_later_items_nor_padding() -> None:
@@ -73,3 +76,15 @@ def test_drop_keeps_the_mean() -> None:
 def test_heads_must_divide_the_dimension() -> None:
     with pytest.raises(ValueError, match="multiple of n_heads"):
         RecommenderConfig(dimension=9, n_heads=2)
+
+
+def test_items_of_one_cluster_share_a_part() -> None:
+    """With the items' own vectors at zero, all items of a cluster are alike, and no others."""
+    model = make()
+    with torch.no_grad():
+        model.items.weight.zero_()
+    vectors = model.item_vectors()
+    alike = (vectors @ vectors.T) > 1 - 1e-5
+    of_item = torch.from_numpy(LAYOUT.cluster_of_place)
+    assert torch.equal(alike, of_item[:, None] == of_item)
+    torch.testing.assert_close(model(torch.tensor([[1, 6]])), model(torch.tensor([[5, 10]])))
