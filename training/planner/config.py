@@ -51,6 +51,8 @@ class PlannerConfig(Config):
     ``completion_weight`` weighs the language-model loss of one person's whole completion, which
     keeps the match rate; ``listwise_weight`` the list-wise loss over ``listwise_choices`` people
     who share the prompt, which teaches the ranking. The former is noisy, the latter is not.
+    ``target_balance`` lets a choice count less the more often its novel cluster is chosen, as that
+    power of how often: 0 not at all, 1 so that every cluster counts the same. It buys coverage.
     """
 
     base_model: str = EMBEDDED
@@ -61,6 +63,7 @@ class PlannerConfig(Config):
     completion_weight: float = Field(default=0.1, gt=0)
     listwise_weight: float = Field(default=1.0, ge=0)
     listwise_choices: int = Field(default=64, ge=1)
+    target_balance: float = Field(default=0.5, ge=0, le=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)

@@ -94,3 +94,13 @@ def sample_contexts(
 
 def _pair(members: NDArray[np.int64]) -> ClusterPair:
     return ClusterPair.of(*{int(member) for member in members if member != NO_CLUSTER})
+
+
+def weigh_targets(examples: Examples, n_clusters: int, balance: float) -> NDArray[np.float32]:
+    """Return what a choice of each novel cluster counts, float32 [n_clusters], mean 1 over choices.
+
+    ``w_c`` is proportional to ``n_c ** -balance``, where ``n_c`` counts the choices of c.
+    """
+    counts = np.bincount(examples.targets, minlength=n_clusters)
+    weights = np.maximum(counts, 1).astype(np.float64) ** -balance
+    return (weights / np.average(weights, weights=counts)).astype(np.float32)

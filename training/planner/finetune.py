@@ -15,7 +15,7 @@ from training.planner.adapter_io import add_adapter
 from training.planner.companions import Companions
 from training.planner.completion_tree import grow_tree
 from training.planner.config import PlannerConfig
-from training.planner.examples import Examples, sample_contexts
+from training.planner.examples import Examples, sample_contexts, weigh_targets
 from training.planner.losses import completion_loss, listwise_loss
 from training.planner.model_io import Planner
 from training.planner.schedule import descend, make_optimizer
@@ -36,10 +36,14 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Course:
-    """What is learned from: transitions, and which of them share a prompt."""
+    """What is learned from: transitions, which of them share a prompt, and what each counts.
+
+    ``target_weights`` are by novel cluster, float32 [N].
+    """
 
     examples: Examples
     companions: Companions
+    target_weights: Tensor
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ def fine_tune(
     """Return the base model with a trained adapter.
 
     Stops after ``patience`` looks without a better one and keeps the best look's weights: the
-    highest validation recall among those whose match rate reaches ``min_match_rate``, or, while
-    none does, the highest match rate.
+    highest validation recall (then the lowest loss) among those whose match rate reaches
+    ``min_match_rate``, or, while none does, the highest match rate.
 
     Args:
         base: (model, tokenizer) of :func:`training.planner.model_io.load_base`.
@@ -79,7 +83,8 @@ def fine_tune(
     model = add_adapter(base[0], config.lora, seed)
     planner = Planner(model, base[1])
     tokens = encode_descriptions(planner, descriptions)
-    course = Course(train, Companions(train, config))
+    weights_of = weigh_targets(train, len(descriptions), config.target_balance)
+    course = Course(train, Companions(train, config), torch.from_numpy(weights_of))
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer, schedule = make_optimizer(
@@ -134,7 +139,12 @@ def batch_loss(
     others = course.examples.take(drawn.reshape(-1))
     targets = torch.from_numpy(others.targets.reshape(drawn.shape)).to(loss.device)  # [B, W]
     free = others.candidates(len(tokens.descriptions)).reshape(*drawn.shape, -1)  # [B, W, N]
-    ranking = listwise_loss(scored.cluster_scores, targets, torch.from_numpy(free).to(loss.device))
+    ranking = listwise_loss(
+        scored.cluster_scores,
+        targets,
+        torch.from_numpy(free).to(loss.device),
+        course.target_weights.to(loss.device),
+    )
     return loss + config.listwise_weight * ranking
 
 
@@ -155,7 +165,7 @@ class _BestAdapter:
         self._model = model
         self._config = config
         self._weights: dict[str, Tensor] = {}
-        self._best: tuple[float, float] | None = None
+        self._best: tuple[float, float, float] | None = None
         self._looks_since = 0
         self.best_step = 0
         self.curve: list[CurvePoint] = []
@@ -182,6 +192,6 @@ class _BestAdapter:
                 if name in self._weights:
                     weight.copy_(self._weights[name])
 
-    def _rank(self, point: CurvePoint) -> tuple[float, float]:
+    def _rank(self, point: CurvePoint) -> tuple[float, float, float]:
         reached = min(point.match_rate, self._config.min_match_rate)
-        return reached, point.validation_recall_at_10
+        return reached, point.validation_recall_at_10, -point.validation_loss

@@ -26,7 +26,9 @@ def completion_loss(token_log_probabilities: Tensor, mask: Tensor) -> Tensor:
     return -(token_log_probabilities * mask).sum(dim=1).mean()
 
 
-def listwise_loss(scores: Tensor, targets: Tensor, is_candidate: Tensor) -> Tensor:
+def listwise_loss(
+    scores: Tensor, targets: Tensor, is_candidate: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """Return the mean cross-entropy of each choice among the clusters its user had not consumed.
 
     ``L = -1/(BW) sum_bw log( exp s_b,y_bw / sum_{c in C_bw} exp s_b,c )``, the top-one list-wise
@@ -38,6 +40,7 @@ def listwise_loss(scores: Tensor, targets: Tensor, is_candidate: Tensor) -> Tens
         targets: novel clusters chosen by W people who share the prompt, int64 [B, W]; always
             candidates.
         is_candidate: bool [B, W, N].
+        weights: of a choice by its novel cluster, [N]; all alike if ``None``.
 
     >>> scores = torch.tensor([[0.5, 0.25, 0.25]]).log()
     >>> free = torch.tensor([[[True, True, False]]])
@@ -46,4 +49,5 @@ def listwise_loss(scores: Tensor, targets: Tensor, is_candidate: Tensor) -> Tens
     """
     allowed = scores[:, None].masked_fill(~is_candidate, float("-inf"))  # [B, W, N]
     chosen = scores.gather(1, targets)  # [B, W]
-    return (torch.logsumexp(allowed, dim=-1) - chosen).mean()
+    losses = torch.logsumexp(allowed, dim=-1) - chosen  # [B, W]
+    return losses.mean() if weights is None else (losses * weights[targets]).mean()

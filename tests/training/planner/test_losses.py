@@ -49,3 +49,13 @@ def test_a_consumed_cluster_neither_counts_nor_gets_a_gradient() -> None:
     torch.testing.assert_close(loss, torch.tensor(1.0).exp().log1p())
     assert scores.grad is not None
     assert scores.grad[0, 2] == 0
+
+
+def test_listwise_weights_multiply_each_choices_own_loss() -> None:
+    scores = torch.randn(1, 4)
+    everyone = torch.ones(1, 2, 4, dtype=torch.bool)
+    apart = [listwise_loss(scores, torch.tensor([[c]]), everyone[:, :1]) for c in (1, 3)]
+    weighed = listwise_loss(
+        scores, torch.tensor([[1, 3]]), everyone, torch.tensor([9.0, 0.5, 9.0, 2.0])
+    )
+    torch.testing.assert_close(weighed, (0.5 * apart[0] + 2 * apart[1]) / 2)
