@@ -12,6 +12,7 @@ export DO_NOT_TRACK := 1
 .PHONY: run test test-long serve report tracking-ui check clean install
 
 run: install  ## build, publish and promote a release from params.yaml, then report on it
+	python -m pipelines.check_params
 	dvc repro
 	python -m pipelines.publish
 	@# a refused promotion is reported too, and still fails the command

@@ -1,0 +1,45 @@
+"""`python -m pipelines.check_params`: reads every section, so that a mistake shows in seconds."""
+
+from __future__ import annotations
+
+from inference.experiment.config import ExperimentConfig
+from inference.planning.config import PlanConfig, TableConfig
+from inference.serving.config import ServingConfig
+from pipelines.command import run_command
+from pipelines.gates_config import GatesConfig
+from pipelines.params import read_params
+from pipelines.sources.config import DatasetConfig
+from training.clusters.config import ClusterConfig
+from training.config import Config, RuntimeConfig
+from training.curation.config import CurationConfig, HistoryConfig
+from training.curation.timeline import SplitConfig
+from training.evaluation.config import EvaluationConfig
+from training.planner.config import PlannerConfig
+from training.recommender.config import RecommenderConfig
+
+CONFIG_OF: dict[str, type[Config]] = {
+    "runtime": RuntimeConfig,
+    "dataset": DatasetConfig,
+    "split": SplitConfig,
+    "clusters": ClusterConfig,
+    "histories": HistoryConfig,
+    "curation": CurationConfig,
+    "planner": PlannerConfig,
+    "recommender": RecommenderConfig,
+    "table": TableConfig,
+    "plan": PlanConfig,
+    "evaluation": EvaluationConfig,
+    "gates": GatesConfig,
+    "experiment": ExperimentConfig,
+    "serving": ServingConfig,
+}
+
+
+def main() -> None:
+    """Read every section; raises :class:`UserError` at the first mistake."""
+    for section, config in CONFIG_OF.items():
+        read_params(section, config)
+
+
+if __name__ == "__main__":
+    run_command(main)
