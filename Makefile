@@ -46,5 +46,5 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 clean:  ## leave a fresh tree: every built file goes, the environment too
 	rm -rf $(VENV) artifacts metrics var build *.egg-info .dvc/cache .dvc/tmp
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
