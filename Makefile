@@ -35,7 +35,7 @@ report: install  ## print the report of the last run again
 	python -m pipelines.report
 
 tracking-ui: install  ## MLflow's pages over the local runs and registered models
-	mlflow ui --backend-store-uri sqlite:///var/mlflow.db --port 5000
+	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///var/mlflow.db} --port 5000
 
 install: $(VENV)/installed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import torch
@@ -13,7 +12,6 @@ from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import LoadedRelease, load_release
 from inference.serving.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.serving.release_source import ReleaseSource
-from pipelines import paths
 from pipelines.command import run_command
 from pipelines.feature_store import open_store
 from pipelines.params import read_params
@@ -77,12 +75,10 @@ def _print(title: str, lines: Sequence[str]) -> None:
 
 
 def _next_commands(config: ServingConfig) -> list[str]:
-    tracking = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.TRACKING_DATABASE}"
     return [
         f"make serve                      the service; open http://{config.host}:{config.port}",
         "dvc plots show                  training curves and comparisons, as a page",
-        f"mlflow ui --backend-store-uri {tracking}",
-        "                                runs and registered models; promote by alias",
+        "make tracking-ui                runs and registered models in MLflow; promote by alias",
         "python -m pipelines.promote --rollback",
         "                                return to the release before",
         "dvc exp run -S dataset.source=movielens -S dataset.path=PATH",
