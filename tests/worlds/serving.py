@@ -191,7 +191,7 @@ def _write_models() -> None:
     config = RecommenderConfig(dimension=8, n_layers=1, n_heads=1, max_length=10)
     ids = [(item_of(c, p), c) for c in range(N_CLUSTERS) for p in range(ITEMS_EACH)]
     layout = arrange_items([i for i, _ in ids], np.array([c for _, c in ids]), N_CLUSTERS)
-    model = make_model(layout.n_items, config, torch.Generator().manual_seed(0))
+    model = make_model(layout, config, torch.Generator().manual_seed(0))
     paths.RECOMMENDER.mkdir(parents=True)
     SequenceRecommender(model, layout, config).save(paths.RECOMMENDER)
 
