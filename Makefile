@@ -47,4 +47,6 @@ $(VENV)/installed: pyproject.toml constraints.txt
 clean:  ## leave a fresh tree: every built file goes, the environment too
 	rm -rf $(VENV) artifacts metrics var build *.egg-info .dvc/cache .dvc/tmp
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots
+	@# a lock file of one's own results stays where it has been committed
+	git ls-files --error-unmatch dvc.lock >/dev/null 2>&1 || rm -f dvc.lock
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
