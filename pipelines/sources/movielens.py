@@ -117,6 +117,7 @@ def _unpack(archive: Path, scratch: Path) -> None:
                 target = folder / inside.name
                 with opened.open(member) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy)
+    # an unknown compression raises NotImplementedError, a password RuntimeError
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise UserError(
             str(archive), "is a zip that can be read", "download it again", str(error)[:120]
