@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from inference.planning.combine import plan_batch
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.plan_table import NO_CLUSTER, PlanTable
+from inference.planning.ranking import RankEverything
 from inference.planning.table import fill_table
 from training.baselines.ease import fit_ease, score_ease
 from training.baselines.pair_counts import PairCounts, count_pairs
@@ -121,7 +122,7 @@ def tabulate_counts(counts: PairCounts, config: TableConfig) -> PlanTable:
     """Return the table that pair counts fill, to the depth of the planner's."""
     n_clusters = len(counts.popularity)
     large = config.model_copy(update={"batch_rows": ROWS_OF_COUNTS})
-    frame = fill_table(counts, n_clusters, NO_TIME, large, "pair counts")
+    frame = fill_table(RankEverything(counts, large), n_clusters, NO_TIME, large, "pair counts")
     return PlanTable.from_frame(frame, n_clusters)
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from inference.planning.config import TableConfig
 from inference.planning.plan_table import NO_CLUSTER, NO_ROW, PlanTable
-from inference.planning.table import n_rows, row_depth
+from inference.planning.ranking import row_depth
+from inference.planning.table import n_rows
 from training.metrics import coverage_at_k, entropy, exposure_at_k, gini, least_exposed_share
 
 

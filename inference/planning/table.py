@@ -9,27 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
 from inference.planning.config import TableConfig
+from inference.planning.plan_table import NO_CLUSTER
+from inference.planning.ranking import ContextRanker, RankedRows, RankEverything
 from inference.planning.scoring import DescriptionScorer
 from training.planner.model_io import Planner
-
-# Shapes: B contexts in a batch, N clusters, D depth of a row.
-
-
-class ContextScorer(Protocol):
-    """Whatever scores all clusters in a context: the planner, or a baseline put in its place."""
-
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
-        """Return a log-probability of every cluster in these contexts, [B, N]."""
-        ...
 
 
 def plan_table(
@@ -45,21 +34,20 @@ def plan_table(
     """
     texts = tuple(descriptions)
     scorer = DescriptionScorer(planner, texts, config.logits_at_once, config.batch_rows)
-    return fill_table(scorer, len(texts), end, config)
+    return fill_table(RankEverything(scorer, config), len(texts), end, config)
 
 
 def fill_table(
-    scorer: ContextScorer, n_clusters: int, end: datetime, config: TableConfig, title: str = "table"
+    ranker: ContextRanker, n_clusters: int, end: datetime, config: TableConfig, title: str = "table"
 ) -> pl.DataFrame:
-    """Return NOVEL_CLUSTER_TABLE filled by ``scorer``, rows in the order of ``all_pairs``.
+    """Return NOVEL_CLUSTER_TABLE filled by ``ranker``, rows in the order of ``all_pairs``.
 
     ``title`` stands before the progress bar.
     """
     pieces = []
     with tqdm(total=n_rows(n_clusters), desc=title, unit="row", disable=None) as bar:
         for contexts in batches_of_pairs(n_clusters, config.batch_rows):
-            clusters, scores = rank(scorer.score_batch(contexts), contexts, config)
-            pieces.append(_frame(contexts, clusters, scores, end))
+            pieces.append(_frame(contexts, ranker.rank_batch(contexts), end))
             bar.update(len(contexts))
     return pl.concat(pieces)
 
@@ -71,12 +59,6 @@ def n_rows(n_clusters: int) -> int:
     (2080, 289941)
     """
     return n_clusters + n_clusters * (n_clusters - 1) // 2
-
-
-def row_depth(n_clusters: int, n_members: int, config: TableConfig) -> int:
-    """Return how many places a row has whose pair has ``n_members`` clusters."""
-    whole = n_clusters - n_members
-    return whole if n_clusters <= config.whole_up_to else min(whole, config.depth)
 
 
 def batches_of_pairs(n_clusters: int, batch_rows: int) -> Iterator[list[ClusterPair]]:
@@ -91,37 +73,15 @@ def batches_of_pairs(n_clusters: int, batch_rows: int) -> Iterator[list[ClusterP
         yield batch
 
 
-def rank(
-    scores: NDArray[np.float64], contexts: Sequence[ClusterPair], config: TableConfig
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.float32]]]:
-    """Return each row's clusters best first and their rounded scores.
-
-    ``scores`` are [B, N]. Members of a row's pair are never proposed; equal scores stand in
-    ascending cluster id.
-    """
-    steps = np.rint(scores / config.score_step)  # [B, N]
-    for row, pair in enumerate(contexts):
-        steps[row, list(pair.members)] = -np.inf
-    order = np.argsort(-steps, axis=1, kind="stable")  # [B, N]
-    best = (np.take_along_axis(steps, order, axis=1) * config.score_step).astype(np.float32)
-    depths = [row_depth(scores.shape[1], len(pair.members), config) for pair in contexts]
-    clusters = [row[:depth] for row, depth in zip(order, depths, strict=True)]
-    return clusters, [row[:depth] for row, depth in zip(best, depths, strict=True)]
-
-
-def _frame(
-    contexts: Sequence[ClusterPair],
-    clusters: list[NDArray[np.int64]],
-    scores: list[NDArray[np.float32]],
-    end: datetime,
-) -> pl.DataFrame:
+def _frame(contexts: Sequence[ClusterPair], rows: RankedRows, end: datetime) -> pl.DataFrame:
+    listed = rows.clusters != NO_CLUSTER  # [B, D]
     return pl.DataFrame(
         {
             "release_id": [BUILD_RELEASE] * len(contexts),
             "pair_key": [pair.key for pair in contexts],
             "event_timestamp": [end] * len(contexts),
-            "novel_clusters": clusters,
-            "scores": scores,
+            "novel_clusters": [row[kept] for row, kept in zip(rows.clusters, listed, strict=True)],
+            "scores": [row[kept] for row, kept in zip(rows.scores, listed, strict=True)],
         },
         schema={
             "release_id": pl.String,

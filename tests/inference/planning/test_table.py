@@ -17,7 +17,8 @@ from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
 from expectations.contracts.values import ClusterPair, all_pairs
 from inference.planning.config import TableConfig
 from inference.planning.describe import describe_table
-from inference.planning.table import batches_of_pairs, fill_table, n_rows, plan_table, rank
+from inference.planning.ranking import RankEverything, rank_scores
+from inference.planning.table import batches_of_pairs, fill_table, n_rows, plan_table
 from pipelines.artefact_io import to_arrow
 from tests.worlds.planning import DESCRIPTIONS, END, make_planner, make_table, score_one_by_one
 
@@ -75,11 +76,11 @@ def test_batches_are_all_pairs_in_order(n_clusters: int, batch_rows: int) -> Non
 def test_equal_scores_stand_by_id_and_noise_below_the_step_is_nothing(steps: list[int]) -> None:
     noise = np.random.default_rng(0).uniform(-4e-5, 4e-5, size=(1, 5))
     pair = ClusterPair.of(1, 3)
-    exact, _ = rank(np.array([steps]) * 1e-4, [pair], TableConfig())
-    noisy, scores = rank(np.array([steps]) * 1e-4 + noise, [pair], TableConfig())
+    exact = rank_scores(np.array([steps]) * 1e-4, [pair], TableConfig())
+    noisy = rank_scores(np.array([steps]) * 1e-4 + noise, [pair], TableConfig())
     expected = sorted({0, 2, 4}, key=lambda cluster: (-steps[cluster], cluster))
-    assert exact[0].tolist() == noisy[0].tolist() == expected
-    assert (np.diff(scores[0]) <= 0).all()
+    assert exact.clusters[0].tolist() == noisy.clusters[0].tolist() == expected
+    assert (np.diff(noisy.scores[0]) <= 0).all()
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,15 @@ class Falling:
 
 def test_beyond_the_bound_rows_stop_at_the_depth() -> None:
     config = TableConfig(whole_up_to=10, depth=4)
-    table = fill_table(Falling(12), 12, END, config)
+    table = fill_table(RankEverything(Falling(12), config), 12, END, config)
     assert table["novel_clusters"].list.len().unique().to_list() == [4]
     assert describe_table(table, 12, config).valid_share == 1
-    assert fill_table(Falling(10), 10, END, config)["novel_clusters"].list.len().max() == 9
+    assert (
+        fill_table(RankEverything(Falling(10), config), 10, END, config)["novel_clusters"]
+        .list.len()
+        .max()
+        == 9
+    )
 
 
 def planted() -> pl.DataFrame:
