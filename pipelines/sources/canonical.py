@@ -12,12 +12,20 @@ import polars as pl
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import INTERACTIONS
 from pipelines.artefact_io import TableWriter
-from pipelines.sources.raw_tables import Cell, RawInteractions, RawTables, collect, shorten
+from pipelines.sources.raw_tables import (
+    Cell,
+    RawInteractions,
+    RawTables,
+    collect,
+    shorten,
+    unescape,
+)
 
 KEY = ["user_id", "timestamp", "item_id"]
 PIECE_ROWS = 1_000_000
 SAMPLE_ROWS = 3
 TAGS_PER_ITEM = 12
+PEOPLE_PER_TAG = 2  # one person's tag may be a note to themselves, such as a queue of films to see
 
 
 def read_interactions(raw: RawInteractions, threshold: float | None) -> pl.DataFrame:
@@ -65,7 +73,10 @@ def read_items(raw: RawTables) -> pl.DataFrame:
 
 
 def add_tags(items: pl.DataFrame, raw: RawTables, until: datetime) -> pl.DataFrame:
-    """Return the catalogue with the tags given before ``until`` behind the items' texts."""
+    """Return the catalogue with the tags given before ``until`` behind the items' texts.
+
+    A tag that a single person uses is left out, however often they use it.
+    """
     if raw.tags is None:
         return items
     tags = collect(_join_tags(raw.tags, until), raw.items_file)
@@ -124,11 +135,14 @@ def _require_readable(raw: RawInteractions, cell: Cell, *, may_be_empty: bool) -
 
 
 def _join_tags(tags: pl.LazyFrame, until: datetime) -> pl.LazyFrame:
-    """Return item_id, tags: the words most often given to each item before ``until``."""
+    """Return item_id, tags: the words that most people gave to each item before ``until``."""
     given = tags.filter(pl.col("timestamp") < until).with_columns(
-        tag=pl.col("tag").str.strip_chars().str.to_lowercase()
+        tag=unescape(pl.col("tag")).str.strip_chars().str.to_lowercase()
     )
-    counts = given.drop_nulls().group_by("item_id", "tag").agg(times=pl.len())
+    people = given.drop_nulls().group_by("item_id", "tag").agg(pl.col("user_id").unique())
+    everyone = people.explode("user_id").group_by("tag").agg(known_to=pl.col("user_id").n_unique())
+    shared = people.join(everyone.filter(pl.col("known_to") >= PEOPLE_PER_TAG), on="tag")
+    counts = shared.select("item_id", "tag", times=pl.col("user_id").list.len())
     ordered = counts.sort(["item_id", "times", "tag"], descending=[False, True, False])
     return ordered.group_by("item_id", maintain_order=True).agg(
         tags=pl.col("tag").head(TAGS_PER_ITEM).str.join(", ")

@@ -15,6 +15,7 @@ from pipelines.sources.raw_tables import (
     names_of,
     number,
     scan_raw,
+    unescape,
 )
 from pipelines.sources.times import read_times
 
@@ -71,7 +72,7 @@ def _read_log(path: Path, config: FilesConfig) -> RawInteractions:
 
 def _spoken(column: str) -> pl.Expr:
     """Return the text of a column, white space made single blanks; null where there is none."""
-    text = pl.col(column).cast(pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
+    text = unescape(pl.col(column).cast(pl.String)).str.replace_all(r"\s+", " ").str.strip_chars()
     return pl.when(text != "").then(text)
 
 
@@ -88,7 +89,8 @@ def _path(config: FilesConfig, frame: pl.LazyFrame) -> pl.Expr:
         return pl.lit(None, pl.List(pl.String))
     column = pl.col(config.category)
     if not isinstance(frame.collect_schema()[config.category], pl.List):
-        column = column.cast(pl.String).str.split(config.category_separator)
-    steps = column.list.eval(pl.element().cast(pl.String).str.strip_chars())
+        # Read before the cut: a separator such as > may be written as a reference.
+        column = unescape(column.cast(pl.String)).str.split(config.category_separator)
+    steps = column.list.eval(unescape(pl.element().cast(pl.String)).str.strip_chars())
     kept = steps.list.eval(pl.element().filter(pl.element() != ""))
     return pl.when(kept.list.len() > 0).then(kept)

@@ -96,6 +96,7 @@ def _describe(films: pl.LazyFrame) -> pl.LazyFrame:
 
 def _name_tags(tags: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
     return tags.select(
+        user_id=identifier("userId").value,
         item_id=identifier("movieId").value,
         tag=pl.col("tag"),
         timestamp=read_times(tags, "timestamp", "epoch_seconds", folder).value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from expectations.contracts.errors import UserError
 PARQUET_ENDINGS = (".parquet", ".pq")
 SNIFFED_BYTES = 65_536
 MAX_SHOWN = 160
+CHARACTER_REFERENCE = r"&#?\w{2,31};"
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class RawTables:
         items_file: where the items come from.
         items: item_id, title, text and category_path, nulls where nothing is said.
         interactions: the log.
-        tags: item_id, tag, timestamp: words that people gave to items later on; only those from
-            before the first test origin may join the items' texts.
+        tags: user_id, item_id, tag, timestamp: words that people gave to items later on; only those
+            from before the first test origin may join the items' texts.
     """
 
     items_file: Path
@@ -67,6 +69,15 @@ def identifier(column: str) -> Cell:
     text = pl.col(column).cast(pl.String).str.strip_chars()
     value = pl.when(text != "").then(text)
     return Cell(column, value, f"every row has a {column}")
+
+
+def unescape(text: pl.Expr) -> pl.Expr:
+    """Return texts with HTML's character references read, such as ``&rsquo;`` or ``&amp;``.
+
+    Shops export them, some of them twice over, so two layers come off.
+    """
+    read = text.map_elements(lambda cell: html.unescape(html.unescape(cell)), pl.String)
+    return pl.when(text.str.contains(CHARACTER_REFERENCE)).then(read).otherwise(text)
 
 
 def number(column: str) -> Cell:

@@ -73,6 +73,18 @@ def test_a_list_column_is_a_category_path(tmp_path: Path) -> None:
     assert read_items(raw)["category_path"].to_list()[:3] == [["A", "B"], ["A"], None]
 
 
+def test_references_of_html_are_read_once_and_for_all(tmp_path: Path) -> None:
+    items, log = logs()
+    title = "8.5&rdquo; x&nbsp; 11&#34; H&amp;R, AT&amp;amp;T, R&D; a &lt; b"
+    spoiled = items.with_columns(
+        title=pl.lit(title), shelf=pl.lit("Pens &amp; Ink &gt; Caf&eacute;"), item_id="item_id"
+    )
+    raw = read_files(write_logs(tmp_path, spoiled, log), FilesConfig(category="shelf"))
+    table = read_items(raw)
+    assert table["title"][0] == '8.5” x 11" H&R, AT&T, R&D; a < b'
+    assert table["category_path"][0].to_list() == ["Pens & Ink", "Café"]
+
+
 def test_an_item_without_title_is_called_by_its_id(tmp_path: Path) -> None:
     items, log = logs()
     untitled = items.with_columns(title=pl.lit(None, pl.String))

@@ -52,14 +52,27 @@ def test_only_tags_given_in_time_join_the_text(tmp_path: Path) -> None:
     folder = write_grouplens(tmp_path, "csv")
     (folder / "tags.csv").write_text(
         "userId,movieId,tag,timestamp\n1,1,Hackers,100\n2,1,hackers ,100\n2,1,bullets,100\n"
-        "2,1,too late,2000000000\n2,5,quiet,100\n"
+        "1,5,bullets,100\n2,1,too late,2000000000\n1,1,too late,2000000000\n"
+        "1,5,too late,100\n2,5,quiet,100\n3,5,quiet,100\n"
     )
     with open_movielens(folder, tmp_path / "scratch") as raw:
         items = add_tags(read_items(raw), raw, datetime(2020, 1, 1, tzinfo=UTC))
     texts = dict(items.select("item_id", "text").iter_rows())
     assert texts["1"] == "Action, Sci-Fi. hackers, bullets"
-    assert texts["5"] == "quiet"
+    assert texts["5"] == "quiet, bullets"
     assert texts["4"] == "Animation, Comedy"
+
+
+def test_a_tag_of_one_person_is_left_out(tmp_path: Path) -> None:
+    folder = write_grouplens(tmp_path, "csv")
+    (folder / "tags.csv").write_text(
+        "userId,movieId,tag,timestamp\n1,1,my queue,100\n1,2,my queue,100\n1,3,My Queue,100\n"
+        "1,5,tom &amp; jerry,100\n2,5,Tom &amp;amp; Jerry,100\n"
+    )
+    with open_movielens(folder, tmp_path / "scratch") as raw:
+        items = add_tags(read_items(raw), raw, LATER)
+    assert not items["text"].str.contains("queue").any()
+    assert items.filter(pl.col("item_id") == "5")["text"].item() == "tom & jerry"
 
 
 @pytest.mark.parametrize(
