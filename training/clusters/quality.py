@@ -56,18 +56,10 @@ def measure_stays(
         since: start of the held-out period.
         rng: draws the resamples of users.
     """
-    events = (
-        interactions.filter(pl.col("timestamp") >= since)
-        .join(item_clusters.lazy(), on="item_id")
-        .sort("user_id", "timestamp", "item_id")
-        .select(
-            "user_id",
-            "cluster_id",
-            (pl.col("cluster_id") == pl.col("cluster_id").shift(1).over("user_id")).alias("stays"),
-        )
-        .collect()
+    events = read_events(interactions, since).join(
+        item_clusters, on="item_id", maintain_order="left"
     )
-    steps = events.drop_nulls("stays")
+    steps = events.select("user_id", find_stays(events, "cluster_id")).drop_nulls("stays")
     users = steps["user_id"].unique().sort().head(SAMPLED_USERS)
     sample = steps.join(users.to_frame("user_id"), on="user_id", how="semi", maintain_order="left")
     if sample.is_empty():
@@ -82,6 +74,34 @@ def measure_stays(
         "next_item_stays_n_users": stays.n_users,
         "next_item_stays_chance": float(np.square(np.sort(shares)).sum()),
     }
+
+
+def read_events(
+    interactions: pl.LazyFrame, since: datetime, until: datetime | None = None
+) -> pl.DataFrame:
+    """Return ``(user_id, item_id)`` of a held-out period, each user's events in order of time.
+
+    Args:
+        interactions: the table INTERACTIONS.
+        since: start of the period.
+        until: its end; the end of the data when ``None``.
+    """
+    is_within = pl.col("timestamp") >= since
+    if until is not None:
+        is_within &= pl.col("timestamp") < until
+    ordered = interactions.filter(is_within).sort("user_id", "timestamp", "item_id")
+    return ordered.select("user_id", "item_id").collect()
+
+
+def find_stays(events: pl.DataFrame, column: str) -> pl.Series:
+    """Say of each event whether its cluster is that of the user's event before; null at the first.
+
+    Args:
+        events: ``user_id`` and the cluster in ``column``, each user's events in order of time.
+        column: which clustering to look at.
+    """
+    before = pl.col(column).shift(1).over("user_id")
+    return events.select((pl.col(column) == before).alias("stays"))["stays"]
 
 
 def _measure_level(nodes: pl.DataFrame, top_item_share: float, suffix: str) -> dict[str, float]:
