@@ -72,7 +72,7 @@ def register_release(client: MlflowClient, manifest: ReleaseManifest) -> int:
         folder.mkdir()
         write_json(manifest.to_json(), folder / MANIFEST_FILE)
         registered.ReleaseMembers(planner, recommender).write(folder)
-        for source, target in release_parts.served_files(folder).items():
+        for source, target in release_parts.carried_files(folder).items():
             _copy(source, target)
         return _register(client, _release_of(manifest, folder, planner, recommender))
 

@@ -37,6 +37,8 @@ ITEM_POPULARITY = ARTIFACTS / "recommender" / "item_popularity.parquet"
 # table, evaluation, experiment, release
 NOVEL_CLUSTER_TABLE = ARTIFACTS / "table" / "novel_cluster_table.parquet"
 GATE_REPORT = ARTIFACTS / "evaluate" / "gates.json"
+PLAN_FIGURES = ARTIFACTS / "evaluate" / "plan_figures.parquet"
+LIST_FIGURES = ARTIFACTS / "evaluate_recommender" / "list_figures.parquet"
 PLOTS = ARTIFACTS / "plots"  # one folder per stage below it
 RELEASE = ARTIFACTS / "release" / "release.json"
 ITEM_TITLES = ARTIFACTS / "release" / "item_titles.parquet"

@@ -19,6 +19,7 @@ from inference.serving.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.serving.release_source import ReleaseSource
 from pipelines import paths
 from pipelines.command import run_command
+from pipelines.compare_releases import MeasuredRelease, compare_releases
 from pipelines.feature_store import open_store
 from pipelines.model_registry import point_alias
 from pipelines.params import read_params
@@ -61,14 +62,17 @@ class Promoter:
         champion = self._source.version_at(CHAMPION)
         if champion == candidate:
             return None
-        manifest = self._manifest_of(candidate)
-        refusals = self._unfit(manifest)
-        verdict = "no champion to compare with"
+        measured = self._measured(candidate)
+        refusals = self._unfit(measured.manifest)
+        notes = ["no champion to compare with"]
         if champion is not None:
-            worse, verdict = compare_recall(manifest, self._manifest_of(champion))
-            refusals += [verdict] if worse else []
+            verdicts = compare_releases(measured, self._measured(champion))
+            notes = [verdict.words for verdict in verdicts]
+            worse = [verdict.words for verdict in verdicts if verdict.is_worse]
+            refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
         _refuse(candidate, refusals)
-        return self._move("promote", champion, candidate, manifest, (who, why), (verdict,))
+        by, release = (who, why), measured.manifest
+        return self._move("promote", champion, candidate, release, by, tuple(notes))
 
     def roll_back(self, who: str, why: str) -> Promotion:
         """Let the champion be the one before it.
@@ -82,13 +86,13 @@ class Promoter:
         if target is None:
             rule = "an earlier champion is on record"
             raise ReleaseError(str(self._log), rule, "promote a release first")
-        manifest = self._manifest_of(target)
+        manifest = self._measured(target).manifest
         _refuse(target, self._unfit(manifest))
         return self._move("rollback", champion, target, manifest, (who, why), ())
 
-    def _manifest_of(self, version: int) -> ReleaseManifest:
+    def _measured(self, version: int) -> MeasuredRelease:
         with self._source.fetch(version) as fetched:
-            return fetched.manifest
+            return MeasuredRelease.read(fetched)
 
     def _unfit(self, manifest: ReleaseManifest) -> list[str]:
         try:
@@ -119,25 +123,6 @@ class Promoter:
         point_alias(self._client, CHAMPION, target)
         append_promotion(promotion, self._log)
         return promotion
-
-
-def compare_recall(candidate: ReleaseManifest, champion: ReleaseManifest) -> tuple[bool, str]:
-    """Return whether the candidate is worse than the champion beyond the interval, and in words.
-
-    Worse means: its recall as served lies below the champion's 95% interval, on the same cases.
-    """
-    ours, theirs = candidate.recall_as_served, champion.recall_as_served
-    if ours is None or theirs is None:
-        return False, "recall not compared: not measured for both releases"
-    if (ours.cases_sha256, ours.k) != (theirs.cases_sha256, theirs.k):
-        return False, "recall not compared: measured on other cases"
-    figures = (
-        f"recall@{ours.k} as served {ours.figure:.3f} against the champion's {theirs.figure:.3f} "
-        f"[{theirs.low:.3f}, {theirs.high:.3f}] on {ours.n_cases} cases"
-    )
-    if ours.figure < theirs.low:
-        return True, f"worse than the champion beyond the interval: {figures}"
-    return False, figures
 
 
 def _refuse(version: int, reasons: list[str]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from inference.serving.manifest import SERVED_PARTS
+from expectations.contracts.tables import LIST_FIGURES, PLAN_FIGURES
+from inference.serving.manifest import MEASURED_FILES, SERVED_PARTS
 from pipelines import paths
 
 RELEASE_PARTS: Mapping[str, Path] = {
@@ -22,7 +23,14 @@ RELEASE_PARTS: Mapping[str, Path] = {
     "user_item_history": paths.USER_ITEM_HISTORY,
 }
 
+MEASURED: Mapping[str, Path] = {
+    PLAN_FIGURES.name: paths.PLAN_FIGURES,
+    LIST_FIGURES.name: paths.LIST_FIGURES,
+}
 
-def served_files(folder: Path) -> dict[Path, Path]:
-    """Return each served part's file in the working tree and its place in a release folder."""
-    return {RELEASE_PARTS[part]: folder / name for part, name in SERVED_PARTS.items()}
+
+def carried_files(folder: Path) -> dict[Path, Path]:
+    """Return each file of the working tree that a release carries, and its place in ``folder``."""
+    served = {RELEASE_PARTS[part]: folder / name for part, name in SERVED_PARTS.items()}
+    measured = {MEASURED[table]: folder / name for table, name in MEASURED_FILES.items()}
+    return {**served, **measured}

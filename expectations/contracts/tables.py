@@ -216,6 +216,34 @@ ITEM_CASES = Table(
     may_be_empty=True,
 )
 
+CASE_ID = Column("case_id", STRING, "hash of origin, user and positives: which question it was")
+USER_KEY = Column("user_key", STRING, "hash of the user id: whose case it was")
+
+PLAN_FIGURES = Table(
+    "plan_figures",
+    "how the served plan did on each test case, beside pair counts",
+    (
+        CASE_ID,
+        USER_KEY,
+        Column("recall_at_10", FLOAT, "of the served plan", minimum=0, maximum=1),
+        Column("recall_at_10_pair_counts", FLOAT, "of pair counts", minimum=0, maximum=1),
+    ),
+    key=("case_id",),
+    may_be_empty=True,
+)
+
+LIST_FIGURES = Table(
+    "list_figures",
+    "how the list of items that would have been served did on each test case",
+    (
+        CASE_ID,
+        USER_KEY,
+        Column("recall_at_10", FLOAT, "of the served list", minimum=0, maximum=1),
+    ),
+    key=("case_id",),
+    may_be_empty=True,
+)
+
 ITEM_POPULARITY = Table(
     "item_popularity",
     "what people like, before the first test origin: the answer for unknown users",
@@ -242,6 +270,8 @@ ALL_TABLES = (
     TRANSITIONS,
     CASES,
     ITEM_CASES,
+    PLAN_FIGURES,
+    LIST_FIGURES,
     ITEM_POPULARITY,
     ITEM_TITLES,
 )

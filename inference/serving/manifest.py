@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from expectations.contracts.errors import ReleaseError
+from expectations.contracts.tables import LIST_FIGURES, PLAN_FIGURES
 from expectations.contracts.values import release_id_of
 from inference.serving.content_hash import ContentHash, hash_content
 
@@ -27,6 +28,12 @@ SERVED_PARTS: Mapping[str, str] = {
 The rest is only named by its hash: planner and base model stay offline, table and histories are
 in the online store.
 """
+
+MEASURED_FILES: Mapping[str, str] = {
+    PLAN_FIGURES.name: "plan_figures.parquet",
+    LIST_FIGURES.name: "list_figures.parquet",
+}
+"""The figures of single cases that a release carries, for the comparison with another one."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +57,6 @@ class GateVerdict:
 
 
 @dataclass(frozen=True)
-class MeasuredRecall:
-    """Recall of the served plan with its 95% interval, and the cases it was measured on.
-
-    ``cases_sha256`` says which: figures of two releases compare only on the same cases.
-    """
-
-    k: int
-    figure: float
-    low: float
-    high: float
-    n_cases: int
-    cases_sha256: str
-
-
-@dataclass(frozen=True)
 class ReleaseManifest:
     """One release. Its id follows from the hashes of its parts and from nothing else.
 
@@ -73,7 +65,7 @@ class ReleaseManifest:
         serving_level: level of the cluster tree that plans and features speak in.
         counts: sizes, among them how many rows the online store must hold.
         gates: verdicts of the blocking gates; empty if they were never run.
-        recall_as_served: for the comparison with another release; ``None`` if not measured.
+        measured: name to content hash of the figures of single cases, :data:`MEASURED_FILES`.
         probe_users: some users who have rows, first and last among them, for a quick check.
     """
 
@@ -81,7 +73,7 @@ class ReleaseManifest:
     serving_level: int
     counts: ReleaseCounts
     gates: tuple[GateVerdict, ...]
-    recall_as_served: MeasuredRecall | None
+    measured: Mapping[str, ContentHash]
     probe_users: tuple[str, ...]
 
     @property
@@ -108,11 +100,11 @@ class ReleaseManifest:
         """
         try:
             manifest = cls(
-                parts={name: ContentHash(**part) for name, part in content["parts"].items()},
+                parts=_hashes_from(content["parts"]),
                 serving_level=int(content["serving_level"]),
                 counts=ReleaseCounts(**content["counts"]),
                 gates=tuple(GateVerdict(**verdict) for verdict in content["gates"]),
-                recall_as_served=_recall_from(content["recall_as_served"]),
+                measured=_hashes_from(content["measured"]),
                 probe_users=tuple(content["probe_users"]),
             )
             stated = str(content["release_id"])
@@ -125,8 +117,8 @@ class ReleaseManifest:
         return manifest
 
 
-def _recall_from(content: Mapping[str, Any] | None) -> MeasuredRecall | None:
-    return None if content is None else MeasuredRecall(**content)
+def _hashes_from(content: Mapping[str, Any]) -> dict[str, ContentHash]:
+    return {name: ContentHash(**hashed) for name, hashed in content.items()}
 
 
 def read_manifest(file: Path) -> ReleaseManifest:
@@ -150,17 +142,18 @@ def check_parts(manifest: ReleaseManifest, files: Mapping[str, Path]) -> None:
 
     Args:
         manifest: the release.
-        files: name of a part to where it lies; only these parts are checked.
+        files: name of a part, or of figures, to where it lies; only these are checked.
     """
+    named = {**manifest.measured, **manifest.parts}
     for name, path in files.items():
-        if name not in manifest.parts:
+        if name not in named:
             rule = f"the manifest names the part {name}"
             raise ReleaseError(manifest.release_id[:12], rule, "publish the release again")
         if not path.exists():
             raise ReleaseError(str(path), f"the part {name} is there", "publish the release again")
         found = hash_content(path)
-        if found != manifest.parts[name]:
-            rule = f"the part {name} hashes to {manifest.parts[name].sha256[:12]}"
+        if found != named[name]:
+            rule = f"the part {name} hashes to {named[name].sha256[:12]}"
             remedy = "rebuild with `dvc repro`, then publish again"
             raise ReleaseError(str(path), rule, remedy, found.sha256[:12])
 

@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from expectations.contracts.errors import ReleaseError
 from inference.serving.manifest import (
     MANIFEST_FILE,
+    MEASURED_FILES,
     SERVED_PARTS,
     ReleaseManifest,
     check_parts,
@@ -80,5 +81,6 @@ class ReleaseSource:
                 raise ReleaseError(where, rule, remedy, str(error)[:120]) from None
             folder = Path(found)
             manifest = read_manifest(folder / MANIFEST_FILE)
-            check_parts(manifest, {part: folder / name for part, name in SERVED_PARTS.items()})
+            names = {**SERVED_PARTS, **MEASURED_FILES}
+            check_parts(manifest, {part: folder / name for part, name in names.items()})
             yield FetchedRelease(version, folder, manifest)

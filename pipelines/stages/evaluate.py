@@ -5,11 +5,24 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
+from expectations.contracts.tables import (
+    CASES,
+    CLUSTERS,
+    ITEM_CLUSTERS,
+    NOVEL_CLUSTER_TABLE,
+    PLAN_FIGURES,
+)
 from expectations.contracts.values import all_pairs
 from expectations.gates.bounds import check_bounds
 from inference.planning.config import PlanConfig, TableConfig
-from inference.planning.contenders import choose_settings, fit_baselines, rank_contenders
+from inference.planning.contenders import (
+    AS_SERVED,
+    PAIR_COUNTS,
+    RECALL_AT_10,
+    choose_settings,
+    fit_baselines,
+    rank_contenders,
+)
 from inference.planning.plan_table import PlanTable
 from inference.planning.planner_figures import (
     AGAINST,
@@ -18,7 +31,14 @@ from inference.planning.planner_figures import (
     describe_tables,
 )
 from pipelines import paths, stage
-from pipelines.artefact_io import atomic_folder, read_json, read_table, scan_table, write_json
+from pipelines.artefact_io import (
+    atomic_folder,
+    read_json,
+    read_table,
+    scan_table,
+    write_json,
+    write_table,
+)
 from pipelines.gates_config import GatesConfig, planner_bounds
 from pipelines.params import read_params
 from training.baselines.visits import collect_visits
@@ -26,8 +46,14 @@ from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
-from training.evaluation.cases import PlannerCases
-from training.evaluation.compare import compare_accuracy, tabulate_exposure, tabulate_recall
+from training.evaluation.case_figures import tabulate_cases
+from training.evaluation.cases import PlannerCases, rows_of_split
+from training.evaluation.compare import (
+    compare_accuracy,
+    measure_cases,
+    tabulate_exposure,
+    tabulate_recall,
+)
 from training.evaluation.config import EvaluationConfig
 from training.evaluation.matches import measure_matches
 from training.planner.model_io import load_planner
@@ -79,6 +105,12 @@ def main() -> None:
         **describe_tables(table, fitted.pair_counts, matches, settings),
     }
     report = check_bounds(figures, planner_bounds(gates))
+    by_case = {
+        f"recall_at_10{suffix}": measure_cases(ranked[name], test)[:, RECALL_AT_10]
+        for suffix, name in (("", AS_SERVED), ("_pair_counts", PAIR_COUNTS))
+    }
+    compared_later = tabulate_cases(rows_of_split(frame, "test"), by_case)
+    write_table(compared_later, paths.PLAN_FIGURES, PLAN_FIGURES)
     write_json(figures, paths.metrics_of("planner"))
     write_json(report.to_json(), paths.GATE_REPORT)
     with atomic_folder(paths.plots_of("evaluate")) as folder:

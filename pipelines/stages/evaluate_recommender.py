@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import torch
 
-from expectations.contracts.tables import CASES, ITEM_CASES, NOVEL_CLUSTER_TABLE
+from expectations.contracts.tables import CASES, ITEM_CASES, LIST_FIGURES, NOVEL_CLUSTER_TABLE
+from inference.experiment.arms import System
+from inference.experiment.held_out import measure_lists
 from inference.planning.combine import plan_batch
 from inference.planning.config import PlanConfig
 from inference.planning.plan_table import PlanTable
 from pipelines import paths, stage
-from pipelines.artefact_io import atomic_folder, read_json, read_table, scan_table, write_json
+from pipelines.artefact_io import (
+    atomic_folder,
+    read_json,
+    read_table,
+    scan_table,
+    write_json,
+    write_table,
+)
 from pipelines.params import read_params
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
+from training.evaluation.case_figures import tabulate_cases
 from training.item_evaluation.baselines import (
     BatchScorer,
     count_popularity,
@@ -44,6 +55,7 @@ def main() -> None:
 
     figures = {**compare_models(recommender, rng), **restrict(recommender, rng)}
 
+    write_table(measure_served_lists(recommender), paths.LIST_FIGURES, LIST_FIGURES)
     write_json(figures, paths.metrics_of("recommender"))
     with atomic_folder(paths.plots_of("evaluate_recommender")) as folder:
         frame_models(figures).write_csv(folder / "models.csv")
@@ -82,6 +94,22 @@ def restrict(recommender: SequenceRecommender, rng: np.random.Generator) -> dict
         events.history_clusters, events.consumed_clusters, table, plan_config, PLANNED_CLUSTERS
     ).rankings()
     return report_restriction(recommender, events, plans, layout.n_clusters, rng)
+
+
+def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:
+    """Return how the list that would have been served did on each test case."""
+    layout = recommender.layout
+    system = System(
+        recommender,
+        PlanTable.from_frame(
+            read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE), layout.n_clusters
+        ),
+        read_params("plan", PlanConfig),
+        dict(zip(layout.item_ids, layout.cluster_of_place.tolist(), strict=True)),
+    )
+    frame = read_table(paths.ITEM_CASES, ITEM_CASES).filter(pl.col("split") == SPLIT)
+    recalls = measure_lists(system, ItemCases.from_frame(frame, SPLIT))
+    return tabulate_cases(frame, {"recall_at_10": recalls})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from inference.planning.config import PlanConfig
 from inference.serving.content_hash import hash_content
 from inference.serving.manifest import (
     GateVerdict,
-    MeasuredRecall,
     ReleaseCounts,
     ReleaseManifest,
     probe_evenly,
@@ -18,11 +17,10 @@ from inference.serving.manifest import (
 from pipelines import paths, stage
 from pipelines.artefact_io import read_json, read_table, scan_table, write_json, write_table
 from pipelines.params import read_params
-from pipelines.release_parts import RELEASE_PARTS
+from pipelines.release_parts import MEASURED, RELEASE_PARTS
 from training.clusters.config import ClusterConfig
 
 PROBE_USERS = 1000
-RECALL = "recall_at_10_as_served"
 
 
 def main() -> None:
@@ -40,7 +38,7 @@ def main() -> None:
         serving_level=level,
         counts=_count(len(users), items.height, level),
         gates=_verdicts(),
-        recall_as_served=_recall_as_served(),
+        measured={name: hash_content(path) for name, path in MEASURED.items()},
         probe_users=probe_evenly(users, PROBE_USERS),
     )
     write_json(manifest.to_json(), paths.RELEASE)
@@ -70,20 +68,6 @@ def _verdicts() -> tuple[GateVerdict, ...]:
     return tuple(
         GateVerdict(verdict.metric, verdict.figure, verdict.passed, verdict.reason)
         for verdict in report.verdicts
-    )
-
-
-def _recall_as_served() -> MeasuredRecall | None:
-    figures = read_json(paths.metrics_of("planner"))
-    if figures.get(RECALL) is None:
-        return None  # a world too small to have evaluation cases
-    return MeasuredRecall(
-        k=10,
-        figure=figures[RECALL],
-        low=figures[f"{RECALL}_low"],
-        high=figures[f"{RECALL}_high"],
-        n_cases=figures["n_cases"],
-        cases_sha256=hash_content(paths.CASES).sha256,
     )
 
 

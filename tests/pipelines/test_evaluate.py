@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from expectations.contracts.errors import GateError, UserError
-from expectations.contracts.tables import CLUSTERS
+from expectations.contracts.tables import CLUSTERS, PLAN_FIGURES
 from expectations.gates.bounds import check_bounds
 from expectations.gates.report import GateReport
 from pipelines import paths
-from pipelines.artefact_io import read_json, write_table
+from pipelines.artefact_io import read_json, read_table, write_table
 from pipelines.gates_config import GatesConfig, planner_bounds
 from pipelines.stages import evaluate, table
 from tests.worlds.evaluation import PARAMS, N, build_house
@@ -53,6 +53,10 @@ def test_figures_are_those_that_were_planted(house: Path) -> None:
     assert figures["self_transition_rate"] == figures["greedy_self_transition_rate"] == 0
     assert figures["coverage_at_1_as_served"] == 1
     assert figures["recall_at_10_as_served_minus_pair_counts"] == 0
+    by_case = read_table(paths.PLAN_FIGURES, PLAN_FIGURES)
+    assert (by_case.height, by_case["user_key"].n_unique()) == (80, 80)
+    assert by_case["recall_at_10"].mean() == figures["recall_at_10_as_served"]
+    assert by_case["recall_at_10_pair_counts"].mean() == figures["recall_at_10_pair_counts"]
     assert read_json(paths.metrics_of("table"))["valid_share"] == 1
     assert GateReport.from_json(read_json(paths.GATE_REPORT)).may_be_promoted
     recall = pl.read_csv(paths.plots_of("evaluate") / "recall.csv")
@@ -68,6 +72,7 @@ def test_two_runs_leave_the_same_bytes(house: Path) -> None:
         paths.metrics_of("table"),
         paths.metrics_of("planner"),
         paths.GATE_REPORT,
+        paths.PLAN_FIGURES,
         paths.plots_of("evaluate") / "recall.csv",
         paths.plots_of("evaluate") / "exposure.csv",
     )

@@ -7,6 +7,7 @@ around the ring of clusters that is neither, so every served plan is known in ad
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from pipelines.publish import publish
 from pipelines.stages import release
 from pipelines.tracking import open_tracking, run_of_release
 from tests.worlds.planning import make_planner, make_table
+from training.evaluation.case_figures import tabulate_cases
 from training.planner.base_reference import write_base_record
 from training.planner.model_io import BASE_RECORD
 from training.recommender.config import RecommenderConfig
@@ -40,6 +42,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = ("jazz guitar", "night trains", "garden birds", "chess openings", "rye bread", "kayaks")
 N_CLUSTERS = len(NAMES)
 ITEMS_EACH = 5
+N_CASES = 400
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 EARLIER = datetime(2024, 4, 1, tzinfo=UTC)
 
@@ -90,11 +93,11 @@ def build_tree(root: Path) -> Path:
     (root / "dvc.lock").write_text("schema: '2.0'\n", encoding="utf-8")
     with chdir(root):
         _write_clusters()
-        _write_histories()
+        write_histories(PEOPLE)
         _write_models()
         write_plans(likes_around_the_ring())
         write_gates(passed=True)
-        write_recall(0.5)
+        write_figures(0.5)
     return root
 
 
@@ -118,16 +121,25 @@ def write_gates(passed: bool) -> None:
     write_json({"verdicts": [verdict]}, paths.GATE_REPORT)
 
 
-def write_recall(figure: float) -> None:
-    """Write the evaluation's figures, with an interval of 0.05 to either side."""
-    metrics = {
-        "recall_at_10_as_served": figure,
-        "recall_at_10_as_served_low": figure - 0.05,
-        "recall_at_10_as_served_high": figure + 0.05,
-        "n_cases": 400,
-        "n_users": 300,
-    }
-    write_json(metrics, paths.metrics_of("planner"))
+def write_figures(recall: float) -> None:
+    """Write the figures of 400 cases of 200 users: this share are hits, drawn anew each time."""
+    hits = np.zeros(N_CASES)
+    hits[: round(recall * N_CASES)] = 1
+    hits = np.random.default_rng(round(1000 * recall)).permutation(hits)
+    cases = pl.DataFrame(
+        {
+            "origin": [NOW] * N_CASES,
+            "user_id": [f"judge {case // 2}" for case in range(N_CASES)],
+            "positives": [[case] for case in range(N_CASES)],
+        }
+    )
+    lists = tabulate_cases(cases, {"recall_at_10": hits})
+    plans = tabulate_cases(
+        cases, {"recall_at_10": hits, "recall_at_10_pair_counts": np.full(N_CASES, 0.4)}
+    )
+    write_table(plans, paths.PLAN_FIGURES, tables.PLAN_FIGURES)
+    write_table(lists, paths.LIST_FIGURES, tables.LIST_FIGURES)
+    write_json({"recall_at_10_as_served": recall}, paths.metrics_of("planner"))
 
 
 def _write_clusters() -> None:
@@ -153,15 +165,16 @@ def _write_clusters() -> None:
     write_table(popularity, paths.ITEM_POPULARITY, tables.ITEM_POPULARITY)
 
 
-def _write_histories() -> None:
+def write_histories(people: Mapping[str, Person]) -> None:
+    """Write an earlier and the newest state of every person, and what they did."""
     clusters, items = [], []
-    for user, person in PEOPLE.items():
+    for user, person in people.items():
         clusters.append((BUILD_RELEASE, user, EARLIER, person.history[-1:], person.consumed[:1]))
         clusters.append((BUILD_RELEASE, user, NOW, person.history, person.consumed))
         items.append((BUILD_RELEASE, user, NOW, person.items, person.items))
     _write_rows(clusters, paths.USER_CLUSTER_HISTORY, tables.USER_CLUSTER_HISTORY)
     _write_rows(items, paths.USER_ITEM_HISTORY, tables.USER_ITEM_HISTORY)
-    rows = [(u, item, NOW, None, True) for u, p in PEOPLE.items() for item in p.items]
+    rows = [(u, item, NOW, None, True) for u, p in people.items() for item in p.items]
     log = pl.DataFrame(
         rows,
         schema=tables.INTERACTIONS.schema.names,
@@ -169,8 +182,6 @@ def _write_histories() -> None:
         orient="row",
     )
     write_table(log, paths.INTERACTIONS, tables.INTERACTIONS)
-    paths.CASES.parent.mkdir(parents=True, exist_ok=True)
-    paths.CASES.write_bytes(b"the cases that recall was measured on")
 
 
 def _write_rows(rows: list[tuple[object, ...]], path: Path, table: tables.Table) -> None:
@@ -188,11 +199,16 @@ def _write_models() -> None:
     adapted.save_pretrained(paths.PLANNER_ADAPTER)
     write_base_record(paths.BASE_MODEL, paths.PLANNER_ADAPTER / BASE_RECORD)
     paths.PLANNER_CURVE.write_text("step,loss,match_rate\n10,2.5,0.1\n20,1.5,0.9\n")
+    write_recommender(seed=0)
+
+
+def write_recommender(seed: int) -> None:
+    """Write a recommender with random weights."""
     config = RecommenderConfig(dimension=8, n_layers=1, n_heads=1, max_length=10)
     ids = [(item_of(c, p), c) for c in range(N_CLUSTERS) for p in range(ITEMS_EACH)]
     layout = arrange_items([i for i, _ in ids], np.array([c for _, c in ids]), N_CLUSTERS)
-    model = make_model(layout, config, torch.Generator().manual_seed(0))
-    paths.RECOMMENDER.mkdir(parents=True)
+    model = make_model(layout, config, torch.Generator().manual_seed(seed))
+    paths.RECOMMENDER.mkdir(parents=True, exist_ok=True)
     SequenceRecommender(model, layout, config).save(paths.RECOMMENDER)
 
 
@@ -219,7 +235,7 @@ def publish_releases(root: Path) -> PublishedReleases:
     with chdir(root):
         first = _publish_as_built()
         write_plans(ring.T)
-        write_recall(0.48)
+        write_figures(0.48)
         second = _publish_as_built()
         write_plans(ring * 2)
         write_gates(passed=False)
@@ -228,7 +244,7 @@ def publish_releases(root: Path) -> PublishedReleases:
         write_gates(passed=True)
         unloaded = _register_only()
         write_plans(ring * 4)
-        write_recall(0.2)
+        write_figures(0.2)
         worse = _publish_as_built()
     return PublishedReleases(root, first, second, worse, ungated, unloaded)
 

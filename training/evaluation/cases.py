@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 Ranking = list[int]
 
 
+def rows_of_split(cases: pl.DataFrame, split: str) -> pl.DataFrame:
+    """Return the rows of the table CASES behind :class:`PlannerCases`, in its order."""
+    has_positives = pl.col("positives").list.len() > 0
+    return cases.filter(pl.col("split") == split, has_positives).sort("origin", "user_id")
+
+
 @dataclass(frozen=True)
 class PlannerCases:
     """Cases of one split, B of them; a user may have one per origin.
@@ -33,9 +39,7 @@ class PlannerCases:
     @classmethod
     def from_frame(cls, cases: pl.DataFrame, split: str) -> PlannerCases:
         """Take one split's cases out of the table CASES; those without positives are left out."""
-        chosen = cases.filter(pl.col("split") == split, pl.col("positives").list.len() > 0).sort(
-            "origin", "user_id"
-        )
+        chosen = rows_of_split(cases, split)
         return cls(
             users=tuple(chosen["user_id"].to_list()),
             histories=chosen["history_clusters"].to_list(),

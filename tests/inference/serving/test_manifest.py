@@ -13,7 +13,6 @@ from expectations.contracts.errors import ReleaseError
 from inference.serving.content_hash import ContentHash, hash_content
 from inference.serving.manifest import (
     GateVerdict,
-    MeasuredRecall,
     ReleaseCounts,
     ReleaseManifest,
     check_parts,
@@ -26,15 +25,13 @@ MANIFEST = ReleaseManifest(
     serving_level=1,
     counts=ReleaseCounts(n_users=2, n_items=3, n_clusters=4, n_pairs=10),
     gates=(GateVerdict("match_rate", 0.99, True, ""),),
-    recall_as_served=MeasuredRecall(10, 0.5, 0.45, 0.55, 100, "c" * 64),
+    measured={"plan_figures": ContentHash("c" * 64, 30)},
     probe_users=("ann", "zoe"),
 )
 
 
 def test_json_and_back_is_the_same_manifest() -> None:
     assert ReleaseManifest.from_json(MANIFEST.to_json()) == MANIFEST
-    unmeasured = replace(MANIFEST, recall_as_served=None)
-    assert ReleaseManifest.from_json(unmeasured.to_json()) == unmeasured
 
 
 def test_the_id_follows_from_the_parts_alone() -> None:
@@ -49,7 +46,9 @@ def test_a_manifest_with_another_id_is_refused() -> None:
         ReleaseManifest.from_json(content)
 
 
-@pytest.mark.parametrize("missing", ["parts", "gates", "counts", "probe_users", "release_id"])
+@pytest.mark.parametrize(
+    "missing", ["parts", "measured", "gates", "counts", "probe_users", "release_id"]
+)
 def test_a_manifest_without_a_field_is_refused(missing: str) -> None:
     content = MANIFEST.to_json()
     del content[missing]
