@@ -6,34 +6,78 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.conftest import require_program
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 START_SECONDS = 20.0
+SERVICE_START_SECONDS = 120.0  # it imports Feast, MLflow and torch
 
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[str]:
     """Start Redis without persistence and yield its ``host:port``."""
-    program = require_program(shutil.which("redis-server"), "redis-server")
     port = free_port()
-    command = [
-        program,
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--dir",
-        str(folder),
-    ]
-    with _running(command, folder / "redis.log", lambda: _accepts(port)):
+    with _running(_redis(port, folder, ""), folder / "redis.log", lambda: _accepts(port)):
         yield f"127.0.0.1:{port}"
+
+
+class LastingRedis:
+    """A Redis that keeps its data when it is stopped, so that it can be started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._stop: Callable[[], None] | None = None
+        self.address = f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers with its data loaded."""
+        command = _redis(self._port, self._folder, "3600 1")
+        running = _running(command, self._folder / "redis.log", self._has_loaded)
+        running.__enter__()
+        self._stop = lambda: running.__exit__(None, None, None)
+
+    def stop(self) -> None:
+        """Stop it; it writes its data to disk before it ends."""
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+
+    def _has_loaded(self) -> bool:
+        """Whether it answers ``PING``; while it loads it accepts connections but does not."""
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=1) as probe:
+                probe.sendall(b"PING\r\n")
+                return probe.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+def _redis(port: int, folder: Path, save: str) -> list[str]:
+    program = require_program(shutil.which("redis-server"), "redis-server")
+    address = ["--port", str(port), "--bind", "127.0.0.1"]
+    return [program, *address, "--save", save, "--dir", str(folder)]
+
+
+@contextmanager
+def recommendation_service(root: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the service of the working tree at ``root`` by the command people type.
+
+    It listens on the port that the tree's ``params.yaml`` names, which is ``port``; it may begin
+    without a release.
+    """
+    command = [sys.executable, "-m", "pipelines.serve"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    start = partial(_running, command, log, lambda: _accepts(port), cwd=root, env=environment)
+    with start(patience_seconds=SERVICE_START_SECONDS) as process:
+        yield process
 
 
 @contextmanager
@@ -86,16 +130,25 @@ def free_port() -> int:
 
 
 @contextmanager
-def _running(command: list[str], log: Path, is_ready: Callable[[], bool]) -> Iterator[None]:
+def _running(
+    command: list[str],
+    log: Path,
+    is_ready: Callable[[], bool],
+    cwd: Path = Path("/"),
+    env: Mapping[str, str] | None = None,
+    patience_seconds: float = START_SECONDS,
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd="/")
+        process = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=cwd, env=env
+        )
     try:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + patience_seconds
         while not is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{command[0]} did not start: {log.read_text()[-500:]}")
             time.sleep(0.05)
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(timeout=START_SECONDS)
