@@ -13,10 +13,11 @@ from mlflow import MlflowClient
 from expectations.contracts.errors import ReleaseError
 from inference.serving.completeness import find_missing_rows
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader, StoreUnreachableError
+from inference.serving.features import FeatureReader
 from inference.serving.manifest import ReleaseManifest
 from inference.serving.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.serving.release_source import ReleaseSource
+from inference.serving.store_connections import StoreUnreachableError
 from pipelines import paths
 from pipelines.command import run_command
 from pipelines.compare_releases import MeasuredRelease, compare_releases

@@ -54,7 +54,7 @@ class ClusterPair:
     @property
     def key(self) -> str:
         """The one string that stands for this unordered pair in every table and store."""
-        return KEY_SEPARATOR.join(str(member) for member in self.members)
+        return KEY_SEPARATOR.join(map(str, self.members))
 
 
 def all_pairs(n_clusters: int) -> Iterator[ClusterPair]:

@@ -2,47 +2,28 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, Literal
+from typing import TypeVar
 
 import numpy as np
-from feast import FeatureService, FeatureStore
-from feast.errors import FeatureServiceNotFoundException
+from feast import FeatureStore
+from feast.protos.feast.types.Value_pb2 import Value
+from numpy.typing import NDArray
 
-from expectations.contracts.errors import UserError
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, RELEASE, USER
 from expectations.contracts.values import ClusterPair
 from inference.planning.plan_table import TableRow
+from inference.serving.row_cache import RowCache
+from inference.serving.store_connections import StoreConnections, content_of
 
 USER_SERVICE = "user_features"
 PLAN_SERVICE = "planned_clusters"
-PAIR_KEY = NOVEL_CLUSTER_TABLE.column("pair_key").name
+USER_KEYS = (RELEASE.name, USER.name)
+PLAN_KEYS = (RELEASE.name, NOVEL_CLUSTER_TABLE.column("pair_key").name)
+Key = TypeVar("Key")
 KEYS_AT_ONCE = 500
 """Keys of one read; sqlite takes no more than a few thousand variables in a statement."""
-
-REOPEN_SECONDS = 1.0
-"""How long a store that failed is left alone before it is opened anew."""
-
-
-class StoreUnreachableError(Exception):
-    """The online store did not answer; the request can still be answered without it."""
-
-
-def _store_failures() -> tuple[type[Exception], ...]:
-    """Return what the stores' clients raise when their server or file is away."""
-    failures: tuple[type[Exception], ...] = (OSError, sqlite3.Error)
-    if find_spec("redis"):
-        failures = (*failures, import_module("redis.exceptions").RedisError)
-    return failures
-
-
-STORE_FAILURES = _store_failures()
 
 
 @dataclass(frozen=True)
@@ -55,34 +36,19 @@ class UserFeatures:
     consumed_items: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Connection:
-    """An open store and its feature services: looking one up by name reads the registry again."""
-
-    store: FeatureStore
-    users: FeatureService
-    plans: FeatureService
-
-
 class FeatureReader:
     """Reads by release, so that two releases can live side by side in one store.
 
-    A store that failed is opened anew for a later read, so that a reader recovers when the
-    store returns. Table rows of a release never change and are kept in memory, ``cached_rows``
-    of them.
+    Table rows are kept in memory, ``cached_rows`` of them. A user's rows are not: a person may be
+    forgotten, and is read once where the table's rows are read by everyone.
 
     Raises:
         UserError: the features were never registered with the store.
     """
 
     def __init__(self, open_store: Callable[[], FeatureStore], cached_rows: int = 0) -> None:
-        self._open_store = open_store
-        self._connection = self._connect()
-        self._reopen_at: float | None = None
-        self._cached_rows = cached_rows
-        self._rows: dict[tuple[str, ClusterPair], TableRow] = {}
-        # Feast's sqlite store shares one connection between threads.
-        self._one_at_a_time = threading.Lock()
+        self._connections = StoreConnections(open_store, (USER_SERVICE, PLAN_SERVICE))
+        self._rows = RowCache(cached_rows)
 
     def read_user(self, release_id: str, user_id: str) -> UserFeatures | None:
         """Return one user's features, ``None`` for a user without a row.
@@ -99,10 +65,11 @@ class FeatureReader:
             StoreUnreachableError: the store did not answer.
         """
         found: dict[str, UserFeatures] = {}
-        for keys in _pieces(user_ids):
-            columns = self._read("users", USER.name, release_id, keys)
-            for place, user_id in enumerate(keys):
-                features = _user_at(columns, place)
+        for ids in _pieces(user_ids):
+            entities = [(release_id, user_id) for user_id in ids]
+            rows = self._connections.read(USER_SERVICE, USER_KEYS, entities)
+            for user_id, row in zip(ids, rows, strict=True):
+                features = _user_of(row)
                 if features is not None:
                     found[user_id] = features
         return found
@@ -116,12 +83,12 @@ class FeatureReader:
             StoreUnreachableError: the store did not answer.
         """
         wanted = list(pairs)
-        known = {p: r for p in wanted if (r := self._rows.get((release_id, p))) is not None}
+        known = self._rows.find(release_id, wanted)
         missing = [pair for pair in wanted if pair not in known]
-        fetched = self.fetch_rows(release_id, missing) if missing else {}
-        for pair, row in fetched.items():
-            if len(self._rows) < self._cached_rows:
-                self._rows[release_id, pair] = row
+        if not missing:
+            return known
+        fetched = self.fetch_rows(release_id, missing)
+        self._rows.add(release_id, fetched)
         return {**known, **fetched}
 
     def fetch_rows(
@@ -133,69 +100,44 @@ class FeatureReader:
             StoreUnreachableError: the store did not answer.
         """
         found: dict[ClusterPair, TableRow] = {}
-        by_key = {pair.key: pair for pair in pairs}
-        for keys in _pieces(list(by_key)):
-            columns = self._read("plans", PAIR_KEY, release_id, keys)
-            lists = zip(columns["novel_clusters"], columns["scores"], strict=True)
-            for key, (clusters, scores) in zip(keys, lists, strict=True):
+        for piece in _pieces(pairs):
+            entities = [(release_id, pair.key) for pair in piece]
+            rows = self._connections.read(PLAN_SERVICE, PLAN_KEYS, entities)
+            for pair, row in zip(piece, rows, strict=True):
+                clusters, scores = content_of(row, "novel_clusters"), content_of(row, "scores")
                 if clusters is not None and scores is not None:
-                    found[by_key[key]] = TableRow(
-                        np.asarray(clusters, dtype=np.int64), np.asarray(scores, dtype=np.float32)
-                    )
+                    found[pair] = TableRow(_integers(clusters), _floats(scores))
         return found
 
     def forget_rows_except(self, release_id: str) -> None:
         """Drop remembered rows of every other release."""
-        self._rows = {key: row for key, row in self._rows.items() if key[0] == release_id}
-
-    def _read(
-        self, what: Literal["users", "plans"], key_name: str, release_id: str, keys: Sequence[str]
-    ) -> Mapping[str, list[Any]]:
-        entity_rows = [{RELEASE.name: release_id, key_name: key} for key in keys]
-        try:
-            with self._one_at_a_time:
-                open_now = self._current_connection()
-                service = open_now.users if what == "users" else open_now.plans
-                answer = open_now.store.get_online_features(service, entity_rows)
-        except STORE_FAILURES as error:
-            if self._reopen_at is None:
-                self._reopen_at = time.monotonic() + REOPEN_SECONDS
-            raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error
-        columns: Mapping[str, list[Any]] = answer.to_dict()
-        return columns
-
-    def _current_connection(self) -> _Connection:
-        if self._reopen_at is not None and time.monotonic() >= self._reopen_at:
-            self._reopen_at = None
-            self._connection = self._connect()
-        return self._connection
-
-    def _connect(self) -> _Connection:
-        store = self._open_store()
-        try:
-            users = store.get_feature_service(USER_SERVICE)
-            plans = store.get_feature_service(PLAN_SERVICE)
-        except FeatureServiceNotFoundException as error:
-            remedy = "run `python -m pipelines.publish`"
-            raise UserError(
-                "feature registry", "the features are registered", remedy, str(error)
-            ) from None
-        return _Connection(store, users, plans)
+        self._rows.keep_only(release_id)
 
 
-def _user_at(columns: Mapping[str, list[Any]], place: int) -> UserFeatures | None:
-    history = columns["history_clusters"][place]
-    consumed = columns["consumed_clusters"][place]
+def _user_of(row: Mapping[str, Value]) -> UserFeatures | None:
+    history, consumed = content_of(row, "history_clusters"), content_of(row, "consumed_clusters")
     if history is None or consumed is None:
         return None
+    recent, seen = content_of(row, "recent_items"), content_of(row, "consumed_items")
     return UserFeatures(
-        history_clusters=tuple(int(cluster) for cluster in history),
-        consumed_clusters=tuple(int(cluster) for cluster in consumed),
-        recent_items=tuple(columns["recent_items"][place] or ()),
-        consumed_items=tuple(columns["consumed_items"][place] or ()),
+        history_clusters=tuple(history.int64_list_val.val),
+        consumed_clusters=tuple(consumed.int64_list_val.val),
+        recent_items=tuple(recent.string_list_val.val) if recent else (),
+        consumed_items=tuple(seen.string_list_val.val) if seen else (),
     )
 
 
-def _pieces(keys: Sequence[str]) -> Iterable[Sequence[str]]:
+def _integers(value: Value) -> NDArray[np.int64]:
+    return np.array(value.int64_list_val.val[:], dtype=np.int64)
+
+
+def _floats(value: Value) -> NDArray[np.float32]:
+    # A message of packed floats ends with their bytes; this is half the cost of a list of floats.
+    floats = value.float_list_val
+    packed = floats.SerializeToString()
+    return np.frombuffer(packed, dtype="<f4", offset=len(packed) - 4 * len(floats.val))
+
+
+def _pieces(keys: Sequence[Key]) -> Iterable[Sequence[Key]]:
     for start in range(0, len(keys), KEYS_AT_ONCE):
         yield keys[start : start + KEYS_AT_ONCE]

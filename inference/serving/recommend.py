@@ -8,9 +8,10 @@ from enum import StrEnum
 
 from inference.planning.combine import ServedPlan, pairs_to_look_up, plan_for
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_places
-from inference.serving.features import FeatureReader, StoreUnreachableError, UserFeatures
+from inference.serving.features import FeatureReader, UserFeatures
 from inference.serving.loaded_release import LoadedRelease
 from inference.serving.retrieval import RetrievalRequest, retrieve_novel_items
+from inference.serving.store_connections import StoreUnreachableError
 from training.recommender.protocol import ScoredItem
 
 

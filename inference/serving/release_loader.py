@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from expectations.contracts.errors import ReleaseError, UserError
 from inference.serving.completeness import find_missing_rows
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader, StoreUnreachableError
+from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import LoadedRelease, load_release
 from inference.serving.registered import CHAMPION, RELEASE_MODEL
 from inference.serving.release_source import RegistryUnreachableError, ReleaseSource
+from inference.serving.store_connections import StoreUnreachableError
 
 POLLS_BETWEEN_TRIES = 10
 """A refused release is looked at again after so many polls: its rows may have come since."""

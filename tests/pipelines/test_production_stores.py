@@ -9,8 +9,9 @@ import pytest
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair
-from inference.serving.features import FeatureReader, StoreUnreachableError
+from inference.serving.features import FeatureReader
 from inference.serving.manifest import read_manifest
+from inference.serving.store_connections import StoreUnreachableError
 from pipelines import paths
 from pipelines.feature_store import open_store
 from pipelines.publish import publish
