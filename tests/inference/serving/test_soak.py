@@ -21,12 +21,13 @@ import yaml
 
 from expectations.contracts.values import all_pairs
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader, StoreUnreachableError
+from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import load_release
 from inference.serving.manifest import ReleaseManifest
 from inference.serving.recommend import Question, recommend
 from inference.serving.registered import CHALLENGER
 from inference.serving.release_source import ReleaseSource
+from inference.serving.store_connections import StoreUnreachableError
 from pipelines import paths
 from pipelines.feature_store import open_store
 from pipelines.model_registry import find_release, point_alias
