@@ -6,7 +6,7 @@ from pathlib import Path
 
 ARTIFACTS = Path("artifacts")
 METRICS = Path("metrics")
-VAR = Path("var")  # run-time state of stores and trackers; no stage reads it
+VAR = Path("var")  # run-time state; of it a stage reads only what a break left of its own work
 
 # ingest
 ITEMS = ARTIFACTS / "ingest" / "items.parquet"
@@ -46,6 +46,7 @@ PLAN_CONFIG = ARTIFACTS / "release" / "plan.json"
 
 # run-time state
 STAGE_COSTS = VAR / "stage_costs"
+TABLE_SHARDS = VAR / "table_shards"  # of a table run that is not finished
 DATA_DOCS = VAR / "data_docs"
 FEATURE_REPO = Path("feature_repo")
 TRACKING_DATABASE = VAR / "mlflow.db"

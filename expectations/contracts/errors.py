@@ -21,6 +21,10 @@ class UserError(Exception):
         found = f" (found: {sample})" if sample else ""
         super().__init__(f"{where}: {rule}{found}. Remedy: {remedy}".replace("\n", " "))
 
+    def __reduce__(self) -> tuple[type[UserError], tuple[str, str, str, str]]:
+        """Let it travel whole from a worker process: its message alone would not rebuild it."""
+        return type(self), (self.where, self.rule, self.remedy, self.sample)
+
 
 class ContractError(UserError):
     """A table breaks its declaration in :mod:`expectations.contracts.tables`."""

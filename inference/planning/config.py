@@ -22,6 +22,14 @@ class TableConfig(Config):
         batch_rows: contexts that share one forward pass; changes at most the last bits.
         logits_at_once: rows x trie nodes x vocabulary of one forward pass, 4 bytes each: what
             bounds its memory. A larger trie is scored in several passes.
+        shard_rows: rows of a shard, in whole batches: what a kill loses at most, per worker.
+        engine: ``local`` plans on this machine, ``ray`` on an instance or a cluster of Ray.
+        workers: processes that plan shards, each with a planner of its own; one is this process.
+        worker_threads: of each of them. Changes at most the last bits; the number of workers
+            changes nothing.
+        ray_address: of a running Ray cluster, ``host:port`` or ``auto``; ``None`` starts an
+            instance on this machine.
+        ray_gpus: GPUs of each Ray worker, parts allowed; without them it plans on the CPU.
         min_coverage_at_5: share of the clusters that must stand in the first five places of some
             row, or the pipeline stops.
     """
@@ -31,6 +39,12 @@ class TableConfig(Config):
     score_step: float = Field(default=1e-4, gt=0)
     batch_rows: int = Field(default=16, ge=1)
     logits_at_once: int = Field(default=64_000_000, ge=1)
+    shard_rows: int = Field(default=1024, ge=1)
+    engine: Literal["local", "ray"] = "local"
+    workers: int = Field(default=1, ge=1)
+    worker_threads: int = Field(default=2, ge=1)
+    ray_address: str | None = None
+    ray_gpus: float = Field(default=0.0, ge=0)
     min_coverage_at_5: float = Field(default=0.95, ge=0, le=1)
 
 

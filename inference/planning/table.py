@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
 from inference.planning.config import TableConfig
-from inference.planning.plan_table import NO_CLUSTER
-from inference.planning.ranking import ContextRanker, RankedRows, RankEverything
+from inference.planning.ranking import ContextRanker, RankEverything
 from inference.planning.scoring import DescriptionScorer
+from inference.planning.shards import frame_rows
 from training.planner.model_io import Planner
 
 
@@ -32,9 +32,16 @@ def plan_table(
         end: the data's end, when the rows became true.
         config: depth, rounding, batch size.
     """
-    texts = tuple(descriptions)
-    scorer = DescriptionScorer(planner, texts, config.logits_at_once, config.batch_rows)
-    return fill_table(RankEverything(scorer, config), len(texts), end, config)
+    ranker = make_ranker(planner, tuple(descriptions), config)
+    return fill_table(ranker, len(descriptions), end, config)
+
+
+def make_ranker(
+    planner: Planner, descriptions: tuple[str, ...], config: TableConfig
+) -> ContextRanker:
+    """Return what fills the rows of the planner's table; ``descriptions`` are by cluster id."""
+    scorer = DescriptionScorer(planner, descriptions, config.logits_at_once, config.batch_rows)
+    return RankEverything(scorer, config)
 
 
 def fill_table(
@@ -47,9 +54,9 @@ def fill_table(
     pieces = []
     with tqdm(total=n_rows(n_clusters), desc=title, unit="row", disable=None) as bar:
         for contexts in batches_of_pairs(n_clusters, config.batch_rows):
-            pieces.append(_frame(contexts, ranker.rank_batch(contexts), end))
+            pieces.append(frame_rows(contexts, ranker.rank_batch(contexts)))
             bar.update(len(contexts))
-    return pl.concat(pieces)
+    return stamp_rows(pl.concat(pieces), end)
 
 
 def n_rows(n_clusters: int) -> int:
@@ -73,21 +80,13 @@ def batches_of_pairs(n_clusters: int, batch_rows: int) -> Iterator[list[ClusterP
         yield batch
 
 
-def _frame(contexts: Sequence[ClusterPair], rows: RankedRows, end: datetime) -> pl.DataFrame:
-    listed = rows.clusters != NO_CLUSTER  # [B, D]
-    return pl.DataFrame(
-        {
-            "release_id": [BUILD_RELEASE] * len(contexts),
-            "pair_key": [pair.key for pair in contexts],
-            "event_timestamp": [end] * len(contexts),
-            "novel_clusters": [row[kept] for row, kept in zip(rows.clusters, listed, strict=True)],
-            "scores": [row[kept] for row, kept in zip(rows.scores, listed, strict=True)],
-        },
-        schema={
-            "release_id": pl.String,
-            "pair_key": pl.String,
-            "event_timestamp": pl.Datetime("us", "UTC"),
-            "novel_clusters": pl.List(pl.Int64),
-            "scores": pl.List(pl.Float32),
-        },
+def stamp_rows(rows: pl.DataFrame, end: datetime) -> pl.DataFrame:
+    """Return planned rows as NOVEL_CLUSTER_TABLE of the release being built."""
+    time = pl.lit(end).cast(pl.Datetime("us", "UTC"))
+    return rows.select(
+        pl.lit(BUILD_RELEASE).alias("release_id"),
+        "pair_key",
+        time.alias("event_timestamp"),
+        "novel_clusters",
+        "scores",
     )

@@ -5,45 +5,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 
-import torch
-
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
-from expectations.gates.bounds import Bound, check_bounds
+from inference.planning.bulk import plan_batches
 from inference.planning.config import TableConfig
 from inference.planning.describe import describe_table
-from inference.planning.table import plan_table
+from inference.planning.sources import StoredPlanner
+from inference.planning.table import batches_of_pairs, stamp_rows
 from pipelines import paths, stage
 from pipelines.artefact_io import read_json, read_table, write_json, write_table
 from pipelines.params import read_params
+from pipelines.table_making import describe_making, describe_run
+from pipelines.table_shards import ShardFolder
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
-from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
-from training.planner.model_io import load_planner
+
+COST = "table_planning"
 
 
 def main() -> None:
-    """Score all descriptions in every context, rank, judge and write the table."""
+    """Plan all rows in shards, going on where a run was broken off; judge and write the table."""
     config = read_params("table", TableConfig)
     level = read_params("clusters", ClusterConfig).serving_level
-    torch.set_num_threads(read_params("runtime", RuntimeConfig).threads)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     clusters = serving_clusters(
         read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
     )
-    planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
-    planner.model.float()  # exact ranking needs float32, on a GPU too
+    source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, clusters.descriptions, config)
+    batches = list(batches_of_pairs(clusters.n_clusters, config.batch_rows))
+    making = describe_making(clusters.descriptions, config)
+    shards = ShardFolder(paths.TABLE_SHARDS, describe_run(making, config, "whole"), batches)
 
-    table = plan_table(planner, clusters.descriptions, timeline.end, config)
+    rows, cost = plan_batches(batches, source, config, shards, "table")
+    table = stamp_rows(rows, timeline.end)
     figures = asdict(describe_table(table, clusters.n_clusters, config))
+    figures["certified_share"] = rows["certified"].mean()
 
+    write_json(asdict(cost), paths.STAGE_COSTS / f"{COST}.json")
     write_json(figures, paths.metrics_of("table"))
     refuse_bad_table(figures, config)
     write_table(table, paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
+    shards.remove()
 
 
 def refuse_bad_table(figures: Mapping[str, float], config: TableConfig) -> None:
     """Stop the pipeline over a table with holes, with invalid rows, or that proposes too little."""
+    # Worker processes import this file too; Great Expectations would cost each of them seconds.
+    from expectations.gates.bounds import Bound, check_bounds
+
     look = "this is a fault of the table stage: report it"
     breadth = "train the planner on more evenly spread targets (curation), or for longer"
     bounds = (
