@@ -41,8 +41,10 @@ DEFINITIONS = define(REPOSITORY)
 # Feast's command sees module attributes only, not what lies within them.
 user_cluster_history = DEFINITIONS.views.user_cluster_history
 user_item_history = DEFINITIONS.views.user_item_history
+user_live_events = DEFINITIONS.views.user_live_events
 novel_cluster_table = DEFINITIONS.views.novel_cluster_table
 user_features = DEFINITIONS.services.user_features
+live_events = DEFINITIONS.services.live_events
 planned_clusters = DEFINITIONS.services.planned_clusters
 cluster_curation = DEFINITIONS.services.cluster_curation
 item_curation = DEFINITIONS.services.item_curation

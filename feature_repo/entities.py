@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from feast import Entity, ValueType
 
+OWNER = "recommendation team"
+
 USER_ENTITY = Entity(
     name="user",
     join_keys=["user_id"],
     value_type=ValueType.STRING,
     description="who acts",
+    tags={"personal_data": "yes"},
+    owner=OWNER,
 )
 
 RELEASE_ENTITY = Entity(
@@ -16,6 +20,8 @@ RELEASE_ENTITY = Entity(
     join_keys=["release_id"],
     value_type=ValueType.STRING,
     description="the release a row was computed with; two releases live side by side",
+    tags={"personal_data": "no"},
+    owner=OWNER,
 )
 
 CLUSTER_PAIR_ENTITY = Entity(
@@ -23,4 +29,6 @@ CLUSTER_PAIR_ENTITY = Entity(
     join_keys=["pair_key"],
     value_type=ValueType.STRING,
     description="one or two history clusters, ascending, as one canonical key",
+    tags={"personal_data": "no"},
+    owner=OWNER,
 )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from feast import FeatureService, FeatureView
 
-from feature_repo.views import OWNER, Views
+from feature_repo.entities import OWNER
+from feature_repo.views import Views
 
 
 @dataclass(frozen=True)
@@ -14,13 +15,15 @@ class Services:
     """Every feature service of the project.
 
     Args:
-        user_features: what a recommendation request asks about its user (online).
+        user_features: what the release of a recommendation request knows of its user (online).
+        live_events: what the user did lately, whatever the release (online).
         planned_clusters: the table rows of a user's pairs (online).
         cluster_curation: cluster histories as of a label's or an origin's time (offline).
         item_curation: item histories as of an origin (offline).
     """
 
     user_features: FeatureService
+    live_events: FeatureService
     planned_clusters: FeatureService
     cluster_curation: FeatureService
     item_curation: FeatureService
@@ -29,6 +32,7 @@ class Services:
         """Return the services, in a fixed order."""
         return (
             self.user_features,
+            self.live_events,
             self.planned_clusters,
             self.cluster_curation,
             self.item_curation,
@@ -38,21 +42,39 @@ class Services:
 def build_services(views: Views) -> Services:
     """Return the services over ``views``."""
     clusters, items = views.user_cluster_history, views.user_item_history
+    service, stage = "recommendation service", "stage curate"
     return Services(
         user_features=_service(
-            "user_features", [clusters, items], "a user's history, for a recommendation request"
+            "user_features",
+            [clusters, items],
+            "a user's history, for a recommendation request",
+            service,
+        ),
+        live_events=_service(
+            "live_events",
+            [views.user_live_events],
+            "what a user did lately, for a recommendation request",
+            service,
         ),
         planned_clusters=_service(
-            "planned_clusters", [views.novel_cluster_table], "novel clusters planned for a pair"
+            "planned_clusters",
+            [views.novel_cluster_table],
+            "novel clusters planned for a pair",
+            service,
         ),
         cluster_curation=_service(
-            "cluster_curation", [clusters], "cluster history as of a label, for curation"
+            "cluster_curation", [clusters], "cluster history as of a label, for curation", stage
         ),
         item_curation=_service(
-            "item_curation", [items], "item history as of an evaluation origin, for curation"
+            "item_curation",
+            [items],
+            "item history as of an evaluation origin, for curation",
+            stage,
         ),
     )
 
 
-def _service(name: str, views: list[FeatureView], use: str) -> FeatureService:
-    return FeatureService(name=name, features=[*views], description=use, owner=OWNER)
+def _service(name: str, views: list[FeatureView], use: str, reader: str) -> FeatureService:
+    return FeatureService(
+        name=name, features=[*views], description=use, tags={"read_by": reader}, owner=OWNER
+    )

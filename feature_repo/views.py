@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
-from feast import Entity, FeatureView, Field
+from feast import Entity, FeatureView, Field, FileSource, PushSource
 from feast.types import (
     Array,
     Bool,
@@ -28,16 +28,16 @@ from expectations.contracts.tables import (
     TIME,
     USER_CLUSTER_HISTORY,
     USER_ITEM_HISTORY,
+    USER_LIVE_EVENTS,
     Column,
     Table,
 )
-from feature_repo.entities import CLUSTER_PAIR_ENTITY, RELEASE_ENTITY, USER_ENTITY
-from feature_repo.sources import build_source
+from feature_repo.entities import CLUSTER_PAIR_ENTITY, OWNER, RELEASE_ENTITY, USER_ENTITY
+from feature_repo.sources import build_push_source, build_source
 
 # A state holds until the next one, however long the person stays away; a row of the table holds
 # as long as its release. Zero is Feast's word for that.
 NEVER_EXPIRES = timedelta(0)
-OWNER = "recommendation team"
 
 PRIMITIVES: dict[pa.DataType, PrimitiveFeastType] = {
     STRING: String,
@@ -54,37 +54,57 @@ class Views:
 
     user_cluster_history: FeatureView
     user_item_history: FeatureView
+    user_live_events: FeatureView
     novel_cluster_table: FeatureView
 
     def all(self) -> tuple[FeatureView, ...]:
         """Return the views, in a fixed order."""
-        return (self.user_cluster_history, self.user_item_history, self.novel_cluster_table)
+        return (
+            self.user_cluster_history,
+            self.user_item_history,
+            self.user_live_events,
+            self.novel_cluster_table,
+        )
 
 
 def build_views(root: Path) -> Views:
     """Return the views over the offline files of the working tree at ``root``."""
     users = [RELEASE_ENTITY, USER_ENTITY]
+    pairs = [RELEASE_ENTITY, CLUSTER_PAIR_ENTITY]
+
+    def batch_view(table: Table, entities: list[Entity]) -> FeatureView:
+        return build_view(table, entities, build_source(table, root), written_by="publish")
+
     return Views(
-        user_cluster_history=build_view(USER_CLUSTER_HISTORY, users, root),
-        user_item_history=build_view(USER_ITEM_HISTORY, users, root),
-        novel_cluster_table=build_view(
-            NOVEL_CLUSTER_TABLE, [RELEASE_ENTITY, CLUSTER_PAIR_ENTITY], root
+        user_cluster_history=batch_view(USER_CLUSTER_HISTORY, users),
+        user_item_history=batch_view(USER_ITEM_HISTORY, users),
+        user_live_events=build_view(
+            USER_LIVE_EVENTS,
+            [USER_ENTITY],
+            build_push_source(USER_LIVE_EVENTS, root),
+            written_by="event path",
         ),
+        novel_cluster_table=batch_view(NOVEL_CLUSTER_TABLE, pairs),
     )
 
 
-def build_view(table: Table, entities: list[Entity], root: Path) -> FeatureView:
-    """Return the view that serves ``table``: its key joins, its other columns are features."""
+def build_view(
+    table: Table, entities: list[Entity], source: FileSource | PushSource, written_by: str
+) -> FeatureView:
+    """Return the view that serves ``table``: its key joins, its other columns are features.
+
+    ``written_by`` says who alone writes its online rows.
+    """
     keys = [table.column(entity.join_key) for entity in entities]
     return FeatureView(
         name=table.name,
         entities=entities,
         ttl=NEVER_EXPIRES,
         schema=[to_field(column) for column in (*keys, *table.features)],
-        source=build_source(table, root),
+        source=source,
         online=True,
         description=table.description,
-        tags={"written_by": "publish", "declared_in": "expectations/contracts/tables.py"},
+        tags={"written_by": written_by, "declared_in": "expectations/contracts/tables.py"},
         owner=OWNER,
     )
 

@@ -12,6 +12,7 @@ VAR = Path("var")  # run-time state; of it a stage reads only what a break left 
 ITEMS = ARTIFACTS / "ingest" / "items.parquet"
 INTERACTIONS = ARTIFACTS / "ingest" / "interactions.parquet"
 TIMELINE = ARTIFACTS / "ingest" / "timeline.json"
+DATA_SEEN = ARTIFACTS / "ingest" / "data_seen.json"
 TRUTH = ARTIFACTS / "truth"  # only the experiment stage and the tests may read it
 
 # clusters
@@ -52,6 +53,9 @@ FEATURE_REPO = Path("feature_repo")
 TRACKING_DATABASE = VAR / "mlflow.db"
 TRACKED_ARTIFACTS = VAR / "mlartifacts"
 PROMOTION_LOG = VAR / "promotions.jsonl"
+EVENTS = VAR / "events"
+EVENT_LOCKS = EVENTS / "locks"
+USER_LIVE_EVENTS = EVENTS / "user_live_events.parquet"
 
 
 def metrics_of(concern: str) -> Path:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from feast import FeatureStore
 from mlflow import MlflowClient
 
+from expectations.contracts.values import DataSeen
 from inference.serving.manifest import ReleaseManifest, check_parts, read_manifest
 from inference.serving.registered import CHALLENGER, RELEASE_MODEL
 from pipelines import paths, stage
+from pipelines.artefact_io import read_json
 from pipelines.feature_store import apply_definitions, open_store
+from pipelines.live_events import replay_events
 from pipelines.model_registry import find_release, point_alias, register_release
 from pipelines.online_store import FeatureFiles, OnlineRows, load_release
 from pipelines.release_parts import RELEASE_PARTS
@@ -33,6 +36,8 @@ def publish(
 ) -> tuple[OnlineRows, int, bool]:
     """Load the release's rows, register it once, and let the challenger alias point to it.
 
+    Live events that its data does not hold are written again after the load.
+
     Returns:
         What was loaded, the release's version, and whether that version is new.
     """
@@ -41,6 +46,7 @@ def publish(
         paths.USER_CLUSTER_HISTORY, paths.USER_ITEM_HISTORY, paths.NOVEL_CLUSTER_TABLE
     )
     rows = load_release(store, files, manifest.release_id)
+    replay_events(DataSeen.from_json(read_json(paths.DATA_SEEN)).events_until_us)
     known = find_release(client, manifest.release_id)
     if known is None:
         with run_of_release(client, manifest.release_id):

@@ -15,6 +15,7 @@ RELEASE_PARTS: Mapping[str, Path] = {
     "item_titles": paths.ITEM_TITLES,
     "item_popularity": paths.ITEM_POPULARITY,
     "plan": paths.PLAN_CONFIG,
+    "data_seen": paths.DATA_SEEN,
     "recommender": paths.RECOMMENDER,
     "base_model": paths.BASE_MODEL,
     "planner_adapter": paths.PLANNER_ADAPTER,

@@ -14,6 +14,7 @@ from inference.serving.release_loader import ReleaseLoader
 from inference.serving.release_source import ReleaseSource
 from pipelines.command import run_command
 from pipelines.feature_store import open_store
+from pipelines.live_events import open_live_view
 from pipelines.params import read_params
 from pipelines.tracking import open_tracking, tracking_uri
 
@@ -27,8 +28,9 @@ def main() -> None:
     open_tracking()
     reader = FeatureReader(open_store, config.cached_rows)
     loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config)
-    print(f"recommendations on http://{config.host}:{config.port} (ends with Ctrl-C)")
-    uvicorn.run(create_app(loader, reader, config), host=config.host, port=config.port)
+    print(f"recommendations and events on http://{config.host}:{config.port} (ends with Ctrl-C)")
+    live = open_live_view(config)
+    uvicorn.run(create_app(loader, reader, config, live), host=config.host, port=config.port)
 
 
 if __name__ == "__main__":

@@ -158,6 +158,44 @@ USER_ITEM_HISTORY = Table(
     event_time="event_timestamp",
 )
 
+USER_LIVE_EVENTS = Table(
+    "user_live_events",
+    "a user's newest events of any release's time, newest first; the lists run in parallel",
+    (
+        USER,
+        Column("event_timestamp", TIME, "when the last of the events was recorded"),
+        Column("event_ids", pa.list_(STRING), "what makes each event count once"),
+        Column("item_ids", pa.list_(STRING), "what was acted on"),
+        Column("times_us", pa.list_(INTEGER), "when, in microseconds since 1970, UTC"),
+        Column("feedback", pa.list_(FLOAT), "strength of the feedback; 0 where none"),
+        Column("has_feedback", pa.list_(BOOLEAN), "whether there was any; lists hold no nulls"),
+        Column("recorded_at_us", pa.list_(INTEGER), "place in the event log, see table events"),
+    ),
+    key=("user_id", "event_timestamp"),
+    event_time="event_timestamp",
+)
+
+EVENTS = Table(
+    "events",
+    "the event log: what services were told, in the order in which it was recorded",
+    (
+        Column("event_id", STRING, "chosen by the sender; an event counts once"),
+        USER,
+        ITEM,
+        Column("timestamp", TIME, "when it happened, UTC"),
+        Column("feedback", FLOAT, "strength of the feedback; null where none", nullable=True),
+        Column(
+            "recorded_at_us",
+            INTEGER,
+            "when it was recorded, in microseconds since 1970; strictly ascending",
+            minimum=1,
+        ),
+    ),
+    key=("event_id",),
+    event_time="timestamp",
+    may_be_empty=True,
+)
+
 NOVEL_CLUSTER_TABLE = Table(
     "novel_cluster_table",
     "for every single cluster and unordered pair, the ranking of novel clusters",
@@ -266,6 +304,8 @@ ALL_TABLES = (
     ITEM_EMBEDDINGS,
     USER_CLUSTER_HISTORY,
     USER_ITEM_HISTORY,
+    USER_LIVE_EVENTS,
+    EVENTS,
     NOVEL_CLUSTER_TABLE,
     TRANSITIONS,
     CASES,

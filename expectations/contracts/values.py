@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from itertools import combinations
+from typing import Any
 
 HISTORY_SIZE = 2
 """K of the design: how many history clusters stand in one prompt and one table key."""
@@ -16,6 +18,9 @@ BUILD_RELEASE = "build"
 
 PADDING_INDEX = 0
 """Index of padding in every embedding of items; real items start at 1."""
+
+LIVE_EVENTS_SOURCE = "live_events"
+"""Name of the Feast push source that the event path writes to, and nobody else."""
 
 KEY_SEPARATOR = "_"
 
@@ -81,3 +86,43 @@ def release_id_of(content_hashes: Mapping[str, str]) -> str:
     """Return the id of a release: the SHA-256 over the sorted names and hashes of its parts."""
     canonical = json.dumps(dict(sorted(content_hashes.items())), separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class DataSeen:
+    """What a release's histories know already, so that live events are added to them once.
+
+    Attributes:
+        end: every interaction of the data lies strictly before this time (UTC).
+        events_until_us: events recorded in the event log up to here are part of the data, in
+            microseconds since 1970; 0 where the log was no input.
+        positive_threshold: feedback from which an interaction counts as positive; ``None`` where
+            every interaction does.
+    """
+
+    end: datetime
+    events_until_us: int
+    positive_threshold: float | None
+
+    def __post_init__(self) -> None:
+        if self.end.utcoffset() != timedelta(0):
+            raise ValueError(f"the end of the data is a time in UTC, not {self.end.isoformat()}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; :meth:`from_json` is the inverse."""
+        return {**asdict(self), "end": self.end.isoformat()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> DataSeen:
+        """Return what :meth:`to_json` wrote.
+
+        Raises:
+            KeyError: a value is missing.
+            ValueError: a value cannot be read.
+        """
+        threshold = content["positive_threshold"]
+        return cls(
+            end=datetime.fromisoformat(content["end"]),
+            events_until_us=int(content["events_until_us"]),
+            positive_threshold=None if threshold is None else float(threshold),
+        )

@@ -13,7 +13,9 @@ from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from inference.events.live_view import LiveView
 from inference.serving.config import ServingConfig
+from inference.serving.event_routes import add_event_routes
 from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import LoadedRelease
 from inference.serving.recommend import Question, Recommendations, recommend
@@ -30,6 +32,12 @@ class Problem:
     """Why a request was not answered, in one line."""
 
     detail: str
+
+
+UNANSWERABLE: dict[int | str, dict[str, object]] = {
+    422: {"model": Problem, "description": "something in the request is out of its range"},
+    503: {"model": Problem, "description": "no release has been taken into service yet"},
+}
 
 
 @dataclass(frozen=True)
@@ -61,28 +69,50 @@ class ReleaseSummary:
     example_users: tuple[str, ...]
 
 
-def create_app(loader: ReleaseLoader, reader: FeatureReader, config: ServingConfig) -> FastAPI:
-    """Return the application; while it runs, a thread keeps it at the champion release."""
+def create_app(
+    loader: ReleaseLoader,
+    reader: FeatureReader,
+    config: ServingConfig,
+    live: LiveView | None = None,
+) -> FastAPI:
+    """Return the application; while it runs, threads keep it up to date.
+
+    One keeps it at the champion release. Another brings the live view up to the event log after
+    a crash or an outage.
+
+    Args:
+        loader: holds the release in service.
+        reader: reads features.
+        config: defaults and bounds of requests.
+        live: records events; a service without it takes none.
+    """
 
     @asynccontextmanager
-    async def follow_releases(_: FastAPI) -> AsyncIterator[None]:
+    async def follow(_: FastAPI) -> AsyncIterator[None]:
         loader.refresh()
         stop = threading.Event()
-        follower = threading.Thread(target=loader.follow, args=(stop,), daemon=True)
-        follower.start()
+        followers = [threading.Thread(target=loader.follow, args=(stop,), daemon=True)]
+        if live is not None:
+            arguments = (stop, config.heal_seconds)
+            followers.append(threading.Thread(target=live.follow, args=arguments, daemon=True))
+        for follower in followers:
+            follower.start()
         yield
         stop.set()
-        follower.join()
+        for follower in followers:
+            follower.join()
 
     app = FastAPI(
         title="Interest explorer",
         description=DESCRIPTION,
-        lifespan=follow_releases,
+        lifespan=follow,
         docs_url=None,  # these pages load their scripts from elsewhere
         redoc_url=None,
     )
     _add_answers(app, loader, reader, config)
     _add_state(app, loader)
+    if live is not None:
+        add_event_routes(app, live, {422: UNANSWERABLE[422]})
 
     @app.exception_handler(RequestValidationError)
     def explain(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -96,13 +126,8 @@ def create_app(loader: ReleaseLoader, reader: FeatureReader, config: ServingConf
 def _add_answers(
     app: FastAPI, loader: ReleaseLoader, reader: FeatureReader, config: ServingConfig
 ) -> None:
-    unanswerable: dict[int | str, dict[str, object]] = {
-        422: {"model": Problem, "description": "a parameter is out of its range"},
-        503: {"model": Problem, "description": "no release has been taken into service yet"},
-    }
-
     # Ids may contain slashes, hence a path; the longest possible id is taken.
-    @app.get("/v1/users/{user_id:path}/recommendations", responses=unanswerable)
+    @app.get("/v1/users/{user_id:path}/recommendations", responses=UNANSWERABLE)
     def recommendations(
         user_id: str = PathParameter(min_length=1, max_length=MAX_USER_ID_LENGTH),
         count: int = Query(config.count, ge=1, le=config.max_count),
@@ -112,7 +137,7 @@ def _add_answers(
         question = Question(user_id, count, exploration_share, config.planned_clusters)
         return recommend(_release_of(loader), reader, question)
 
-    @app.get("/v1/release", responses={503: unanswerable[503]})
+    @app.get("/v1/release", responses={503: UNANSWERABLE[503]})
     def release() -> ReleaseSummary:
         """Describe the release in service."""
         manifest = (serving := _release_of(loader)).manifest

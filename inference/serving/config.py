@@ -19,6 +19,9 @@ class ServingConfig(Config):
         planned_clusters: novel clusters that the recommender is restricted to.
         poll_seconds: time between two looks at the champion alias.
         probes: users and table rows looked up before a release is taken in.
+        event_log: file that every event goes to first; what writes events on one machine shares it.
+        live_events: newest events of a user that the live view holds.
+        heal_seconds: time between two looks for events that the live view does not hold yet.
         cached_rows: table rows of the current release kept in memory; they never change.
     """
 
@@ -30,4 +33,7 @@ class ServingConfig(Config):
     planned_clusters: int = Field(default=5, ge=1)
     poll_seconds: float = Field(default=2.0, gt=0)
     probes: int = Field(default=200, ge=2)
+    event_log: str = "var/events/events.db"
+    live_events: int = Field(default=200, ge=1)
+    heal_seconds: float = Field(default=1.0, gt=0)
     cached_rows: int = Field(default=50_000, ge=0)

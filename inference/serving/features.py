@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, RELEASE, USER
 from expectations.contracts.values import ClusterPair
+from inference.events.event import RecordedEvent
+from inference.events.live_row import EVENT_LISTS, read_row
 from inference.planning.plan_table import TableRow
 from inference.serving.row_cache import RowCache
 from inference.serving.store_connections import StoreConnections, content_of
 
 USER_SERVICE = "user_features"
+LIVE_SERVICE = "live_events"
 PLAN_SERVICE = "planned_clusters"
 USER_KEYS = (RELEASE.name, USER.name)
+LIVE_KEYS = (USER.name,)
 PLAN_KEYS = (RELEASE.name, NOVEL_CLUSTER_TABLE.column("pair_key").name)
 Key = TypeVar("Key")
 KEYS_AT_ONCE = 500
@@ -47,7 +51,7 @@ class FeatureReader:
     """
 
     def __init__(self, open_store: Callable[[], FeatureStore], cached_rows: int = 0) -> None:
-        self._connections = StoreConnections(open_store, (USER_SERVICE, PLAN_SERVICE))
+        self._connections = StoreConnections(open_store, (USER_SERVICE, LIVE_SERVICE, PLAN_SERVICE))
         self._rows = RowCache(cached_rows)
 
     def read_user(self, release_id: str, user_id: str) -> UserFeatures | None:
@@ -73,6 +77,15 @@ class FeatureReader:
                 if features is not None:
                     found[user_id] = features
         return found
+
+    def read_live(self, user_id: str) -> tuple[RecordedEvent, ...]:
+        """Return what a user did lately, newest first, whatever the release.
+
+        Raises:
+            StoreUnreachableError: the store did not answer.
+        """
+        (row,) = self._connections.read(LIVE_SERVICE, LIVE_KEYS, [(user_id,)])
+        return read_row({name: content_of(row, name) for name in EVENT_LISTS}, user_id)
 
     def read_rows(
         self, release_id: str, pairs: Iterable[ClusterPair]

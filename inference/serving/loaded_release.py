@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from expectations.contracts.errors import ReleaseError
+from expectations.contracts.values import DataSeen
 from inference.planning.config import PlanConfig
 from inference.serving.manifest import SERVED_PARTS, ReleaseManifest
 from inference.serving.release_source import FetchedRelease
@@ -30,6 +31,7 @@ class LoadedRelease:
         popular: items by popularity, most liked first, for users of whom nothing is known.
         plan: how table rows are combined, as in the evaluation of this release.
         recommender: scores items.
+        seen: what the release's histories know already of the live events.
     """
 
     version: int
@@ -39,6 +41,7 @@ class LoadedRelease:
     popular: tuple[ScoredItem, ...]
     plan: PlanConfig
     recommender: Recommender
+    seen: DataSeen
 
     @property
     def release_id(self) -> str:
@@ -67,6 +70,7 @@ def load_release(fetched: FetchedRelease) -> LoadedRelease:
         popular=_rank_by_popularity(files["item_popularity"], tree),
         plan=_read_plan(files["plan"]),
         recommender=SequenceRecommender.load(files["recommender"]),
+        seen=_read_seen(files["data_seen"]),
     )
 
 
@@ -84,3 +88,11 @@ def _read_plan(file: Path) -> PlanConfig:
     except (ValueError, ValidationError) as error:
         rule = "holds the settings of the served plan"
         raise ReleaseError(str(file), rule, "run the release stage", str(error)[:120]) from None
+
+
+def _read_seen(file: Path) -> DataSeen:
+    try:
+        return DataSeen.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        rule = "says what the release's data holds"
+        raise ReleaseError(str(file), rule, "run the ingest stage", str(error)[:120]) from None

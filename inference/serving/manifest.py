@@ -21,6 +21,7 @@ SERVED_PARTS: Mapping[str, str] = {
     "item_titles": "item_titles.parquet",
     "item_popularity": "item_popularity.parquet",
     "plan": "plan.json",
+    "data_seen": "data_seen.json",
     "recommender": "recommender",
 }
 """The parts that a service loads, and the name of each inside the release artefact.

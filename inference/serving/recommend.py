@@ -9,6 +9,7 @@ from enum import StrEnum
 from inference.planning.combine import ServedPlan, pairs_to_look_up, plan_for
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_places
 from inference.serving.features import FeatureReader, UserFeatures
+from inference.serving.live_history import merge_live
 from inference.serving.loaded_release import LoadedRelease
 from inference.serving.retrieval import RetrievalRequest, retrieve_novel_items
 from inference.serving.store_connections import StoreUnreachableError
@@ -27,7 +28,7 @@ class AnsweredBy(StrEnum):
     NO_HISTORY = "no_history"
     """The user is known but has liked nothing of the catalogue yet: popular items."""
     UNKNOWN_USER = "unknown_user"
-    """The online store has no row for the user: popular items."""
+    """The online store has no row for the user, of the batch or live: popular items."""
     STORE_UNREACHABLE = "store_unreachable"
     """The online store did not answer: popular items, or the ordinary list if it failed late."""
 
@@ -90,9 +91,11 @@ class Recommendations:
 def recommend(release: LoadedRelease, reader: FeatureReader, question: Question) -> Recommendations:
     """Return items for one user from one release; no state of a user raises."""
     try:
-        user = reader.read_user(release.release_id, question.user_id)
+        batch = reader.read_user(release.release_id, question.user_id)
+        live = reader.read_live(question.user_id)
     except StoreUnreachableError:
         return _answer_popular(release, question, AnsweredBy.STORE_UNREACHABLE, None)
+    user = merge_live(batch, live, release.clusters, release.seen)
     if user is None:
         return _answer_popular(release, question, AnsweredBy.UNKNOWN_USER, None)
     if not user.history_clusters:

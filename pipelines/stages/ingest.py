@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from expectations.contracts.values import DataSeen
 from pipelines import paths, stage
 from pipelines.artefact_io import atomic_folder, scan_table, write_json
 from pipelines.params import read_params
@@ -23,6 +24,8 @@ def main() -> None:
         profile = write_source(dataset, split, runtime.seed, places)
         timeline = make_timeline(scan_table(places.interactions), split)
         write_json(timeline.to_json(), folder / paths.TIMELINE.name)
+        seen = DataSeen(timeline.end, 0, dataset.threshold)
+        write_json(seen.to_json(), folder / paths.DATA_SEEN.name)
     print(f"{dataset.source}: {profile.in_words()}", file=sys.stderr)
 
 

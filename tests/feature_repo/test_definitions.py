@@ -25,8 +25,14 @@ from pipelines.feature_store import apply_definitions, open_store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROOMS = ("feature_repo", "expectations")
-VIEWS = {"user_cluster_history", "user_item_history", "novel_cluster_table"}
-SERVICES = {"user_features", "planned_clusters", "cluster_curation", "item_curation"}
+VIEWS = {"user_cluster_history", "user_item_history", "user_live_events", "novel_cluster_table"}
+SERVICES = {
+    "user_features",
+    "live_events",
+    "planned_clusters",
+    "cluster_curation",
+    "item_curation",
+}
 
 
 @pytest.fixture
@@ -75,6 +81,7 @@ def test_offline_files_lie_where_the_pipeline_writes_them() -> None:
     assert OFFLINE_FILES == {
         "user_cluster_history": paths.USER_CLUSTER_HISTORY,
         "user_item_history": paths.USER_ITEM_HISTORY,
+        "user_live_events": paths.USER_LIVE_EVENTS,
         "novel_cluster_table": paths.NOVEL_CLUSTER_TABLE,
     }
 

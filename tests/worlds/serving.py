@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ import yaml
 from peft import LoraConfig, get_peft_model
 
 from expectations.contracts import tables
-from expectations.contracts.values import BUILD_RELEASE
+from expectations.contracts.values import BUILD_RELEASE, DataSeen
 from inference.serving.manifest import read_manifest
 from pipelines import paths
 from pipelines.artefact_io import write_json, write_table
@@ -45,6 +45,8 @@ ITEMS_EACH = 5
 N_CASES = 400
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 EARLIER = datetime(2024, 4, 1, tzinfo=UTC)
+END = NOW + timedelta(microseconds=1)
+POSITIVE_FROM = 4.0
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ def write_histories(people: Mapping[str, Person]) -> None:
         orient="row",
     )
     write_table(log, paths.INTERACTIONS, tables.INTERACTIONS)
+    write_json(DataSeen(END, 0, POSITIVE_FROM).to_json(), paths.DATA_SEEN)
 
 
 def _write_rows(rows: list[tuple[object, ...]], path: Path, table: tables.Table) -> None:

@@ -1,0 +1,61 @@
+"""The row of the live view: how a user's events are put into it and read out of it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from feast.protos.feast.types.Value_pb2 import Value
+
+from expectations.contracts.tables import USER_LIVE_EVENTS
+from inference.events.event import ItemEvent, RecordedEvent
+from inference.events.log import UnwrittenUser
+
+EVENT_LISTS = tuple(column.name for column in USER_LIVE_EVENTS.features)
+
+
+def to_rows(states: Sequence[UnwrittenUser]) -> pd.DataFrame:
+    """Return the rows of USER_LIVE_EVENTS, one a user; their time is the version of the row."""
+    columns = {
+        "user_id": [state.user_id for state in states],
+        "event_timestamp": pd.to_datetime(
+            [state.recorded_at_us for state in states], unit="us", utc=True
+        ),
+        "event_ids": [[e.event.event_id for e in state.newest] for state in states],
+        "item_ids": [[e.event.item_id for e in state.newest] for state in states],
+        "times_us": [[e.event.time_us for e in state.newest] for state in states],
+        # Feast turns a list of nothing but NaN into zeros, so a list of its own says what is none
+        "feedback": [[e.event.feedback or 0.0 for e in state.newest] for state in states],
+        "has_feedback": [[e.event.feedback is not None for e in s.newest] for s in states],
+        "recorded_at_us": [[e.recorded_at_us for e in state.newest] for state in states],
+    }
+    return pd.DataFrame(columns)[USER_LIVE_EVENTS.schema.names]
+
+
+def read_row(lists: Mapping[str, Value | None], user_id: str) -> tuple[RecordedEvent, ...]:
+    """Return the events of one row, newest first; none for a missing row.
+
+    Args:
+        lists: the columns :data:`EVENT_LISTS` as Feast stores them.
+        user_id: whose row it is.
+    """
+    found = [lists[name] for name in EVENT_LISTS]
+    ids, items, times, feedback, is_given, places = found
+    if not (ids and items and times and feedback and is_given and places):
+        return ()
+    rows = zip(
+        ids.string_list_val.val,
+        items.string_list_val.val,
+        times.int64_list_val.val,
+        feedback.float_list_val.val,
+        is_given.bool_list_val.val,
+        places.int64_list_val.val,
+        strict=True,
+    )
+    return tuple(
+        RecordedEvent(
+            ItemEvent(event_id, user_id, item_id, time_us, strength if has_feedback else None),
+            recorded_at_us,
+        )
+        for event_id, item_id, time_us, strength, has_feedback, recorded_at_us in rows
+    )

@@ -1,0 +1,233 @@
+"""The event log: durable, written by many processes at once, every event once.
+
+It is an SQLite database in write-ahead mode with every commit forced to disk. SQLite brings what a
+log needs and what is easy to get wrong by hand: writers queue up for a lock, and a record torn by
+a crash fails its checksum and is cut off at the next start.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from expectations.contracts.errors import UserError
+from inference.events.event import ItemEvent, ReceiptStatus, RecordedEvent
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    recorded_at_us INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id TEXT NOT NULL UNIQUE,
+    user_id TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    time_us INTEGER NOT NULL,
+    feedback REAL
+) STRICT;
+CREATE INDEX IF NOT EXISTS events_of_user ON events (user_id, time_us, event_id);
+CREATE TABLE IF NOT EXISTS unwritten (
+    user_id TEXT PRIMARY KEY,
+    recorded_at_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+EVENT_COLUMNS = "event_id, user_id, item_id, time_us, feedback"
+LOCK_PATIENCE_SECONDS = 30.0
+NAMES_AT_ONCE = 500
+"""SQLite takes a bounded number of values in one statement."""
+
+
+@dataclass(frozen=True)
+class UnwrittenUser:
+    """A user whose live row may be behind the log.
+
+    Attributes:
+        user_id: who.
+        recorded_at_us: place in the log of the user's last event: the version of the row to be.
+        newest: the user's newest events, by time and event id, newest first; so they do not
+            depend on the order in which they were recorded.
+    """
+
+    user_id: str
+    recorded_at_us: int
+    newest: tuple[RecordedEvent, ...]
+
+
+class EventLog:
+    """The log in the file ``path``; made if it is not there. Safe to share between threads.
+
+    Beside the events it keeps ``unwritten``: the users whose newest events may not have reached
+    the live view. Both change in one transaction, so a crash between log and view leaves a note.
+
+    Raises:
+        UserError: the file is not an event log.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._of_thread = threading.local()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection().executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            remedy = "restore it from a backup, or name another file in serving.event_log"
+            raise UserError(str(path), "is an event log", remedy, str(error)) from None
+
+    def append(self, events: Sequence[ItemEvent]) -> list[ReceiptStatus]:
+        """Record these events; when this returns they survive a crash of the machine.
+
+        Returns:
+            What became of each, in their order. The first event of an id stands.
+        """
+        with self._writing(durable=True) as connection:
+            place = self._next_place(connection)
+            statuses = []
+            newest: dict[str, int] = {}
+            for event in events:
+                status = _insert(connection, event, place)
+                statuses.append(status)
+                if status is ReceiptStatus.ACCEPTED:
+                    newest[event.user_id] = place
+                    place += 1
+            _note_unwritten(connection, newest.items())
+        return statuses
+
+    def unwritten_among(self, users: Iterable[str]) -> list[str]:
+        """Return those of ``users`` whose newest events may not be in the live view, ascending."""
+        found: list[str] = []
+        names = sorted(set(users))
+        for start in range(0, len(names), NAMES_AT_ONCE):
+            piece = names[start : start + NAMES_AT_ONCE]
+            marks = ",".join("?" * len(piece))
+            query = f"SELECT user_id FROM unwritten WHERE user_id IN ({marks}) ORDER BY user_id"
+            found.extend(user for (user,) in self._connection().execute(query, piece))
+        return found
+
+    def unwritten_users(self, after: str, limit: int) -> list[str]:
+        """Return up to ``limit`` users of :meth:`unwritten_among` that come after ``after``."""
+        query = "SELECT user_id FROM unwritten WHERE user_id > ? ORDER BY user_id LIMIT ?"
+        return [user for (user,) in self._connection().execute(query, (after, limit))]
+
+    def read_unwritten(self, users: Sequence[str], count: int) -> list[UnwrittenUser]:
+        """Return, as of one moment, the newest ``count`` events of those users still unwritten."""
+        connection = self._connection()
+        with _transaction(connection, "BEGIN"):
+            found = [_read_unwritten(connection, user, count) for user in users]
+        return [user for user in found if user is not None]
+
+    def mark_written(self, written: dict[str, int]) -> None:
+        """Note that the live view holds these users' events up to the given places of the log."""
+        with self._writing(durable=False) as connection:
+            connection.executemany(
+                "DELETE FROM unwritten WHERE user_id = ? AND recorded_at_us <= ?", written.items()
+            )
+
+    def mark_unwritten_since(self, recorded_after_us: int) -> int:
+        """Note every user with an event recorded later as unwritten; return how many they are."""
+        with self._writing(durable=False) as connection:
+            newest = connection.execute(
+                "SELECT user_id, MAX(recorded_at_us) FROM events WHERE recorded_at_us > ?"
+                " GROUP BY user_id",
+                (recorded_after_us,),
+            ).fetchall()
+            _note_unwritten(connection, newest)
+        return len(newest)
+
+    def read(self, recorded_after_us: int, limit: int) -> list[RecordedEvent]:
+        """Return up to ``limit`` events recorded after a place of the log, in their order."""
+        query = (
+            f"SELECT {EVENT_COLUMNS}, recorded_at_us FROM events WHERE recorded_at_us > ?"
+            " ORDER BY recorded_at_us LIMIT ?"
+        )
+        rows = self._connection().execute(query, (recorded_after_us, limit))
+        return [RecordedEvent(ItemEvent(*row[:-1]), row[-1]) for row in rows]
+
+    def forget(self, user_id: str) -> int:
+        """Remove every event of a user, their bytes too; return how many there were."""
+        with self._writing(durable=True) as connection:
+            removed = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,))
+            connection.execute("DELETE FROM unwritten WHERE user_id = ?", (user_id,))
+            count = removed.rowcount
+        # what was deleted still stands in the write-ahead file until that is emptied
+        self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return count
+
+    def _next_place(self, connection: sqlite3.Connection) -> int:
+        # SQLite keeps the largest place ever given, even if its event was forgotten since
+        last = connection.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
+        ).fetchone()
+        now = time.time_ns() // 1000
+        return now if last is None else max(now, last[0] + 1)
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this thread's connection, which holds no transaction between calls."""
+        connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path, timeout=LOCK_PATIENCE_SECONDS, isolation_level=None
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA secure_delete = ON")
+            self._of_thread.connection = connection
+        return connection
+
+    @contextmanager
+    def _writing(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        connection = self._connection()
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        with _transaction(connection, "BEGIN IMMEDIATE"):
+            yield connection
+
+
+def _insert(connection: sqlite3.Connection, event: ItemEvent, place: int) -> ReceiptStatus:
+    values = (event.event_id, event.user_id, event.item_id, event.time_us, event.feedback)
+    added = connection.execute(
+        f"INSERT INTO events (recorded_at_us, {EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (event_id) DO NOTHING",
+        (place, *values),
+    )
+    if added.rowcount:
+        return ReceiptStatus.ACCEPTED
+    query = f"SELECT {EVENT_COLUMNS} FROM events WHERE event_id = ?"
+    known = connection.execute(query, (event.event_id,)).fetchone()
+    return ReceiptStatus.DUPLICATE if known == values else ReceiptStatus.CONFLICT
+
+
+def _note_unwritten(connection: sqlite3.Connection, newest: Iterable[tuple[str, int]]) -> None:
+    connection.executemany(
+        "INSERT INTO unwritten (user_id, recorded_at_us) VALUES (?, ?)"
+        " ON CONFLICT (user_id) DO UPDATE"
+        " SET recorded_at_us = MAX(recorded_at_us, excluded.recorded_at_us)",
+        newest,
+    )
+
+
+def _read_unwritten(
+    connection: sqlite3.Connection, user_id: str, count: int
+) -> UnwrittenUser | None:
+    note = connection.execute(
+        "SELECT recorded_at_us FROM unwritten WHERE user_id = ?", (user_id,)
+    ).fetchone()
+    if note is None:
+        return None
+    rows = connection.execute(
+        f"SELECT {EVENT_COLUMNS}, recorded_at_us FROM events WHERE user_id = ?"
+        " ORDER BY time_us DESC, event_id DESC LIMIT ?",
+        (user_id, count),
+    )
+    events = tuple(RecordedEvent(ItemEvent(*row[:-1]), row[-1]) for row in rows)
+    return UnwrittenUser(user_id, note[0], events)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,110 @@
+"""The HTTP side of live events: what is taken, what is refused, what the sender is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import FastAPI
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+from inference.events.event import EPOCH, ItemEvent, ReceiptStatus, to_microseconds
+from inference.events.live_view import LiveView
+
+MAX_ID_LENGTH = 256
+MAX_EVENTS_AT_ONCE = 1_000
+CLOCK_DIFFERENCE = timedelta(minutes=5)
+"""How far a sender's clock may be ahead of ours."""
+
+Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+
+
+class SentEvent(BaseModel):
+    """A user acted on an item.
+
+    Choose ``event_id`` yourself and send it again if no answer came: an event counts once.
+    ``timestamp`` is an ISO time with its zone; leave ``feedback`` out where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event_id: Identifier
+    user_id: Identifier
+    item_id: Identifier
+    timestamp: AwareDatetime
+    feedback: float | None = Field(default=None, allow_inf_nan=False)
+
+    @field_validator("timestamp")
+    @classmethod
+    def _lies_in_the_past(cls, value: datetime) -> datetime:
+        if value < EPOCH:
+            raise ValueError("an event lies after 1970")
+        if value > datetime.now(UTC) + CLOCK_DIFFERENCE:
+            raise ValueError("an event lies in the past")
+        return value
+
+    def as_event(self) -> ItemEvent:
+        """Return the event as the log takes it."""
+        time_us = to_microseconds(self.timestamp)
+        return ItemEvent(self.event_id, self.user_id, self.item_id, time_us, self.feedback)
+
+
+class SentEvents(BaseModel):
+    """Several events; of one user or many, in any order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    events: tuple[SentEvent, ...] = Field(min_length=1, max_length=MAX_EVENTS_AT_ONCE)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one event."""
+
+    event_id: str
+    status: ReceiptStatus
+
+
+@dataclass(frozen=True)
+class SingleReceipt(Receipt):
+    """What became of the event. ``visible``: the user's next request sees it.
+
+    An event that is not visible is recorded all the same, and seen once the store answers.
+    """
+
+    visible: bool
+
+
+@dataclass(frozen=True)
+class Receipts:
+    """What became of the events, in their order; ``visible`` as in the answer for one event."""
+
+    receipts: tuple[Receipt, ...]
+    visible: bool
+
+
+def add_event_routes(
+    app: FastAPI, live: LiveView, responses: dict[int | str, dict[str, object]]
+) -> None:
+    """Let ``app`` take events.
+
+    Args:
+        app: the application.
+        live: records the events and writes the live view.
+        responses: how the application describes its refusals.
+    """
+
+    @app.post("/v1/events", responses=responses)
+    def record_event(sent: SentEvent) -> SingleReceipt:
+        """Record one event; it survives a crash once it is answered."""
+        recording = live.record([sent.as_event()])
+        return SingleReceipt(sent.event_id, recording.statuses[0], recording.visible)
+
+    @app.post("/v1/events/batch", responses=responses)
+    def record_events(sent: SentEvents) -> Receipts:
+        """Record up to a thousand events, all of them or none."""
+        recording = live.record([event.as_event() for event in sent.events])
+        pairs = zip(sent.events, recording.statuses, strict=True)
+        receipts = tuple(Receipt(event.event_id, status) for event, status in pairs)
+        return Receipts(receipts, recording.visible)

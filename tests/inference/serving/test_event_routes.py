@@ -1,0 +1,186 @@
+"""Events over HTTP: recorded once, refused in one clear line, seen by the user's next request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import torch
+from fastapi.testclient import TestClient
+
+from inference.events.event import RecordedEvent
+from inference.events.log import EventLog
+from inference.serving.app import create_app
+from inference.serving.config import ServingConfig
+from inference.serving.features import FeatureReader
+from inference.serving.registered import CHAMPION
+from inference.serving.release_loader import ReleaseLoader
+from inference.serving.release_source import ReleaseSource
+from pipelines import paths
+from pipelines.feature_store import open_store
+from pipelines.live_events import open_live_view
+from pipelines.model_registry import point_alias
+from pipelines.tracking import open_tracking, tracking_uri
+from tests.worlds.serving import NAMES, NOW, PEOPLE, PublishedReleases, item_of
+
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def store_as_it_was(published: PublishedReleases) -> Iterator[None]:
+    """Put the store back, which other modules share."""
+    database = published.root / paths.VAR / "feast_online.db"
+    before = database.read_bytes()
+    yield
+    database.write_bytes(before)
+
+
+@pytest.fixture
+def config(tmp_path_factory: pytest.TempPathFactory) -> ServingConfig:
+    log = tmp_path_factory.mktemp("log") / "events.db"
+    return ServingConfig(planned_clusters=2, poll_seconds=0.05, event_log=str(log))
+
+
+@pytest.fixture
+def client(
+    published: PublishedReleases, config: ServingConfig, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TestClient]:
+    monkeypatch.chdir(published.root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    torch.set_num_threads(1)
+    point_alias(open_tracking(), CHAMPION, published.first)
+    reader = FeatureReader(open_store)
+    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config)
+    with TestClient(create_app(loader, reader, config, open_live_view(config))) as client:
+        yield client
+
+
+def sent(event_id: str, user: str, item: str, at: datetime = LATER, **more: Any) -> dict[str, Any]:
+    named = {"event_id": event_id, "user_id": user, "item_id": item}
+    return {**named, "timestamp": at.isoformat(), **more}
+
+
+def ask(client: TestClient, user: str) -> dict[str, Any]:
+    response = client.get(f"/v1/users/{quote(user, safe='')}/recommendations", params={"count": 20})
+    assert response.status_code == 200, response.text
+    content: dict[str, Any] = response.json()
+    return content
+
+
+def history(answer: dict[str, Any]) -> list[int]:
+    return [cluster["cluster_id"] for cluster in answer["history"]]
+
+
+def test_the_next_request_sees_the_event(client: TestClient) -> None:
+    assert history(ask(client, "ben")) == [4]
+    liked = item_of(2, 3)
+    response = client.post("/v1/events", json=sent("ben 1", "ben", liked, feedback=5))
+    assert response.status_code == 200
+    assert response.json() == {"event_id": "ben 1", "status": "accepted", "visible": True}
+    answer = ask(client, "ben")
+    assert history(answer) == [2, 4]
+    assert answer["answered_by"] == "full"
+    assert liked not in [item["item_id"] for item in answer["items"]]
+    assert {2, 4}.isdisjoint(p["cluster_id"] for p in answer["planned"])
+
+
+def test_a_person_nobody_knew_is_known_after_one_event(client: TestClient) -> None:
+    assert ask(client, "new/comer")["answered_by"] == "unknown_user"
+    client.post("/v1/events", json=sent("new 1", "new/comer", item_of(5, 0)))
+    answer = ask(client, "new/comer")
+    assert (answer["answered_by"], history(answer)) == ("single_cluster", [5])
+    assert answer["history"][0]["description"] == NAMES[5]
+
+
+def test_an_event_below_the_threshold_is_consumed_and_not_liked(client: TestClient) -> None:
+    before = history(ask(client, "zoe"))
+    client.post("/v1/events", json=sent("zoe 1", "zoe", item_of(4, 0), feedback=1))
+    answer = ask(client, "zoe")
+    assert history(answer) == before == PEOPLE["zoe"].history
+    assert 4 not in [p["cluster_id"] for p in answer["planned"]]
+    assert item_of(4, 0) not in [item["item_id"] for item in answer["items"]]
+
+
+def test_an_item_the_release_does_not_know_does_no_harm(client: TestClient) -> None:
+    before = ask(client, "ann")
+    client.post("/v1/events", json=sent("ann 1", "ann", "made yesterday"))
+    assert ask(client, "ann") == before
+
+
+def test_an_event_sent_twice_counts_once(client: TestClient) -> None:
+    event = sent("twice", "cat/with slash", item_of(4, 1))
+    statuses = [client.post("/v1/events", json=event).json()["status"] for _ in range(3)]
+    assert statuses == ["accepted", "duplicate", "duplicate"]
+    other = {**event, "item_id": item_of(4, 2)}
+    assert client.post("/v1/events", json=other).json()["status"] == "conflict"
+
+
+def test_a_batch_is_answered_event_by_event(client: TestClient, config: ServingConfig) -> None:
+    events = [
+        sent("batch 1", "dot", item_of(1, 1)),
+        sent("batch 2", "eve", item_of(1, 2)),
+        sent("batch 1", "dot", item_of(1, 1)),
+        sent("batch 3", "dot", item_of(2, 1), LATER + timedelta(hours=1)),
+    ]
+    response = client.post("/v1/events/batch", json={"events": events})
+    assert response.status_code == 200
+    content = response.json()
+    assert [r["status"] for r in content["receipts"]] == [
+        "accepted",
+        "accepted",
+        "duplicate",
+        "accepted",
+    ]
+    assert content["visible"]
+    assert history(ask(client, "dot")) == [2, 1]
+
+
+TOO_LATE = datetime.now(UTC) + timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"event_id": ""}, "event_id"),
+        ({"user_id": "x" * 257}, "user_id"),
+        ({"item_id": None}, "item_id"),
+        ({"item_id": "\ud800"}, "item_id"),
+        ({"timestamp": "2024-05-02T00:00:00"}, "timestamp"),
+        ({"timestamp": "yesterday"}, "timestamp"),
+        ({"timestamp": TOO_LATE.isoformat()}, "timestamp: Value error, an event lies in the past"),
+        ({"timestamp": "1969-12-31T23:59:59Z"}, "timestamp: Value error, an event lies after 1970"),
+        ({"feedback": "much"}, "feedback"),
+        ({"feedback": float("nan")}, "feedback"),
+        ({"rating": 5}, "rating"),
+    ],
+)
+def test_an_event_that_cannot_be_right_is_refused_in_one_line(
+    client: TestClient, config: ServingConfig, change: dict[str, Any], line: str
+) -> None:
+    body = json.dumps({**sent("wrong", "ann", "i0c0"), **change})
+    response = client.post("/v1/events", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 422, response.text
+    detail = response.json()["detail"]
+    assert detail.startswith(line)
+    assert "\n" not in detail
+    assert recorded_in(config) == []
+
+
+@pytest.mark.parametrize("count", [0, 1_001])
+def test_a_batch_of_the_wrong_size_is_refused_whole(
+    client: TestClient, config: ServingConfig, count: int
+) -> None:
+    events = [sent(f"e{n}", "ann", "i0c0") for n in range(count)]
+    response = client.post("/v1/events/batch", json={"events": events})
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith("events")
+    assert recorded_in(config) == []
+
+
+def recorded_in(config: ServingConfig) -> list[RecordedEvent]:
+    return EventLog(Path(config.event_log)).read(0, 10)
