@@ -2,7 +2,9 @@
 
 Balance is bought with prices: a cluster above its share becomes dearer for every point, one far
 below it cheaper, as in the dual of a transport problem; what is still above its cap afterwards is
-mended by moving the points that lose least.
+mended by moving the points that lose least. Many points are clustered from a sample of them, and
+then settled all together from its centres and prices: time grows with the number of points, not
+with points times rounds times restarts.
 """
 
 from __future__ import annotations
@@ -10,12 +12,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
-from training.clusters.mending import lift_small_clusters, relieve_full_clusters
+from training.clusters.mending import (
+    lift_small_clusters,
+    relieve_full_clusters,
+    swap_out_of_full_clusters,
+)
+from training.clusters.nearest import find_candidates
+from training.clusters.seeding import choose_seeds
 
-SAMPLE_FOR_SEEDS = 50_000
-SEED_TRIALS = 4
+SAMPLE_PER_CLUSTER = 64
+SMALLEST_SAMPLE = 50_000  # as many points and fewer are clustered whole
+SETTLING_ITERATIONS = 3  # of all points, after those of the sample
+CANDIDATES = 32  # nearest clusters that prices may lead a point to
 PRICE_STEPS = 12
+STEP = 0.1  # of a price, in spreads of the similarity
+ROWS_FOR_SPREAD = 1000
 FLOOR = 0.7  # below this share of the mean a cluster is made cheaper
 FREE_ITERATIONS = 3  # of ordinary k-means, before prices are asked
 
@@ -45,6 +58,14 @@ class Limits:
     restarts: int
 
 
+@dataclass(frozen=True)
+class _State:
+    """Where k-means stands: centres float32 ``[k, d]``, prices float32 ``[k]``."""
+
+    centres: np.ndarray
+    prices: np.ndarray
+
+
 def cluster_evenly(
     points: Points, n_clusters: int, limits: Limits, rng: np.random.Generator
 ) -> np.ndarray:
@@ -59,17 +80,27 @@ def cluster_evenly(
     n_points = len(points.vectors)
     if n_points < n_clusters * limits.min_points:
         raise ValueError(f"{n_points} points do not fill {n_clusters} clusters")
-    best: tuple[tuple[float, float], np.ndarray] | None = None
-    for _ in range(limits.restarts):
-        labels, centres = _run_once(points, n_clusters, limits, rng)
-        overload = measure_overload(labels, points.loads, n_clusters, limits.balance)
-        fit = float(np.sum(points.masses * _own_similarity(points.vectors, centres, labels)))
+    sample = _draw_sample(points, max(SMALLEST_SAMPLE, SAMPLE_PER_CLUSTER * n_clusters), rng)
+    best: tuple[tuple[float, float], np.ndarray, _State] | None = None
+    for _ in tqdm(range(limits.restarts), f"{n_clusters} clusters", leave=False, disable=None):
+        state = _State(
+            choose_seeds(sample.vectors, sample.masses, n_clusters, rng),
+            np.zeros(n_clusters, dtype=np.float32),
+        )
+        labels, state = _iterate(sample, state, limits, limits.iterations, FREE_ITERATIONS)
+        labels = _mend(sample, labels, state.centres, limits)
+        overload = measure_overload(labels, sample.loads, n_clusters, limits.balance)
+        centres = find_centres(sample, labels, n_clusters)
+        fit = float(sample.masses @ _own_similarity(sample.vectors, centres, labels))
         rank = (round(overload, 2), -fit)
         if best is None or rank < best[0]:
-            best = (rank, labels)
+            best = (rank, labels, state)
     if best is None:
         raise ValueError("at least one restart is needed")
-    return best[1]
+    if sample is points:
+        return best[1]
+    labels, state = _iterate(points, best[2], limits, SETTLING_ITERATIONS, 0)
+    return _mend(points, labels, state.centres, limits)
 
 
 def find_centres(points: Points, labels: np.ndarray, n_clusters: int) -> np.ndarray:
@@ -94,55 +125,39 @@ def measure_overload(
     return float(max(0.0, sums.max() - cap) / mean)
 
 
-def _run_once(
-    points: Points, n_clusters: int, limits: Limits, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    centres = _choose_seeds(points, n_clusters, rng)
-    prices = np.zeros(n_clusters, dtype=np.float32)
+def _draw_sample(points: Points, size: int, rng: np.random.Generator) -> Points:
+    """Return ``size`` of the points, or ``points`` itself where there are no more."""
+    if len(points.vectors) <= size:
+        return points
+    rows = np.sort(rng.choice(len(points.vectors), size=size, replace=False))
+    sample = Points(points.vectors[rows], points.loads[rows], points.masses[rows])
+    return sample if sample.loads.any() else Points(sample.vectors, np.ones(size), sample.masses)
+
+
+def _iterate(
+    points: Points, state: _State, limits: Limits, iterations: int, free: int
+) -> tuple[np.ndarray, _State]:
+    """Assign and average ``iterations`` times, prices left as they are in the ``free`` first."""
     labels = np.zeros(len(points.vectors), dtype=np.int64)
-    for iteration in range(limits.iterations):
-        priced = iteration >= min(FREE_ITERATIONS, limits.iterations - 1)
-        labels, prices = _assign(points, centres, prices, limits, priced)
-        centres = _revive(find_centres(points, labels, n_clusters), centres, labels)
-    cap = max(limits.balance * points.loads.sum() / n_clusters, float(points.loads.max()))
-    labels = lift_small_clusters(points.vectors, centres, labels, limits.min_points)
-    labels = relieve_full_clusters(
-        points.vectors, points.loads, centres, labels, cap, limits.min_points
-    )
-    return labels, find_centres(points, labels, n_clusters)
-
-
-def _choose_seeds(points: Points, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """Greedy k-means++ (Arthur & Vassilvitskii 2007), on a sample where there are many points."""
-    rows = np.arange(len(points.vectors))
-    if len(rows) > SAMPLE_FOR_SEEDS:
-        rows = np.sort(rng.choice(rows, size=SAMPLE_FOR_SEEDS, replace=False))
-    vectors, masses = points.vectors[rows], points.masses[rows]
-    first = rng.choice(len(rows), p=masses / masses.sum())
-    chosen = [int(first)]
-    gap = np.maximum(1 - vectors @ vectors[first], 0)
-    for _ in range(1, n_clusters):
-        chances = np.cumsum(gap * masses)
-        draws = rng.random(SEED_TRIALS) * chances[-1]
-        trials = np.minimum(np.searchsorted(chances, draws), len(rows) - 1)
-        gaps = np.minimum(gap[:, None], np.maximum(1 - vectors @ vectors[trials].T, 0))
-        winner = int(np.argmin(masses @ gaps))
-        chosen.append(int(trials[winner]))
-        gap = gaps[:, winner]
-    return np.ascontiguousarray(vectors[chosen])
+    centres, prices = state.centres, state.prices
+    for iteration in range(iterations):
+        is_priced = iteration >= min(free, iterations - 1)
+        labels, prices = _assign(points, centres, prices, limits, is_priced)
+        centres = _revive(find_centres(points, labels, len(centres)), centres, labels)
+    return labels, _State(centres, prices)
 
 
 def _assign(
-    points: Points, centres: np.ndarray, prices: np.ndarray, limits: Limits, priced: bool
+    points: Points, centres: np.ndarray, prices: np.ndarray, limits: Limits, is_priced: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each point's best cluster after prices, and the prices that balance the loads."""
-    similarity = points.vectors @ centres.T  # [n, k]
-    if not priced:
-        return similarity.argmax(axis=1), prices
+    candidates = find_candidates(points.vectors, centres, CANDIDATES if is_priced else 1)
+    labels = candidates.choose(prices)
+    if not is_priced:
+        return labels, prices
     mean = points.loads.sum() / len(centres)
     cap = 1 + (limits.balance - 1) / 2  # aim inside the cap, so that little is left to mend
-    step = 0.1 * float(np.std(similarity))
-    labels = (similarity - prices).argmax(axis=1)
+    step = STEP * float(np.std(points.vectors[:ROWS_FOR_SPREAD] @ centres.T))
     for turn in range(PRICE_STEPS):
         shares = np.bincount(labels, weights=points.loads, minlength=len(centres)) / mean
         beyond = np.maximum(shares - cap, 0) + np.minimum(shares - FLOOR, 0)
@@ -150,8 +165,17 @@ def _assign(
             break
         damped = step / np.sqrt(1 + turn)
         prices = prices + (damped * np.clip(beyond, -1, 2)).astype(np.float32)
-        labels = (similarity - prices).argmax(axis=1)
+        labels = candidates.choose(prices)
     return labels, prices
+
+
+def _mend(points: Points, labels: np.ndarray, centres: np.ndarray, limits: Limits) -> np.ndarray:
+    """Make the limits hold: fewest points, then the cap, by moves and, where stuck, by swaps."""
+    vectors, loads, fewest = points.vectors, points.loads, limits.min_points
+    cap = max(limits.balance * loads.sum() / len(centres), float(loads.max()))
+    labels = lift_small_clusters(vectors, loads, centres, labels, cap, fewest)
+    labels = relieve_full_clusters(vectors, loads, centres, labels, cap, fewest)
+    return swap_out_of_full_clusters(vectors, loads, centres, labels, cap)
 
 
 def _revive(centres: np.ndarray, before: np.ndarray, labels: np.ndarray) -> np.ndarray:

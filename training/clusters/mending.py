@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.clusters.nearest import pieces
+
 ROUNDS = 200
+SWAPS_PER_CLUSTER = 4
+SWAP_CHOICES = 8  # heaviest points of a full cluster that are tried
 
 
 def relieve_full_clusters(
@@ -41,24 +45,117 @@ def relieve_full_clusters(
     return labels
 
 
+def swap_out_of_full_clusters(
+    vectors: np.ndarray,
+    loads: np.ndarray,
+    centres: np.ndarray,
+    labels: np.ndarray,
+    cap: float,
+) -> np.ndarray:
+    """Let full clusters exchange a heavy point for a lighter one; return the new labels.
+
+    This helps where moving does not: a cluster of few heavy points can spare none, and no other
+    has room for one of them. Each exchange brings the fuller of the two below what the full one
+    had, to the cap if that can be; among those that do, it takes the one that loses least
+    similarity. Numbers of points stay.
+
+    Args:
+        vectors: unit rows ``[n, d]``.
+        loads: load of each point ``[n]``.
+        centres: unit rows ``[k, d]``.
+        labels: cluster of each point ``[n]``.
+        cap: most load of a cluster.
+    """
+    labels = labels.copy()
+    sums = np.bincount(labels, weights=loads, minlength=len(centres))
+    own = np.einsum("nd,nd->n", vectors, centres[labels])
+    for _ in range(SWAPS_PER_CLUSTER * len(centres)):
+        full = int(np.argmax(sums))
+        if sums[full] <= cap:
+            break
+        swap = _find_swap(vectors, loads, centres, labels, sums, own, full, cap)
+        if swap is None:
+            break
+        out, into = swap
+        goal = int(labels[into])
+        moved = loads[out] - loads[into]
+        sums[full] -= moved
+        sums[goal] += moved
+        labels[out], labels[into] = goal, full
+        for row in swap:
+            own[row] = vectors[row] @ centres[labels[row]]
+    return labels
+
+
 def lift_small_clusters(
-    vectors: np.ndarray, centres: np.ndarray, labels: np.ndarray, min_points: int
+    vectors: np.ndarray,
+    loads: np.ndarray,
+    centres: np.ndarray,
+    labels: np.ndarray,
+    cap: float,
+    min_points: int,
 ) -> np.ndarray:
     """Give every cluster at least ``min_points`` points; return the new labels.
 
     A small cluster takes, one by one, the point nearest to its centre among those of clusters
-    that can spare one. There must be ``min_points`` points per cluster.
+    that can spare one, within the cap if any such point is light enough, else the lightest. There
+    must be ``min_points`` points per cluster.
+
+    Args:
+        vectors: unit rows ``[n, d]``.
+        loads: load of each point ``[n]``.
+        centres: unit rows ``[k, d]``.
+        labels: cluster of each point ``[n]``.
+        cap: most load of a cluster.
+        min_points: fewest points of a cluster.
     """
     labels = labels.copy()
     counts = np.bincount(labels, minlength=len(centres))
+    sums = np.bincount(labels, weights=loads, minlength=len(centres))
     for cluster in np.flatnonzero(counts < min_points):
+        similarity = vectors @ centres[cluster]
         for _ in range(min_points - counts[cluster]):
-            rows = np.flatnonzero((counts > min_points)[labels])
-            row = rows[np.argmax(vectors[rows] @ centres[cluster])]
-            counts[labels[row]] -= 1
-            counts[cluster] += 1
+            spare = (counts > min_points)[labels]
+            light = spare & (sums[cluster] + loads <= cap)
+            if light.any():
+                row = int(np.where(light, similarity, -np.inf).argmax())
+            else:
+                row = int(np.where(spare, loads, np.inf).argmin())
+            for place, step in ((labels[row], -1), (cluster, 1)):
+                counts[place] += step
+                sums[place] += step * loads[row]
             labels[row] = cluster
     return labels
+
+
+def _find_swap(
+    vectors: np.ndarray,
+    loads: np.ndarray,
+    centres: np.ndarray,
+    labels: np.ndarray,
+    sums: np.ndarray,
+    own: np.ndarray,
+    full: int,
+    cap: float,
+) -> tuple[int, int] | None:
+    """Return the point to give and the point to take for it; ``None`` if no swap helps."""
+    members = np.flatnonzero(labels == full)
+    others = np.flatnonzero(labels != full)
+    goals = labels[others]
+    gained = vectors[others] @ centres[full] - own[others]
+    best: tuple[float, float, int, int] | None = None
+    for member in members[np.argsort(-loads[members], kind="stable")][:SWAP_CHOICES]:
+        moved = loads[member] - loads[others]
+        fuller = np.maximum(np.maximum(sums[full] - moved, sums[goals] + moved), cap)
+        fuller[moved <= 0] = np.inf
+        lost = own[member] - (centres @ vectors[member])[goals] - gained
+        lowest = float(fuller.min(initial=np.inf))
+        if lowest >= sums[full]:
+            continue
+        row = int(np.where(fuller <= lowest, lost, np.inf).argmin())
+        found = (lowest, float(lost[row]), int(member), int(others[row]))
+        best = found if best is None else min(best, found)
+    return None if best is None else best[2:]
 
 
 def _find_goals(
@@ -70,13 +167,16 @@ def _find_goals(
     room: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return movable rows, the best cluster with room for each, and the similarity it loses."""
-    similarity = vectors[rows] @ centres.T  # [m, k]
-    own = similarity[np.arange(len(rows)), labels[rows]]
-    reachable = np.where(loads[rows, None] <= room[None, :], similarity, -np.inf)
-    goals = reachable.argmax(axis=1)
-    best = reachable[np.arange(len(rows)), goals]
-    movable = np.isfinite(best)
-    return rows[movable], goals[movable], (own - best)[movable]
+    goals = np.empty(len(rows), dtype=np.int64)
+    losses = np.empty(len(rows))
+    for part in pieces(len(rows), len(centres)):
+        similarity = vectors[rows[part]] @ centres.T  # [part, k]
+        own = np.take_along_axis(similarity, labels[rows[part]][:, None], axis=1)[:, 0]
+        reachable = np.where(loads[rows[part], None] <= room[None, :], similarity, -np.inf)
+        goals[part] = reachable.argmax(axis=1)
+        losses[part] = own - reachable.max(axis=1)
+    movable = np.isfinite(losses)
+    return rows[movable], goals[movable], losses[movable]
 
 
 def _take(

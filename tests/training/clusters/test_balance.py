@@ -4,9 +4,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import homogeneity_score
 
-from training.clusters.balance import Limits, Points, cluster_evenly, measure_overload
-from training.clusters.mending import lift_small_clusters, relieve_full_clusters
+from training.clusters import balance, nearest
+from training.clusters.balance import (
+    Limits,
+    Points,
+    cluster_evenly,
+    find_centres,
+    measure_overload,
+)
+from training.clusters.mending import (
+    lift_small_clusters,
+    relieve_full_clusters,
+    swap_out_of_full_clusters,
+)
+from training.clusters.nearest import find_candidates, find_nearest
 
 
 def draw_points(n: int, d: int, skew: float, seed: int) -> Points:
@@ -85,5 +98,97 @@ def test_mending_moves_the_point_that_loses_least() -> None:
     assert labels.tolist() == [0, 0, 0, 1]
     stuck = relieve_full_clusters(vectors, loads, centres, labels, cap=2.0, min_points=3)
     assert stuck.tolist() == labels.tolist()
-    lifted = lift_small_clusters(vectors, centres, labels, min_points=2)
-    assert lifted.tolist() == [0, 0, 1, 1]
+
+
+def test_a_small_cluster_takes_the_nearest_point_that_is_light_enough() -> None:
+    centres = np.eye(2, dtype=np.float32)
+    vectors = np.array([[1, 0], [0.9, 0.436], [0.8, 0.6], [0, 1]], dtype=np.float32)
+    labels = np.array([0, 0, 0, 1])
+    loads = np.array([1.0, 1, 3, 1])
+    near = lift_small_clusters(vectors, loads, centres, labels, cap=4.0, min_points=2)
+    assert near.tolist() == [0, 0, 1, 1]
+    light = lift_small_clusters(vectors, loads, centres, labels, cap=3.0, min_points=2)
+    assert light.tolist() == [0, 1, 0, 1]
+    lightest = lift_small_clusters(vectors, loads, centres, labels, cap=1.0, min_points=2)
+    assert lightest.tolist() == [1, 0, 0, 1]
+
+
+def test_full_clusters_swap_where_no_move_is_left() -> None:
+    # two heavy points sit together, both clusters have their fewest points: only a swap helps
+    centres = np.eye(2, dtype=np.float32)
+    vectors = np.array([[1, 0], [0.8, 0.6], [0.6, 0.8], [0, 1]], dtype=np.float32)
+    labels = np.array([0, 0, 1, 1])
+    loads = np.array([5.0, 4, 1, 1])
+    assert (
+        relieve_full_clusters(vectors, loads, centres, labels, cap=6.0, min_points=2).tolist()
+        == labels.tolist()
+    )
+    swapped = swap_out_of_full_clusters(vectors, loads, centres, labels, cap=6.0)
+    assert swapped.tolist() == [0, 1, 0, 1]
+    assert labels.tolist() == [0, 0, 1, 1]
+
+
+@settings(max_examples=25, deadline=None)
+@given(skew=st.floats(0.3, 1.3), cap=st.floats(1.0, 2.0), seed=st.integers(0, 1000))
+def test_swaps_keep_numbers_and_never_make_the_fullest_fuller(
+    skew: float, cap: float, seed: int
+) -> None:
+    points = draw_points(60, 4, skew, seed)
+    labels = np.random.default_rng(seed).permutation(np.arange(60) % 12)
+    centres = find_centres(points, labels, 12)
+    limit = cap * points.loads.sum() / 12
+    swapped = swap_out_of_full_clusters(points.vectors, points.loads, centres, labels, limit)
+    assert np.array_equal(np.bincount(swapped), np.bincount(labels))
+    before = np.bincount(labels, weights=points.loads).max()
+    after = np.bincount(swapped, weights=points.loads).max()
+    assert after <= max(before, limit)
+    if before > limit and points.loads.max() < limit / 2:
+        assert after < before
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_heavy_points_are_packed_within_the_cap(seed: int) -> None:
+    # eight points of .9 of the mean load, each with light ones: fits only one to a cluster
+    points = draw_points(200, 4, 0.0, seed)
+    points.loads[:] = 0.1
+    points.loads[:8] = 17.0
+    limits = Limits(balance=1.2, min_points=3, iterations=10, restarts=1)
+    labels = cluster_evenly(points, 8, limits, np.random.default_rng(seed))
+    assert np.array_equal(np.sort(labels[:8]), np.arange(8))
+    assert measure_overload(labels, points.loads, 8, 1.2) == 0
+
+
+def test_many_points_are_settled_from_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(balance, "SMALLEST_SAMPLE", 400)
+    monkeypatch.setattr(balance, "SAMPLE_PER_CLUSTER", 20)
+    truth = np.repeat(np.arange(16), 200)
+    vectors = np.eye(16)[truth] + np.random.default_rng(0).normal(scale=0.12, size=(3200, 16))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    points = Points(vectors.astype(np.float32), np.ones(3200), np.ones(3200))
+    limits = Limits(balance=1.2, min_points=3, iterations=10, restarts=3)
+    labels = cluster_evenly(points, 16, limits, np.random.default_rng(0))
+    assert homogeneity_score(truth, labels) == 1.0
+    assert measure_overload(labels, points.loads, 16, 1.2) == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    n=st.integers(1, 60), k=st.integers(1, 20), count=st.integers(1, 25), seed=st.integers(0, 99)
+)
+def test_candidates_are_the_nearest_centres_whatever_the_piece(
+    n: int, k: int, count: int, seed: int
+) -> None:
+    vectors = draw_points(n, 5, 0, seed).vectors
+    centres = draw_points(k, 5, 0, seed + 1).vectors
+    whole = find_candidates(vectors, centres, count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nearest, "CELLS_AT_ONCE", 7)
+        cut = find_candidates(vectors, centres, count)
+        assert np.array_equal(find_nearest(vectors, centres), (vectors @ centres.T).argmax(axis=1))
+    assert np.array_equal(np.sort(whole.ids, axis=1), np.sort(cut.ids, axis=1))
+    expected = -np.sort(-(vectors @ centres.T), axis=1)[:, :count]
+    assert np.allclose(-np.sort(-whole.similarity, axis=1), expected, atol=1e-6)
+    dear = np.zeros(k, dtype=np.float32)
+    assert np.allclose(
+        (vectors @ centres.T)[np.arange(n), whole.choose(dear)], expected[:, 0], atol=1e-6
+    )
