@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,30 +20,51 @@ from inference.serving import registered
 from inference.serving.manifest import MANIFEST_FILE, ReleaseManifest
 from pipelines import logged_models, paths, release_parts
 from pipelines.artefact_io import write_json
-from pipelines.tracking import LOCK_TAG, RELEASE_TAG, lock_hash
+from pipelines.code_version import read_code_version
+from pipelines.release_record import write_record
+from pipelines.tracking import LOCK_TAG, RELEASE_TAG, figures_of, lock_hash
 from training.planner.base_reference import fingerprint_base
 
 CONTENT_TAG = "content_sha256"
+DATA_CARD = "data_card"
 CODE = Path(next(iter(logged_models.__path__)))
 REQUIREMENTS = ("mlflow", "torch", "transformers", "peft", "safetensors", "polars", "pyarrow")
 
 
 @dataclass(frozen=True)
 class LoggedFolder:
-    """One model to log: registered name, code file, its one artefact folder, its identity."""
+    """One model to log.
+
+    Attributes:
+        name: under which it is registered.
+        code: file of :mod:`pipelines.logged_models` that loads it.
+        artefacts: name to file or folder of what is stored with it.
+        content_sha256: its identity; of the same content there is one version.
+        description: for people.
+        config: what the code is given beside the artefacts.
+        concern: the file of ``metrics/`` that holds its figures.
+    """
 
     name: str
     code: str
-    artefact: str
-    folder: Path
+    artefacts: Mapping[str, Path]
     content_sha256: str
     description: str
     config: Mapping[str, str]
+    concern: str
 
 
 def find_release(client: MlflowClient, release_id: str) -> ModelVersion | None:
-    """Return the registered version of this release, ``None`` if it was never registered."""
+    """Return the newest version of the release of this id, ``None`` if there is none."""
     return _find(client, registered.RELEASE_MODEL, RELEASE_TAG, release_id)
+
+
+def find_registered(client: MlflowClient, manifest: ReleaseManifest) -> ModelVersion | None:
+    """Return the version that carries this very manifest, ``None`` if there is none.
+
+    The same parts with another gate report or other figures are another version.
+    """
+    return _find(client, registered.RELEASE_MODEL, CONTENT_TAG, _digest(manifest))
 
 
 def version_at(client: MlflowClient, alias: str) -> ModelVersion | None:
@@ -72,9 +95,11 @@ def register_release(client: MlflowClient, manifest: ReleaseManifest) -> int:
         folder.mkdir()
         write_json(manifest.to_json(), folder / MANIFEST_FILE)
         registered.ReleaseMembers(planner, recommender).write(folder)
+        write_record(folder, read_code_version())
         for source, target in release_parts.carried_files(folder).items():
             _copy(source, target)
-        return _register(client, _release_of(manifest, folder, planner, recommender))
+        release = _release_of(manifest, folder, planner, recommender)
+        return _register(client, release, **{RELEASE_TAG: manifest.release_id})
 
 
 def _planner_of(manifest: ReleaseManifest) -> LoggedFolder:
@@ -82,11 +107,11 @@ def _planner_of(manifest: ReleaseManifest) -> LoggedFolder:
     return LoggedFolder(
         name=registered.PLANNER_MODEL,
         code="planner.py",
-        artefact="adapter",
-        folder=paths.PLANNER_ADAPTER,
+        artefacts={"adapter": paths.PLANNER_ADAPTER, DATA_CARD: paths.metrics_of("curation")},
         content_sha256=manifest.parts["planner_adapter"].sha256,
         description="LoRA adapter that writes the next novel interest; the base is not included.",
         config={"base_folder": str(paths.BASE_MODEL), "base_fingerprint": fingerprint},
+        concern="planner",
     )
 
 
@@ -94,11 +119,11 @@ def _recommender_of(manifest: ReleaseManifest) -> LoggedFolder:
     return LoggedFolder(
         name=registered.RECOMMENDER_MODEL,
         code="recommender.py",
-        artefact="recommender",
-        folder=paths.RECOMMENDER,
+        artefacts={"recommender": paths.RECOMMENDER, DATA_CARD: paths.metrics_of("curation")},
         content_sha256=manifest.parts["recommender"].sha256,
         description="Transformer sequence model over items, restrictable to interest clusters.",
         config={},
+        concern="recommender",
     )
 
 
@@ -109,15 +134,15 @@ def _release_of(
     return LoggedFolder(
         name=registered.RELEASE_MODEL,
         code="release.py",
-        artefact=registered.RELEASE_FOLDER,
-        folder=folder,
-        content_sha256=manifest.release_id,
+        artefacts={registered.RELEASE_FOLDER: folder},
+        content_sha256=_digest(manifest),
         description=(
             f"Release {manifest.release_id[:12]}: planner version {planner}, recommender version "
             f"{recommender}, {counts.n_clusters} clusters, {counts.n_pairs} table rows, features "
             f"of {counts.n_users} users."
         ),
         config={},
+        concern="table",
     )
 
 
@@ -126,15 +151,16 @@ def _register_once(client: MlflowClient, model: LoggedFolder) -> int:
     return int(known.version) if known else _register(client, model)
 
 
-def _register(client: MlflowClient, model: LoggedFolder) -> int:
+def _register(client: MlflowClient, model: LoggedFolder, **tags: str) -> int:
     info = mlflow.pyfunc.log_model(
         name=model.name,
         python_model=str(CODE / model.code),
-        artifacts={model.artefact: str(model.folder)},
+        artifacts={name: str(path) for name, path in model.artefacts.items()},
         model_config=dict(model.config),
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         metadata={CONTENT_TAG: model.content_sha256},
     )
+    mlflow.log_metrics(figures_of(model.concern), model_id=info.model_id)
     _ensure_model(client, model.name)
     made = client.create_model_version(
         model.name,
@@ -143,7 +169,8 @@ def _register(client: MlflowClient, model: LoggedFolder) -> int:
         tags={
             CONTENT_TAG: model.content_sha256,
             LOCK_TAG: lock_hash(),
-            **({RELEASE_TAG: model.content_sha256} if model.code == "release.py" else {}),
+            **read_code_version().tags(),
+            **tags,
         },
         description=model.description,
         model_id=info.model_id,
@@ -161,6 +188,11 @@ def _ensure_model(client: MlflowClient, name: str) -> None:
 def _find(client: MlflowClient, name: str, tag: str, value: str) -> ModelVersion | None:
     found = client.search_model_versions(f"name = '{name}' and tag.`{tag}` = '{value}'")
     return max(found, key=lambda v: int(v.version)) if found else None
+
+
+def _digest(manifest: ReleaseManifest) -> str:
+    content = json.dumps(manifest.to_json(), sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _copy(source: Path, target: Path) -> None:

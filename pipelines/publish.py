@@ -10,9 +10,10 @@ from inference.serving.manifest import ReleaseManifest, check_parts, read_manife
 from inference.serving.registered import CHALLENGER, RELEASE_MODEL
 from pipelines import paths, stage
 from pipelines.artefact_io import read_json
+from pipelines.dvc_storage import push_artefacts
 from pipelines.feature_store import apply_definitions, open_store
 from pipelines.live_events import replay_events
-from pipelines.model_registry import find_release, point_alias, register_release
+from pipelines.model_registry import find_registered, point_alias, register_release
 from pipelines.online_store import FeatureFiles, OnlineRows, load_release
 from pipelines.release_parts import RELEASE_PARTS
 from pipelines.tracking import open_tracking, run_of_release
@@ -22,6 +23,7 @@ def main() -> None:
     """Publish the release in the working tree and say what was done."""
     manifest = read_manifest(paths.RELEASE)
     check_parts(manifest, RELEASE_PARTS)
+    remote = push_artefacts()
     rows, version, is_new = publish(open_store(), open_tracking(), manifest)
     state = "registered as" if is_new else "was already"
     print(
@@ -29,6 +31,8 @@ def main() -> None:
         f"online ({rows.read_back:,} read back); {state} {RELEASE_MODEL} version {version}, "
         f"alias {CHALLENGER}"
     )
+    if remote:
+        print(f"its artefacts are in the dvc remote {remote}")
 
 
 def publish(
@@ -47,7 +51,7 @@ def publish(
     )
     rows = load_release(store, files, manifest.release_id)
     replay_events(DataSeen.from_json(read_json(paths.DATA_SEEN)).events_until_us)
-    known = find_release(client, manifest.release_id)
+    known = find_registered(client, manifest)
     if known is None:
         with run_of_release(client, manifest.release_id):
             version = register_release(client, manifest)

@@ -21,10 +21,11 @@ from mlflow.entities import Metric, Param
 from inference.serving.content_hash import hash_content
 from pipelines import paths
 from pipelines.artefact_io import read_json
+from pipelines.code_version import read_code_version
 from pipelines.params import PARAMS_FILE
+from pipelines.release_record import LOCK_FILE
 
 EXPERIMENT = "interest-explorer"
-LOCK_FILE = Path("dvc.lock")
 LOCK_TAG = "dvc_lock_sha256"
 RELEASE_TAG = "release_id"
 PARAMS_AT_ONCE = 100
@@ -69,7 +70,7 @@ def run_of_release(client: MlflowClient, release_id: str) -> Iterator[str]:
     It ends as failed if the block raises, so that a half-registered release is seen as one.
     """
     experiment = client.get_experiment_by_name(EXPERIMENT)
-    tags = {RELEASE_TAG: release_id, LOCK_TAG: lock_hash()}
+    tags = {RELEASE_TAG: release_id, LOCK_TAG: lock_hash(), **read_code_version().tags()}
     with mlflow.start_run(
         experiment_id=experiment.experiment_id, run_name=release_id[:12], tags=tags
     ) as run:
@@ -85,11 +86,17 @@ def lock_hash() -> str:
     return hash_content(LOCK_FILE).sha256 if LOCK_FILE.is_file() else "absent"
 
 
+def figures_of(concern: str) -> dict[str, float]:
+    """Return every number in one file of ``metrics/``, by dotted name; none if it is not there."""
+    file = paths.metrics_of(concern)
+    return _numbers(concern, read_json(file)) if file.is_file() else {}
+
+
 def figures_of_run() -> dict[str, float]:
     """Return every number in ``metrics/`` and every stage's cost, by dotted name."""
     figures: dict[str, float] = {}
     for file in sorted(paths.METRICS.glob("*.json")):
-        figures.update(_numbers(file.stem, read_json(file)))
+        figures.update(figures_of(file.stem))
     for file in sorted(paths.STAGE_COSTS.glob("*.json")):
         figures.update(_numbers(f"cost.{file.stem}", read_json(file)))
     return figures

@@ -1,0 +1,106 @@
+"""Takes artefacts out of DVC's cache and remote, and puts them into the remote."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expectations.contracts.errors import UserError
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo  # takes a second to import
+
+SETTINGS = Path(".dvc") / "config"
+ADD_REMOTE = "`dvc remote add -d NAME FOLDER_OR_URL`"
+
+
+def push_artefacts() -> str | None:
+    """Copy every artefact of ``dvc.lock`` to the default remote and return the remote's name.
+
+    Returns ``None``, and does nothing, where no remote is set.
+
+    Raises:
+        UserError: the remote does not take them.
+    """
+    from dvc.exceptions import DvcException
+
+    with _quiet(), _open_tree() as tree:
+        remote = tree.config["core"].get("remote")
+        if remote is None:
+            return None
+        try:
+            tree.push()
+        except (DvcException, OSError) as error:
+            rule, remedy = "takes the artefacts", "see `dvc remote list`, then publish again"
+            raise UserError(f"dvc remote {remote}", rule, remedy, _first_line(error)) from None
+        return str(remote)
+
+
+def materialise(folder: Path) -> None:
+    """Lay out in ``folder`` the artefacts that the ``dvc.lock`` in it names.
+
+    They come from the cache of the working tree, and what is not there from its remote. The
+    folder becomes a DVC workspace of its own, so that nothing else is touched.
+
+    Raises:
+        UserError: neither cache nor remote has them all.
+    """
+    from dvc.exceptions import CheckoutError, DvcException
+    from dvc.repo import Repo
+
+    settings = folder / SETTINGS
+    settings.parent.mkdir()
+    settings.write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")
+    with _quiet(), _open_tree() as tree:
+        shared = {
+            "cache": {"dir": tree.cache.local_cache_dir},
+            "remote": tree.config["remote"],
+            "core": {"remote": remote} if (remote := tree.config["core"].get("remote")) else {},
+        }
+    with _quiet(), Repo(str(folder), config=shared) as workspace:
+        try:
+            workspace.checkout()
+        except CheckoutError:
+            try:
+                workspace.pull()
+            except (DvcException, OSError) as error:
+                raise _missing(error, remote) from None
+
+
+def _open_tree() -> Repo:
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    try:
+        return Repo(".")
+    except NotDvcRepoError:
+        rule, remedy = "the folder exists", "run from the top of the repository"
+        raise UserError(".dvc", rule, remedy) from None
+
+
+def _missing(error: Exception, remote: str | None) -> UserError:
+    where = f"dvc cache and remote {remote}" if remote else "dvc cache (no remote is set)"
+    remedy = f"point {ADD_REMOTE} to where the release was pushed, or build it with `dvc repro`"
+    missing = getattr(error, "target_infos", None)
+    sample = f"{len(missing)} missing, {Path(missing[0]).name} first" if missing else ""
+    rule = "holds every artefact of the release"
+    return UserError(where, rule, remedy, sample or _first_line(error))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep DVC's warnings about missing files to itself: they are reported in one line."""
+    log = logging.getLogger("dvc")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
