@@ -19,6 +19,8 @@ TRUTH = ARTIFACTS / "truth"  # only the experiment stage and the tests may read 
 CLUSTERS = ARTIFACTS / "clusters" / "clusters.parquet"
 ITEM_CLUSTERS = ARTIFACTS / "clusters" / "item_clusters.parquet"
 ITEM_EMBEDDINGS = ARTIFACTS / "clusters" / "item_embeddings.parquet"
+CLUSTER_CHANGES = ARTIFACTS / "clusters" / "changes.json"
+CLUSTER_CHANGES_PAGE = ARTIFACTS / "clusters" / "changes.md"
 
 # histories and curate
 USER_CLUSTER_HISTORY = ARTIFACTS / "histories" / "user_cluster_history.parquet"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,17 @@ def hash_content(path: Path) -> ContentHash:
     return _hash_folder(path) if path.is_dir() else _hash_file(path)
 
 
+def hash_files(files: Mapping[str, Path]) -> ContentHash:
+    """Return the hash of files by name: what a folder that holds just these hashes to."""
+    digest = hashlib.sha256()
+    n_bytes = 0
+    for name in sorted(files):
+        content = _hash_file(files[name])
+        digest.update(f"{name}\0{content.sha256}\n".encode())
+        n_bytes += content.n_bytes
+    return ContentHash(digest.hexdigest(), n_bytes)
+
+
 def _hash_file(path: Path) -> ContentHash:
     digest = hashlib.sha256()
     n_bytes = 0
@@ -37,11 +49,5 @@ def _hash_file(path: Path) -> ContentHash:
 
 
 def _hash_folder(folder: Path) -> ContentHash:
-    digest = hashlib.sha256()
-    n_bytes = 0
-    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*")}
-    for name in sorted(name for name, file in files.items() if file.is_file()):
-        content = _hash_file(files[name])
-        digest.update(f"{name}\0{content.sha256}\n".encode())
-        n_bytes += content.n_bytes
-    return ContentHash(digest.hexdigest(), n_bytes)
+    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*")}
+    return hash_files({name: file for name, file in found.items() if file.is_file()})

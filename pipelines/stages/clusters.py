@@ -11,6 +11,7 @@ from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_EMBEDDIN
 from expectations.gates.bounds import Bound, check_bounds
 from pipelines import paths, stage
 from pipelines.artefact_io import (
+    atomic_file,
     atomic_folder,
     read_json,
     read_table,
@@ -19,9 +20,13 @@ from pipelines.artefact_io import (
     write_table,
 )
 from pipelines.params import read_params
+from pipelines.previous_tree import read_previous_tree
+from training.clusters.changes import TreeChanges, list_changes, measure_changes
+from training.clusters.changes_text import write_changes
 from training.clusters.config import ClusterConfig
 from training.clusters.describe import describe_tree
 from training.clusters.frames import frame_clusters, frame_item_clusters, frame_traffic
+from training.clusters.lineage import LevelLineage, keep_descriptions, keep_ids
 from training.clusters.quality import measure_clusters, measure_stays
 from training.clusters.represent import represent_items
 from training.clusters.tree import build_tree
@@ -37,27 +42,37 @@ def main() -> None:
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     items = read_table(paths.ITEMS, ITEMS).sort("item_id")
     interactions = scan_table(paths.INTERACTIONS)
+    previous = read_previous_tree(config, items["item_id"])
     rng = np.random.default_rng(runtime.seed)
 
     with threadpool_limits(runtime.threads):  # another number of threads sums in another order
         represented = represent_items(
             items, interactions, timeline.fit_until, config.representation, rng
         )
-        tree = build_tree(represented, config, rng)
-    descriptions = describe_tree(items, tree, represented, config)
+        tree = build_tree(represented, config, rng, previous)
+        lineages: tuple[LevelLineage, ...] = ()
+        if previous:
+            tree, lineages = keep_ids(tree, previous, represented)
+    kept = keep_descriptions(lineages, previous) if previous else ()
+    descriptions = describe_tree(items, tree, represented, config, kept)
 
     clusters = frame_clusters(tree, descriptions, represented)
+    changes = list_changes(lineages, previous, clusters) if previous else TreeChanges()
     item_clusters = frame_item_clusters(tree, represented.item_ids)
     view = serving_clusters(clusters, item_clusters, config.serving_level)
     metrics = {
         **measure_clusters(clusters, represented.top_item_share, config.serving_level),
         **measure_stays(interactions, view.item_cluster_frame(), timeline.fit_until, rng),
+        **measure_changes(lineages, changes),
     }
 
     _refuse_bad_tree(metrics, config)
     write_table(clusters, paths.CLUSTERS, CLUSTERS)
     write_table(item_clusters, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
     write_table(represented.to_frame(), paths.ITEM_EMBEDDINGS, ITEM_EMBEDDINGS)
+    write_json(changes.to_json(), paths.CLUSTER_CHANGES)
+    with atomic_file(paths.CLUSTER_CHANGES_PAGE) as page:
+        page.write_text(write_changes(changes), encoding="utf-8")
     with atomic_folder(paths.plots_of("clusters")) as folder:
         frame_traffic(clusters, config.serving_level).write_csv(folder / "traffic.csv")
     write_json(metrics, paths.metrics_of("clusters"))

@@ -59,6 +59,19 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Start:
+    """An earlier clustering to go on from, so that a rebuild changes no more than it must.
+
+    Attributes:
+        labels: cluster that each point had, int64 ``[n]``; -1 for a point that had none.
+        margin: how much more similar another centre must be before a point leaves the one it had.
+    """
+
+    labels: np.ndarray
+    margin: float
+
+
+@dataclass(frozen=True)
 class _State:
     """Where k-means stands: centres float32 ``[k, d]``, prices float32 ``[k]``."""
 
@@ -77,9 +90,7 @@ def cluster_evenly(
     Raises:
         ValueError: there are fewer than ``n_clusters * limits.min_points`` points.
     """
-    n_points = len(points.vectors)
-    if n_points < n_clusters * limits.min_points:
-        raise ValueError(f"{n_points} points do not fill {n_clusters} clusters")
+    _check_number(points, n_clusters, limits)
     sample = _draw_sample(points, max(SMALLEST_SAMPLE, SAMPLE_PER_CLUSTER * n_clusters), rng)
     best: tuple[tuple[float, float], np.ndarray, _State] | None = None
     for _ in tqdm(range(limits.restarts), f"{n_clusters} clusters", leave=False, disable=None):
@@ -100,6 +111,24 @@ def cluster_evenly(
     if sample is points:
         return best[1]
     labels, state = _iterate(points, best[2], limits, SETTLING_ITERATIONS, 0)
+    return _mend(points, labels, state.centres, limits)
+
+
+def continue_evenly(
+    points: Points, n_clusters: int, limits: Limits, rng: np.random.Generator, start: Start
+) -> np.ndarray:
+    """Return the cluster of each point as :func:`cluster_evenly` does, going on from ``start``.
+
+    Clusters keep their ids. One that has lost all its points begins anew, far from the others.
+
+    Raises:
+        ValueError: there are fewer than ``n_clusters * limits.min_points`` points.
+    """
+    _check_number(points, n_clusters, limits)
+    is_small = len(points.vectors) <= SMALLEST_SAMPLE
+    iterations = limits.iterations if is_small else SETTLING_ITERATIONS
+    state = _State(_find_start(points, n_clusters, rng, start), np.zeros(n_clusters, np.float32))
+    labels, state = _iterate(points, state, limits, iterations, 0, start)
     return _mend(points, labels, state.centres, limits)
 
 
@@ -125,6 +154,27 @@ def measure_overload(
     return float(max(0.0, sums.max() - cap) / mean)
 
 
+def _check_number(points: Points, n_clusters: int, limits: Limits) -> None:
+    n_points = len(points.vectors)
+    if n_points < n_clusters * limits.min_points:
+        raise ValueError(f"{n_points} points do not fill {n_clusters} clusters")
+
+
+def _find_start(
+    points: Points, n_clusters: int, rng: np.random.Generator, start: Start
+) -> np.ndarray:
+    known = start.labels >= 0
+    before = Points(points.vectors[known], points.loads[known], points.masses[known])
+    centres = find_centres(before, start.labels[known], n_clusters)
+    lost = np.bincount(start.labels[known], minlength=n_clusters) == 0
+    if lost.any():
+        found = choose_seeds(
+            points.vectors, points.masses, int(lost.sum()), rng, beside=centres[~lost]
+        )
+        centres[lost] = found
+    return centres
+
+
 def _draw_sample(points: Points, size: int, rng: np.random.Generator) -> Points:
     """Return ``size`` of the points, or ``points`` itself where there are no more."""
     if len(points.vectors) <= size:
@@ -135,23 +185,35 @@ def _draw_sample(points: Points, size: int, rng: np.random.Generator) -> Points:
 
 
 def _iterate(
-    points: Points, state: _State, limits: Limits, iterations: int, free: int
+    points: Points,
+    state: _State,
+    limits: Limits,
+    iterations: int,
+    free: int,
+    start: Start | None = None,
 ) -> tuple[np.ndarray, _State]:
     """Assign and average ``iterations`` times, prices left as they are in the ``free`` first."""
     labels = np.zeros(len(points.vectors), dtype=np.int64)
     centres, prices = state.centres, state.prices
     for iteration in range(iterations):
         is_priced = iteration >= min(free, iterations - 1)
-        labels, prices = _assign(points, centres, prices, limits, is_priced)
+        labels, prices = _assign(points, centres, prices, limits, is_priced, start)
         centres = _revive(find_centres(points, labels, len(centres)), centres, labels)
     return labels, _State(centres, prices)
 
 
 def _assign(
-    points: Points, centres: np.ndarray, prices: np.ndarray, limits: Limits, is_priced: bool
+    points: Points,
+    centres: np.ndarray,
+    prices: np.ndarray,
+    limits: Limits,
+    is_priced: bool,
+    start: Start | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each point's best cluster after prices, and the prices that balance the loads."""
     candidates = find_candidates(points.vectors, centres, CANDIDATES if is_priced else 1)
+    if start is not None:
+        candidates = candidates.favour(start.labels, start.margin)
     labels = candidates.choose(prices)
     if not is_priced:
         return labels, prices

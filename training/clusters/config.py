@@ -45,15 +45,31 @@ class DescriptionConfig(Config):
         return self
 
 
+class PreviousTreeConfig(Config):
+    """A previous tree whose ids and descriptions are kept where the interest is still the same.
+
+    ``folder`` holds its tables CLUSTERS and ITEM_CLUSTERS, as the clusters stage and every release
+    artefact name them; ``sha256`` pins their content. ``margin`` is how much more similar (in
+    cosine) another cluster must be before an item leaves the one it had: more of it moves fewer
+    items, less of it follows the data.
+    """
+
+    folder: str
+    sha256: str
+    margin: float = Field(default=0.15, ge=0)
+
+
 class ClusterConfig(Config):
     """The tree of interest clusters.
 
     ``levels`` holds the number of clusters per level, broad to narrow; ``level`` is the one that
-    is served, the last one when ``None``.
+    is served, the last one when ``None``. ``previous`` pins the tree to go on from; with ``None``
+    ids have nothing to do with those of any earlier tree.
     """
 
     levels: tuple[int, ...] = (4, 16, 64)
     level: int | None = None
+    previous: PreviousTreeConfig | None = None
     min_items: int = Field(default=3, ge=1)
     balance: float = Field(default=1.2, gt=1)
     iterations: int = Field(default=20, ge=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import polars as pl
 
@@ -11,7 +13,7 @@ from training.clusters.represent import Representation
 from training.clusters.spelling import spell_number
 from training.clusters.terms import TermIndex, index_terms, score_terms
 from training.clusters.tree import ClusterTree
-from training.clusters.words import read_words
+from training.clusters.words import read_words, stem_word
 
 CANDIDATES = 60
 
@@ -21,6 +23,7 @@ def describe_tree(
     tree: ClusterTree,
     representation: Representation,
     config: ClusterConfig,
+    kept: Sequence[Mapping[int, str]] = (),
 ) -> tuple[tuple[str, ...], ...]:
     """Return a description per cluster and level, unique within its level.
 
@@ -29,14 +32,18 @@ def describe_tree(
         tree: the clusters to name.
         representation: what was clustered.
         config: number of words, and what a word without people in common is worth.
+        kept: per level, the clusters that have their description already; none when empty.
     """
     floor = config.representation.word_floor
     index = index_terms(read_words(items), representation.company, floor, config.description)
     masses = 1 + np.log1p(representation.traffic)
     families = np.zeros(items.height, dtype=np.int64)
     described = []
-    for labels in tree.labels:
-        described.append(_describe_level(index, labels, families, masses, config.description))
+    for level, labels in enumerate(tree.labels):
+        named = kept[level] if kept else {}
+        described.append(
+            _describe_level(index, labels, families, masses, config.description, named)
+        )
         families = labels
     return tuple(described)
 
@@ -47,12 +54,16 @@ def _describe_level(
     families: np.ndarray,
     masses: np.ndarray,
     config: DescriptionConfig,
+    named: Mapping[int, str],
 ) -> tuple[str, ...]:
     n_clusters = int(labels.max()) + 1
     candidates = _list_candidates(score_terms(index, labels, families, masses), n_clusters)
-    taken: list[frozenset[str]] = []
+    taken = [frozenset(map(stem_word, name.split())) for name in named.values()]
     phrases = []
     for cluster in range(n_clusters):
+        if cluster in named:
+            phrases.append(named[cluster])
+            continue
         phrase = choose_phrase(candidates[cluster], taken, config)
         if phrase is None:  # nothing readable sets it apart: better no name than a wrong one
             phrases.append(f"unnamed interest {spell_number(cluster + 1)}")

@@ -31,6 +31,11 @@ class Candidates:
             labels[rows] = np.take_along_axis(self.ids[rows], best[:, None], axis=1)[:, 0]
         return labels
 
+    def favour(self, homes: np.ndarray, margin: float) -> Candidates:
+        """Return them with each point nearer to its home, int64 ``[n]``, -1 for none."""
+        at_home = self.ids == homes[:, None]
+        return Candidates(self.ids, self.similarity + at_home * np.float32(margin))
+
 
 def find_candidates(vectors: np.ndarray, centres: np.ndarray, count: int) -> Candidates:
     """Return the ``count`` nearest of the centres for each point, all of them if there are fewer.

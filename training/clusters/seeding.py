@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.clusters.nearest import find_candidates
+
 SAMPLE_FOR_SEEDS = 50_000
 SEED_TRIALS = 4
 
 
 def choose_seeds(
-    vectors: np.ndarray, masses: np.ndarray, n_clusters: int, rng: np.random.Generator
+    vectors: np.ndarray,
+    masses: np.ndarray,
+    n_clusters: int,
+    rng: np.random.Generator,
+    beside: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return ``n_clusters`` of the points, float32 ``[n_clusters, d]``.
 
@@ -21,14 +27,19 @@ def choose_seeds(
         masses: weight of each point ``[n]``, positive.
         n_clusters: at most ``n``.
         rng: draws.
+        beside: centres that are there already, ``[m, d]``, at least one.
     """
     rows = np.arange(len(vectors))
     if len(rows) > SAMPLE_FOR_SEEDS:
         rows = np.sort(rng.choice(rows, size=SAMPLE_FOR_SEEDS, replace=False))
     vectors, masses = vectors[rows], masses[rows]
-    chosen = [int(rng.choice(len(rows), p=masses / masses.sum()))]
-    gap = np.maximum(1 - vectors @ vectors[chosen[0]], 0)
-    for _ in range(1, n_clusters):
+    chosen: list[int] = []
+    if beside is None:
+        chosen.append(int(rng.choice(len(rows), p=masses / masses.sum())))
+        gap = np.maximum(1 - vectors @ vectors[chosen[0]], 0)
+    else:
+        gap = np.maximum(1 - find_candidates(vectors, beside, 1).similarity[:, 0], 0)
+    while len(chosen) < n_clusters:
         chances = np.cumsum(gap * masses)
         draws = rng.random(SEED_TRIALS) * chances[-1]
         trials = np.minimum(np.searchsorted(chances, draws), len(rows) - 1)

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from expectations.contracts.errors import UserError
-from training.clusters.balance import Limits, Points, cluster_evenly, find_centres
+from training.clusters.balance import (
+    Limits,
+    Points,
+    Start,
+    cluster_evenly,
+    continue_evenly,
+    find_centres,
+)
 from training.clusters.config import ClusterConfig
+from training.clusters.previous import NOT_THERE, PreviousTree
 from training.clusters.represent import Representation
 
 GROUPING_RESTARTS = 16
@@ -35,13 +43,18 @@ class ClusterTree:
 
 
 def build_tree(
-    representation: Representation, config: ClusterConfig, rng: np.random.Generator
+    representation: Representation,
+    config: ClusterConfig,
+    rng: np.random.Generator,
+    previous: PreviousTree | None = None,
 ) -> ClusterTree:
     """Cluster items into the narrowest level, then clusters into each broader one.
 
     Going upwards keeps the narrowest level, the one that is served, free of cuts that a broader
     level would impose, and a broader level is balanced because its parts are. Within a parent,
-    ids follow traffic, the busiest first; children of a parent have successive ids.
+    ids follow traffic, the busiest first; children of a parent have successive ids. With a
+    previous tree every level goes on from it; its ids come back with
+    :func:`training.clusters.lineage.keep_ids`.
 
     Raises:
         UserError: the items do not fill the clusters.
@@ -56,9 +69,14 @@ def build_tree(
             f"{n_items} items",
         )
     points = weigh_items(representation)
-    labels = [cluster_evenly(points, narrowest, _limits(config), rng)]
-    for n_clusters in reversed(config.levels[:-1]):
-        labels.insert(0, _group_clusters(points, labels[0], n_clusters, config, rng))
+    start = Start(previous.labels[-1], previous.config.margin) if previous else None
+    labels = [_cluster(points, narrowest, _limits(config), rng, start)]
+    for level in reversed(range(len(config.levels) - 1)):
+        if previous:
+            homes = _find_homes(points, labels[0], previous.labels[level])
+            start = Start(homes, previous.config.margin)
+        groups = _group_clusters(points, labels[0], config.levels[level], config, rng, start)
+        labels.insert(0, groups)
     return _order_tree(points, labels)
 
 
@@ -77,12 +95,25 @@ def _limits(config: ClusterConfig) -> Limits:
     return Limits(config.balance, config.min_items, config.iterations, config.restarts)
 
 
+def _cluster(
+    points: Points,
+    n_clusters: int,
+    limits: Limits,
+    rng: np.random.Generator,
+    start: Start | None,
+) -> np.ndarray:
+    if start is None:
+        return cluster_evenly(points, n_clusters, limits, rng)
+    return continue_evenly(points, n_clusters, limits, rng, start)
+
+
 def _group_clusters(
     points: Points,
     labels: np.ndarray,
     n_clusters: int,
     config: ClusterConfig,
     rng: np.random.Generator,
+    start: Start | None,
 ) -> np.ndarray:
     """Cluster the clusters of a level; return the group of each item."""
     n_below = int(labels.max()) + 1
@@ -92,8 +123,17 @@ def _group_clusters(
         np.bincount(labels, weights=points.masses, minlength=n_below),
     )
     limits = Limits(config.balance, 1, config.iterations, GROUPING_RESTARTS)
-    groups: np.ndarray = cluster_evenly(below, n_clusters, limits, rng)[labels]
+    groups: np.ndarray = _cluster(below, n_clusters, limits, rng, start)[labels]
     return groups
+
+
+def _find_homes(points: Points, labels: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return the previous broad cluster that most of each cluster's mass lay in, or NOT_THERE."""
+    known = np.flatnonzero(before != NOT_THERE)
+    shares = np.zeros((int(labels.max()) + 1, int(before.max()) + 1))
+    np.add.at(shares, (labels[known], before[known]), points.masses[known])
+    homes: np.ndarray = np.where(shares.any(axis=1), shares.argmax(axis=1), NOT_THERE)
+    return homes
 
 
 def _order_tree(points: Points, labels: list[np.ndarray]) -> ClusterTree:

@@ -10,7 +10,9 @@ from training.clusters import balance, nearest
 from training.clusters.balance import (
     Limits,
     Points,
+    Start,
     cluster_evenly,
+    continue_evenly,
     find_centres,
     measure_overload,
 )
@@ -192,3 +194,27 @@ def test_candidates_are_the_nearest_centres_whatever_the_piece(
     assert np.allclose(
         (vectors @ centres.T)[np.arange(n), whole.choose(dear)], expected[:, 0], atol=1e-6
     )
+
+
+def test_a_start_keeps_ids_and_a_cluster_that_lost_its_points_begins_anew() -> None:
+    angles = np.repeat(np.arange(4), 10) * np.pi / 2 + np.tile(np.linspace(0, 0.1, 10), 4)
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    points = Points(vectors, np.ones(40), np.ones(40))
+    limits = Limits(balance=1.2, min_points=3, iterations=5, restarts=1)
+    old = np.repeat([3, 1, 0, -1], 10)  # nothing is left of 2, and the last group is new
+    start = Start(old, margin=0.15)
+    labels = continue_evenly(points, 4, limits, np.random.default_rng(0), start)
+    assert labels.tolist() == np.repeat([3, 1, 0, 2], 10).tolist()
+
+
+def test_a_point_leaves_its_cluster_only_for_one_nearer_by_the_margin() -> None:
+    # the first point is nearer to the other group by cos(0.7) - cos(0.87) = 0.12
+    angles = np.array([0.7, 1.57, 1.57, 1.57, 0.0, 0.0, 0.0])
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    points = Points(vectors, np.ones(7), np.array([1e-3, 1, 1, 1, 1, 1, 1]))
+    limits = Limits(balance=2.0, min_points=1, iterations=5, restarts=1)
+    old = np.array([0, 0, 0, 0, 1, 1, 1])
+    for margin, cluster in ((0.05, 1), (0.2, 0)):
+        rng = np.random.default_rng(0)
+        labels = continue_evenly(points, 2, limits, rng, Start(old, margin))
+        assert labels.tolist() == [cluster, *old[1:]]

@@ -1,0 +1,198 @@
+"""Says what became of the clusters of a previous tree: survived, merged, died, split off, born."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from training.clusters.lineage import LevelLineage
+from training.clusters.previous import PreviousTree
+
+Ending = Literal["merged", "died"]
+Beginning = Literal["split", "born"]
+
+MOST = 0.5
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class ReusedId:
+    """An id that means another interest than in the previous tree: what ended, what began.
+
+    Attributes:
+        level: of the tree.
+        cluster_id: the id.
+        was: description of the interest that ended.
+        was_traffic: its share of the traffic in the previous tree.
+        ended: ``merged`` when most of it lies in one present cluster, else ``died``.
+        into, into_name: id and description of that cluster.
+        now: description of the interest that began.
+        now_traffic: its share of the traffic.
+        began: ``split`` when most of it comes out of one previous cluster, else ``born``.
+        out_of, out_of_name: id and description of that cluster in the previous tree.
+    """
+
+    level: int
+    cluster_id: int
+    was: str
+    was_traffic: float
+    ended: Ending
+    into: int | None
+    into_name: str | None
+    now: str
+    now_traffic: float
+    began: Beginning
+    out_of: int | None
+    out_of_name: str | None
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """An id that still means the same interest, under the same description.
+
+    Attributes:
+        level: of the tree.
+        cluster_id: the id.
+        description: of the interest.
+        was_traffic: its share of the traffic in the previous tree.
+        now_traffic: its share of the traffic.
+        kept: share of its previous items, by weight, that are still in it.
+    """
+
+    level: int
+    cluster_id: int
+    description: str
+    was_traffic: float
+    now_traffic: float
+    kept: float
+
+
+@dataclass(frozen=True)
+class TreeChanges:
+    """What became of every id; both tuples by level and id, empty without a previous tree.
+
+    Attributes:
+        previous_tree: content hash of the previous tree; ``None`` where there was none, and ids
+            have nothing to do with those of any earlier tree.
+        survivors: the ids that mean what they meant.
+        reused_ids: the ids that mean something else.
+    """
+
+    previous_tree: str | None = None
+    survivors: tuple[Survivor, ...] = ()
+    reused_ids: tuple[ReusedId, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the changes as JSON content."""
+        return asdict(self)
+
+
+def list_changes(
+    lineages: Sequence[LevelLineage], previous: PreviousTree, clusters: pl.DataFrame
+) -> TreeChanges:
+    """Return what became of every id.
+
+    Args:
+        lineages: from :func:`training.clusters.lineage.keep_ids`.
+        previous: the tree gone on from.
+        clusters: the present table CLUSTERS.
+    """
+    survivors: list[Survivor] = []
+    reused: list[ReusedId] = []
+    for level, lineage in enumerate(lineages):
+        nodes = clusters.filter(pl.col("level") == level).sort("cluster_id")
+        survivors += _list_survivors(level, lineage, previous, nodes)
+        reused += _list_reused_ids(level, lineage, previous, nodes)
+    return TreeChanges(previous.config.sha256, tuple(survivors), tuple(reused))
+
+
+def measure_changes(lineages: Sequence[LevelLineage], changes: TreeChanges) -> dict[str, float]:
+    """Return flat figures per level: how many clusters of each fate, and how steady the ids are.
+
+    ``items_under_same_id`` is the share of the items, by weight and of those in both trees, whose
+    cluster has the id it had; ``items_of_survivors_under_same_id`` looks only at the items of
+    clusters that survived; ``survived_weight`` is the share that those hold.
+    """
+    figures: dict[str, float] = {}
+    for level, lineage in enumerate(lineages):
+        here = [change for change in changes.reused_ids if change.level == level]
+        total = max(float(lineage.overlap.sum()), 1e-12)
+        of_survivors = lineage.overlap[lineage.continues]
+        stayed = np.diag(lineage.overlap)[lineage.continues].sum()
+        counts = {
+            "n_survived": int(lineage.continues.sum()),
+            "n_merged": sum(change.ended == "merged" for change in here),
+            "n_died": sum(change.ended == "died" for change in here),
+            "n_split": sum(change.began == "split" for change in here),
+            "n_born": sum(change.began == "born" for change in here),
+            "survived_weight": float(of_survivors.sum()) / total,
+            "items_under_same_id": float(stayed) / total,
+            "items_of_survivors_under_same_id": float(stayed)
+            / max(float(of_survivors.sum()), 1e-12),
+        }
+        figures |= {f"{name}_level_{level}": value for name, value in counts.items()}
+    return figures
+
+
+def _receiver(lineage: LevelLineage, n_items: np.ndarray, ended: int) -> int | None:
+    """Return the present cluster that most of an ended one lies in; ``None`` if it is gone."""
+    row = lineage.overlap[ended]
+    if lineage.stayers[ended] <= MOST * n_items[ended]:
+        return None
+    into = int(row.argmax())
+    return into if row[into] > MOST * row.sum() else None
+
+
+def _origin(lineage: LevelLineage, began: int) -> int | None:
+    """Return the previous cluster that most of a new one comes out of; ``None`` if none."""
+    column = lineage.overlap[:, began]
+    out_of = int(column.argmax())
+    return out_of if column[out_of] > MOST * (column.sum() + lineage.newcomers[began]) else None
+
+
+def _list_survivors(
+    level: int, lineage: LevelLineage, previous: PreviousTree, nodes: pl.DataFrame
+) -> list[Survivor]:
+    sizes = np.maximum(lineage.overlap.sum(axis=1), 1e-12)
+    return [
+        Survivor(
+            level=level,
+            cluster_id=cluster,
+            description=nodes["description"][cluster],
+            was_traffic=round(float(previous.traffic[level][cluster]), DIGITS),
+            now_traffic=round(float(nodes["traffic"][cluster]), DIGITS),
+            kept=round(float(lineage.overlap[cluster, cluster] / sizes[cluster]), DIGITS),
+        )
+        for cluster in map(int, np.flatnonzero(lineage.continues))
+    ]
+
+
+def _list_reused_ids(
+    level: int, lineage: LevelLineage, previous: PreviousTree, nodes: pl.DataFrame
+) -> list[ReusedId]:
+    reused = []
+    before, present = previous.descriptions[level], nodes["description"]
+    for cluster in map(int, np.flatnonzero(~lineage.continues)):
+        into = _receiver(lineage, previous.n_items[level], cluster)
+        out_of = _origin(lineage, cluster)
+        reused.append(
+            ReusedId(
+                level=level,
+                cluster_id=cluster,
+                was=before[cluster],
+                was_traffic=round(float(previous.traffic[level][cluster]), DIGITS),
+                ended="died" if into is None else "merged",
+                into=into,
+                into_name=None if into is None else present[into],
+                now=present[cluster],
+                now_traffic=round(float(nodes["traffic"][cluster]), DIGITS),
+                began="born" if out_of is None else "split",
+                out_of=out_of,
+                out_of_name=None if out_of is None else before[out_of],
+            )
+        )
+    return reused
