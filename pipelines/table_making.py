@@ -16,8 +16,15 @@ from inference.serving.content_hash import hash_content
 from pipelines import paths
 from training.planner.base_reference import fingerprint_base
 
-RANKING_SETTINGS = ("depth", "whole_up_to", "score_step")
-BATCH_SETTINGS = ("batch_rows", "logits_at_once", "worker_threads")
+RANKING_SETTINGS = ("score", "depth", "whole_up_to", "score_step")
+BATCH_SETTINGS = (
+    "batch_rows",
+    "places_per_row",
+    "cache_megabytes",
+    "search_dtype",
+    "search_margin",
+    "worker_threads",
+)
 
 
 def describe_making(descriptions: Sequence[str], config: TableConfig) -> dict[str, Any]:

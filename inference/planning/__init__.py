@@ -1,1 +1,1 @@
-"""Constrained planning: trie, exact scoring, the novel-cluster table, served plans."""
+"""Constrained planning: exact search in the tree of descriptions, the table, served plans."""

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from training.config import Config
 
+Score = Literal["closed", "open"]
+
 
 class TableConfig(Config):
     """How the table is computed.
@@ -19,9 +21,6 @@ class TableConfig(Config):
         score_step: scores are rounded to multiples of this before ranking; equal ones stand in
             ascending cluster id. Larger than the last bits of float32, so that the ranking does
             not depend on them.
-        batch_rows: contexts that share one forward pass; changes at most the last bits.
-        logits_at_once: rows x trie nodes x vocabulary of one forward pass, 4 bytes each: what
-            bounds its memory. A larger trie is scored in several passes.
         shard_rows: rows of a shard, in whole batches: what a kill loses at most, per worker.
         engine: ``local`` plans on this machine, ``ray`` on an instance or a cluster of Ray.
         workers: processes that plan shards, each with a planner of its own; one is this process.
@@ -30,6 +29,17 @@ class TableConfig(Config):
         ray_address: of a running Ray cluster, ``host:port`` or ``auto``; ``None`` starts an
             instance on this machine.
         ray_gpus: GPUs of each Ray worker, parts allowed; without them it plans on the CPU.
+        score: what a score is the logarithm of: the probability that the planner writes a
+            description when held to the descriptions (``closed``), or when it may write anything
+            (``open``); see ``docs/planning.md``.
+        batch_rows: contexts that are planned together; changes at most the last bits.
+        places_per_row: tokens of descriptions read for one row at most, beyond ``whole_up_to``
+            clusters; a row that needs more is left with an error bound.
+        cache_megabytes: bound on the key-value cache; fewer rows are planned at once to keep it.
+        search_dtype: ``bfloat16`` searches with half the bytes, then scores in float32 what was
+            found; worth it on a GPU.
+        search_margin: how far below a row's last place a bfloat16 search must look, in nats; a
+            row is proven if no score was off by more than half of it.
         min_coverage_at_5: share of the clusters that must stand in the first five places of some
             row, or the pipeline stops.
     """
@@ -37,14 +47,18 @@ class TableConfig(Config):
     depth: int = Field(default=50, ge=1)
     whole_up_to: int = Field(default=128, ge=1)
     score_step: float = Field(default=1e-4, gt=0)
-    batch_rows: int = Field(default=16, ge=1)
-    logits_at_once: int = Field(default=64_000_000, ge=1)
     shard_rows: int = Field(default=1024, ge=1)
     engine: Literal["local", "ray"] = "local"
     workers: int = Field(default=1, ge=1)
     worker_threads: int = Field(default=2, ge=1)
     ray_address: str | None = None
     ray_gpus: float = Field(default=0.0, ge=0)
+    score: Score = "closed"
+    batch_rows: int = Field(default=128, ge=1)
+    places_per_row: int = Field(default=1024, ge=1)
+    cache_megabytes: int = Field(default=1024, ge=1)
+    search_dtype: Literal["float32", "bfloat16"] = "float32"
+    search_margin: float = Field(default=0.5, gt=0)
     min_coverage_at_5: float = Field(default=0.95, ge=0, le=1)
 
 

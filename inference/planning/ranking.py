@@ -25,12 +25,18 @@ class RankedRows:
             [B, D]; ``NO_CLUSTER`` after a row's end.
         scores: rounded to ``TableConfig.score_step``, float32 [B, D]; minus infinity after a
             row's end.
-        certified: whether it is proven that no cluster left out belongs into the row, [B].
+        error_bounds: by how much the score of a cluster left out may exceed the row's last one;
+            0 where it is proven that none belongs into the row, float32 [B].
     """
 
     clusters: NDArray[np.int64]
     scores: NDArray[np.float32]
-    certified: NDArray[np.bool_]
+    error_bounds: NDArray[np.float32]
+
+    @property
+    def certified(self) -> NDArray[np.bool_]:
+        """Whether it is proven that no cluster left out belongs into the row, [B]."""
+        return np.asarray(self.error_bounds == 0)
 
 
 class ContextRanker(Protocol):
@@ -82,5 +88,5 @@ def rank_scores(
     return RankedRows(
         clusters=np.where(listed, order, NO_CLUSTER),
         scores=best.astype(np.float32),
-        certified=np.ones(len(contexts), dtype=bool),
+        error_bounds=np.zeros(len(contexts), dtype=np.float32),
     )

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
 from inference.planning.config import TableConfig
-from inference.planning.ranking import ContextRanker, RankEverything
-from inference.planning.scoring import DescriptionScorer
+from inference.planning.engine import PlanningEngine
+from inference.planning.ranking import ContextRanker
 from inference.planning.shards import frame_rows
 from training.planner.model_io import Planner
 
@@ -40,8 +40,7 @@ def make_ranker(
     planner: Planner, descriptions: tuple[str, ...], config: TableConfig
 ) -> ContextRanker:
     """Return what fills the rows of the planner's table; ``descriptions`` are by cluster id."""
-    scorer = DescriptionScorer(planner, descriptions, config.logits_at_once, config.batch_rows)
-    return RankEverything(scorer, config)
+    return PlanningEngine(planner, descriptions, config)
 
 
 def fill_table(

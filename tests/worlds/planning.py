@@ -18,13 +18,15 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     PreTrainedTokenizerFast,
     Qwen3Config,
     Qwen3ForCausalLM,
 )
 
 from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
-from inference.planning.config import TableConfig
+from inference.planning.config import Score, TableConfig
 from inference.planning.ranking import ContextRanker, RankedRows
 from inference.planning.table import make_ranker
 from training.planner.model_io import Planner
@@ -86,6 +88,7 @@ def make_planner(
         config, build = {
             "llama": (LlamaConfig, LlamaForCausalLM),
             "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+            "sliding": (MistralConfig, MistralForCausalLM),
         }[architecture]
         model = build(
             config(
@@ -96,6 +99,7 @@ def make_planner(
                 num_key_value_heads=1,
                 head_dim=width // 2,
                 max_position_embeddings=256,
+                **({"sliding_window": 4} if architecture == "sliding" else {}),
                 **shared,
             )
         )
@@ -103,17 +107,31 @@ def make_planner(
 
 
 def score_one_by_one(
-    planner: Planner, contexts: Sequence[ClusterPair], descriptions: Sequence[str]
+    planner: Planner,
+    contexts: Sequence[ClusterPair],
+    descriptions: Sequence[str],
+    score: Score = "closed",
 ) -> np.ndarray:
-    """Return every description's log-probability by one plain forward pass each: the oracle."""
+    """Return every description's log-probability by one plain forward pass each: the oracle.
+
+    With the score ``closed``, tokens that no description goes on with are given no probability.
+    """
+    completions = [planner.encode_completion(text) for text in descriptions]
     scores = np.zeros((len(contexts), len(descriptions)))
     for row, pair in enumerate(contexts):
         prompt = planner.encode_prompt([descriptions[member] for member in pair.members])
-        for cluster, text in enumerate(descriptions):
-            completion = planner.encode_completion(text)
+        for cluster in range(len(descriptions)):
+            completion = completions[cluster]
             with torch.no_grad():
                 logits = planner.model(torch.tensor([prompt + completion])).logits[0].double()
-            steps = logits.log_softmax(dim=-1)[len(prompt) - 1 : -1]
+            logits = logits[len(prompt) - 1 : -1]
+            if score == "closed":
+                for step in range(len(completion)):
+                    begun = [c for c in completions if c[:step] == completion[:step]]
+                    banned = torch.ones(logits.shape[1], dtype=torch.bool)
+                    banned[[c[step] for c in begun]] = False
+                    logits[step, banned] = -torch.inf
+            steps = logits.log_softmax(dim=-1)
             scores[row, cluster] = steps[range(len(completion)), completion].sum().item()
     return scores
 

@@ -6,13 +6,13 @@ token follows from the ones before. The list-wise loss therefore scores only the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-ROOT = 0
+Prefix = tuple[int, ...]
 
 # Shapes: N completions, M places in the tree (the root first), E branches, D most branches on
 # the way to one completion.
@@ -65,8 +65,8 @@ def grow_tree(completions: Sequence[Sequence[int]]) -> CompletionTree:
     Raises:
         ValueError: two completions are the same, or one is another's beginning.
     """
-    children = _children(completions)
-    kept = _ways_to_branches(children)
+    children = continuations(completions)
+    kept = ways_to_branches(children)
     place_of = {prefix: place for place, prefix in enumerate(kept)}
     branches = [
         (prefix, token)
@@ -96,11 +96,13 @@ def grow_tree(completions: Sequence[Sequence[int]]) -> CompletionTree:
     )
 
 
-Prefix = tuple[int, ...]
+def continuations(completions: Sequence[Sequence[int]]) -> dict[Prefix, list[int]]:
+    """Return the tokens that may follow each beginning of a completion, the empty one first.
 
-
-def _children(completions: Sequence[Sequence[int]]) -> dict[Prefix, list[int]]:
-    children: dict[Prefix, list[int]] = {(): []}
+    Raises:
+        ValueError: two completions are the same, or one is another's beginning.
+    """
+    following_of: dict[Prefix, list[int]] = {(): []}
     whole = {tuple(completion) for completion in completions}
     if len(whole) < len(completions):
         raise ValueError("two completions are the same")
@@ -109,15 +111,16 @@ def _children(completions: Sequence[Sequence[int]]) -> dict[Prefix, list[int]]:
             prefix = tuple(completion[:length])
             if prefix in whole:
                 raise ValueError("a completion is the beginning of another: end tokens are missing")
-            following = children.setdefault(prefix, [])
+            following = following_of.setdefault(prefix, [])
             if token not in following:
                 following.append(token)
-    return children
+    return following_of
 
 
-def _ways_to_branches(children: dict[Prefix, list[int]]) -> list[Prefix]:
+def ways_to_branches(following_of: Mapping[Prefix, Sequence[int]]) -> list[Prefix]:
+    """Return the beginnings after which there is a choice, and all beginnings of those; sorted."""
     kept: set[Prefix] = {()}
-    for prefix, following in children.items():
+    for prefix, following in following_of.items():
         if len(following) > 1:
             kept.update(prefix[:length] for length in range(len(prefix) + 1))
     return sorted(kept, key=lambda prefix: (len(prefix), prefix))

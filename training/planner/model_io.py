@@ -50,19 +50,24 @@ class Planner:
 
         A tokenizer with a chat template gets the prompt as the user's turn.
         """
-        text = render_prompt(descriptions)
+        return self.encode_prompts([descriptions])[0]
+
+    def encode_prompts(self, contexts: Sequence[Sequence[str]]) -> list[list[int]]:
+        """Return the tokens of many prompts, see :meth:`encode_prompt`."""
+        texts = [render_prompt(descriptions) for descriptions in contexts]
         if self.tokenizer.chat_template:
-            turns = [{"role": "user", "content": text}]
-            text = self.tokenizer.apply_chat_template(
+            turns = [[{"role": "user", "content": text}] for text in texts]
+            texts = self.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=True
             )
-            return self._encode(text)
-        ids = [int(token) for token in self.tokenizer.encode(text)]
-        return ids[:-1] if ids[-1] == self.end_token_id else ids
+            return self._encode_all(texts, add_special_tokens=False)
+        rows = self._encode_all(texts, add_special_tokens=True)
+        return [row[:-1] if row[-1] == self.end_token_id else row for row in rows]
 
     def encode_completion(self, description: str) -> list[int]:
         """Return the completion's tokens, the end token last."""
-        return [*self._encode(render_completion(description)), self.end_token_id]
+        (tokens,) = self._encode_all([render_completion(description)], add_special_tokens=False)
+        return [*tokens, self.end_token_id]
 
     def decode_completion(self, tokens: Sequence[int]) -> str:
         """Return the description that these tokens (up to the end token) spell."""
@@ -71,8 +76,9 @@ class Planner:
         )
         return parse_completion(text)
 
-    def _encode(self, text: str) -> list[int]:
-        return [int(token) for token in self.tokenizer.encode(text, add_special_tokens=False)]
+    def _encode_all(self, texts: Sequence[str], add_special_tokens: bool) -> list[list[int]]:
+        rows = self.tokenizer(list(texts), add_special_tokens=add_special_tokens)["input_ids"]
+        return [[int(token) for token in row] for row in rows]
 
 
 def load_base(folder: Path) -> tuple[Any, Any]:

@@ -1,0 +1,224 @@
+"""Plans batches of contexts exactly: the planner's side of the novel-cluster table.
+
+Rows are exact to the depth asked, and say so (:attr:`RankedRows.certified`). On a GPU the search
+may run in bfloat16: what it finds within a margin of the last place is then scored in float32,
+and a row is certified if no score moved by more than half the margin.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.values import ClusterPair
+from inference.planning.config import TableConfig
+from inference.planning.description_tree import DescriptionTree, grow_description_tree
+from inference.planning.prompts import SharedPrompts
+from inference.planning.ranking import RankedRows, rank_scores, row_depth
+from inference.planning.reader import PlannerReader
+from inference.planning.search import TreeSearch
+from training.planner.model_io import Planner
+
+# Shapes: B contexts in a batch, N clusters, C candidates.
+
+GUARD_TOLERANCE = 2e-3
+"""Log-probabilities of the cached way may differ from a plain pass by that much, in float32."""
+
+
+class PlanningEngine:
+    """Ranks clusters in contexts, by one planner and one closed set of descriptions.
+
+    Args:
+        planner: any Hugging Face causal language model with full attention and its tokenizer, an
+            adapter merged or not; in float32 and evaluation mode.
+        descriptions: of each cluster, by id.
+        config: score, depth, precision of the search, bounds on memory.
+
+    Raises:
+        UserError: two descriptions are the same to the tokenizer, or the model does not give the
+            same figures from a cache (as with attention to a sliding window).
+    """
+
+    def __init__(self, planner: Planner, descriptions: Sequence[str], config: TableConfig) -> None:
+        self._config = config
+        self._n_clusters = len(descriptions)
+        completions = [planner.encode_completion(text) for text in descriptions]
+        self._tree = grow_description_tree(completions, config.score).to(planner.device)
+        self._exact = _Pass(planner, descriptions, self._tree, config)
+        self._fast: _Pass | None = None
+        if config.search_dtype == "bfloat16":
+            hasty = Planner(copy.deepcopy(planner.model).bfloat16(), planner.tokenizer)
+            self._fast = _Pass(hasty, descriptions, self._tree, config)
+        self.peak_cache_bytes = 0
+        _check_cached_reading(planner, descriptions, self._tree)
+
+    @property
+    def changes_with_any_description(self) -> bool:
+        """Whether another set of descriptions changes the scores of those that stay."""
+        return self._config.score == "closed"
+
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+        """Return the rows of these contexts, all with equally many members.
+
+        Raises:
+            UserError: the planner gives something that is not a number.
+        """
+        depth = row_depth(self._n_clusters, len(contexts[0].members), self._config)
+        barred = mark([pair.members for pair in contexts], self._n_clusters)  # [B, N]
+        found = [self._find(part, rows, depth) for part, rows in self._parts(contexts, barred)]
+        scores = np.concatenate([scores for scores, _ in found])  # [B, N]
+        ranked = rank_scores(scores, contexts, self._config)
+        return replace(ranked, error_bounds=np.concatenate([bounds for _, bounds in found]))
+
+    def score_candidates(
+        self, contexts: Sequence[ClusterPair], candidates: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """Return the scores of these clusters in every context, [B, C].
+
+        Raises:
+            UserError: the planner gives something that is not a number.
+        """
+        wanted = mark([candidates] * len(contexts), self._n_clusters)  # [B, N]
+        found = [
+            _numbers(self._exact.follow(part, rows)) for part, rows in self._parts(contexts, wanted)
+        ]
+        return np.concatenate(found)[:, list(candidates)]
+
+    def _parts(
+        self, contexts: Sequence[ClusterPair], marked: Tensor
+    ) -> Iterator[tuple[SharedPrompts, Tensor]]:
+        """Yield (prompts, rows of ``marked``) of as many contexts as the cache may hold at once."""
+        prompts = self._exact.share_prompts(contexts)
+        slots = prompts.heads.shape[1] + prompts.tails.shape[1] + self._exact.room
+        bytes_per_row = slots * self._exact.bytes_per_slot
+        at_once = max(1, self._config.cache_megabytes * 2**20 // bytes_per_row)
+        for rows in torch.arange(len(contexts)).split(at_once):
+            self.peak_cache_bytes = max(self.peak_cache_bytes, len(rows) * bytes_per_row)
+            yield prompts.part(rows), marked[rows].to(self._tree.branch_tokens.device)
+
+    def _find(
+        self, prompts: SharedPrompts, barred: Tensor, depth: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return (scores of the clusters found [B, N], error bounds [B])."""
+        if depth == int((~barred).sum(dim=1).max()):
+            scores = self._exact.follow(prompts, ~barred)
+            return _numbers(scores), np.zeros(len(barred), dtype=np.float32)
+        if self._fast is None:
+            step = self._config.score_step
+            scores, unread = self._exact.find_best(prompts, barred, depth, step)
+            bounds = _bounds(scores, unread, depth, step)
+        else:
+            scores, bounds = self._find_hastily(self._fast, prompts, barred, depth)
+        unproven = bounds.nonzero()[:, 0]
+        if len(unproven) and self._tree.n_places <= self._config.places_per_row:
+            rest = self._exact.follow(prompts.part(unproven.cpu()), ~barred[unproven])
+            scores[unproven], bounds[unproven] = rest, 0
+        return _numbers(scores), bounds.float().cpu().numpy()
+
+    def _find_hastily(
+        self, fast: _Pass, prompts: SharedPrompts, barred: Tensor, depth: int
+    ) -> tuple[Tensor, Tensor]:
+        """Search with ``fast``, score exactly what it found; see :meth:`_find`."""
+        margin = self._config.search_margin
+        hasty, unread = fast.find_best(prompts, barred, depth, margin)
+        last = hasty.topk(depth, dim=1).values[:, -1:]  # [B, 1]
+        kept = torch.isfinite(hasty) & (hasty >= last - margin)  # [B, N]
+        scores = self._exact.follow(prompts, kept).masked_fill(~kept, float("-inf"))
+        moved = torch.where(kept, (scores - hasty).abs(), 0.0).amax(dim=1)  # [B]
+        slack = (2 * moved - margin).clamp(min=0)
+        return scores, torch.maximum(slack, _bounds(hasty, unread, depth, margin))
+
+
+class _Pass:
+    """One copy of the planner, ready to read."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        descriptions: Sequence[str],
+        tree: DescriptionTree,
+        config: TableConfig,
+    ) -> None:
+        self._reader = PlannerReader(planner, descriptions, tree)
+        self._search = TreeSearch(self._reader, tree, config.score)
+        whole = len(descriptions) <= config.whole_up_to
+        # in a search rows wait for each other, which costs slots; twice is plenty
+        self._n_places = tree.n_places
+        self.room = tree.n_places if whole else min(2 * tree.n_places, config.places_per_row)
+        self.bytes_per_slot = self._reader.bytes_per_slot()
+        self.share_prompts = self._reader.share_prompts
+
+    def find_best(
+        self, prompts: SharedPrompts, barred: Tensor, depth: int, margin: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return (scores of the clusters found [B, N], best score of what is unread [B])."""
+        with torch.inference_mode():
+            rows = self._reader.read_prompts(prompts, self.room)
+            frontier = self._search.find_best(rows, barred, depth, margin)
+            scores = frontier.cluster_scores.masked_fill(barred, float("-inf"))
+            return scores, frontier.unread.amax(dim=1)
+
+    def follow(self, prompts: SharedPrompts, wanted: Tensor) -> Tensor:
+        """Return the scores of the wanted clusters, and of others met on the way, [B, N]."""
+        with torch.inference_mode():
+            rows = self._reader.read_prompts(prompts, max(self.room, self._n_places))
+            return self._search.follow(rows, wanted).cluster_scores
+
+
+def mark(rows: Sequence[Sequence[int]], n_columns: int) -> Tensor:
+    """Return a table, bool [rows, n_columns], that is true at the columns that each row lists."""
+    marked = torch.zeros(len(rows), n_columns, dtype=torch.bool)
+    lengths = torch.tensor([len(row) for row in rows])
+    columns = torch.tensor([column for row in rows for column in row])
+    marked[torch.arange(len(rows)).repeat_interleave(lengths), columns] = True
+    return marked
+
+
+def _bounds(scores: Tensor, unread: Tensor, depth: int, margin: float) -> Tensor:
+    """Return by how much what is unread may exceed each row's last place, 0 if it cannot, [B]."""
+    last = scores.topk(depth, dim=1).values[:, -1]  # [B]
+    is_proven = unread < last - margin
+    excess = torch.where(torch.isfinite(last), unread - last, float("inf")).clamp(min=margin)
+    return torch.where(is_proven, 0.0, excess)
+
+
+def _numbers(scores: Tensor) -> NDArray[np.float64]:
+    if bool(torch.isnan(scores).any()):
+        raise UserError("planner", "gives finite log-probabilities", "train it again")
+    return np.asarray(scores.cpu().numpy())
+
+
+def _check_cached_reading(
+    planner: Planner, descriptions: Sequence[str], tree: DescriptionTree
+) -> None:
+    """Compare the longest way through the tree, read from the cache, with one plain pass."""
+    if not tree.n_places:
+        return
+    deepest = int(tree.place_depths.argmax())
+    numbers = torch.arange(tree.n_places, device=planner.device)
+    way = numbers[(numbers <= deepest) & (deepest < tree.place_ends)]
+    reader = PlannerReader(planner, descriptions, tree)
+    prompts = reader.share_prompts([ClusterPair.of(0)])
+    prompt = planner.encode_prompt([descriptions[0]])
+    tokens = torch.tensor([[*prompt, *tree.place_tokens[way].tolist()]], device=planner.device)
+    with torch.inference_mode():
+        plain = planner.model(input_ids=tokens, use_cache=False).logits[0, -1].float()
+        rows = reader.read_prompts(prompts, len(way))
+        _, outputs = reader.read_places(rows, way[None])
+        everything = torch.arange(len(plain), device=planner.device)
+        cached = reader.head.logits_for_all(outputs[:, -1], everything)[0]
+    difference = (plain.log_softmax(0) - cached.log_softmax(0)).abs().max().item()
+    if not difference <= GUARD_TOLERANCE and bool(torch.isfinite(plain).all()):
+        raise UserError(
+            "planner",
+            "gives the same log-probabilities with a key-value cache and without",
+            "choose a base model with full attention in every layer",
+            f"they differ by {difference:.2g}",
+        )

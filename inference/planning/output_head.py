@@ -1,0 +1,87 @@
+"""The end of the planner: from its body's outputs to logits, as few of them as are needed.
+
+Most of what a small model computes is logits that nobody asks for. Where the model is a body and
+one linear layer, logits are computed token by token asked for; a model that does more to its
+logits (scales or caps them, or adapts the last layer) is run whole, and its logits are looked up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.planner.model_io import Planner
+
+LOGITS_AT_ONCE = 16_000_000
+"""Logits that stand in memory together where all of the vocabulary is needed."""
+
+PROBE_TOLERANCE = 1e-5
+
+# Shapes: n outputs of Z numbers, C tokens, V vocabulary.
+
+
+@dataclass(frozen=True)
+class OutputHead:
+    """How logits are read off: by ``weight`` and ``bias`` from the body's output, or directly.
+
+    Attributes:
+        body: what is run; gives hidden states, or logits where ``weight`` is ``None``.
+        weight: of the last layer, [V, Z].
+        bias: of the last layer, [V].
+    """
+
+    body: Any
+    weight: Tensor | None
+    bias: Tensor | None
+
+    @classmethod
+    def of(cls, planner: Planner) -> OutputHead:
+        """Return the head of this planner, after trying on a few tokens whether it is linear."""
+        model = planner.model.get_base_model() if _is_adapted(planner.model) else planner.model
+        layer, body = model.get_output_embeddings(), model.get_decoder()
+        tokens = torch.arange(8, device=planner.device)[None] % layer.weight.shape[0]
+        with torch.inference_mode():
+            whole = model(input_ids=tokens, use_cache=False).logits
+            hidden = body(input_ids=tokens, use_cache=False).last_hidden_state
+            split = torch.nn.functional.linear(hidden, layer.weight, layer.bias)
+        allowed = PROBE_TOLERANCE * whole.abs().max().clamp(min=1)
+        if split.shape == whole.shape and (split - whole).abs().max() <= allowed:
+            return cls(body, layer.weight, layer.bias)
+        return cls(model, None, None)
+
+    def run_body(self, **inputs: Any) -> Tensor:
+        """Return the body's outputs, [..., Z]."""
+        output = self.body(**inputs)
+        found: Tensor = output.logits if self.weight is None else output.last_hidden_state
+        return found
+
+    def logits_of(self, outputs: Tensor, tokens: Tensor) -> Tensor:
+        """Return the logit of one token for each output, float32 [n], from [n, Z] and [n]."""
+        if self.weight is None:
+            return outputs.gather(1, tokens[:, None])[:, 0].float()
+        found = (outputs.float() * self.weight[tokens].float()).sum(dim=1)
+        return found if self.bias is None else found + self.bias[tokens].float()
+
+    def logits_for_all(self, outputs: Tensor, tokens: Tensor) -> Tensor:
+        """Return the logits of the same tokens for every output, float32 [n, C]."""
+        if self.weight is None:
+            return outputs[:, tokens].float()
+        bias = None if self.bias is None else self.bias[tokens].float()
+        return torch.nn.functional.linear(outputs.float(), self.weight[tokens].float(), bias)
+
+    def normalisers(self, outputs: Tensor) -> Tensor:
+        """Return the log of the sum of exp(logits) over the whole vocabulary, float32 [n]."""
+        if self.weight is None:
+            return outputs.float().logsumexp(dim=1)
+        weight = self.weight.float()
+        bias = None if self.bias is None else self.bias.float()
+        pieces = outputs.float().split(max(1, LOGITS_AT_ONCE // len(weight)))
+        sums = [torch.nn.functional.linear(p, weight, bias).logsumexp(dim=1) for p in pieces]
+        return torch.cat(sums) if sums else outputs.new_empty(0)
+
+
+def _is_adapted(model: Any) -> bool:
+    return hasattr(model, "get_base_model")

@@ -1,0 +1,217 @@
+"""Best-first search over the tree of descriptions, for a whole batch of prompts at once.
+
+A way into the tree never scores above its beginning, since log-probabilities are not positive.
+So a row is finished when no beginning that is left scores above its last place: what has not been
+read cannot belong into it. Each step reads, in every row, exactly the segments that stand among
+the best k of all beginnings and finished descriptions: the last place can only fall below them,
+so no exact search could leave one of them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.planning.config import Score
+from inference.planning.description_tree import NOTHING, DescriptionTree
+from inference.planning.reader import OpenRows, PlannerReader
+
+# Shapes: B rows, G segments, N clusters, M places, Q places read at once, K segments chosen,
+# n segments read over all rows, b branches from them, Z outputs of the model's body.
+
+ROOT = 0
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """What a batch of prompts is known to say.
+
+    Attributes:
+        values: log-score of reaching each segment, then of each cluster's whole description,
+            float64 [B, G + N]; minus infinity where not yet known.
+        is_read: which segments have been read, bool [B, G].
+    """
+
+    values: Tensor
+    is_read: Tensor
+
+    @property
+    def cluster_scores(self) -> Tensor:
+        """Scores of the clusters, [B, N]; minus infinity where not known."""
+        return self.values[:, self.is_read.shape[1] :]
+
+    @property
+    def unread(self) -> Tensor:
+        """Scores of the segments that are known and not read, else minus infinity, [B, G]."""
+        reached = self.values[:, : self.is_read.shape[1]]
+        return reached.masked_fill(self.is_read, float("-inf"))
+
+
+class TreeSearch:
+    """Searches one tree with one planner.
+
+    Args:
+        reader: of the planner and the tree.
+        tree: on the planner's device.
+        score: what the tree was grown for.
+    """
+
+    def __init__(self, reader: PlannerReader, tree: DescriptionTree, score: Score) -> None:
+        self._reader = reader
+        self._tree = tree
+        self._score = score
+
+    def find_best(self, rows: OpenRows, barred: Tensor, depth: int, margin: float) -> Frontier:
+        """Read until the best ``depth`` clusters of each row are known, or its room is used up.
+
+        Args:
+            rows: prompts just read.
+            barred: clusters that do not count, bool [B, N].
+            depth: clusters wanted.
+            margin: how far below the last place a cluster must be known, too.
+        """
+        frontier = self._open(rows)
+        alive = torch.arange(len(barred), device=barred.device)  # rows still searched
+        while True:
+            chosen = self._choose(frontier, barred, depth, margin, alive, rows.room)  # [B', K]
+            busy = (chosen != NOTHING).any(dim=1)
+            if not bool(busy.any()):
+                return frontier
+            if busy.float().mean() < 0.8:  # else moving the cache costs more than it saves
+                kept = busy.nonzero()[:, 0]
+                rows, alive, chosen = rows.take(kept), alive[kept], chosen[kept]
+            rows = self._read(rows, chosen, frontier, alive)
+
+    def follow(self, rows: OpenRows, wanted: Tensor) -> Frontier:
+        """Read the ways to the wanted clusters only, all at once; ``wanted`` is bool [B, N]."""
+        frontier = self._open(rows)
+        tree = self._tree
+        on_way = torch.zeros(
+            len(wanted), tree.n_segments + 1, dtype=torch.bool, device=wanted.device
+        )
+        row, cluster = wanted.nonzero(as_tuple=True)
+        on_way[row[:, None], tree.ways[cluster]] = True  # NOTHING falls into the last column
+        chosen = _listed(on_way[:, :-1])
+        everyone = torch.arange(len(wanted), device=wanted.device)
+        if chosen.shape[1]:
+            self._read(rows, chosen, frontier, everyone)
+        return frontier
+
+    def _open(self, rows: OpenRows) -> Frontier:
+        tree, n_rows = self._tree, len(rows.lengths)
+        size = tree.n_segments + tree.n_clusters
+        device = rows.last.device
+        values = torch.full((n_rows, size), float("-inf"), dtype=torch.float64, device=device)
+        values[:, ROOT] = 0
+        end = int(tree.branch_starts[1])
+        logits = self._reader.head.logits_for_all(rows.last, tree.branch_tokens[:end])  # [B, b]
+        if self._score == "closed":
+            normalisers = logits.logsumexp(dim=1)
+        else:
+            normalisers = self._reader.head.normalisers(rows.last)
+        values[:, tree.branch_targets[:end]] = (logits - normalisers[:, None]).double()
+        is_read = torch.zeros(n_rows, tree.n_segments, dtype=torch.bool, device=device)
+        is_read[:, ROOT] = True
+        return Frontier(values, is_read)
+
+    def _choose(
+        self,
+        frontier: Frontier,
+        barred: Tensor,
+        depth: int,
+        margin: float,
+        alive: Tensor,
+        room: int,
+    ) -> Tensor:
+        """Return the segments to read next, best first, int64 [B', K], filled with ``NOTHING``."""
+        unread = frontier.unread[alive]  # [B', G]
+        finished = frontier.cluster_scores[alive].masked_fill(barred[alive], float("-inf"))
+        last = torch.cat([unread, finished], dim=1).topk(depth, dim=1).values[:, -1:]  # [B', 1]
+        is_wanted = (unread >= last - margin) & torch.isfinite(unread)
+        most = int(is_wanted.sum(dim=1).max())
+        scores, chosen = torch.where(is_wanted, unread, float("-inf")).topk(most, dim=1)
+        lengths = (self._tree.segment_places != NOTHING).sum(dim=1)[chosen]  # [B', K]
+        fits = lengths.cumsum(dim=1) <= room
+        return torch.where(torch.isfinite(scores) & fits, chosen, NOTHING)
+
+    def _read(self, rows: OpenRows, chosen: Tensor, frontier: Frontier, alive: Tensor) -> OpenRows:
+        """Read the chosen segments [B', K] of the rows ``alive``; write what they say."""
+        tree = self._tree
+        inside = torch.where(
+            (chosen == NOTHING)[..., None], NOTHING, tree.segment_places[chosen]
+        ).flatten(1)  # [B', K * L]
+        places = _left_aligned(inside)  # [B', Q]
+        rows, outputs = self._reader.read_places(rows, places)
+        row, slot = (places != NOTHING).nonzero(as_tuple=True)
+        self._write(frontier, alive[row], places[row, slot], outputs[row, slot])
+        return rows
+
+    def _write(self, frontier: Frontier, row: Tensor, place: Tensor, outputs: Tensor) -> None:
+        """Enter what the outputs [n, Z] after these places say of segments and clusters."""
+        tree, head = self._tree, self._reader.head
+        segment = tree.segment_of_end[place]
+        ends = segment != NOTHING
+        row_of_end, segment, at_end = row[ends], segment[ends], outputs[ends]
+        source, branch = _branches_of(segment, tree.branch_starts)  # [b], [b]
+        logits = head.logits_of(at_end[source], tree.branch_tokens[branch])  # [b]
+        if self._score == "closed":
+            normalisers = _log_sum_exp(logits, source, len(segment))
+            sure = logits.new_zeros(len(segment))
+        else:
+            everywhere = head.normalisers(outputs)  # [n]
+            normalisers = everywhere[ends]
+            sure = self._forced(frontier, row, place, outputs, everywhere)[row_of_end, segment]
+        steps = (sure[source] + (logits - normalisers[source])).double()
+        targets, parents = tree.branch_targets[branch], segment[source]
+        levels = tree.segment_levels[parents]
+        for level in range(int(levels.min()), int(levels.max()) + 1):
+            now = levels == level  # parents read in the same step come first
+            at = row_of_end[source[now]]
+            frontier.values[at, targets[now]] = frontier.values[at, parents[now]] + steps[now]
+        frontier.is_read[row_of_end, segment] = True
+
+    def _forced(
+        self, frontier: Frontier, row: Tensor, place: Tensor, outputs: Tensor, normalisers: Tensor
+    ) -> Tensor:
+        """Return the log-probability of the tokens inside each segment read, [B, G]."""
+        tree = self._tree
+        following = tree.next_tokens[place]
+        inner = following != NOTHING
+        own = self._reader.head.logits_of(outputs[inner], following[inner]) - normalisers[inner]
+        # one column more than there are places: the filling of segment_places points at it
+        said = outputs.new_zeros(len(frontier.values), tree.n_places + 1, dtype=torch.float32)
+        said[row[inner], place[inner]] = own
+        return said[:, tree.segment_places].sum(dim=2)
+
+
+def _branches_of(segment: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (which entry of ``segment`` each branch is from, the branch), over all entries."""
+    counts = starts[segment + 1] - starts[segment]  # [n]
+    source = torch.arange(len(segment), device=segment.device).repeat_interleave(counts)
+    before = counts.cumsum(0) - counts
+    inside = torch.arange(len(source), device=segment.device) - before[source]
+    return source, starts[segment][source] + inside
+
+
+def _log_sum_exp(logits: Tensor, source: Tensor, n_sources: int) -> Tensor:
+    """Return log(sum(exp)) of the logits of each source, [n]; those of one source are together."""
+    counts = torch.bincount(source, minlength=n_sources)
+    highest = torch.segment_reduce(logits, "max", lengths=counts)
+    total = torch.segment_reduce((logits - highest[source]).exp(), "sum", lengths=counts)
+    return highest + total.log()
+
+
+def _listed(marked: Tensor) -> Tensor:
+    """Return the marked columns of each row in order, filled with ``NOTHING``, [B, K]."""
+    columns = torch.arange(marked.shape[1], device=marked.device).expand_as(marked)
+    return _left_aligned(torch.where(marked, columns, NOTHING))
+
+
+def _left_aligned(table: Tensor) -> Tensor:
+    """Return the table with each row's entries at its beginning, no wider than need be."""
+    missing = table == NOTHING
+    width = int((~missing).sum(dim=1).max()) if table.numel() else 0
+    order = missing.to(torch.int8).argsort(dim=1, stable=True)[:, :width]
+    return table.gather(1, order)
