@@ -51,7 +51,7 @@ class TableConfig(Config):
     engine: Literal["local", "ray"] = "local"
     workers: int = Field(default=1, ge=1)
     worker_threads: int = Field(default=2, ge=1)
-    ray_address: str | None = None
+    ray_address: str | None = Field(default=None, pattern=r"^(auto|[^/:\s]+:\d+)$")
     ray_gpus: float = Field(default=0.0, ge=0)
     score: Score = "closed"
     batch_rows: int = Field(default=128, ge=1)

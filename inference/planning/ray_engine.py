@@ -10,6 +10,7 @@ import logging
 import os
 import pickle
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,10 +21,12 @@ import torch
 
 from expectations.contracts.errors import UserError
 from inference.planning.config import TableConfig
+from inference.planning.ranking import ContextRanker
 from inference.planning.shards import PlannedShard, Shard, plan_shard
 from inference.planning.sources import RankerSource
 
 RESULTS_BYTES = 256 * 2**20  # room for shards on their way, in an instance of our own
+ANSWER_SECONDS = 10
 SHARD_COLUMN, RESULT_COLUMN = "shard", "planned"
 
 Folder = dict[str, bytes]
@@ -58,33 +61,46 @@ def plan_with_ray(
             num_cpus=config.worker_threads,
             num_gpus=config.ray_gpus,
         )
-        try:
-            for row in planned.iter_rows():
-                shard: PlannedShard = pickle.loads(row[RESULT_COLUMN])
-                report_rows(shard.rows.height)
-                yield shard
-        except ray.exceptions.RayError as error:
-            raise _user_error_in(error) or error from None
+        for row in planned.iter_rows():
+            result: PlannedShard | UserError = pickle.loads(row[RESULT_COLUMN])
+            if isinstance(result, UserError):
+                raise result
+            report_rows(result.rows.height)
+            yield result
 
 
 class ShardActor:
     """Holds a ranker on some machine and plans the shards that Ray brings it."""
 
     def __init__(self, source: RankerSource, packed: Sequence[Any], threads: int) -> None:
-        import ray
-
         torch.set_num_threads(threads)
-        with tempfile.TemporaryDirectory() as place:
-            folders = []
-            for number, folder in enumerate(ray.get(packed[0])):
-                folders.append(Path(place, str(number)))
-                write_folder(folder, folders[-1])
-            self._ranker = source.open(folders)
+        self._source = source
+        self._packed = packed
+        self._ranker: ContextRanker | None = None
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         """Plan the shards of one batch of Ray Data."""
         shards = [pickle.loads(content) for content in batch[SHARD_COLUMN]]
-        return {RESULT_COLUMN: [pickle.dumps(plan_shard(self._ranker, shard)) for shard in shards]}
+        return {RESULT_COLUMN: [pickle.dumps(self._plan(shard)) for shard in shards]}
+
+    def _plan(self, shard: Shard) -> PlannedShard | UserError:
+        """Return a user error as a result: of those raised, Ray keeps nothing but the text."""
+        try:
+            if self._ranker is None:
+                self._ranker = self._open()
+            return plan_shard(self._ranker, shard)
+        except UserError as error:
+            return error
+
+    def _open(self) -> ContextRanker:
+        import ray
+
+        with tempfile.TemporaryDirectory() as place:
+            folders = []
+            for number, folder in enumerate(ray.get(self._packed[0])):
+                folders.append(Path(place, str(number)))
+                write_folder(folder, folders[-1])
+            return self._source.open(folders)
 
 
 def read_folder(folder: Path) -> Folder:
@@ -135,9 +151,12 @@ def _connect(ray: Any, config: TableConfig, n_bytes: int, place: str) -> None:
         )
         return
     try:
+        if config.ray_address != "auto":  # Ray itself would wait for minutes
+            host, port = config.ray_address.split(":")
+            socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
         ray.init(address=config.ray_address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        remedy = "start the cluster, or correct table.ray_address"
+    except (OSError, ValueError, RuntimeError) as error:
+        remedy = "start the cluster, run on one of its machines, or correct table.ray_address"
         raise UserError(
             config.ray_address, "a Ray cluster answers there", remedy, str(error)[:200]
         ) from None
@@ -145,12 +164,3 @@ def _connect(ray: Any, config: TableConfig, n_bytes: int, place: str) -> None:
 
 def _is_local(config: TableConfig) -> bool:
     return config.ray_address is None or config.ray_address.startswith("127.")
-
-
-def _user_error_in(error: BaseException | None) -> UserError | None:
-    """Return the user error that an actor raised, from under Ray's wrappings."""
-    while error is not None:
-        if isinstance(error, UserError):
-            return error
-        error = getattr(error, "cause", None) or error.__cause__
-    return None
