@@ -8,6 +8,7 @@ from inference.serving.config import ServingConfig
 from pipelines.command import run_command
 from pipelines.gates_config import GatesConfig
 from pipelines.params import read_params
+from pipelines.retention import RetentionConfig
 from pipelines.sources.config import DatasetConfig
 from training.clusters.config import ClusterConfig
 from training.config import Config, RuntimeConfig
@@ -32,6 +33,7 @@ CONFIG_OF: dict[str, type[Config]] = {
     "gates": GatesConfig,
     "experiment": ExperimentConfig,
     "serving": ServingConfig,
+    "retention": RetentionConfig,
 }
 
 

@@ -29,6 +29,7 @@ SECTIONS = (
     "gates",
     "experiment",
     "serving",
+    "retention",
 )
 
 ConfigT = TypeVar("ConfigT", bound=Config)

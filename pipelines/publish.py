@@ -16,6 +16,7 @@ from pipelines.live_events import replay_events
 from pipelines.model_registry import find_registered, point_alias, register_release
 from pipelines.online_store import FeatureFiles, OnlineRows, load_release
 from pipelines.release_parts import RELEASE_PARTS
+from pipelines.release_record import check_lock
 from pipelines.tracking import open_tracking, run_of_release
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     """Publish the release in the working tree and say what was done."""
     manifest = read_manifest(paths.RELEASE)
     check_parts(manifest, RELEASE_PARTS)
+    check_lock()
     remote = push_artefacts()
     rows, version, is_new = publish(open_store(), open_tracking(), manifest)
     state = "registered as" if is_new else "was already"

@@ -5,13 +5,17 @@ They lie in a folder of the release's own artefact in MLflow, since ``dvc.lock``
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import yaml
+
 from expectations.contracts.errors import ReleaseError
 from inference.serving.content_hash import hash_content
+from pipelines import paths
 from pipelines.artefact_io import write_json
 from pipelines.code_version import CodeVersion
 from pipelines.params import PARAMS_FILE
@@ -30,6 +34,22 @@ class Origin:
     git_commit: str
     git_dirty: bool
     files: dict[str, str]
+
+
+def check_lock() -> None:
+    """Raise :class:`ReleaseError` unless ``dvc.lock`` names the manifest in the working tree.
+
+    Otherwise the release that is published could not be restored.
+    """
+    remedy = "run `dvc repro` to its end, then publish"
+    content = yaml.safe_load(LOCK_FILE.read_text(encoding="utf-8")) if LOCK_FILE.is_file() else {}
+    stages = (content.get("stages") or {}).values()
+    named = [out for stage in stages for out in stage.get("outs", [])]
+    expected = [out.get("md5") for out in named if out["path"] == paths.RELEASE.as_posix()]
+    found = hashlib.md5(paths.RELEASE.read_bytes(), usedforsecurity=False).hexdigest()  # as DVC
+    if expected != [found]:
+        rule = f"names {paths.RELEASE} as it is"
+        raise ReleaseError(str(LOCK_FILE), rule, remedy, ", ".join(map(str, expected)) or "nothing")
 
 
 def write_record(release_folder: Path, code: CodeVersion) -> None:

@@ -58,6 +58,20 @@ def start_repro(checkout: Path, log: Path) -> subprocess.Popen[bytes]:
         )
 
 
+def run_module(checkout: Path, *command: str) -> str:
+    """Run ``python -m`` in the checkout and return what it printed; fails the test if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=checkout,
+        env=os.environ | {"PYTHONPATH": str(checkout)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    return done.stdout
+
+
 def repro(checkout: Path) -> str:
     """Run ``dvc repro`` to its end and return what it printed; fails the test if it fails."""
     log = checkout.with_suffix(".log")

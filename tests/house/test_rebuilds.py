@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.house.checkout import clean_checkout, repro, repro_and_kill
+from inference.serving.content_hash import hash_content
+from tests.house.checkout import clean_checkout, repro, repro_and_kill, run_module
 
 pytestmark = pytest.mark.long
 
@@ -36,6 +38,24 @@ def test_a_second_clean_checkout_has_the_same_lock(reference: Path, tmp_path: Pa
     second = clean_checkout(tmp_path / "elsewhere" / "checkout")
     repro(second)
     assert (second / "dvc.lock").read_bytes() == (reference / "dvc.lock").read_bytes()
+
+
+def test_a_promoted_release_comes_back_by_one_command(
+    reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("MLFLOW_TRACKING_URI", "FEAST_FS_YAML_FILE_PATH"):
+        monkeypatch.delenv(variable, raising=False)
+    checkout = tmp_path / "checkout"
+    shutil.copytree(reference, checkout, symlinks=True)
+    run_module(checkout, "pipelines.publish")
+    assert "champion none -> version 1" in run_module(checkout, "pipelines.promote")
+    built = (checkout / "artifacts", checkout / "metrics", checkout / "dvc.lock")
+    before = [hash_content(path) for path in built]
+    for path in built:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert "(version 1)" in run_module(checkout, "pipelines.restore", "--release", "champion")
+    assert [hash_content(path) for path in built] == before
+    assert "Data and pipelines are up to date." in run_module(checkout, "dvc", "status")
 
 
 def test_kills_at_many_stages_leave_nothing_half_written(reference: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from pipelines.dvc_storage import push_artefacts
 from pipelines.feature_store import open_store
 from pipelines.publish import publish
 from pipelines.release_parts import MEASURED, RELEASE_PARTS
-from pipelines.release_record import ORIGIN_FILE, RECORD_FOLDER
+from pipelines.release_record import ORIGIN_FILE, RECORD_FOLDER, check_lock
 from pipelines.restore import Restored, find_version, restore
 from pipelines.stages import release
 from pipelines.tracking import LOCK_TAG, open_tracking, tracking_uri
@@ -44,6 +44,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         release.main()
         dvc("init", "--no-scm")
         dvc("remote", "add", "-d", "shelf", str(root.parent / "remote"))
+        assert str(root.parent / "remote") in Path(".dvc/config").read_text()
         stage = {"cmd": "true", "params": ["clusters"], "outs": [str(path) for path in BUILT]}
         Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"everything": stage}}))
         dvc("commit", "--force")
@@ -59,7 +60,8 @@ def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path / "tree")
     # The registry's paths are absolute: it stays where it was made.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{built / paths.TRACKING_DATABASE}")
-    dvc("remote", "modify", "shelf", "url", str(tmp_path / "remote"))
+    config = Path(".dvc/config")
+    config.write_text(config.read_text().replace(str(built.parent), str(tmp_path)))
     return tmp_path / "tree"
 
 
@@ -113,7 +115,7 @@ def test_without_cache_and_remote_one_line_says_so_and_nothing_is_touched(tree: 
     shutil.rmtree(tree.parent / "remote")
     with pytest.raises(UserError, match=r"dvc cache and remote shelf.*missing.*dvc remote add"):
         bring_back()
-    dvc("remote", "remove", "shelf")
+    Path(".dvc/config").write_text("[core]\n    no_scm = true\n")
     with pytest.raises(UserError, match=r"no remote is set"):
         bring_back()
     assert hashes() == before
@@ -146,6 +148,19 @@ def test_an_altered_record_is_refused(tree: Path) -> None:
             bring_back()
     finally:
         lock.write_bytes(sound)
+
+
+def test_a_lock_that_does_not_name_the_release_is_not_published(tree: Path) -> None:
+    write_telling_release(tree, 0, 0)
+    check_lock()
+    before = Path("dvc.lock").read_text()
+    for text in ("schema: '2.0'\n", before.replace("md5: ", "md5: 0")):
+        Path("dvc.lock").write_text(text)
+        with pytest.raises(ReleaseError, match=r"dvc\.lock: names artifacts/release/release\.json"):
+            check_lock()
+    Path("dvc.lock").unlink()
+    with pytest.raises(ReleaseError, match="found: nothing"):
+        check_lock()
 
 
 def test_the_entry_names_the_hash_of_the_lock_and_the_code(tree: Path) -> None:
