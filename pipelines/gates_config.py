@@ -9,19 +9,35 @@ from training.config import Config
 
 
 class GatesConfig(Config):
-    """Bounds on the planner's figures.
+    """Bounds on what curation keeps and on the planner's figures.
 
     Attributes:
-        min_match_rate: of unconstrained greedy decoding over all rows of the table.
+        min_target_coverage: share of clusters that are the target of some training transition.
+        max_target_share: share of the training transitions that one target may have.
+        min_target_coverage: float = Field(0.5, ge=0, le=1)
+    max_target_share: float = Field(0.5, ge=0, le=1)
+    min_match_rate: of unconstrained greedy decoding over all rows of the table.
         min_coverage_at_5: share of clusters in the first five places of some table row.
         max_top1_share: share of table rows that one cluster may lead; above, it has collapsed.
         max_self_transition_rate: share of table rows that propose a cluster of their own pair.
     """
 
+    min_target_coverage: float = Field(0.5, ge=0, le=1)
+    max_target_share: float = Field(0.5, ge=0, le=1)
     min_match_rate: float = Field(0.99, ge=0, le=1)
     min_coverage_at_5: float = Field(0.95, ge=0, le=1)
     max_top1_share: float = Field(0.4, ge=0, le=1)
     max_self_transition_rate: float = Field(0.0, ge=0, le=1)
+
+
+def curation_bounds(config: GatesConfig) -> tuple[Bound, ...]:
+    """Return the bounds on ``metrics/curation.json``: the planner must see most targets."""
+    spread = "spread the training targets (curation.strategy, curation.temperature)"
+    more = "bring more data, build fewer clusters (clusters.levels) or widen the period (split)"
+    return (
+        Bound("train_target_coverage", config.min_target_coverage, None, "block", more),
+        Bound("train_target_largest_share", None, config.max_target_share, "block", spread),
+    )
 
 
 def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:

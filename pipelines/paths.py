@@ -39,7 +39,6 @@ ITEM_POPULARITY = ARTIFACTS / "recommender" / "item_popularity.parquet"
 
 # table, evaluation, experiment, release
 NOVEL_CLUSTER_TABLE = ARTIFACTS / "table" / "novel_cluster_table.parquet"
-GATE_REPORT = ARTIFACTS / "evaluate" / "gates.json"
 PLAN_FIGURES = ARTIFACTS / "evaluate" / "plan_figures.parquet"
 LIST_FIGURES = ARTIFACTS / "evaluate_recommender" / "list_figures.parquet"
 PLOTS = ARTIFACTS / "plots"  # one folder per stage below it
@@ -58,6 +57,11 @@ PROMOTION_LOG = VAR / "promotions.jsonl"
 EVENTS = VAR / "events"
 EVENT_LOCKS = EVENTS / "locks"
 USER_LIVE_EVENTS = EVENTS / "user_live_events.parquet"
+
+
+def gates_of(stage: str) -> Path:
+    """Return the verdicts of a gated stage."""
+    return ARTIFACTS / stage / "gates.json"
 
 
 def metrics_of(concern: str) -> Path:

@@ -119,7 +119,7 @@ def _log_figures(client: MlflowClient, run_id: str) -> None:
 
 
 def _log_files(client: MlflowClient, run_id: str) -> None:
-    for file in (PARAMS_FILE, LOCK_FILE, paths.RELEASE, paths.GATE_REPORT):
+    for file in (PARAMS_FILE, LOCK_FILE, paths.RELEASE):
         if file.is_file():
             client.log_artifact(run_id, str(file))
 

@@ -100,8 +100,13 @@ def postgres_server(folder: Path) -> Iterator[str]:
         shutil.rmtree(data, ignore_errors=True)
 
 
-def render_page(address: str, folder: Path, screenshot: Path | None = None) -> str:
-    """Return the text of a page as Chromium builds it, after its scripts have run."""
+def render_page(
+    address: str, folder: Path, screenshot: Path | None = None, net_log: Path | None = None
+) -> str:
+    """Return the text of a page as Chromium builds it, after its scripts have run.
+
+    ``net_log`` is where Chromium notes every address that it asks for.
+    """
     program = require_program(shutil.which("chromium"), "chromium")
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     command = [
@@ -109,6 +114,8 @@ def render_page(address: str, folder: Path, screenshot: Path | None = None) -> s
         *(*quiet, "--no-first-run", f"--user-data-dir={folder / 'profile'}"),
         *("--window-size=1100,1400", "--virtual-time-budget=8000"),
     ]
+    if net_log:
+        command.append(f"--log-net-log={net_log}")
     if screenshot:
         subprocess.run(
             [*command, f"--screenshot={screenshot}", address],

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import great_expectations.expectations as gxe
 import pandas as pd
 
-from expectations.gates.data_docs import write_data_docs
-from expectations.gates.engine import Failure, Rule, find_failures
+from expectations.gates.engine import Failure, Rule, Validation, validate
 from expectations.gates.report import GateReport, Verdict
 
 Severity = Literal["block", "promote"]
@@ -57,32 +55,33 @@ class Bound:
         return f"{self.metric} is {' and '.join(limits)}"
 
 
-def check_bounds(metrics: Mapping[str, float | None], bounds: Sequence[Bound]) -> GateReport:
-    """Return the verdict on every bound. ``metrics`` maps the name of a figure to its value.
+@dataclass(frozen=True)
+class Judgement:
+    """The verdicts of one guard, and what Great Expectations said, for its page."""
+
+    report: GateReport
+    validation: Validation
+
+
+def judge_figures(
+    guard: str, figures: Mapping[str, float | None], bounds: Sequence[Bound]
+) -> Judgement:
+    """Return the verdict on every bound. ``figures`` maps the name of a figure to its value.
 
     A figure that is absent, ``None``, NaN or infinite fails every bound on it. Raises
     ``ValueError`` if there are no bounds: a gate without bounds would always be open.
     """
-    return check_frame(_frame_of(metrics, bounds), bounds)
+    return judge_frame(guard, _frame_of(figures, bounds), bounds)
 
 
-def check_frame(frame: pd.DataFrame, bounds: Sequence[Bound]) -> GateReport:
+def judge_frame(guard: str, frame: pd.DataFrame, bounds: Sequence[Bound]) -> Judgement:
     """Return the verdicts on a frame that should hold one row and one column per figure."""
     if not bounds:
         raise ValueError("a gate without bounds is always open")
-    rules = _rules_of(bounds)
-    failures = find_failures(frame, rules)
-    return GateReport(tuple(_judge(frame, bound, failures) for bound in bounds))
-
-
-def write_gate_docs(
-    metrics: Mapping[str, float | None], bounds: Sequence[Bound], folder: Path
-) -> Path:
-    """Write Great Expectations' page about these gates to ``folder/gates.html``; return its path.
-
-    It opens offline. It carries the time it was made: never an artefact of a stage.
-    """
-    return write_data_docs(_frame_of(metrics, bounds), _rules_of(bounds), "gates", folder)
+    validation = validate(frame, _rules_of(bounds), guard)
+    failures = validation.failures
+    verdicts = tuple(_judge(guard, frame, bound, failures) for bound in bounds)
+    return Judgement(GateReport(verdicts), validation)
 
 
 def _frame_of(metrics: Mapping[str, float | None], bounds: Sequence[Bound]) -> pd.DataFrame:
@@ -120,11 +119,12 @@ def _looks(bounds: Iterable[Bound], metric: str) -> str:
     return next(bound.look_at for bound in bounds if bound.metric == metric)
 
 
-def _judge(frame: pd.DataFrame, bound: Bound, failures: Sequence[Failure]) -> Verdict:
+def _judge(guard: str, frame: pd.DataFrame, bound: Bound, failures: Sequence[Failure]) -> Verdict:
     answering = (ONE_ROW.sentence, _number_sentence(bound.metric), bound.sentence)
     mine = [failure for failure in failures if failure.rule.sentence in answering]
     reason = f"{mine[0].rule.sentence}, found {mine[0].found}" if mine else ""
     return Verdict(
+        guard=guard,
         metric=bound.metric,
         figure=_figure(frame, bound.metric),
         minimum=bound.minimum,

@@ -42,28 +42,34 @@ class Failure:
     found: str
 
 
-def find_failures(frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Failure]:
-    """Return the rules that ``frame`` breaks, in the order of ``rules``.
+@dataclass(frozen=True)
+class Validation:
+    """What Great Expectations said of one frame, under the name of the guard that asked."""
 
-    A column that is absent breaks every rule about it. Beware that most column rules hold on
-    no rows: put a rule about the number of rows first.
+    name: str
+    rules: tuple[Rule, ...]
+    result: ExpectationSuiteValidationResult
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The rules that do not hold, in their order. An absent column breaks all about it."""
+        broken = [
+            (int(result.expectation_config.meta[RULE_PLACE]), describe_finding(result))
+            for result in self.result.results
+            if not result.success
+        ]
+        return [Failure(self.rules[place], found) for place, found in sorted(broken)]
+
+
+def validate(frame: pd.DataFrame, rules: Sequence[Rule], name: str) -> Validation:
+    """Return what Great Expectations says of ``frame``; raises ``ValueError`` without rules.
+
+    Beware that most column rules hold on no rows: put a rule about the number of rows first.
     """
-    failures = [
-        (int(result.expectation_config.meta[RULE_PLACE]), describe_finding(result))
-        for result in validate(frame, rules, "rules").results
-        if not result.success
-    ]
-    return [Failure(rules[place], found) for place, found in sorted(failures)]
-
-
-def validate(
-    frame: pd.DataFrame, rules: Sequence[Rule], name: str
-) -> ExpectationSuiteValidationResult:
-    """Return what Great Expectations says of ``frame``; raises ``ValueError`` without rules."""
     if not rules:
         raise ValueError("a suite without rules lets everything pass")
     batch = _memory_batch().get_batch(batch_parameters={"dataframe": frame})
-    return batch.validate(make_suite(name, rules))
+    return Validation(name, tuple(rules), batch.validate(make_suite(name, rules)))
 
 
 def make_suite(name: str, rules: Sequence[Rule]) -> gx.ExpectationSuite:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -11,8 +11,21 @@ from expectations.contracts.errors import GateError
 
 @dataclass(frozen=True)
 class Verdict:
-    """One bound with the figure it met. ``figure`` is ``None`` where there was no number."""
+    """One bound with the figure it met.
 
+    Attributes:
+        guard: which guard asked, for example ``clusters``; its page in Data Docs has that name.
+        metric: the figure, or for rules on rows, the rule; its figure is a count of rows.
+        figure: ``None`` where there was no number.
+        minimum: the least the figure may be.
+        maximum: the most it may be.
+        severity: ``block`` stops the pipeline, ``promote`` only a promotion.
+        look_at: where to begin when the bound is broken.
+        passed: whether the figure keeps the bound.
+        reason: what is wrong, in words; empty if nothing is.
+    """
+
+    guard: str
     metric: str
     figure: float | None
     minimum: float | None
@@ -25,9 +38,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class GateReport:
-    """The verdicts on one run."""
+    """The verdicts of one guard, one stage or one run."""
 
     verdicts: tuple[Verdict, ...]
+
+    @classmethod
+    def merge(cls, reports: Iterable[GateReport]) -> GateReport:
+        """Return all verdicts of ``reports``, in their order."""
+        return cls(tuple(verdict for report in reports for verdict in report.verdicts))
 
     @property
     def blocked(self) -> tuple[Verdict, ...]:
@@ -44,14 +62,18 @@ class GateReport:
         """No bound at all is broken."""
         return all(verdict.passed for verdict in self.verdicts)
 
-    def raise_if_blocked(self) -> None:
-        """Raise :class:`GateError` naming every broken blocking bound and where to look."""
+    def raise_if_blocked(self, more: str) -> None:
+        """Raise :class:`GateError` naming every broken blocking bound, its figure, where to look.
+
+        Args:
+            more: where more is written about it.
+        """
         if self.passed:
             return
         rules = "; ".join(verdict.reason for verdict in self.blocked)
         looks = "; ".join(dict.fromkeys(verdict.look_at for verdict in self.blocked))
-        names = ", ".join(dict.fromkeys(verdict.metric for verdict in self.blocked))
-        raise GateError(f"gate on {names}", rules, looks)
+        names = ", ".join(dict.fromkeys(verdict.guard for verdict in self.blocked))
+        raise GateError(f"gate on {names}", rules, f"{looks}; {more}")
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON content; :meth:`from_json` is its inverse."""

@@ -1,1 +1,1 @@
-"""Suites over raw data: what items and interactions must be before anything is written."""
+"""Suites over tables, raw and built: what must hold of every row before it is used."""

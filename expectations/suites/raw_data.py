@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-import pandas as pd
 import polars as pl
 
 from expectations.contracts.errors import ContractError
 from expectations.contracts.tables import INTERACTIONS, ITEMS
-from expectations.gates.engine import find_failures
-from expectations.suites.tally import RowCount, Tally, declared_counts
+from expectations.gates.data_docs import write_page
+from expectations.gates.report import GateReport
+from expectations.suites.row_guard import JudgedRows, judge_rows
+from expectations.suites.tally import RowCount, declared_counts
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -38,12 +40,13 @@ class RawNames:
 
 @dataclass(frozen=True)
 class RawProfile:
-    """Exact counts over a raw data set that has passed its suite."""
+    """Exact counts over a raw data set that has passed its suite, and what the suite said."""
 
     n_items: int
     n_users: int
     n_interactions: int
     n_positive: int
+    report: GateReport
 
     def in_words(self) -> str:
         """Return the counts as one line for a reader."""
@@ -55,7 +58,7 @@ class RawProfile:
 
 
 def check_raw_data(
-    items: pl.DataFrame, interactions: Iterable[pl.DataFrame], names: RawNames
+    items: pl.DataFrame, interactions: Iterable[pl.DataFrame], names: RawNames, docs: Path
 ) -> RawProfile:
     """Return the profile of a data set, or raise.
 
@@ -63,19 +66,20 @@ def check_raw_data(
         items: the table ``items``, whole.
         interactions: pieces of the table ``interactions``, in its order.
         names: what to call them.
+        docs: folder for the pages about both tables.
 
     Raises:
         ContractError: the suite does not pass; it names file, rule, sample rows and remedy.
     """
-    of_items = _check(item_suite(), [items], names.items)
-    of_interactions = _check(
-        interaction_suite(items["item_id"], names.items), interactions, names.interactions
-    )
+    of_items = _check("raw_items", item_suite(), [items], names.items, docs)
+    suite = interaction_suite(items["item_id"], names.items)
+    of_interactions = _check("raw_interactions", suite, interactions, names.interactions, docs)
     return RawProfile(
-        n_items=of_items[N_ITEMS],
-        n_users=of_interactions[N_USERS],
-        n_interactions=of_interactions[N_INTERACTIONS],
-        n_positive=of_interactions[N_POSITIVE],
+        n_items=int(of_items.counts[N_ITEMS] or 0),
+        n_users=int(of_interactions.counts[N_USERS] or 0),
+        n_interactions=int(of_interactions.counts[N_INTERACTIONS] or 0),
+        n_positive=int(of_interactions.counts[N_POSITIVE] or 0),
+        report=GateReport.merge([of_items.judgement.report, of_interactions.judgement.report]),
     )
 
 
@@ -148,18 +152,15 @@ def _is_out_of_order() -> pl.Expr:
 
 
 def _check(
-    suite: tuple[RowCount, ...], pieces: Iterable[pl.DataFrame], where: str
-) -> dict[str, int]:
-    """Return the counts by sentence; the first rule that fails becomes the error."""
-    tally = Tally(suite)
-    for piece in pieces:
-        tally.add(piece)
-    counts = tally.counts
-    failures = find_failures(pd.DataFrame(counts, index=[0]), [counted.rule for counted in suite])
-    if failures:
-        rule = failures[0].rule
-        samples = tally.samples_of(rule.sentence)
-        rows = f"{counts[rule.sentence]:,} rows" if samples else f"{counts[rule.sentence]:,}"
-        found = f"{rows}: {'; '.join(samples)}" if samples else rows
-        raise ContractError(where, rule.sentence, rule.remedy, found)
-    return counts
+    guard: str,
+    suite: tuple[RowCount, ...],
+    pieces: Iterable[pl.DataFrame],
+    where: str,
+    docs: Path,
+) -> JudgedRows:
+    """Return the counts; the first rule that fails becomes the error."""
+    judged = judge_rows(guard, suite, pieces)
+    write_page(judged.judgement.validation, docs)
+    for verdict in judged.judgement.report.blocked:
+        raise ContractError(where, verdict.metric, verdict.look_at, judged.found(verdict.metric))
+    return judged

@@ -48,12 +48,13 @@ class RowCount:
 class Tally:
     """The counts of one table, with the first rows of each as samples.
 
-    Flags may look at the row before with ``shift(1)``, across pieces too.
+    Flags may look at the row before with ``shift(1)``, across pieces too. Where a piece lacks a
+    column that a flag looks at, there is no count: ``None``, which no rule lets pass.
     """
 
     def __init__(self, row_counts: Sequence[RowCount]) -> None:
         self._row_counts = tuple(row_counts)
-        self._counts = {counted.sentence: 0 for counted in row_counts}
+        self._counts: dict[str, int | None] = {counted.sentence: 0 for counted in row_counts}
         self._samples: dict[str, list[str]] = {counted.sentence: [] for counted in row_counts}
         self._last: pl.DataFrame | None = None
 
@@ -62,16 +63,21 @@ class Tally:
         if piece.is_empty():
             return
         whole = piece if self._last is None else pl.concat([self._last, piece])
+        columns = set(piece.columns)
+        countable = [c for c in self._row_counts if columns.issuperset(c.flag.meta.root_names())]
         flags = whole.with_columns(
-            counted.flag.fill_null(False).alias(counted.sentence) for counted in self._row_counts
+            counted.flag.fill_null(False).alias(counted.sentence) for counted in countable
         ).tail(piece.height)
         for counted in self._row_counts:
-            self._take(counted, flags[counted.sentence], piece)
+            if counted in countable:
+                self._take(counted, flags[counted.sentence], piece)
+            else:
+                self._counts[counted.sentence] = None
         self._last = piece.tail(1)
 
     @property
-    def counts(self) -> dict[str, int]:
-        """The number of rows, by the rule's sentence."""
+    def counts(self) -> dict[str, int | None]:
+        """The number of rows, by the rule's sentence; ``None`` where a column is missing."""
         return dict(self._counts)
 
     def samples_of(self, sentence: str) -> list[str]:
@@ -79,8 +85,9 @@ class Tally:
         return list(self._samples[sentence])
 
     def _take(self, counted: RowCount, flags: pl.Series, piece: pl.DataFrame) -> None:
-        count = int(flags.sum())
-        self._counts[counted.sentence] += count
+        before, count = self._counts[counted.sentence], int(flags.sum())
+        if before is not None:
+            self._counts[counted.sentence] = before + count
         missing = SAMPLE_ROWS - len(self._samples[counted.sentence])
         if count and missing and counted.most == 0:
             rows = piece.filter(flags).head(missing)

@@ -49,10 +49,14 @@ class ReleaseCounts:
 
 @dataclass(frozen=True)
 class GateVerdict:
-    """One bound of the gates: the figure, whether it held, and the reason if it did not."""
+    """One rule of one guard: the figure it met, its bounds, and the reason if it did not hold."""
 
+    guard: str
     metric: str
     figure: float | None
+    minimum: float | None
+    maximum: float | None
+    severity: str
     passed: bool
     reason: str
 

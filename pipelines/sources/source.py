@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import ITEMS
 from expectations.suites.raw_data import RawNames, RawProfile, check_raw_data
+from pipelines import paths
 from pipelines.artefact_io import read_table, write_json, write_table
 from pipelines.sources.canonical import (
     PIECE_ROWS,
@@ -74,9 +75,8 @@ def _write_synthetic(dataset: DatasetConfig, seed: int, places: Places) -> RawPr
         truth_folder=places.truth,
     )
     names = RawNames("the synthetic catalogue", "the synthetic log")
-    return check_raw_data(
-        read_table(places.items, ITEMS), _stored_pieces(places.interactions), names
-    )
+    items, pieces = read_table(places.items, ITEMS), _stored_pieces(places.interactions)
+    return check_raw_data(items, pieces, names, paths.DATA_DOCS)
 
 
 def _write_raw(
@@ -85,7 +85,7 @@ def _write_raw(
     interactions = read_interactions(raw.interactions, dataset.threshold)
     items = read_items(raw)
     names = RawNames(str(raw.items_file), str(raw.interactions.file))
-    profile = check_raw_data(items, in_pieces(interactions), names)
+    profile = check_raw_data(items, in_pieces(interactions), names, paths.DATA_DOCS)
     # tags given in the test period would tell of it: they are cut where fitting ends
     until = make_timeline(interactions.lazy(), split).fit_until
     write_table(add_tags(items, raw, until), places.items, ITEMS)

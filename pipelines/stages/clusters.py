@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_EMBEDDINGS, ITEMS
-from expectations.gates.bounds import Bound, check_bounds
+from expectations.gates.bounds import Bound
+from expectations.suites.cluster_tables import (
+    cluster_suite,
+    description_suite,
+    item_cluster_suite,
+)
 from pipelines import paths, stage
 from pipelines.artefact_io import (
     atomic_file,
@@ -19,6 +22,7 @@ from pipelines.artefact_io import (
     write_json,
     write_table,
 )
+from pipelines.guards import StageGuards
 from pipelines.params import read_params
 from pipelines.previous_tree import read_previous_tree
 from training.clusters.changes import TreeChanges, list_changes, measure_changes
@@ -66,7 +70,14 @@ def main() -> None:
         **measure_changes(lineages, changes),
     }
 
-    _refuse_bad_tree(metrics, config)
+    write_json(metrics, paths.metrics_of("clusters"))
+    guards = StageGuards(paths.gates_of("clusters"))
+    guards.judge_figures("cluster_figures", metrics, cluster_bounds(config))
+    guards.judge_rows("clusters", cluster_suite(clusters), [clusters])
+    guards.judge_rows("descriptions", description_suite(), [clusters])
+    suite = item_cluster_suite(clusters, items["item_id"])
+    guards.judge_rows("item_clusters", suite, [item_clusters])
+    guards.settle()
     write_table(clusters, paths.CLUSTERS, CLUSTERS)
     write_table(item_clusters, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
     write_table(represented.to_frame(), paths.ITEM_EMBEDDINGS, ITEM_EMBEDDINGS)
@@ -75,12 +86,11 @@ def main() -> None:
         page.write_text(write_changes(changes), encoding="utf-8")
     with atomic_folder(paths.plots_of("clusters")) as folder:
         frame_traffic(clusters, config.serving_level).write_csv(folder / "traffic.csv")
-    write_json(metrics, paths.metrics_of("clusters"))
 
 
-def _refuse_bad_tree(metrics: Mapping[str, float], config: ClusterConfig) -> None:
-    """Stop the pipeline over a lopsided tree or over names that do not tell clusters apart."""
-    bounds = (
+def cluster_bounds(config: ClusterConfig) -> tuple[Bound, ...]:
+    """Return the bounds on ``metrics/clusters.json``: a lopsided tree stops the pipeline."""
+    return (
         Bound(
             "worst_traffic_overload",
             None,
@@ -88,15 +98,7 @@ def _refuse_bad_tree(metrics: Mapping[str, float], config: ClusterConfig) -> Non
             "block",
             "ask for fewer clusters.levels, or raise clusters.max_traffic_balance",
         ),
-        Bound(
-            "n_duplicate_descriptions",
-            None,
-            0,
-            "block",
-            "give the items more telling titles, or ask for fewer clusters.levels",
-        ),
     )
-    check_bounds(metrics, bounds).raise_if_blocked()
 
 
 if __name__ == "__main__":

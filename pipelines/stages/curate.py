@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from expectations.contracts.errors import GateError
 from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CASES, ITEM_CLUSTERS, TRANSITIONS
+from expectations.suites.transitions import transition_suite
 from pipelines import paths, stage
 from pipelines.artefact_io import (
     atomic_folder,
@@ -18,6 +18,8 @@ from pipelines.artefact_io import (
     write_table,
 )
 from pipelines.feature_store import apply_definitions, open_offline_store, retrieve_as_of
+from pipelines.gates_config import GatesConfig, curation_bounds
+from pipelines.guards import StageGuards
 from pipelines.params import read_params
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
@@ -35,6 +37,7 @@ from training.curation.user_chunks import clustered_chunks
 def main() -> None:
     """Mine labels and cases from interactions; take their histories from the feature store."""
     config = read_params("curation", CurationConfig)
+    gates = read_params("gates", GatesConfig)
     rng = np.random.default_rng(read_params("runtime", RuntimeConfig).seed)
     level = read_params("clusters", ClusterConfig).serving_level
     clusters = serving_clusters(
@@ -59,11 +62,14 @@ def main() -> None:
     transitions = to_transitions(chosen)
     targets = count_targets(labels, transitions, clusters.n_clusters)
     card = write_card(labels, transitions, {"cases": cases, "item_cases": item_cases}, targets)
-    refuse_untaught(card)
+    write_json(card, paths.metrics_of("curation"))
+    guards = StageGuards(paths.gates_of("curate"))
+    guards.judge_rows("transitions", transition_suite(clusters.n_clusters), [transitions])
+    guards.judge_figures("curation_figures", card, curation_bounds(gates))
+    guards.settle()
     write_table(transitions, paths.TRANSITIONS, TRANSITIONS)
     write_table(cases.sort("origin", "user_id"), paths.CASES, CASES)
     write_table(item_cases.sort("origin", "user_id"), paths.ITEM_CASES, ITEM_CASES)
-    write_json(card, paths.metrics_of("curation"))
     with atomic_folder(paths.plots_of("curate")) as folder:
         targets.write_csv(folder / "targets.csv")
 
@@ -86,17 +92,6 @@ def mine(
     ]
     labels, cases, item_cases = zip(*found, strict=True)
     return pl.concat(labels), pl.concat(cases), pl.concat(item_cases)
-
-
-def refuse_untaught(card: dict[str, float | int]) -> None:
-    """Raise :class:`GateError` where there is nothing to learn from or to validate on."""
-    for split in ("train", "validation"):
-        if not card[f"{split}_transitions"]:
-            raise GateError(
-                f"{split} transitions",
-                "some user with history takes to a new cluster in the period",
-                "bring more data, widen the period (section split) or build more clusters",
-            )
 
 
 if __name__ == "__main__":

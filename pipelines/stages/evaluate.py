@@ -13,7 +13,6 @@ from expectations.contracts.tables import (
     PLAN_FIGURES,
 )
 from expectations.contracts.values import all_pairs
-from expectations.gates.bounds import check_bounds
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
     AS_SERVED,
@@ -40,6 +39,7 @@ from pipelines.artefact_io import (
     write_table,
 )
 from pipelines.gates_config import GatesConfig, planner_bounds
+from pipelines.guards import StageGuards
 from pipelines.params import read_params
 from training.baselines.visits import collect_visits
 from training.clusters.config import ClusterConfig
@@ -104,7 +104,6 @@ def main() -> None:
         **describe_plans(test, ranked, n_clusters, rng, evaluation.resamples),
         **describe_tables(table, fitted.pair_counts, matches, settings),
     }
-    report = check_bounds(figures, planner_bounds(gates))
     by_case = {
         f"recall_at_10{suffix}": measure_cases(ranked[name], test)[:, RECALL_AT_10]
         for suffix, name in (("", AS_SERVED), ("_pair_counts", PAIR_COUNTS))
@@ -112,11 +111,12 @@ def main() -> None:
     compared_later = tabulate_cases(rows_of_split(frame, "test"), by_case)
     write_table(compared_later, paths.PLAN_FIGURES, PLAN_FIGURES)
     write_json(figures, paths.metrics_of("planner"))
-    write_json(report.to_json(), paths.GATE_REPORT)
     with atomic_folder(paths.plots_of("evaluate")) as folder:
         tabulate_recall(compared, list(ranked)).write_csv(folder / "recall.csv")
         tabulate_exposure(ranked, n_clusters).write_csv(folder / "exposure.csv")
-    report.raise_if_blocked()
+    guards = StageGuards(paths.gates_of("evaluate"))
+    guards.judge_figures("planner_figures", figures, planner_bounds(gates))
+    guards.settle()
 
 
 if __name__ == "__main__":

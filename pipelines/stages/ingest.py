@@ -26,6 +26,7 @@ def main() -> None:
         write_json(timeline.to_json(), folder / paths.TIMELINE.name)
         seen = DataSeen(timeline.end, 0, dataset.threshold)
         write_json(seen.to_json(), folder / paths.DATA_SEEN.name)
+        write_json(profile.report.to_json(), folder / paths.gates_of("ingest").name)
     print(f"{dataset.source}: {profile.in_words()}", file=sys.stderr)
 
 

@@ -64,9 +64,26 @@ def _count(n_users: int, n_items: int, level: int) -> ReleaseCounts:
 
 
 def _verdicts() -> tuple[GateVerdict, ...]:
-    report = GateReport.from_json(read_json(paths.GATE_REPORT))
+    """Return what every gated stage said, in the order of the stages."""
+    files = (
+        paths.gates_of("ingest"),
+        paths.gates_of("clusters"),
+        paths.gates_of("curate"),
+        paths.gates_of("table"),
+        paths.gates_of("evaluate"),
+    )
+    report = GateReport.merge(GateReport.from_json(read_json(file)) for file in files)
     return tuple(
-        GateVerdict(verdict.metric, verdict.figure, verdict.passed, verdict.reason)
+        GateVerdict(
+            guard=verdict.guard,
+            metric=verdict.metric,
+            figure=verdict.figure,
+            minimum=verdict.minimum,
+            maximum=verdict.maximum,
+            severity=verdict.severity,
+            passed=verdict.passed,
+            reason=verdict.reason,
+        )
         for verdict in report.verdicts
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
@@ -43,24 +42,12 @@ def main() -> None:
 
     write_json(asdict(cost), paths.STAGE_COSTS / f"{COST}.json")
     write_json(figures, paths.metrics_of("table"))
-    refuse_bad_table(figures, config)
+    # Worker processes import this file too; Great Expectations would cost each of them seconds.
+    from pipelines.table_guards import guard_table
+
+    guard_table(table, figures, clusters.n_clusters, config)
     write_table(table, paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     shards.remove()
-
-
-def refuse_bad_table(figures: Mapping[str, float], config: TableConfig) -> None:
-    """Stop the pipeline over a table with holes, with invalid rows, or that proposes too little."""
-    # Worker processes import this file too; Great Expectations would cost each of them seconds.
-    from expectations.gates.bounds import Bound, check_bounds
-
-    look = "this is a fault of the table stage: report it"
-    breadth = "train the planner on more evenly spread targets (curation), or for longer"
-    bounds = (
-        Bound("completeness", 1.0, 1.0, "block", look),
-        Bound("valid_share", 1.0, 1.0, "block", look),
-        Bound("coverage_at_5", config.min_coverage_at_5, None, "block", breadth),
-    )
-    check_bounds(figures, bounds).raise_if_blocked()
 
 
 if __name__ == "__main__":

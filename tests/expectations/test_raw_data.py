@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -16,6 +17,7 @@ from expectations.suites.raw_data import RawNames, RawProfile, check_raw_data
 from expectations.suites.tally import RowCount, Tally, declared_counts
 
 NAMES = RawNames("items.csv", "log.csv")
+GUARDS = ("raw_items", "raw_interactions")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
 ITEMS_FRAME = pl.DataFrame(
@@ -33,18 +35,26 @@ LOG = pl.DataFrame(
 ).with_columns(pl.col("timestamp").cast(pl.Datetime("us", "UTC")))
 
 
-def test_sound_data_pass_with_their_profile() -> None:
-    profile = check_raw_data(ITEMS_FRAME, [LOG], NAMES)
-    assert profile == RawProfile(n_items=3, n_users=3, n_interactions=6, n_positive=3)
+@pytest.fixture(scope="module")
+def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data_docs")
+
+
+def test_sound_data_pass_with_their_profile(docs: Path) -> None:
+    profile = check_raw_data(ITEMS_FRAME, [LOG], NAMES, docs)
+    assert profile == RawProfile(3, 3, 6, n_positive=3, report=profile.report)
+    assert profile.report.passed
+    assert {verdict.guard for verdict in profile.report.verdicts} == {*GUARDS}
+    assert {path.stem for path in docs.glob("*.html")} == {"index", *GUARDS}
     assert profile.in_words() == "3 items, 3 users, 6 interactions, 50.0% of them positive"
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, LOG.height), max_size=4))
-def test_the_profile_does_not_depend_on_the_pieces(cuts: list[int]) -> None:
+def test_the_profile_does_not_depend_on_the_pieces(docs: Path, cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), LOG.height]
     pieces = [LOG.slice(a, b - a) for a, b in pairwise(edges)]
-    assert check_raw_data(ITEMS_FRAME, pieces, NAMES).n_users == 3
+    assert check_raw_data(ITEMS_FRAME, pieces, NAMES, docs).n_users == 3
 
 
 def put(row: int, column: str, value: object) -> pl.DataFrame:
@@ -67,14 +77,15 @@ def put(row: int, column: str, value: object) -> pl.DataFrame:
         (put(0, "feedback", float("nan")), "feedback is never NaN", "feedback nan"),
         (LOG.head(3), "at least 2 users", "1"),
         (LOG.with_columns(is_positive=False), "some interactions are positive", "0"),
+        (LOG.drop("is_positive"), "every row has a is_positive", "no such column"),
         (LOG.reverse(), "sorted by user, time and item", "user_id v"),
         (pl.concat([LOG.head(1), LOG]), "without repeats", "user_id u"),
     ],
 )
-def test_a_fault_in_the_log_is_named(log: pl.DataFrame, rule: str, sample: str) -> None:
+def test_a_fault_in_the_log_is_named(docs: Path, log: pl.DataFrame, rule: str, sample: str) -> None:
     for pieces in ([log], [log.slice(row, 1) for row in range(log.height)]):
         with pytest.raises(ContractError) as caught:
-            check_raw_data(ITEMS_FRAME, pieces, NAMES)
+            check_raw_data(ITEMS_FRAME, pieces, NAMES, docs)
         assert rule in caught.value.rule
         assert sample in caught.value.sample
         assert caught.value.where == "log.csv"
@@ -89,9 +100,11 @@ def test_a_fault_in_the_log_is_named(log: pl.DataFrame, rule: str, sample: str) 
         (ITEMS_FRAME.with_columns(item_id=pl.lit(None, pl.String)), "every row has a item_id", "3"),
     ],
 )
-def test_a_fault_in_the_catalogue_is_named(items: pl.DataFrame, rule: str, sample: str) -> None:
+def test_a_fault_in_the_catalogue_is_named(
+    docs: Path, items: pl.DataFrame, rule: str, sample: str
+) -> None:
     with pytest.raises(ContractError) as caught:
-        check_raw_data(items, [LOG], NAMES)
+        check_raw_data(items, [LOG], NAMES, docs)
     assert rule in caught.value.rule
     assert sample in caught.value.sample
     assert caught.value.where == "items.csv"

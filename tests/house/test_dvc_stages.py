@@ -63,6 +63,7 @@ def paths_named_in(file: Path) -> set[Path]:
     names = set(re.findall(r"paths\.([A-Z_]+)", source))
     found = {getattr(paths, name) for name in names}
     found |= {paths.metrics_of(c) for c in re.findall(r'metrics_of\("(\w+)"\)', source)}
+    found |= {paths.gates_of(s) for s in re.findall(r'gates_of\("(\w+)"\)', source)}
     found |= {paths.plots_of(s) for s in re.findall(r'plots_of\("(\w+)"\)', source)}
     return {path for path in found if paths.VAR not in path.parents and path != paths.VAR}
 

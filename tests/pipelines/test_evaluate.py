@@ -11,12 +11,14 @@ import yaml
 
 from expectations.contracts.errors import GateError, UserError
 from expectations.contracts.tables import CLUSTERS, PLAN_FIGURES
-from expectations.gates.bounds import check_bounds
+from expectations.gates.bounds import judge_figures
 from expectations.gates.report import GateReport
+from inference.planning.config import TableConfig
 from pipelines import paths
 from pipelines.artefact_io import read_json, read_table, write_table
 from pipelines.gates_config import GatesConfig, planner_bounds
 from pipelines.stages import evaluate, table
+from pipelines.table_guards import table_bounds
 from tests.worlds.evaluation import PARAMS, N, build_house
 
 
@@ -58,7 +60,7 @@ def test_figures_are_those_that_were_planted(house: Path) -> None:
     assert by_case["recall_at_10"].mean() == figures["recall_at_10_as_served"]
     assert by_case["recall_at_10_pair_counts"].mean() == figures["recall_at_10_pair_counts"]
     assert read_json(paths.metrics_of("table"))["valid_share"] == 1
-    assert GateReport.from_json(read_json(paths.GATE_REPORT)).may_be_promoted
+    assert GateReport.from_json(read_json(paths.gates_of("evaluate"))).may_be_promoted
     recall = pl.read_csv(paths.plots_of("evaluate") / "recall.csv")
     assert recall.filter(method="as_served", k=1)["recall"].item() == 1
     exposure = pl.read_csv(paths.plots_of("evaluate") / "exposure.csv")
@@ -71,7 +73,7 @@ def test_two_runs_leave_the_same_bytes(house: Path) -> None:
         paths.NOVEL_CLUSTER_TABLE,
         paths.metrics_of("table"),
         paths.metrics_of("planner"),
-        paths.GATE_REPORT,
+        paths.gates_of("evaluate"),
         paths.PLAN_FIGURES,
         paths.plots_of("evaluate") / "recall.csv",
         paths.plots_of("evaluate") / "exposure.csv",
@@ -111,7 +113,7 @@ def test_an_untaught_planner_is_stopped_by_the_match_rate(
     table.main()
     with pytest.raises(GateError, match=r"match_rate is at least 0\.99, found 0"):
         evaluate.main()
-    assert not GateReport.from_json(read_json(paths.GATE_REPORT)).passed
+    assert not GateReport.from_json(read_json(paths.gates_of("evaluate"))).passed
 
 
 def test_a_collapsed_planner_is_stopped_twice(
@@ -133,8 +135,9 @@ def test_a_collapsed_planner_is_stopped_twice(
 @pytest.mark.parametrize("figure", ["completeness", "valid_share"])
 def test_a_table_with_faults_is_stopped(figure: str) -> None:
     figures = {"completeness": 1.0, "valid_share": 1.0, "coverage_at_5": 1.0, figure: 0.999}
+    report = judge_figures("table", figures, table_bounds(TableConfig())).report
     with pytest.raises(GateError, match=figure):
-        table.refuse_bad_table(figures, table.TableConfig())
+        report.raise_if_blocked("")
 
 
 @pytest.mark.parametrize(
@@ -156,8 +159,8 @@ def test_each_gate_closes(figure: str, value: float, stops: bool) -> None:
         "recall_at_10_as_served_minus_pair_counts_high": 0.01,
     }
     bounds = planner_bounds(GatesConfig())
-    assert check_bounds(good, bounds).may_be_promoted
-    report = check_bounds({**good, figure: value}, bounds)
+    assert judge_figures("planner", good, bounds).report.may_be_promoted
+    report = judge_figures("planner", {**good, figure: value}, bounds).report
     assert not report.may_be_promoted
     assert report.passed is not stops
 

@@ -111,6 +111,7 @@ def write_plans(likes: np.ndarray) -> None:
 def write_gates(passed: bool) -> None:
     """Write a gate report with one verdict."""
     verdict = {
+        "guard": "planner_figures",
         "metric": "match_rate",
         "figure": 0.99 if passed else 0.2,
         "minimum": 0.95,
@@ -120,7 +121,9 @@ def write_gates(passed: bool) -> None:
         "passed": passed,
         "reason": "" if passed else "match_rate is at least 0.95, found 0.2",
     }
-    write_json({"verdicts": [verdict]}, paths.GATE_REPORT)
+    for stage in ("ingest", "clusters", "curate", "table"):
+        write_json({"verdicts": []}, paths.gates_of(stage))
+    write_json({"verdicts": [verdict]}, paths.gates_of("evaluate"))
 
 
 def write_figures(recall: float) -> None:

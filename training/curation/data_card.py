@@ -46,6 +46,7 @@ def write_card(
     card["train_per_target_min"] = int(sizes.min())
     card["train_per_target_median"] = float(np.median(sizes))
     card["train_per_target_max"] = int(sizes.max())
+    card["train_target_largest_share"] = round(float(sizes.max() / max(sizes.sum(), 1)), 6)
     card["train_target_balance"] = round(measure_balance(sizes), 6)
     card["mined_target_balance"] = round(measure_balance(targets["n_mined"].to_numpy()), 6)
     one_cluster = kept.filter(pl.col("context").list.len() == 1).height

@@ -24,7 +24,7 @@ MANIFEST = ReleaseManifest(
     parts={"clusters": ContentHash("a" * 64, 10), "recommender": ContentHash("b" * 64, 20)},
     serving_level=1,
     counts=ReleaseCounts(n_users=2, n_items=3, n_clusters=4, n_pairs=10),
-    gates=(GateVerdict("match_rate", 0.99, True, ""),),
+    gates=(GateVerdict("planner_figures", "match_rate", 0.99, 0.95, None, "block", True, ""),),
     measured={"plan_figures": ContentHash("c" * 64, 30)},
     probe_users=("ann", "zoe"),
 )
@@ -67,7 +67,16 @@ def test_a_file_that_is_no_manifest_is_refused(tmp_path: Path, text: str) -> Non
 def test_gates_that_failed_or_never_ran_forbid_serving() -> None:
     assert MANIFEST.refusals() == []
     assert replace(MANIFEST, gates=()).refusals() == ["it carries no gate report"]
-    failed = GateVerdict("match_rate", None, False, "match_rate is a number, found nothing")
+    failed = GateVerdict(
+        "planner_figures",
+        "match_rate",
+        None,
+        0.95,
+        None,
+        "block",
+        False,
+        "match_rate is a number, found nothing",
+    )
     assert "match_rate" in replace(MANIFEST, gates=(failed,)).refusals()[0]
 
 

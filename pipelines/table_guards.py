@@ -1,0 +1,38 @@
+"""The guards of stage table, apart from it: its worker processes need no Great Expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from expectations.gates.bounds import Bound
+from expectations.suites.planned_rows import planned_row_suite
+from inference.planning.config import TableConfig
+from pipelines import paths
+from pipelines.guards import StageGuards
+
+
+def guard_table(
+    table: pl.DataFrame, figures: Mapping[str, float], n_clusters: int, config: TableConfig
+) -> None:
+    """Stop the pipeline over a table with holes, with invalid rows, or that proposes too little.
+
+    Raises:
+        GateError: naming every rule that does not hold.
+    """
+    guards = StageGuards(paths.gates_of("table"))
+    guards.judge_figures("table_figures", figures, table_bounds(config))
+    guards.judge_rows("novel_cluster_table", planned_row_suite(n_clusters), [table])
+    guards.settle()
+
+
+def table_bounds(config: TableConfig) -> tuple[Bound, ...]:
+    """Return the bounds on ``metrics/table.json``."""
+    look = "this is a fault of the table stage: report it"
+    breadth = "train the planner on more evenly spread targets (curation), or for longer"
+    return (
+        Bound("completeness", 1.0, 1.0, "block", look),
+        Bound("valid_share", 1.0, 1.0, "block", look),
+        Bound("coverage_at_5", config.min_coverage_at_5, None, "block", breadth),
+    )
