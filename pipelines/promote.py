@@ -20,7 +20,7 @@ from inference.serving.release_source import ReleaseSource
 from inference.serving.store_connections import StoreUnreachableError
 from pipelines import paths
 from pipelines.command import run_command
-from pipelines.compare_releases import MeasuredRelease, compare_releases
+from pipelines.compare_releases import MeasuredRelease, Verdict, compare_releases
 from pipelines.feature_store import open_store
 from pipelines.model_registry import point_alias
 from pipelines.params import read_params
@@ -67,7 +67,7 @@ class Promoter:
         refusals = self._unfit(measured.manifest)
         notes = ["no champion to compare with"]
         if champion is not None:
-            verdicts = compare_releases(measured, self._measured(champion))
+            verdicts = self._compare(measured, champion)
             notes = [verdict.words for verdict in verdicts]
             worse = [verdict.words for verdict in verdicts if verdict.is_worse]
             refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
@@ -90,6 +90,13 @@ class Promoter:
         manifest = self._measured(target).manifest
         _refuse(target, self._unfit(manifest))
         return self._move("rollback", champion, target, manifest, (who, why), ())
+
+    def _compare(self, candidate: MeasuredRelease, champion: int) -> list[Verdict]:
+        try:
+            return compare_releases(candidate, self._measured(champion))
+        except ReleaseError as error:
+            # No service can load that champion either: it must not bar the way to a sound one.
+            return [Verdict(False, f"not compared: the champion cannot be read ({error})")]
 
     def _measured(self, version: int) -> MeasuredRelease:
         with self._source.fetch(version) as fetched:

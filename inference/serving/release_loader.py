@@ -68,7 +68,7 @@ class ReleaseLoader:
         try:
             version = self._source.version_at(CHAMPION)
         except RegistryUnreachableError as error:
-            self.status = LoaderStatus(serving, f"the model registry does not answer: {error}")
+            self.status = LoaderStatus(serving, str(error))
             return
         if version is None:
             self.status = LoaderStatus(serving, f"{RELEASE_MODEL} has no alias {CHAMPION}")

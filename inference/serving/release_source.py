@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
-from expectations.contracts.errors import ReleaseError
+from expectations.contracts.errors import ReleaseError, UserError
 from inference.serving.manifest import (
     MANIFEST_FILE,
     MEASURED_FILES,
@@ -27,8 +27,12 @@ NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow answers for an unknown model, and for an unknown alias of a known one."""
 
 
-class RegistryUnreachableError(Exception):
+class RegistryUnreachableError(UserError):
     """The model registry did not answer."""
+
+    def __init__(self, error: Exception) -> None:
+        remedy = "start it, or correct MLFLOW_TRACKING_URI"
+        super().__init__("model registry", "answers", remedy, str(error)[:120])
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class ReleaseSource:
         except MlflowException as error:
             if error.error_code in NOT_THERE:
                 return None
-            raise RegistryUnreachableError(str(error)) from error
+            raise RegistryUnreachableError(error) from error
         return int(version)
 
     @contextmanager

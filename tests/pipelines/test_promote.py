@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from expectations.contracts.errors import ReleaseError
+from expectations.contracts.errors import ReleaseError, UserError
 from inference.serving.features import FeatureReader
-from inference.serving.registered import CHALLENGER, CHAMPION
+from inference.serving.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.serving.release_source import ReleaseSource
 from pipelines import paths
 from pipelines.feature_store import open_store
@@ -18,6 +18,7 @@ from pipelines.model_registry import point_alias
 from pipelines.promote import Promoter
 from pipelines.promotion_log import Promotion, previous_champion, read_promotions
 from pipelines.tracking import open_tracking, tracking_uri
+from tests.servers import free_port
 from tests.worlds.serving import PublishedReleases
 
 PROBES = 50
@@ -91,6 +92,36 @@ def test_a_release_worse_beyond_the_interval_is_refused(tree: PublishedReleases,
     with pytest.raises(ReleaseError, match="worse than the champion beyond the interval"):
         promote(tree.worse, log)
     assert champion() == tree.first
+
+
+def test_a_champion_that_cannot_be_read_does_not_bar_the_way(
+    tree: PublishedReleases, log: Path
+) -> None:
+    promote(tree.first, log)
+    client = open_tracking()
+    source = client.get_model_version(RELEASE_MODEL, str(tree.first)).source
+    stored = client.get_logged_model(source.rsplit("/", 1)[-1])
+    folder = Path(stored.artifact_location.removeprefix("file://")) / "artifacts" / "release"
+    table = folder / "plan_figures.parquet"
+    sound = table.read_bytes()
+    try:
+        table.write_bytes(b"not that table")
+        promoted = promote(tree.second, log)
+    finally:
+        table.write_bytes(sound)
+    assert promoted is not None
+    assert "the champion cannot be read" in promoted.notes[0]
+    assert champion() == tree.second
+
+
+def test_a_registry_that_does_not_answer_is_one_line(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    away = ReleaseSource(f"http://127.0.0.1:{free_port()}")
+    reader = FeatureReader(open_store)
+    with pytest.raises(UserError, match="model registry: answers"):
+        Promoter(open_tracking(), away, reader, PROBES, log).promote("ann", "a test")
 
 
 def test_a_rollback_returns_to_the_champion_before_and_is_logged(
