@@ -5,6 +5,7 @@ Importing this module imports Great Expectations, which takes seconds: only gate
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -48,11 +49,13 @@ class StageGuards:
         self._reports.append(judgement.report)
 
     def settle(self) -> None:
-        """Write the report, and stop the stage if a blocking guard does not pass.
+        """Write the report, tell the warnings, and stop the stage if a blocking guard is broken.
 
         Raises:
             GateError: it names every broken rule, the figure it met, and where to look.
         """
         report = GateReport.merge(self._reports)
         write_json(report.to_json(), self._file)
+        for verdict in report.warnings:
+            print(f"warning: {verdict.reason}: {verdict.look_at}", file=sys.stderr)
         report.raise_if_blocked(f"more in {paths.DATA_DOCS / INDEX}")

@@ -39,6 +39,8 @@ ITEM_POPULARITY = ARTIFACTS / "recommender" / "item_popularity.parquet"
 
 # table, evaluation, experiment, release
 NOVEL_CLUSTER_TABLE = ARTIFACTS / "table" / "novel_cluster_table.parquet"
+TABLE_RECORD = ARTIFACTS / "table" / "record.json"
+REFRESH_PAGE = ARTIFACTS / "table" / "refresh.md"
 PLAN_FIGURES = ARTIFACTS / "evaluate" / "plan_figures.parquet"
 LIST_FIGURES = ARTIFACTS / "evaluate_recommender" / "list_figures.parquet"
 PLOTS = ARTIFACTS / "plots"  # one folder per stage below it
@@ -48,6 +50,7 @@ PLAN_CONFIG = ARTIFACTS / "release" / "plan.json"
 
 # run-time state
 STAGE_COSTS = VAR / "stage_costs"
+PLANNING_COST = STAGE_COSTS / "table_planning.json"  # of the rows alone, workers included
 TABLE_SHARDS = VAR / "table_shards"  # of a table run that is not finished
 DATA_DOCS = VAR / "data_docs"
 FEATURE_REPO = Path("feature_repo")

@@ -14,9 +14,15 @@ from pipelines.guards import StageGuards
 
 
 def guard_table(
-    table: pl.DataFrame, figures: Mapping[str, float], n_clusters: int, config: TableConfig
+    table: pl.DataFrame,
+    figures: Mapping[str, float | None],
+    refresh: Mapping[str, float],
+    n_clusters: int,
+    config: TableConfig,
 ) -> None:
     """Stop the pipeline over a table with holes, with invalid rows, or that proposes too little.
+
+    A refresh (figures of ``metrics/refresh.json``) that changed too much only warns.
 
     Raises:
         GateError: naming every rule that does not hold.
@@ -24,6 +30,8 @@ def guard_table(
     guards = StageGuards(paths.gates_of("table"))
     guards.judge_figures("table_figures", figures, table_bounds(config))
     guards.judge_rows("novel_cluster_table", planned_row_suite(n_clusters), [table])
+    if refresh["is_refresh"]:
+        guards.judge_figures("refresh", refresh, refresh_bounds(config))
     guards.settle()
 
 
@@ -36,3 +44,9 @@ def table_bounds(config: TableConfig) -> tuple[Bound, ...]:
         Bound("valid_share", 1.0, 1.0, "block", look),
         Bound("coverage_at_5", config.min_coverage_at_5, None, "block", breadth),
     )
+
+
+def refresh_bounds(config: TableConfig) -> tuple[Bound, ...]:
+    """Return the bound on ``metrics/refresh.json`` beyond which the planner is out of date."""
+    look = f"fine-tune the planner on these clusters; {paths.REFRESH_PAGE} has the changes"
+    return (Bound("jaccard_at_5", config.min_refresh_jaccard, None, "warn", look),)

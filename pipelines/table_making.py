@@ -51,6 +51,7 @@ def describe_run(making: Mapping[str, Any], config: TableConfig, part: str) -> d
     return {
         **making,
         "part": part,
+        "previous": config.previous.sha256 if config.previous else None,
         "batches": config.model_dump(include=set(BATCH_SETTINGS)),
         "code": [_hash_code(Path(room.__path__[0])) for room in rooms],
         "torch": torch.__version__,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,24 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from inference.planning.config import TableConfig
 from inference.planning.shards import ROWS_SCHEMA, MicroBatch, PlannedShard
 from pipelines.artefact_io import COMPRESSION, atomic_file, write_json
+from pipelines.table_making import describe_run
 
 MANIFEST = "manifest.json"
 SHARD_NAME = re.compile(r"batches-(\d+)-(\d+)\.parquet")
+
+
+def shard_opener(
+    folder: Path, making: Mapping[str, Any], config: TableConfig
+) -> Callable[[str, Sequence[MicroBatch]], ShardFolder]:
+    """Return what opens the shards of each run that one table takes, by the run's name."""
+
+    def open_shards(part: str, batches: Sequence[MicroBatch]) -> ShardFolder:
+        return ShardFolder(folder / part, describe_run(making, config, part), batches)
+
+    return open_shards
 
 
 class ShardFolder:
@@ -55,10 +68,6 @@ class ShardFolder:
                 file.unlink()
             else:
                 yield shard
-
-    def remove(self) -> None:
-        """Remove the shards: the table has them."""
-        shutil.rmtree(self._folder)
 
     def _is_of_run(self, shard: PlannedShard) -> bool:
         batches = self._batches[shard.first : shard.stop]

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import great_expectations.expectations as gxe
 import pandas as pd
 
 from expectations.gates.engine import Failure, Rule, Validation, validate
-from expectations.gates.report import GateReport, Verdict
-
-Severity = Literal["block", "promote"]
+from expectations.gates.report import GateReport, Severity, Verdict
 
 ONE_ROW = Rule(
     "rows",
@@ -27,8 +24,9 @@ ONE_ROW = Rule(
 class Bound:
     """What one figure must keep.
 
-    ``block`` stops the pipeline; ``promote`` lets the run end but not be promoted. ``look_at``
-    tells the reader where to begin when the bound is broken.
+    ``block`` stops the pipeline; ``promote`` lets the run end but not be promoted; ``warn`` asks
+    for something and stops nothing. ``look_at`` tells the reader where to begin when the bound is
+    broken.
     """
 
     metric: str

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from expectations.contracts.errors import GateError
 
+Severity = Literal["block", "promote", "warn"]
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -19,7 +21,7 @@ class Verdict:
         figure: ``None`` where there was no number.
         minimum: the least the figure may be.
         maximum: the most it may be.
-        severity: ``block`` stops the pipeline, ``promote`` only a promotion.
+        severity: ``block`` stops the pipeline, ``promote`` only a promotion, ``warn`` nothing.
         look_at: where to begin when the bound is broken.
         passed: whether the figure keeps the bound.
         reason: what is wrong, in words; empty if nothing is.
@@ -30,7 +32,7 @@ class Verdict:
     figure: float | None
     minimum: float | None
     maximum: float | None
-    severity: Literal["block", "promote"]
+    severity: Severity
     look_at: str
     passed: bool
     reason: str
@@ -59,8 +61,13 @@ class GateReport:
 
     @property
     def may_be_promoted(self) -> bool:
-        """No bound at all is broken."""
-        return all(verdict.passed for verdict in self.verdicts)
+        """No bound is broken but those that only warn."""
+        return all(verdict.passed or verdict.severity == "warn" for verdict in self.verdicts)
+
+    @property
+    def warnings(self) -> tuple[Verdict, ...]:
+        """The broken bounds that only warn."""
+        return tuple(v for v in self.verdicts if not v.passed and v.severity == "warn")
 
     def raise_if_blocked(self, more: str) -> None:
         """Raise :class:`GateError` naming every broken blocking bound, its figure, where to look.

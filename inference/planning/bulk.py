@@ -48,6 +48,19 @@ class BulkCost:
     worker_peak_memory_mb: int
 
 
+def add_costs(costs: Sequence[BulkCost]) -> BulkCost:
+    """Return what several runs took together."""
+    seconds = sum(cost.planning_seconds for cost in costs)
+    rows = sum(cost.rows_planned for cost in costs)
+    return BulkCost(
+        rows_planned=rows,
+        rows_kept=sum(cost.rows_kept for cost in costs),
+        planning_seconds=seconds,
+        rows_per_second=rows / seconds if seconds else 0.0,
+        worker_peak_memory_mb=max(cost.worker_peak_memory_mb for cost in costs),
+    )
+
+
 def plan_batches(
     batches: Sequence[MicroBatch],
     source: RankerSource,

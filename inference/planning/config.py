@@ -11,6 +11,17 @@ from training.config import Config
 Score = Literal["closed", "open"]
 
 
+class PreviousTableConfig(Config):
+    """A previous table of the same planner, to be refreshed where clusters have changed.
+
+    ``folder`` holds its table and its record, as the table stage names them; ``sha256`` pins
+    their content.
+    """
+
+    folder: str
+    sha256: str
+
+
 class TableConfig(Config):
     """How the table is computed.
 
@@ -40,6 +51,9 @@ class TableConfig(Config):
             found; worth it on a GPU.
         search_margin: how far below a row's last place a bfloat16 search must look, in nats; a
             row is proven if no score was off by more than half of it.
+        previous: the table to refresh; ``None`` plans every row.
+        min_refresh_jaccard: mean overlap of a refreshed row's first five places with what they
+            were; below it the refresh asks for a new fine-tuning of the planner.
         min_coverage_at_5: share of the clusters that must stand in the first five places of some
             row, or the pipeline stops.
     """
@@ -59,6 +73,8 @@ class TableConfig(Config):
     cache_megabytes: int = Field(default=1024, ge=1)
     search_dtype: Literal["float32", "bfloat16"] = "float32"
     search_margin: float = Field(default=0.5, gt=0)
+    previous: PreviousTableConfig | None = None
+    min_refresh_jaccard: float = Field(default=0.8, ge=0, le=1)
     min_coverage_at_5: float = Field(default=0.95, ge=0, le=1)
 
 

@@ -72,6 +72,20 @@ def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) ->
     )
 
 
+def measure_certificates(rows: pl.DataFrame) -> dict[str, float | None]:
+    """Return how many of these rows (``ROWS_SCHEMA``) are proven, and the worst that is not.
+
+    ``largest_error_bound`` is ``None`` where nothing bounds the error of some row.
+    """
+    bounds = rows["error_bound"].to_numpy()
+    worst = float(bounds.max())
+    return {
+        "certified_rows": int((bounds == 0).sum()),
+        "certified_share": float((bounds == 0).mean()),
+        "largest_error_bound": worst if np.isfinite(worst) else None,
+    }
+
+
 def _valid_rows(table: PlanTable, config: TableConfig) -> NDArray[np.bool_]:
     """Return for each row whether it keeps every rule, [R]."""
     n_members = 1 + (np.diff(table.members(), axis=1)[:, 0] > 0)  # [R]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -19,13 +20,13 @@ from numpy.typing import NDArray
 from expectations.contracts.values import ClusterPair
 from inference.planning.config import TableConfig
 from inference.planning.plan_table import NO_CLUSTER, NO_ROW, PlanTable
-from inference.planning.ranking import row_depth
+from inference.planning.ranking import RankedRows, rank_scores, row_depth
 from inference.planning.shards import ROWS_SCHEMA
 
 ID_BITS = 24  # of a rank's key: more clusters than any table could pair
 NO_RANK = np.iinfo(np.int64).max
 
-# Shapes: R rows, D their places, C rescored clusters, N clusters.
+# Shapes: B contexts in a batch, R rows, D their places, C rescored clusters, N clusters.
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,32 @@ class MergedRows:
 
     rows: pl.DataFrame
     unproven: tuple[ClusterPair, ...]
+
+
+class CandidateScorer(Protocol):
+    """Whatever scores some clusters as it would score them among all."""
+
+    def score_candidates(
+        self, contexts: Sequence[ClusterPair], candidates: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """Return the scores of these clusters in every context, [B, C]."""
+        ...
+
+
+@dataclass(frozen=True)
+class RankCandidates:
+    """Ranks these clusters alone, with the scores they have among all of ``n_clusters``."""
+
+    scorer: CandidateScorer
+    candidates: tuple[int, ...]
+    n_clusters: int
+    config: TableConfig
+
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+        """Return rows with the best of the candidates and nothing else."""
+        scores = np.full((len(contexts), self.n_clusters), -np.inf)  # [B, N]
+        scores[:, self.candidates] = self.scorer.score_candidates(contexts, self.candidates)
+        return rank_scores(scores, contexts, self.config)
 
 
 def compare_descriptions(before: Sequence[str], after: Sequence[str]) -> ClusterChanges:
@@ -112,7 +139,7 @@ def merge_rows(
 
 
 def _rows_of(table: PlanTable, pairs: Sequence[ClusterPair]) -> NDArray[np.int32]:
-    ends = np.array([(pair.members[0], pair.members[-1]) for pair in pairs]).reshape(-1, 2)
+    ends = np.array([(p.members[0], p.members[-1]) for p in pairs], dtype=np.int64).reshape(-1, 2)
     rows: NDArray[np.int32] = table.places[ends[:, 0], ends[:, 1]]
     if (rows == NO_ROW).any():
         raise ValueError("the table lacks a row of a pair that is the same")
@@ -171,7 +198,7 @@ def _frame(
             "pair_key": [pairs[row].key for row in rows],
             "novel_clusters": [clusters[row, : depths[row]] for row in rows],
             "scores": [scores[row, : depths[row]] for row in rows],
-            "certified": np.ones(len(rows), dtype=bool),
+            "error_bound": np.zeros(len(rows), dtype=np.float32),
         },
         schema=ROWS_SCHEMA,
     )

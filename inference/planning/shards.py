@@ -24,10 +24,10 @@ ROWS_SCHEMA = pl.Schema(
         ("pair_key", pl.String()),
         ("novel_clusters", pl.List(pl.Int64())),
         ("scores", pl.List(pl.Float32())),
-        ("certified", pl.Boolean()),
+        ("error_bound", pl.Float32()),
     ]
 )
-"""Planned rows on their way into the table; ``certified`` as in :class:`RankedRows`."""
+"""Planned rows on their way into the table; ``error_bound`` as in :class:`RankedRows`."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,12 @@ def join_shards(shards: Iterator[PlannedShard]) -> pl.DataFrame:
     return pl.concat([ROWS_SCHEMA.to_frame(), *(shard.rows for shard in ordered)])
 
 
+def join_rows(pieces: Sequence[pl.DataFrame], pairs: Sequence[ClusterPair]) -> pl.DataFrame:
+    """Return the rows of all pieces in the order of ``pairs``."""
+    order = pl.DataFrame({"pair_key": [pair.key for pair in pairs]})
+    return order.join(pl.concat(pieces), on="pair_key", how="left", maintain_order="left")
+
+
 def frame_rows(contexts: Sequence[ClusterPair], rows: RankedRows) -> pl.DataFrame:
     """Return the rows of one micro-batch as :data:`ROWS_SCHEMA`."""
     listed = rows.clusters != NO_CLUSTER  # [B, D]
@@ -108,7 +114,7 @@ def frame_rows(contexts: Sequence[ClusterPair], rows: RankedRows) -> pl.DataFram
             "pair_key": [pair.key for pair in contexts],
             "novel_clusters": [row[kept] for row, kept in zip(rows.clusters, listed, strict=True)],
             "scores": [row[kept] for row, kept in zip(rows.scores, listed, strict=True)],
-            "certified": rows.certified,
+            "error_bound": rows.error_bounds,
         },
         schema=ROWS_SCHEMA,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from inference.planning.config import TableConfig
 from inference.planning.ranking import ContextRanker
+from inference.planning.refresh import RankCandidates
 from inference.planning.table import make_ranker
 from training.planner.model_io import load_planner
 
@@ -37,12 +38,14 @@ class StoredPlanner:
         adapter_folder: the adapter.
         descriptions: of every cluster, by id.
         config: how rows are ranked.
+        candidates: clusters that rows are to rank; ``None`` for all.
     """
 
     base_folder: Path
     adapter_folder: Path
     descriptions: tuple[str, ...]
     config: TableConfig
+    candidates: tuple[int, ...] | None = None
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -57,4 +60,11 @@ class StoredPlanner:
         """
         planner = load_planner(*folders)
         planner.model.float()  # exact ranking needs float32, on a GPU too
-        return make_ranker(planner, self.descriptions, self.config)
+        engine = make_ranker(planner, self.descriptions, self.config)
+        if self.candidates is None:
+            return engine
+        return RankCandidates(engine, self.candidates, len(self.descriptions), self.config)
+
+    def among(self, candidates: Sequence[int]) -> StoredPlanner:
+        """Return the source of rows that rank only these clusters, scored as among all."""
+        return replace(self, candidates=tuple(candidates))

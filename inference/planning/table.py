@@ -7,7 +7,7 @@ same table, byte for byte, wherever a run was broken off and taken up again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -38,7 +38,7 @@ def plan_table(
 
 def make_ranker(
     planner: Planner, descriptions: tuple[str, ...], config: TableConfig
-) -> ContextRanker:
+) -> PlanningEngine:
     """Return what fills the rows of the planner's table; ``descriptions`` are by cluster id."""
     return PlanningEngine(planner, descriptions, config)
 
@@ -68,9 +68,14 @@ def n_rows(n_clusters: int) -> int:
 
 
 def batches_of_pairs(n_clusters: int, batch_rows: int) -> Iterator[list[ClusterPair]]:
-    """Yield the canonical batches: ``all_pairs`` cut every ``batch_rows``, never mixing sizes."""
+    """Yield the canonical batches of a whole table: those of ``all_pairs``."""
+    return cut_batches(all_pairs(n_clusters), batch_rows)
+
+
+def cut_batches(pairs: Iterable[ClusterPair], batch_rows: int) -> Iterator[list[ClusterPair]]:
+    """Yield ``pairs`` cut every ``batch_rows``, never mixing sizes of pairs."""
     batch: list[ClusterPair] = []
-    for pair in all_pairs(n_clusters):
+    for pair in pairs:
         if batch and (len(batch) == batch_rows or len(batch[0].members) != len(pair.members)):
             yield batch
             batch = []

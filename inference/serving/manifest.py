@@ -87,10 +87,11 @@ class ReleaseManifest:
         return release_id_of({name: part.sha256 for name, part in self.parts.items()})
 
     def refusals(self) -> list[str]:
-        """Return why the gates forbid to serve this release; nothing if they all passed."""
+        """Return why the gates forbid to serve this release; those that only warn never do."""
         if not self.gates:
             return ["it carries no gate report"]
-        return [f"gate on {v.metric}: {v.reason}" for v in self.gates if not v.passed]
+        broken = (v for v in self.gates if not v.passed and v.severity != "warn")
+        return [f"gate on {v.metric}: {v.reason}" for v in broken]
 
     def to_json(self) -> dict[str, Any]:
         """Return the manifest as JSON content; :meth:`from_json` is its inverse."""

@@ -80,6 +80,15 @@ def test_a_broken_promotion_bound_lets_the_run_end() -> None:
     assert not report.may_be_promoted
 
 
+def test_a_broken_warning_stops_nothing_and_is_told() -> None:
+    drift = Bound("gini", None, 0.8, "warn", "the refresh report")
+    report = judge_figures("figures", {**GOOD, "gini": 0.9}, [MATCH_RATE, drift]).report
+    report.raise_if_blocked("more in index.html")
+    assert report.may_be_promoted
+    assert [verdict.reason for verdict in report.warnings] == ["gini is at most 0.8, found 0.9"]
+    assert not judge_figures("figures", GOOD, [MATCH_RATE, drift]).report.warnings
+
+
 def test_two_bounds_on_one_figure_answer_for_themselves() -> None:
     strict = Bound("match_rate", 0.999, None, "promote", "the planner")
     report = judge_figures("figures", GOOD, [MATCH_RATE, strict]).report

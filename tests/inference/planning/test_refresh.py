@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
 from inference.planning.config import TableConfig
+from inference.planning.partial_run import PreviousTable, RefreshedRows, refresh_rows
 from inference.planning.plan_table import PlanTable
-from inference.planning.ranking import rank_scores
-from inference.planning.refresh import compare_descriptions, merge_rows
-from inference.planning.shards import ROWS_SCHEMA, frame_rows
-from inference.planning.table import stamp_rows
-from tests.worlds.planning import END
+from inference.planning.ranking import ContextRanker, RankedRows, rank_scores
+from inference.planning.refresh import RankCandidates, compare_descriptions, merge_rows
+from inference.planning.shards import ROWS_SCHEMA, MicroBatch, frame_rows
+from inference.planning.table import batches_of_pairs, make_ranker, stamp_rows
+from pipelines.table_shards import ShardFolder
+from tests.worlds.planning import DESCRIPTIONS, END, make_planner
+from training.planner.model_io import Planner
 
-CONFIG = TableConfig(depth=4, whole_up_to=6, score_step=0.01)
+CONFIG = TableConfig(score="open", depth=4, whole_up_to=6, score_step=0.01, worker_threads=1)
 
 
 def score(texts: Sequence[str], pair: ClusterPair, cluster: int) -> float:
@@ -75,3 +83,136 @@ def test_merged_rows_are_those_of_a_full_run(
     assert len(merged.unproven) + merged.rows.height == len(kept)
     if len(before) <= CONFIG.whole_up_to:  # nothing was left out, so nothing has to be asked again
         assert not merged.unproven
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A source whose ranker scores by the texts alone; it can be asked for some clusters only."""
+
+    texts: tuple[str, ...]
+    candidates: tuple[int, ...] | None = None
+    folders: tuple[Path, ...] = ()
+
+    def open(self, folders: Sequence[Path]) -> Scored:
+        return self
+
+    def among(self, candidates: Sequence[int]) -> Scored:
+        return Scored(self.texts, tuple(candidates))
+
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+        scores = np.full((len(contexts), len(self.texts)), -np.inf)
+        for row, pair in enumerate(contexts):
+            for cluster in self.candidates or range(len(self.texts)):
+                scores[row, cluster] = score(self.texts, pair, cluster)
+        return rank_scores(scores, contexts, CONFIG)
+
+
+def refresh(
+    before: Sequence[str],
+    after: Sequence[str],
+    folder: Path,
+    source: object = None,
+    config: TableConfig = CONFIG,
+    unproven: frozenset[str] = frozenset(),
+    previous: pl.DataFrame | None = None,
+) -> RefreshedRows:
+    """Refresh the table of ``before`` into that of ``after``."""
+    rows = full_rows(before, list(all_pairs(len(before)))) if previous is None else previous
+    known = PreviousTable(table_of(rows, len(before)), tuple(before), unproven)
+
+    def open_store(part: str, batches: Sequence[MicroBatch]) -> ShardFolder:
+        return ShardFolder(folder / part, {"part": part}, batches)
+
+    return refresh_rows(known, after, source or Scored(tuple(after)), config, open_store)
+
+
+WORDS = tuple(f"word {i}" for i in range(10))
+
+
+def test_a_refresh_plans_no_more_than_it_must(tmp_path: Path) -> None:
+    after = ("new name", *WORDS[1:])
+    refreshed = refresh(WORDS, after, tmp_path)
+    assert refreshed.rows.equals(full_rows(after, list(all_pairs(10))))
+    assert refreshed.n_rescored == 45  # the pairs and singles of the other nine
+    anew = refreshed.n_planned_anew - 10  # those of the changed one are always planned
+    # a row that held the changed cluster may have lost its last place for good; no other row
+    held = sum(
+        0 in row for row in full_rows(WORDS, list(all_pairs(10)))["novel_clusters"].to_list()
+    )
+    assert 0 <= anew <= held
+
+
+@settings(max_examples=25, deadline=None)
+@given(texts_lists)
+def test_a_refresh_is_a_full_run(
+    tmp_path_factory: pytest.TempPathFactory, world: tuple[list[str], dict[int, int], int]
+) -> None:
+    before, renames, growth = world
+    after = [f"new {renames[i]} {i}" if i in renames else text for i, text in enumerate(before)]
+    after = [*after, *(f"born {i}" for i in range(growth))][: max(3, len(before) + growth)]
+    refreshed = refresh(before, after, tmp_path_factory.mktemp("refresh"))
+    assert refreshed.rows.equals(full_rows(after, list(all_pairs(len(after)))))
+
+
+def test_nothing_changed_plans_nothing(tmp_path: Path) -> None:
+    refreshed = refresh(WORDS, WORDS, tmp_path)
+    assert refreshed.n_planned_anew == refreshed.n_rescored == 0
+    assert refreshed.rows.equals(full_rows(WORDS, list(all_pairs(10))))
+
+
+def test_rows_that_were_not_proven_are_planned_again(tmp_path: Path) -> None:
+    refreshed = refresh(WORDS, WORDS, tmp_path, unproven=frozenset({"2_3", "4"}))
+    assert refreshed.n_planned_anew == 2
+
+
+def test_a_score_that_depends_on_all_descriptions_is_refused(tmp_path: Path) -> None:
+    closed = CONFIG.model_copy(update={"score": "closed"})
+    with pytest.raises(UserError, match=r"table\.previous: a changed cluster leaves"):
+        refresh(WORDS, WORDS[:-1], tmp_path, config=closed)
+    assert refresh(WORDS, WORDS, tmp_path, config=closed).n_planned_anew == 0
+
+
+@pytest.mark.parametrize("whole_up_to", [4, 128])
+def test_the_planner_s_own_rows_refresh_to_a_full_run(tmp_path: Path, whole_up_to: int) -> None:
+    torch.set_num_threads(1)
+    config = TableConfig(
+        score="open", depth=3, whole_up_to=whole_up_to, batch_rows=8, worker_threads=1
+    )
+    before = DESCRIPTIONS
+    after = ("jazz piano", *before[1:5], "night buses", *before[6:], "river kayaks")
+    planner = make_planner(before)  # one tokenizer for all: it is the same planner
+    planned = [Rankers(planner, texts, config).plan() for texts in (before, after)]
+    refreshed = refresh(
+        before, after, tmp_path, Rankers(planner, after, config), config, previous=planned[0]
+    )
+    assert 0 < refreshed.n_planned_anew < planned[1].height
+    assert refreshed.rows["pair_key"].equals(planned[1]["pair_key"])
+    assert refreshed.rows["novel_clusters"].equals(planned[1]["novel_clusters"])
+    # sums over other batches differ in their last bits, so a score may round to its neighbour
+    moved = refreshed.rows["scores"].explode() - planned[1]["scores"].explode()
+    assert moved.abs().max() < 1.5 * config.score_step
+
+
+@dataclass(frozen=True)
+class Rankers:
+    """A planner held in memory as a source."""
+
+    planner: Planner
+    texts: tuple[str, ...]
+    config: TableConfig
+    candidates: tuple[int, ...] | None = None
+    folders: tuple[Path, ...] = ()
+
+    def open(self, folders: Sequence[Path]) -> ContextRanker:
+        engine = make_ranker(self.planner, self.texts, self.config)
+        if self.candidates is None:
+            return engine
+        return RankCandidates(engine, self.candidates, len(self.texts), self.config)
+
+    def among(self, candidates: Sequence[int]) -> Rankers:
+        return replace(self, candidates=tuple(candidates))
+
+    def plan(self) -> pl.DataFrame:
+        ranker = self.open(())
+        batches = batches_of_pairs(len(self.texts), self.config.batch_rows)
+        return pl.concat([frame_rows(batch, ranker.rank_batch(batch)) for batch in batches])

@@ -78,6 +78,7 @@ def test_gates_that_failed_or_never_ran_forbid_serving() -> None:
         "match_rate is a number, found nothing",
     )
     assert "match_rate" in replace(MANIFEST, gates=(failed,)).refusals()[0]
+    assert not replace(MANIFEST, gates=(replace(failed, severity="warn"),)).refusals()
 
 
 def test_an_altered_a_missing_and_an_unnamed_part_are_refused(tmp_path: Path) -> None:
