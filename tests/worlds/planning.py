@@ -14,6 +14,8 @@ import polars as pl
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -62,15 +64,33 @@ def make_tokenizer(descriptions: Sequence[str], vocabulary: int = 340) -> PreTra
     return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="<end>")
 
 
+def make_fallback_tokenizer(descriptions: Sequence[str]) -> PreTrainedTokenizerFast:
+    """Return a tokenizer of SentencePiece's kind: blanks as marks, unknown letters as bytes."""
+    core = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    core.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()])
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=["<pad>", "<end>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256))],
+        show_progress=False,
+    )
+    ascii_only = [text.encode("ascii", "ignore").decode().strip() for text in descriptions]
+    core.train_from_iterator([render_prompt([text]) for text in ascii_only], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token="<pad>", eos_token="<end>", unk_token="<unk>"
+    )
+
+
 def make_planner(
     descriptions: Sequence[str] = DESCRIPTIONS,
     architecture: str = "llama",
     width: int = 32,
     layers: int = 2,
     seed: int = 0,
+    tokenizer: PreTrainedTokenizerFast | None = None,
 ) -> Planner:
     """Return an untrained planner with weights large enough that its opinions differ clearly."""
-    tokenizer = make_tokenizer(descriptions)
+    tokenizer = tokenizer or make_tokenizer(descriptions)
     torch.manual_seed(seed)  # transformers draws initial weights from the global generator only
     shared = {
         "vocab_size": len(tokenizer),
@@ -89,6 +109,7 @@ def make_planner(
             "llama": (LlamaConfig, LlamaForCausalLM),
             "qwen3": (Qwen3Config, Qwen3ForCausalLM),
             "sliding": (MistralConfig, MistralForCausalLM),
+            "capped": (Gemma3TextConfig, Gemma3ForCausalLM),
         }[architecture]
         model = build(
             config(
@@ -99,7 +120,10 @@ def make_planner(
                 num_key_value_heads=1,
                 head_dim=width // 2,
                 max_position_embeddings=256,
-                **({"sliding_window": 4} if architecture == "sliding" else {}),
+                **{
+                    "sliding": {"sliding_window": 4},
+                    "capped": {"final_logit_softcapping": 2.0},
+                }.get(architecture, {}),
                 **shared,
             )
         )

@@ -13,7 +13,12 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
 from inference.planning.config import Score, TableConfig
 from inference.planning.engine import PlanningEngine
-from tests.worlds.planning import DESCRIPTIONS, make_planner, score_one_by_one
+from tests.worlds.planning import (
+    DESCRIPTIONS,
+    make_fallback_tokenizer,
+    make_planner,
+    score_one_by_one,
+)
 from training.planner.model_io import Planner
 
 N = len(DESCRIPTIONS)
@@ -29,11 +34,15 @@ def _one_thread() -> None:
 
 
 def check_rows(
-    planner: Planner, contexts: list[ClusterPair], config: TableConfig, depth: int
+    planner: Planner,
+    contexts: list[ClusterPair],
+    config: TableConfig,
+    depth: int,
+    descriptions: tuple[str, ...] = DESCRIPTIONS,
 ) -> None:
     """Compare clusters and scores of every row with the oracle's."""
-    expected = score_one_by_one(planner, contexts, DESCRIPTIONS, config.score)
-    rows = PlanningEngine(planner, DESCRIPTIONS, config).rank_batch(contexts)
+    expected = score_one_by_one(planner, contexts, descriptions, config.score)
+    rows = PlanningEngine(planner, descriptions, config).rank_batch(contexts)
     assert rows.certified.all()
     assert rows.clusters.shape[1] == depth
     for row, pair in enumerate(contexts):
@@ -43,7 +52,7 @@ def check_rows(
 
 
 @pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize("architecture", ["llama", "qwen3", "gpt2"])
+@pytest.mark.parametrize("architecture", ["llama", "qwen3", "gpt2", "capped"])
 def test_whole_rows_are_those_of_plain_transformers(architecture: str, score: Score) -> None:
     planner = make_planner(architecture=architecture)
     for contexts in (PAIRS, SINGLES):
@@ -147,6 +156,18 @@ def test_an_adapter_need_not_be_merged(target: str) -> None:
             if "lora_B" in name:
                 weight.normal_(std=0.5, generator=torch.Generator().manual_seed(1))
     check_rows(Planner(model, base.tokenizer), PAIRS[:6], TableConfig(), N - 2)
+
+
+def test_a_tokenizer_may_fall_back_to_bytes() -> None:
+    descriptions = (*DESCRIPTIONS[:-2], "café culture ☕", "café culture ☘")
+    tokenizer = make_fallback_tokenizer(descriptions)
+    planner = make_planner(descriptions, tokenizer=tokenizer)
+    cup, clover = (planner.encode_completion(text) for text in descriptions[-2:])
+    spelled = tokenizer.convert_ids_to_tokens(cup)
+    assert any(token.startswith("<0x") for token in spelled)
+    assert cup[:-3] == clover[:-3]  # they part within a letter
+    for score in SCORES:
+        check_rows(planner, PAIRS, TableConfig(score=score), N - 2, descriptions)
 
 
 def test_prompts_of_a_batch_do_not_see_each_other() -> None:
