@@ -29,7 +29,7 @@ from training.clusters.tree import ClusterTree, build_tree
 COUNTS = (32, 64, 128, 256)
 SEEDS = (0, 1, 2)
 RESAMPLES = 1000
-TEXT_ALONE = RepresentationConfig(collaborative_weight=0, word_floor=1)
+TEXT_ALONE = RepresentationConfig(collaborative_weight=0, guessed_weight=0, word_floor=1)
 
 
 @dataclass(frozen=True)

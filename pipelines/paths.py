@@ -19,6 +19,7 @@ TRUTH = ARTIFACTS / "truth"  # only the experiment stage and the tests may read 
 CLUSTERS = ARTIFACTS / "clusters" / "clusters.parquet"
 ITEM_CLUSTERS = ARTIFACTS / "clusters" / "item_clusters.parquet"
 ITEM_EMBEDDINGS = ARTIFACTS / "clusters" / "item_embeddings.parquet"
+TREE_PLACES = ARTIFACTS / "clusters" / "places"
 CLUSTER_CHANGES = ARTIFACTS / "clusters" / "changes.json"
 CLUSTER_CHANGES_PAGE = ARTIFACTS / "clusters" / "changes.md"
 

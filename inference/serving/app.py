@@ -18,6 +18,7 @@ from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
 from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import LoadedRelease
+from inference.serving.new_items import add_item_routes
 from inference.serving.recommend import Question, Recommendations, recommend
 from inference.serving.release_loader import ReleaseLoader
 
@@ -111,6 +112,7 @@ def create_app(
     )
     _add_answers(app, loader, reader, config)
     _add_state(app, loader)
+    add_item_routes(app, lambda: _release_of(loader), UNANSWERABLE)
     if live is not None:
         add_event_routes(app, live, {422: UNANSWERABLE[422]})
 

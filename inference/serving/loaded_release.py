@@ -14,6 +14,8 @@ from expectations.contracts.values import DataSeen
 from inference.planning.config import PlanConfig
 from inference.serving.manifest import SERVED_PARTS, ReleaseManifest
 from inference.serving.release_source import FetchedRelease
+from training.clusters.assign import TreePlaces
+from training.clusters.places_io import load_places
 from training.clusters.tree_view import ServingClusters, serving_clusters
 from training.recommender.protocol import Recommender, ScoredItem
 from training.recommender.recommender import SequenceRecommender
@@ -27,6 +29,7 @@ class LoadedRelease:
         version: version of the registered release model.
         manifest: what the release says of itself.
         clusters: descriptions of the serving clusters and the cluster of every item.
+        places: where the clusters stand, for items that came after the release.
         titles: readable name of every item.
         popular: items by popularity, most liked first, for users of whom nothing is known.
         plan: how table rows are combined, as in the evaluation of this release.
@@ -37,6 +40,7 @@ class LoadedRelease:
     version: int
     manifest: ReleaseManifest
     clusters: ServingClusters
+    places: TreePlaces
     titles: dict[str, str]
     popular: tuple[ScoredItem, ...]
     plan: PlanConfig
@@ -66,6 +70,7 @@ def load_release(fetched: FetchedRelease) -> LoadedRelease:
         version=fetched.version,
         manifest=fetched.manifest,
         clusters=tree,
+        places=load_places(files["tree_places"]),
         titles=dict(zip(titles["item_id"], titles["title"], strict=True)),
         popular=_rank_by_popularity(files["item_popularity"], tree),
         plan=_read_plan(files["plan"]),

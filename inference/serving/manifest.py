@@ -18,6 +18,7 @@ MANIFEST_FILE = "release.json"
 SERVED_PARTS: Mapping[str, str] = {
     "clusters": "clusters.parquet",
     "item_clusters": "item_clusters.parquet",
+    "tree_places": "tree_places",
     "item_titles": "item_titles.parquet",
     "item_popularity": "item_popularity.parquet",
     "plan": "plan.json",

@@ -61,15 +61,20 @@ def read_interactions(raw: RawInteractions, threshold: float | None) -> pl.DataF
     return log.with_columns(is_positive=_is_positive(threshold))
 
 
-def read_items(raw: RawTables) -> pl.DataFrame:
-    """Return the catalogue, sorted by id; an item without title is called by its id."""
-    items = raw.items.select(
+def read_items(raw_items: pl.LazyFrame, file: Path) -> pl.DataFrame:
+    """Return the catalogue, sorted by id; an item without title is called by its id.
+
+    Args:
+        raw_items: as in :class:`RawTables`.
+        file: where they come from, for errors.
+    """
+    items = raw_items.select(
         "item_id",
         title=pl.coalesce("title", "item_id"),
         text=pl.col("text").fill_null(""),
         category_path=pl.col("category_path"),
     )
-    return collect(items, raw.items_file).sort("item_id")
+    return collect(items, file).sort("item_id")
 
 
 def add_tags(items: pl.DataFrame, raw: RawTables, until: datetime) -> pl.DataFrame:

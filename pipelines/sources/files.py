@@ -33,12 +33,17 @@ def read_files(folder: Path, config: FilesConfig) -> RawTables:
         raise UserError(str(folder), "is a folder with the files", "correct dataset.path")
     return RawTables(
         items_file=folder / config.items_file,
-        items=_read_items(folder / config.items_file, config),
-        interactions=_read_log(folder / config.interactions_file, config),
+        items=scan_items(folder / config.items_file, config),
+        interactions=scan_log(folder / config.interactions_file, config),
     )
 
 
-def _read_items(path: Path, config: FilesConfig) -> pl.LazyFrame:
+def scan_items(path: Path, config: FilesConfig) -> pl.LazyFrame:
+    """Return a catalogue as raw items, read by the mapping of ``config``.
+
+    Raises:
+        UserError: the file is absent, unreadable, or lacks a mapped column.
+    """
     mapped = [config.item_id, config.title, *(config.text or ())]
     if config.category is not None:
         mapped.append(config.category)
@@ -55,7 +60,12 @@ def _read_items(path: Path, config: FilesConfig) -> pl.LazyFrame:
     )
 
 
-def _read_log(path: Path, config: FilesConfig) -> RawInteractions:
+def scan_log(path: Path, config: FilesConfig) -> RawInteractions:
+    """Return a log as raw interactions, read by the mapping of ``config``.
+
+    Raises:
+        UserError: the file is absent, unreadable, or lacks a mapped column.
+    """
     mapped = [config.user_id, config.item_id, config.timestamp]
     if config.feedback is not None:
         mapped.append(config.feedback)

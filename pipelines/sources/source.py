@@ -83,7 +83,7 @@ def _write_raw(
     raw: RawTables, dataset: DatasetConfig, split: SplitConfig, places: Places
 ) -> RawProfile:
     interactions = read_interactions(raw.interactions, dataset.threshold)
-    items = read_items(raw)
+    items = read_items(raw.items, raw.items_file)
     names = RawNames(str(raw.items_file), str(raw.interactions.file))
     profile = check_raw_data(items, in_pieces(interactions), names, paths.DATA_DOCS)
     # tags given in the test period would tell of it: they are cut where fitting ends

@@ -25,14 +25,16 @@ from pipelines.artefact_io import (
 from pipelines.guards import StageGuards
 from pipelines.params import read_params
 from pipelines.previous_tree import read_previous_tree
+from training.clusters.assign import TreePlaces
 from training.clusters.changes import TreeChanges, list_changes, measure_changes
 from training.clusters.changes_text import write_changes
 from training.clusters.config import ClusterConfig
 from training.clusters.describe import describe_tree
 from training.clusters.frames import frame_clusters, frame_item_clusters, frame_traffic
 from training.clusters.lineage import LevelLineage, keep_descriptions, keep_ids
+from training.clusters.places_io import save_places
 from training.clusters.quality import measure_clusters, measure_stays
-from training.clusters.represent import represent_items
+from training.clusters.represent import fit_items
 from training.clusters.tree import build_tree
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
@@ -50,7 +52,7 @@ def main() -> None:
     rng = np.random.default_rng(runtime.seed)
 
     with threadpool_limits(runtime.threads):  # another number of threads sums in another order
-        represented = represent_items(
+        encoder, represented = fit_items(
             items, interactions, timeline.fit_until, config.representation, rng
         )
         tree = build_tree(represented, config, rng, previous)
@@ -81,6 +83,8 @@ def main() -> None:
     write_table(clusters, paths.CLUSTERS, CLUSTERS)
     write_table(item_clusters, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
     write_table(represented.to_frame(), paths.ITEM_EMBEDDINGS, ITEM_EMBEDDINGS)
+    with atomic_folder(paths.TREE_PLACES) as folder:
+        save_places(TreePlaces.of(tree, encoder), folder)
     write_json(changes.to_json(), paths.CLUSTER_CHANGES)
     with atomic_file(paths.CLUSTER_CHANGES_PAGE) as page:
         page.write_text(write_changes(changes), encoding="utf-8")

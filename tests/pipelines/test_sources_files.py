@@ -24,7 +24,10 @@ NEW_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 
 def test_the_defaults_read_the_usual_names(tmp_path: Path) -> None:
     raw = read_files(write_logs(tmp_path, *logs()), FilesConfig())
-    items, interactions = read_items(raw), read_interactions(raw.interactions, None)
+    items, interactions = (
+        read_items(raw.items, raw.items_file),
+        read_interactions(raw.interactions, None),
+    )
     assert items["text"].to_list()[:4] == ["about, with comma", "", "", "d3"]
     assert items["category_path"].null_count() == items.height
     assert interactions["is_positive"].all()
@@ -41,7 +44,10 @@ def test_other_names_feedback_and_categories_are_mapped(tmp_path: Path) -> None:
         item_id="sku", title="name", text=("name", "shelf"), category="shelf", feedback="stars"
     )
     raw = read_files(folder, config)
-    table, interactions = read_items(raw), read_interactions(raw.interactions, 4.0)
+    table, interactions = (
+        read_items(raw.items, raw.items_file),
+        read_interactions(raw.interactions, 4.0),
+    )
     assert table["category_path"].to_list()[:4] == [["A", "B"], ["A"], None, ["C", "D", "E"]]
     assert table["text"].to_list()[1:3] == ["Item 1. A", "Item 2"]
     assert interactions["is_positive"].sum() == 12
@@ -58,7 +64,8 @@ def test_parquet_with_typed_columns_equals_csv(tmp_path: Path) -> None:
     typed.write_parquet(tmp_path / "parquet" / "log.pq")
     config = FilesConfig(items_file="items.parquet", interactions_file="log.pq", feedback="stars")
     from_parquet = read_files(tmp_path / "parquet", config)
-    assert read_items(from_csv).equals(read_items(from_parquet))
+    catalogues = [read_items(raw.items, raw.items_file) for raw in (from_csv, from_parquet)]
+    assert catalogues[0].equals(catalogues[1])
     left = read_interactions(from_csv.interactions, 3.0)
     right = read_interactions(from_parquet.interactions, 3.0)
     assert left.equals(right)
@@ -70,7 +77,11 @@ def test_a_list_column_is_a_category_path(tmp_path: Path) -> None:
     lists = items.with_columns(shelf=pl.col("shelf").str.split(">"))
     lists.write_parquet(tmp_path / "items.parquet")
     raw = read_files(tmp_path, FilesConfig(items_file="items.parquet", category="shelf"))
-    assert read_items(raw)["category_path"].to_list()[:3] == [["A", "B"], ["A"], None]
+    assert read_items(raw.items, raw.items_file)["category_path"].to_list()[:3] == [
+        ["A", "B"],
+        ["A"],
+        None,
+    ]
 
 
 def test_references_of_html_are_read_once_and_for_all(tmp_path: Path) -> None:
@@ -80,7 +91,7 @@ def test_references_of_html_are_read_once_and_for_all(tmp_path: Path) -> None:
         title=pl.lit(title), shelf=pl.lit("Pens &amp; Ink &gt; Caf&eacute;"), item_id="item_id"
     )
     raw = read_files(write_logs(tmp_path, spoiled, log), FilesConfig(category="shelf"))
-    table = read_items(raw)
+    table = read_items(raw.items, raw.items_file)
     assert table["title"][0] == '8.5” x 11" H&R, AT&T, R&D; a < b'
     assert table["category_path"][0].to_list() == ["Pens & Ink", "Café"]
 
@@ -89,7 +100,7 @@ def test_an_item_without_title_is_called_by_its_id(tmp_path: Path) -> None:
     items, log = logs()
     untitled = items.with_columns(title=pl.lit(None, pl.String))
     raw = read_files(write_logs(tmp_path, untitled, log), FilesConfig())
-    assert read_items(raw)["title"].to_list() == [f"i{n}" for n in range(8)]
+    assert read_items(raw.items, raw.items_file)["title"].to_list() == [f"i{n}" for n in range(8)]
 
 
 def test_a_byte_order_mark_and_another_delimiter_do_not_matter(tmp_path: Path) -> None:
@@ -98,7 +109,7 @@ def test_a_byte_order_mark_and_another_delimiter_do_not_matter(tmp_path: Path) -
     log.write_csv(tmp_path / "interactions.csv", separator=";", include_bom=True)
     raw = read_files(tmp_path, FilesConfig(delimiter=";"))
     assert read_interactions(raw.interactions, None).height == log.height
-    assert read_items(raw).height == items.height
+    assert read_items(raw.items, raw.items_file).height == items.height
 
 
 @pytest.mark.parametrize(
@@ -218,5 +229,5 @@ def test_a_threshold_without_feedback_is_refused() -> None:
 @pytest.mark.data
 def test_amazon_office_needs_no_settings(real_data: Path) -> None:
     raw = read_files(real_data / "amazon-office", FilesConfig())
-    assert read_items(raw).height == 3459
+    assert read_items(raw.items, raw.items_file).height == 3459
     assert read_interactions(raw.interactions, None).height == 22_447

@@ -20,7 +20,7 @@ LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 def read(path: Path, scratch: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     with open_movielens(path, scratch) as raw:
-        items = add_tags(read_items(raw), raw, LATER)
+        items = add_tags(read_items(raw.items, raw.items_file), raw, LATER)
         return items, read_interactions(raw.interactions, 4.0)
 
 
@@ -56,7 +56,9 @@ def test_only_tags_given_in_time_join_the_text(tmp_path: Path) -> None:
         "1,5,too late,100\n2,5,quiet,100\n3,5,quiet,100\n"
     )
     with open_movielens(folder, tmp_path / "scratch") as raw:
-        items = add_tags(read_items(raw), raw, datetime(2020, 1, 1, tzinfo=UTC))
+        items = add_tags(
+            read_items(raw.items, raw.items_file), raw, datetime(2020, 1, 1, tzinfo=UTC)
+        )
     texts = dict(items.select("item_id", "text").iter_rows())
     assert texts["1"] == "Action, Sci-Fi. hackers, bullets"
     assert texts["5"] == "quiet, bullets"
@@ -70,7 +72,7 @@ def test_a_tag_of_one_person_is_left_out(tmp_path: Path) -> None:
         "1,5,tom &amp; jerry,100\n2,5,Tom &amp;amp; Jerry,100\n"
     )
     with open_movielens(folder, tmp_path / "scratch") as raw:
-        items = add_tags(read_items(raw), raw, LATER)
+        items = add_tags(read_items(raw.items, raw.items_file), raw, LATER)
     assert not items["text"].str.contains("queue").any()
     assert items.filter(pl.col("item_id") == "5")["text"].item() == "tom & jerry"
 

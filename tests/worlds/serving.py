@@ -23,13 +23,19 @@ from expectations.contracts import tables
 from expectations.contracts.values import BUILD_RELEASE, DataSeen
 from inference.serving.manifest import read_manifest
 from pipelines import paths
-from pipelines.artefact_io import write_json, write_table
+from pipelines.artefact_io import atomic_folder, write_json, write_table
 from pipelines.feature_store import open_store
 from pipelines.model_registry import register_release
 from pipelines.publish import publish
 from pipelines.stages import release
 from pipelines.tracking import open_tracking, run_of_release
 from tests.worlds.planning import make_planner, make_table
+from training.clusters.assign import NO_INTERACTIONS, TreePlaces
+from training.clusters.balance import find_centres
+from training.clusters.config import RepresentationConfig
+from training.clusters.places_io import save_places
+from training.clusters.represent import fit_items
+from training.clusters.tree import weigh_items
 from training.evaluation.case_figures import tabulate_cases
 from training.planner.base_reference import write_base_record
 from training.planner.model_io import BASE_RECORD
@@ -166,10 +172,24 @@ def _write_clusters() -> None:
     rows = [(item, level, c if level else c % 2) for item, c in ids for level in range(2)]
     members = pl.DataFrame(rows, schema=tables.ITEM_CLUSTERS.schema.names, orient="row")
     write_table(members, paths.ITEM_CLUSTERS, tables.ITEM_CLUSTERS)
+    _write_places(items, members)
     popularity = items.select("item_id").with_columns(
         n_positive=pl.when(pl.col("item_id") == POPULAR).then(9).otherwise(1)
     )
     write_table(popularity, paths.ITEM_POPULARITY, tables.ITEM_POPULARITY)
+
+
+def _write_places(items: pl.DataFrame, members: pl.DataFrame) -> None:
+    """Write where the clusters stand by the titles of their items; nobody has acted yet."""
+    config = RepresentationConfig(text_dimensions=8)
+    rng = np.random.default_rng(0)
+    encoder, represented = fit_items(items, NO_INTERACTIONS, NOW, config, rng)
+    points = weigh_items(represented)
+    levels = [members.filter(level=level).sort("item_id")["cluster_id"] for level in range(2)]
+    centres = [find_centres(points, c.to_numpy(), n) for c, n in zip(levels, (2, 6), strict=True)]
+    parents = (np.empty(0, dtype=np.int64), np.arange(N_CLUSTERS) % 2)
+    with atomic_folder(paths.TREE_PLACES) as folder:
+        save_places(TreePlaces(encoder, tuple(centres), parents), folder)
 
 
 def write_histories(people: Mapping[str, Person]) -> None:

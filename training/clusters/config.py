@@ -12,8 +12,10 @@ class RepresentationConfig(Config):
 
     ``text_encoder`` is ``"tfidf"`` (nothing to download), or the id or local folder of a
     sentence-transformers model. ``collaborative_weight`` is the share of the squared length that
-    the collaborative part of an item with many interactions takes; ``shrinkage`` is the number of
-    interactions at which an item gets half of it. ``word_floor`` is what remains of the weight of a
+    the collaborative part of an item with many interactions takes, ``guessed_weight`` that of an
+    item without any, whose company is guessed from its text; ``shrinkage`` is the number of
+    interactions at which an item stands half way. ``broad_weight`` is the share when clusters are
+    grouped into broader ones. ``word_floor`` is what remains of the weight of a
     word whose items have no people in common; 1 makes all words alike.
     """
 
@@ -23,8 +25,10 @@ class RepresentationConfig(Config):
     max_text_features: int = Field(default=20_000, ge=10)
     title_weight: int = Field(default=2, ge=1)
     category_weight: int = Field(default=2, ge=0)
-    collaborative_dimensions: int = Field(default=32, ge=2)
-    collaborative_weight: float = Field(default=0.5, ge=0, le=1)
+    collaborative_dimensions: int = Field(default=64, ge=2)
+    collaborative_weight: float = Field(default=0.9, ge=0, le=1)
+    guessed_weight: float = Field(default=0.4, ge=0, le=1)
+    broad_weight: float = Field(default=0.5, ge=0, le=1)
     window: int = Field(default=5, ge=1)
     shift: float = Field(default=1.0, ge=1)
     shrinkage: float = Field(default=5.0, ge=0)

@@ -9,18 +9,19 @@ from sklearn.utils.extmath import randomized_svd
 SVD_ITERATIONS = 7
 
 
-def reduce_rows(
+def find_directions(
     matrix: sp.csr_matrix, dimensions: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return left singular vectors ``[n, d]`` and singular values ``[d]``, largest first.
+    """Return right singular vectors ``[m, d]`` and singular values ``[d]``, largest first.
 
     Randomised SVD with power iterations (Halko et al. 2011); ``d`` is ``dimensions``, or fewer
-    where the matrix has fewer rows or columns.
+    where the matrix ``[n, m]`` has fewer rows or columns. Rows, old and new, get their place by
+    multiplication with the directions.
     """
     wanted = max(1, min(dimensions, *matrix.shape))
     seed = int(rng.integers(2**31))
-    left, values, _ = randomized_svd(matrix, wanted, n_iter=SVD_ITERATIONS, random_state=seed)
-    return left, values
+    _, values, right = randomized_svd(matrix, wanted, n_iter=SVD_ITERATIONS, random_state=seed)
+    return np.ascontiguousarray(right.T), values
 
 
 def scale_to_unit(vectors: np.ndarray) -> np.ndarray:

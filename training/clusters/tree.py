@@ -17,6 +17,7 @@ from training.clusters.balance import (
 )
 from training.clusters.config import ClusterConfig
 from training.clusters.previous import NOT_THERE, PreviousTree
+from training.clusters.reduction import scale_to_unit
 from training.clusters.represent import Representation
 
 GROUPING_RESTARTS = 16
@@ -75,7 +76,9 @@ def build_tree(
         if previous:
             homes = _find_homes(points, labels[0], previous.labels[level])
             start = Start(homes, previous.config.margin)
-        groups = _group_clusters(points, labels[0], config.levels[level], config, rng, start)
+        below = _gather(points, labels[0], representation.company.shape[1], config)
+        limits = Limits(config.balance, 1, config.iterations, GROUPING_RESTARTS)
+        groups = _cluster(below, config.levels[level], limits, rng, start)[labels[0]]
         labels.insert(0, groups)
     return _order_tree(points, labels)
 
@@ -83,12 +86,12 @@ def build_tree(
 def weigh_items(representation: Representation) -> Points:
     """Return items with their traffic as load; without any traffic, items count alike.
 
-    The pull of an item on its centre grows with the logarithm of its traffic: popular items shape
-    a cluster, without a single one deciding it.
+    The pull of an item on its centre grows with its traffic too: a cluster stands where its people
+    are. Items without traffic still have some.
     """
     traffic = representation.traffic.astype(np.float64)
     loads = traffic if traffic.any() else np.ones_like(traffic)
-    return Points(representation.vectors, loads, 1 + np.log1p(traffic))
+    return Points(representation.vectors, loads, 1 + traffic)
 
 
 def _limits(config: ClusterConfig) -> Limits:
@@ -107,24 +110,22 @@ def _cluster(
     return continue_evenly(points, n_clusters, limits, rng, start)
 
 
-def _group_clusters(
-    points: Points,
-    labels: np.ndarray,
-    n_clusters: int,
-    config: ClusterConfig,
-    rng: np.random.Generator,
-    start: Start | None,
-) -> np.ndarray:
-    """Cluster the clusters of a level; return the group of each item."""
-    n_below = int(labels.max()) + 1
-    below = Points(
-        find_centres(points, labels, n_below),
-        np.bincount(labels, weights=points.loads, minlength=n_below),
-        np.bincount(labels, weights=points.masses, minlength=n_below),
+def _gather(points: Points, labels: np.ndarray, width: int, config: ClusterConfig) -> Points:
+    """Return the clusters of a level as points, the last ``width`` columns at ``broad_weight``.
+
+    What many people do one after another ties distant interests together, and the more so the
+    broader a cluster is; text keeps broad clusters about something.
+    """
+    n_clusters = int(labels.max()) + 1
+    centres = find_centres(points, labels, n_clusters)
+    share = config.representation.broad_weight
+    text, company = scale_to_unit(centres[:, :-width]), scale_to_unit(centres[:, -width:])
+    joined = np.hstack([text * np.sqrt(1 - share), company * np.sqrt(share)])
+    return Points(
+        scale_to_unit(joined),
+        np.bincount(labels, weights=points.loads, minlength=n_clusters),
+        np.bincount(labels, weights=points.masses, minlength=n_clusters),
     )
-    limits = Limits(config.balance, 1, config.iterations, GROUPING_RESTARTS)
-    groups: np.ndarray = _cluster(below, n_clusters, limits, rng, start)[labels]
-    return groups
 
 
 def _find_homes(points: Points, labels: np.ndarray, before: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ from inference.serving.release_source import ReleaseSource
 from pipelines.feature_store import open_store
 from pipelines.model_registry import point_alias
 from pipelines.tracking import open_tracking, tracking_uri
-from tests.worlds.serving import NAMES, PEOPLE, POPULAR, PublishedReleases
+from tests.worlds.serving import NAMES, PEOPLE, POPULAR, PublishedReleases, item_of
 
 CONFIG = ServingConfig(poll_seconds=0.05, planned_clusters=2, max_count=20)
 PATIENCE_SECONDS = 20
@@ -84,6 +84,18 @@ def test_a_plan_follows_the_table_and_says_what_led_to_it(client: TestClient) ->
     assert [item["cluster"]["cluster_id"] for item in novel] == [2, 3]
     assert novel[0]["led_by"] == answer["planned"][0]["led_by"]
     assert len(answer["items"]) == 4
+
+
+def test_an_item_newer_than_the_release_finds_its_interest(client: TestClient) -> None:
+    new = {"item_id": "fresh", "title": "More jazz guitar"}
+    answer = client.post("/v1/items/interest", json=new).json()
+    assert (answer["is_new"], answer["cluster_id"], answer["description"]) == (True, 0, NAMES[0])
+    known = client.post("/v1/items/interest", json={"item_id": item_of(3, 1)}).json()
+    assert (known["is_new"], known["cluster_id"]) == (False, 3)
+    silent = client.post("/v1/items/interest", json={"item_id": "fresh"}).json()
+    assert silent["is_new"]
+    assert silent["description"] in NAMES
+    assert client.post("/v1/items/interest", json={"title": "no id"}).status_code == 422
 
 
 @pytest.mark.parametrize("user", PEOPLE)

@@ -6,11 +6,11 @@ import pytest
 
 from expectations.contracts.errors import UserError
 from tests.worlds.clusters import CUT, build_topic_world
-from training.clusters.collaborative import encode_interactions
+from training.clusters.collaborative import fit_company
 from training.clusters.config import RepresentationConfig
 from training.clusters.crowd import weigh_terms
 from training.clusters.represent import Representation, represent_items
-from training.clusters.text_vectors import count_words
+from training.clusters.text_vectors import choose_stems, count_words
 
 WORLD = build_topic_world()
 CONFIG = RepresentationConfig(text_dimensions=12, collaborative_dimensions=8)
@@ -30,7 +30,7 @@ def test_items_of_a_topic_lie_together() -> None:
 def test_interactions_alone_tell_topics_apart() -> None:
     ids = WORLD.items["item_id"]
     rng = np.random.default_rng(0)
-    vectors = encode_interactions(WORLD.interactions.lazy(), ids, CUT, CONFIG, rng)
+    _, vectors = fit_company(ids, WORLD.interactions.lazy(), CUT, CONFIG, rng)
     cosine = vectors @ vectors.T
     same = WORLD.topic_of_item[:, None] == WORLD.topic_of_item[None, :]
     assert cosine[same].mean() > cosine[~same].mean() + 0.3
@@ -47,11 +47,10 @@ def test_nothing_from_the_cut_on_is_looked_at() -> None:
     assert np.array_equal(found.traffic, expected.traffic)
 
 
-def test_disliked_items_count_as_traffic_but_not_as_company() -> None:
+def test_what_was_tried_and_disliked_tells_of_interests_too() -> None:
     disliked = WORLD.interactions.with_columns(is_positive=pl.lit(False))
     found = represent(WORLD.items, disliked)
-    assert found.traffic.sum() > 0
-    assert not found.company.any()
+    assert np.array_equal(found.vectors, represent(WORLD.items, WORLD.interactions).vectors)
 
 
 def test_every_item_gets_a_place() -> None:
@@ -108,7 +107,8 @@ def test_stems_of_one_item_alone_are_left_out() -> None:
         },
         schema_overrides={"category_path": pl.List(pl.String)},
     )
-    assert count_words(items, CONFIG).toarray().tolist() == [[2, 2], [2, 2], [0, 0]]
+    stems = choose_stems(items, CONFIG)
+    assert count_words(items, stems, CONFIG).toarray().tolist() == [[2, 2], [2, 2], [0, 0]]
 
 
 def test_an_encoder_that_cannot_be_loaded_ends_in_one_line() -> None:
