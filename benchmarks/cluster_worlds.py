@@ -12,6 +12,7 @@ import polars as pl
 from expectations.contracts.tables import ITEMS
 from pipelines.artefact_io import read_table, scan_table
 from pipelines.sources.config import DatasetConfig
+from pipelines.sources.log_changes import read_log_changes
 from pipelines.sources.source import Places, write_source
 from pipelines.sources.synthetic.truth import TRUE_ITEM_TOPICS, item_topics_path
 from training.curation.timeline import SplitConfig, Timeline, make_timeline
@@ -59,7 +60,7 @@ def read_world(name: str, seed: int, folder: Path) -> JudgedWorld:
     """
     places = Places(folder / "items.parquet", folder / "interactions.parquet", folder / "truth")
     split = SplitConfig()
-    write_source(WORLDS[name], split, seed, places)
+    write_source(WORLDS[name], split, seed, read_log_changes(None), places)
     items = read_table(places.items, ITEMS).sort("item_id")
     interactions = scan_table(places.interactions)
     topics = None

@@ -19,6 +19,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.values import BUILD_RELEASE
 from feature_repo.definitions import Definitions, define
 from pipelines import paths
+from pipelines.tracking_address import make_room_for, tracking_uri
 
 SETTINGS = "feature_store.yaml"
 ENTITY_COLUMNS = ("user_id", "event_timestamp")
@@ -43,7 +44,13 @@ def open_store(root: Path = Path()) -> FeatureStore:
         remedy = f"correct or unset {FEAST_FS_YAML_FILE_PATH_ENV_NAME}"
         raise UserError(str(settings), "the file exists", remedy)
     folder = (root / paths.FEATURE_REPO).resolve()
-    return FeatureStore(repo_path=str(folder), fs_yaml_file=settings.resolve())
+    store = FeatureStore(repo_path=str(folder), fs_yaml_file=settings.resolve())
+    if store.config.mlflow_config:
+        # Feast would let MLflow choose, which then makes a database in the working directory
+        uri = tracking_uri(root)
+        make_room_for(uri)
+        store.config.mlflow_config = {"tracking_uri": uri, **store.config.mlflow_config}
+    return store
 
 
 @contextmanager

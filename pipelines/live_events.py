@@ -8,6 +8,8 @@ from inference.events.live_view import LiveView
 from inference.events.log import EventLog
 from inference.events.user_locks import UserLocks
 from inference.serving.config import ServingConfig
+from pipelines import paths
+from pipelines.event_tables import write_live_rows
 from pipelines.feature_store import open_store
 from pipelines.params import read_params
 
@@ -29,7 +31,13 @@ def open_user_locks(config: ServingConfig) -> UserLocks:
 def replay_events(recorded_after_us: int) -> int:
     """Write anew the live rows of all users with an event recorded later; return their number.
 
+    The view's offline file is written anew too.
+
     Raises:
         StoreUnreachableError: the online store did not answer.
     """
-    return open_live_view(read_params("serving", ServingConfig)).replay(recorded_after_us)
+    config = read_params("serving", ServingConfig)
+    n_users = open_live_view(config).replay(recorded_after_us)
+    log = EventLog(Path(config.event_log))
+    write_live_rows(log, config.live_events, paths.USER_LIVE_EVENTS)
+    return n_users

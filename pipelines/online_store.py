@@ -12,6 +12,7 @@ from feast import FeatureStore
 from tqdm import tqdm
 
 from expectations.contracts.errors import ReleaseError
+from expectations.contracts.forgotten import ForgottenUsers
 from expectations.contracts.tables import (
     NOVEL_CLUSTER_TABLE,
     RELEASE,
@@ -49,8 +50,12 @@ class OnlineRows:
     read_back: int
 
 
-def load_release(store: FeatureStore, files: FeatureFiles, release_id: str) -> OnlineRows:
+def load_release(
+    store: FeatureStore, files: FeatureFiles, release_id: str, forgotten: ForgottenUsers
+) -> OnlineRows:
     """Write every row of a release to the online store, then read rows back and compare.
+
+    States from before a person asked to be forgotten stay out.
 
     Rows are keyed by the release, so a running service never sees them before it follows the
     alias; an interrupted load is simply run again.
@@ -59,7 +64,9 @@ def load_release(store: FeatureStore, files: FeatureFiles, release_id: str) -> O
         ReleaseError: what came back is not what was written.
     """
     clusters = latest_states(files.user_cluster_history, USER_CLUSTER_HISTORY)
+    clusters = _without_forgotten(clusters, forgotten)
     items = latest_states(files.user_item_history, USER_ITEM_HISTORY)
+    items = items.join(clusters, on=USER.name, how="semi", maintain_order="left")
     table = scan_table(files.novel_cluster_table).sort("pair_key").collect()
     total = clusters.height + items.height + table.height
     with tqdm(total=total, desc="online rows", unit="row", disable=None) as bar:
@@ -84,6 +91,16 @@ def latest_states(path: Path, table: Table) -> pl.DataFrame:
     features = [column.name for column in table.features]
     newest = [pl.col(name).sort_by(time).last() for name in (time, *features)]
     return scan_table(path).group_by(USER.name).agg(newest).sort(USER.name).collect()
+
+
+def _without_forgotten(states: pl.DataFrame, forgotten: ForgottenUsers) -> pl.DataFrame:
+    cuts = forgotten.among(states[USER.name])
+    if not cuts:
+        return states
+    time = pl.col(str(USER_CLUSTER_HISTORY.event_time))
+    rows = states.filter(pl.col(USER.name).is_in(list(cuts)))
+    stale = [user for user, last in rows.select(USER.name, time).iter_rows() if last <= cuts[user]]
+    return states.filter(~pl.col(USER.name).is_in(stale))
 
 
 def _pieces(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -15,6 +15,8 @@ TIMELINE = ARTIFACTS / "ingest" / "timeline.json"
 DATA_SEEN = ARTIFACTS / "ingest" / "data_seen.json"
 TRUTH = ARTIFACTS / "truth"  # only the experiment stage and the tests may read it
 
+FORGOTTEN_USERS = Path("pipelines/sources/forgotten_users.txt")  # a source: kept in git
+
 # clusters
 CLUSTERS = ARTIFACTS / "clusters" / "clusters.parquet"
 ITEM_CLUSTERS = ARTIFACTS / "clusters" / "item_clusters.parquet"
@@ -59,7 +61,7 @@ TRACKING_DATABASE = VAR / "mlflow.db"
 TRACKED_ARTIFACTS = VAR / "mlartifacts"
 PROMOTION_LOG = VAR / "promotions.jsonl"
 EVENTS = VAR / "events"
-EVENT_LOCKS = EVENTS / "locks"
+EVENT_EXPORTS = EVENTS / "exports"
 USER_LIVE_EVENTS = EVENTS / "user_live_events.parquet"
 
 

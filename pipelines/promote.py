@@ -11,6 +11,7 @@ from typing import Literal
 from mlflow import MlflowClient
 
 from expectations.contracts.errors import ReleaseError
+from expectations.contracts.forgotten import read_forgotten
 from inference.serving.completeness import find_missing_rows
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
@@ -104,7 +105,8 @@ class Promoter:
 
     def _unfit(self, manifest: ReleaseManifest) -> list[str]:
         try:
-            missing = find_missing_rows(self._reader, manifest, self._probes)
+            forgotten = read_forgotten(paths.FORGOTTEN_USERS)
+            missing = find_missing_rows(self._reader, manifest, self._probes, forgotten)
         except StoreUnreachableError as error:
             missing = [f"the online store does not answer ({error})"]
         return [*manifest.refusals(), *missing]

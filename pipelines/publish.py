@@ -5,6 +5,7 @@ from __future__ import annotations
 from feast import FeatureStore
 from mlflow import MlflowClient
 
+from expectations.contracts.forgotten import read_forgotten
 from expectations.contracts.values import DataSeen
 from inference.serving.manifest import ReleaseManifest, check_parts, read_manifest
 from inference.serving.registered import CHALLENGER, RELEASE_MODEL
@@ -12,6 +13,7 @@ from pipelines import paths, stage
 from pipelines.artefact_io import read_json
 from pipelines.dvc_storage import push_artefacts
 from pipelines.feature_store import apply_definitions, open_store
+from pipelines.lineage import log_lineage
 from pipelines.live_events import replay_events
 from pipelines.model_registry import find_registered, point_alias, register_release
 from pipelines.online_store import FeatureFiles, OnlineRows, load_release
@@ -51,11 +53,13 @@ def publish(
     files = FeatureFiles(
         paths.USER_CLUSTER_HISTORY, paths.USER_ITEM_HISTORY, paths.NOVEL_CLUSTER_TABLE
     )
-    rows = load_release(store, files, manifest.release_id)
+    forgotten = read_forgotten(paths.FORGOTTEN_USERS)
+    rows = load_release(store, files, manifest.release_id, forgotten)
     replay_events(DataSeen.from_json(read_json(paths.DATA_SEEN)).events_until_us)
     known = find_registered(client, manifest)
     if known is None:
         with run_of_release(client, manifest.release_id):
+            log_lineage(store, manifest)
             version = register_release(client, manifest)
     else:
         version = int(known.version)

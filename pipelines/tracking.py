@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import logging
 import math
-import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -24,8 +23,10 @@ from pipelines.artefact_io import read_json
 from pipelines.code_version import read_code_version
 from pipelines.params import PARAMS_FILE
 from pipelines.release_record import LOCK_FILE
+from pipelines.tracking_address import make_room_for
+from pipelines.tracking_address import tracking_uri as tracking_uri
 
-EXPERIMENT = "interest-explorer"
+EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
 LOCK_TAG = "dvc_lock_sha256"
 RELEASE_TAG = "release_id"
 PARAMS_AT_ONCE = 100
@@ -38,13 +39,6 @@ CURVES: Mapping[str, Path] = {
 }
 
 
-def tracking_uri() -> str:
-    """Return where runs are kept: MLFLOW_TRACKING_URI if set, otherwise sqlite below ``var/``."""
-    return (
-        os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{paths.TRACKING_DATABASE.absolute()}"
-    )
-
-
 def open_tracking() -> MlflowClient:
     """Return a client of the tracking server, the experiment made on the first call."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -52,8 +46,7 @@ def open_tracking() -> MlflowClient:
     # MLflow's own use of SQLAlchemy; nothing a user of this project could mend.
     warnings.filterwarnings("ignore", message=".*noload.*", category=DeprecationWarning)
     uri = tracking_uri()
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    make_room_for(uri)
     mlflow.set_tracking_uri(uri)
     client = MlflowClient(tracking_uri=uri)
     if client.get_experiment_by_name(EXPERIMENT) is None:

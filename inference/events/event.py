@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True)
-class ItemEvent:
+class ItemEvent(NamedTuple):
     """A user acted on an item.
 
     Attributes:
@@ -29,8 +28,7 @@ class ItemEvent:
     feedback: float | None = None
 
 
-@dataclass(frozen=True)
-class RecordedEvent:
+class RecordedEvent(NamedTuple):
     """An event and its place in the log.
 
     ``recorded_at_us`` is when it was recorded, in microseconds since 1970. It ascends strictly

@@ -9,12 +9,12 @@ from feast.protos.feast.types.Value_pb2 import Value
 
 from expectations.contracts.tables import USER_LIVE_EVENTS
 from inference.events.event import ItemEvent, RecordedEvent
-from inference.events.log import UnwrittenUser
+from inference.events.log import UserEvents
 
 EVENT_LISTS = tuple(column.name for column in USER_LIVE_EVENTS.features)
 
 
-def to_rows(states: Sequence[UnwrittenUser]) -> pd.DataFrame:
+def to_rows(states: Sequence[UserEvents]) -> pd.DataFrame:
     """Return the rows of USER_LIVE_EVENTS, one a user; their time is the version of the row."""
     columns = {
         "user_id": [state.user_id for state in states],

@@ -40,12 +40,12 @@ NAMES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class UnwrittenUser:
-    """A user whose live row may be behind the log.
+class UserEvents:
+    """A user's newest events: what a row of the live view holds.
 
     Attributes:
         user_id: who.
-        recorded_at_us: place in the log of the user's last event: the version of the row to be.
+        recorded_at_us: place in the log of the user's last event: the version of the row.
         newest: the user's newest events, by time and event id, newest first; so they do not
             depend on the order in which they were recorded.
     """
@@ -110,11 +110,25 @@ class EventLog:
         query = "SELECT user_id FROM unwritten WHERE user_id > ? ORDER BY user_id LIMIT ?"
         return [user for (user,) in self._connection().execute(query, (after, limit))]
 
-    def read_unwritten(self, users: Sequence[str], count: int) -> list[UnwrittenUser]:
+    def read_unwritten(self, users: Sequence[str], count: int) -> list[UserEvents]:
         """Return, as of one moment, the newest ``count`` events of those users still unwritten."""
         connection = self._connection()
+        query = "SELECT recorded_at_us FROM unwritten WHERE user_id = ?"
         with _transaction(connection, "BEGIN"):
-            found = [_read_unwritten(connection, user, count) for user in users]
+            found = [_read_user(connection, user, query, count) for user in users]
+        return [user for user in found if user is not None]
+
+    def users(self, after: str, limit: int) -> list[str]:
+        """Return up to ``limit`` users who have events, ascending, that come after ``after``."""
+        query = "SELECT DISTINCT user_id FROM events WHERE user_id > ? ORDER BY user_id LIMIT ?"
+        return [user for (user,) in self._connection().execute(query, (after, limit))]
+
+    def read_users(self, users: Sequence[str], count: int) -> list[UserEvents]:
+        """Return, as of one moment, the newest ``count`` events of those users who have any."""
+        connection = self._connection()
+        query = "SELECT MAX(recorded_at_us) FROM events WHERE user_id = ?"
+        with _transaction(connection, "BEGIN"):
+            found = [_read_user(connection, user, query, count) for user in users]
         return [user for user in found if user is not None]
 
     def mark_written(self, written: dict[str, int]) -> None:
@@ -183,17 +197,16 @@ class EventLog:
 
 
 def _insert(connection: sqlite3.Connection, event: ItemEvent, place: int) -> ReceiptStatus:
-    values = (event.event_id, event.user_id, event.item_id, event.time_us, event.feedback)
     added = connection.execute(
         f"INSERT INTO events (recorded_at_us, {EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (event_id) DO NOTHING",
-        (place, *values),
+        (place, *event),
     )
     if added.rowcount:
         return ReceiptStatus.ACCEPTED
     query = f"SELECT {EVENT_COLUMNS} FROM events WHERE event_id = ?"
     known = connection.execute(query, (event.event_id,)).fetchone()
-    return ReceiptStatus.DUPLICATE if known == values else ReceiptStatus.CONFLICT
+    return ReceiptStatus.DUPLICATE if known == event else ReceiptStatus.CONFLICT
 
 
 def _note_unwritten(connection: sqlite3.Connection, newest: Iterable[tuple[str, int]]) -> None:
@@ -205,13 +218,11 @@ def _note_unwritten(connection: sqlite3.Connection, newest: Iterable[tuple[str, 
     )
 
 
-def _read_unwritten(
-    connection: sqlite3.Connection, user_id: str, count: int
-) -> UnwrittenUser | None:
-    note = connection.execute(
-        "SELECT recorded_at_us FROM unwritten WHERE user_id = ?", (user_id,)
-    ).fetchone()
-    if note is None:
+def _read_user(
+    connection: sqlite3.Connection, user_id: str, version_query: str, count: int
+) -> UserEvents | None:
+    (version,) = connection.execute(version_query, (user_id,)).fetchone() or (None,)
+    if version is None:
         return None
     rows = connection.execute(
         f"SELECT {EVENT_COLUMNS}, recorded_at_us FROM events WHERE user_id = ?"
@@ -219,7 +230,7 @@ def _read_unwritten(
         (user_id, count),
     )
     events = tuple(RecordedEvent(ItemEvent(*row[:-1]), row[-1]) for row in rows)
-    return UnwrittenUser(user_id, note[0], events)
+    return UserEvents(user_id, version, events)
 
 
 @contextmanager

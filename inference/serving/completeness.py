@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from expectations.contracts.forgotten import ForgottenUsers
 from expectations.contracts.values import all_pairs
 from inference.serving.features import FeatureReader
 from inference.serving.manifest import ReleaseManifest, probe_evenly
 
 
-def find_missing_rows(reader: FeatureReader, manifest: ReleaseManifest, probes: int) -> list[str]:
+def find_missing_rows(
+    reader: FeatureReader, manifest: ReleaseManifest, probes: int, forgotten: ForgottenUsers
+) -> list[str]:
     """Return what is missing of a release's online rows; nothing if every probe was found.
 
     Probes are spread over the order in which rows are loaded and include the last one, so a
@@ -17,12 +20,14 @@ def find_missing_rows(reader: FeatureReader, manifest: ReleaseManifest, probes: 
         reader: the online store.
         manifest: the release.
         probes: users, and table rows, looked up at most.
+        forgotten: people whose rows may be gone.
 
     Raises:
         StoreUnreachableError: the store did not answer.
     """
     release_id = manifest.release_id
-    users = probe_evenly(list(manifest.probe_users), probes)
+    left_out = forgotten.among(manifest.probe_users)
+    users = probe_evenly([user for user in manifest.probe_users if user not in left_out], probes)
     keys = sorted(pair.key for pair in all_pairs(manifest.counts.n_clusters))
     wanted = set(probe_evenly(keys, probes))
     pairs = [p for p in all_pairs(manifest.counts.n_clusters) if p.key in wanted]

@@ -21,6 +21,7 @@ class ServingConfig(Config):
         probes: users and table rows looked up before a release is taken in.
         event_log: file that every event goes to first; what writes events on one machine shares it.
         live_events: newest events of a user that the live view holds.
+        forgotten_users: list of people who asked to be forgotten; their rows may be absent.
         heal_seconds: time between two looks for events that the live view does not hold yet.
         cached_rows: table rows of the current release kept in memory; they never change.
     """
@@ -35,5 +36,6 @@ class ServingConfig(Config):
     probes: int = Field(default=200, ge=2)
     event_log: str = "var/events/events.db"
     live_events: int = Field(default=200, ge=1)
+    forgotten_users: str = "pipelines/sources/forgotten_users.txt"
     heal_seconds: float = Field(default=1.0, gt=0)
     cached_rows: int = Field(default=50_000, ge=0)

@@ -6,8 +6,10 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from expectations.contracts.errors import ReleaseError, UserError
+from expectations.contracts.forgotten import read_forgotten
 from inference.serving.completeness import find_missing_rows
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
@@ -95,7 +97,10 @@ class ReleaseLoader:
 
     def _load(self, version: int) -> LoadedRelease:
         with self._source.fetch(version) as fetched:
-            missing = find_missing_rows(self._reader, fetched.manifest, self._config.probes)
+            forgotten = read_forgotten(Path(self._config.forgotten_users))
+            missing = find_missing_rows(
+                self._reader, fetched.manifest, self._config.probes, forgotten
+            )
             reasons = [*fetched.manifest.refusals(), *missing]
             if reasons:
                 where = f"{RELEASE_MODEL} version {version}"

@@ -12,6 +12,7 @@ import polars as pl
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import INTERACTIONS
 from pipelines.artefact_io import TableWriter
+from pipelines.sources.log_changes import LogChanges
 from pipelines.sources.raw_tables import (
     Cell,
     RawInteractions,
@@ -90,6 +91,19 @@ def add_tags(items: pl.DataFrame, raw: RawTables, until: datetime) -> pl.DataFra
     return items.join(tags, on="item_id", how="left", maintain_order="left").select(
         "item_id", "title", joined.alias("text"), "category_path"
     )
+
+
+def change_interactions(
+    interactions: pl.DataFrame, items: pl.DataFrame, changes: LogChanges, threshold: float | None
+) -> pl.DataFrame:
+    """Return canonical interactions with the changes made, sorted and merged as before."""
+    if changes.are_none:
+        return interactions
+    log = interactions.select(pl.col("user_id", "item_id").cast(pl.String), "timestamp", "feedback")
+    log = changes.apply(log, items["item_id"])
+    log = log.with_columns(_encode(log["user_id"]), _encode(log["item_id"]))
+    log = log.sort([*KEY, "feedback"]).filter(~_is_repeated())
+    return log.with_columns(is_positive=_is_positive(threshold))
 
 
 def write_interactions(interactions: pl.DataFrame, path: Path) -> None:

@@ -61,11 +61,14 @@ class DatasetConfig(Config):
             Its content decides whether ingest is up to date.
         positive_threshold: feedback from which an interaction counts as positive. ``None`` is 4
             for ratings; with ``files`` it makes every interaction positive.
+        events: live events to add, as `python -m pipelines.export_events` wrote them. The name
+            of the file holds the hash of its content, so naming it pins it.
     """
 
     source: Literal["synthetic", "movielens", "files"] = "synthetic"
     path: str = "pipelines/sources/synthetic/catalogue.yaml"
     positive_threshold: float | None = None
+    events: str | None = None
     files: FilesConfig = FilesConfig()
     synthetic: SyntheticConfig = SyntheticConfig()
 

@@ -10,13 +10,14 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.tables import ITEMS
+from expectations.contracts.tables import INTERACTIONS, ITEMS
 from expectations.suites.raw_data import RawNames, RawProfile, check_raw_data
 from pipelines import paths
 from pipelines.artefact_io import read_table, write_json, write_table
 from pipelines.sources.canonical import (
     PIECE_ROWS,
     add_tags,
+    change_interactions,
     in_pieces,
     read_interactions,
     read_items,
@@ -24,6 +25,7 @@ from pipelines.sources.canonical import (
 )
 from pipelines.sources.config import DatasetConfig
 from pipelines.sources.files import read_files
+from pipelines.sources.log_changes import LogChanges
 from pipelines.sources.movielens import open_movielens
 from pipelines.sources.raw_tables import RawTables
 from pipelines.sources.synthetic.truth import ABOUT
@@ -41,7 +43,7 @@ class Places:
 
 
 def write_source(
-    dataset: DatasetConfig, split: SplitConfig, seed: int, places: Places
+    dataset: DatasetConfig, split: SplitConfig, seed: int, changes: LogChanges, places: Places
 ) -> RawProfile:
     """Write items, interactions and truth of the chosen source; return what it holds.
 
@@ -54,15 +56,17 @@ def write_source(
         remedy = f"correct dataset.path for the source {dataset.source!r}"
         raise UserError(str(path), "the data lies there", remedy)
     if dataset.source == "synthetic":
-        return _write_synthetic(dataset, seed, places)
+        return _write_synthetic(dataset, seed, changes, places)
     write_json({"available": False}, places.truth / ABOUT)
     if dataset.source == "files":
-        return _write_raw(read_files(path, dataset.files), dataset, split, places)
+        return _write_raw(read_files(path, dataset.files), dataset, split, changes, places)
     with open_movielens(path, places.items.parent / "unpacked") as raw:
-        return _write_raw(raw, dataset, split, places)
+        return _write_raw(raw, dataset, split, changes, places)
 
 
-def _write_synthetic(dataset: DatasetConfig, seed: int, places: Places) -> RawProfile:
+def _write_synthetic(
+    dataset: DatasetConfig, seed: int, changes: LogChanges, places: Places
+) -> RawProfile:
     if dataset.threshold is None:
         raise ValueError("the synthetic world has feedback, so it has a threshold")
     write_world(
@@ -74,16 +78,27 @@ def _write_synthetic(dataset: DatasetConfig, seed: int, places: Places) -> RawPr
         interactions_path=places.interactions,
         truth_folder=places.truth,
     )
+    items = read_table(places.items, ITEMS)
+    if not changes.are_none:
+        made = read_table(places.interactions, INTERACTIONS)
+        changed = change_interactions(made, items, changes, dataset.threshold)
+        write_interactions(changed, places.interactions)
     names = RawNames("the synthetic catalogue", "the synthetic log")
-    items, pieces = read_table(places.items, ITEMS), _stored_pieces(places.interactions)
+    pieces = _stored_pieces(places.interactions)
     return check_raw_data(items, pieces, names, paths.DATA_DOCS)
 
 
 def _write_raw(
-    raw: RawTables, dataset: DatasetConfig, split: SplitConfig, places: Places
+    raw: RawTables,
+    dataset: DatasetConfig,
+    split: SplitConfig,
+    changes: LogChanges,
+    places: Places,
 ) -> RawProfile:
-    interactions = read_interactions(raw.interactions, dataset.threshold)
     items = read_items(raw.items, raw.items_file)
+    interactions = change_interactions(
+        read_interactions(raw.interactions, dataset.threshold), items, changes, dataset.threshold
+    )
     names = RawNames(str(raw.items_file), str(raw.interactions.file))
     profile = check_raw_data(items, in_pieces(interactions), names, paths.DATA_DOCS)
     # tags given in the test period would tell of it: they are cut where fitting ends

@@ -9,6 +9,7 @@ from pipelines import paths, stage
 from pipelines.artefact_io import atomic_folder, scan_table, write_json
 from pipelines.params import read_params
 from pipelines.sources.config import DatasetConfig
+from pipelines.sources.log_changes import read_log_changes
 from pipelines.sources.source import Places, write_source
 from training.config import RuntimeConfig
 from training.curation.timeline import SplitConfig, make_timeline
@@ -19,12 +20,13 @@ def main() -> None:
     runtime = read_params("runtime", RuntimeConfig)
     dataset = read_params("dataset", DatasetConfig)
     split = read_params("split", SplitConfig)
+    changes = read_log_changes(dataset.events)
     with atomic_folder(paths.TRUTH) as truth, atomic_folder(paths.ITEMS.parent) as folder:
         places = Places(folder / paths.ITEMS.name, folder / paths.INTERACTIONS.name, truth)
-        profile = write_source(dataset, split, runtime.seed, places)
+        profile = write_source(dataset, split, runtime.seed, changes, places)
         timeline = make_timeline(scan_table(places.interactions), split)
         write_json(timeline.to_json(), folder / paths.TIMELINE.name)
-        seen = DataSeen(timeline.end, 0, dataset.threshold)
+        seen = DataSeen(timeline.end, changes.events_until_us, dataset.threshold)
         write_json(seen.to_json(), folder / paths.DATA_SEEN.name)
         write_json(profile.report.to_json(), folder / paths.gates_of("ingest").name)
     print(f"{dataset.source}: {profile.in_words()}", file=sys.stderr)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from expectations.contracts.forgotten import ForgottenUsers
 from inference.serving.completeness import find_missing_rows
 from inference.serving.features import FeatureReader
 from inference.serving.manifest import ReleaseManifest
@@ -42,7 +43,9 @@ class Online:
     interrupted: str
 
     def is_whole(self, place: int) -> bool:
-        return not find_missing_rows(FeatureReader(open_store), self.manifests[place], 50)
+        return not find_missing_rows(
+            FeatureReader(open_store), self.manifests[place], 50, ForgottenUsers({})
+        )
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.long)])
@@ -76,7 +79,7 @@ def online(
             paths.USER_ITEM_HISTORY,
             paths.NOVEL_CLUSTER_TABLE,
         )
-        load_release(open_store(), FeatureFiles(*files), interrupted)
+        load_release(open_store(), FeatureFiles(*files), interrupted, ForgottenUsers({}))
         yield Online(tuple(manifests), interrupted)
 
 

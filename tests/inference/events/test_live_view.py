@@ -18,7 +18,7 @@ from expectations.contracts.values import LIVE_EVENTS_SOURCE
 from inference.events.event import ItemEvent, ReceiptStatus, RecordedEvent
 from inference.events.live_row import to_rows
 from inference.events.live_view import LiveView
-from inference.events.log import EventLog, UnwrittenUser
+from inference.events.log import EventLog, UserEvents
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
 from inference.serving.store_connections import StoreUnreachableError
@@ -125,7 +125,7 @@ def test_a_row_pushed_past_the_log_does_not_outlive_the_next_event(
     live: LiveView, reader: FeatureReader
 ) -> None:
     live.record([event("a", "stray", 10), event("b", "stray", 20)])
-    old = UnwrittenUser("stray", 1, (RecordedEvent(event("a", "stray", 10), 1),))
+    old = UserEvents("stray", 1, (RecordedEvent(event("a", "stray", 10), 1),))
     open_store().push(LIVE_EVENTS_SOURCE, to_rows([old]), to=PushMode.ONLINE)
     live.record([event("c", "stray", 30)])
     assert names(reader, "stray") == ["c", "b", "a"]

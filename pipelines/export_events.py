@@ -1,0 +1,41 @@
+"""`python -m pipelines.export_events`: the event log as a file that the next build can take in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from expectations.contracts.tables import EVENTS
+from inference.events.log import EventLog
+from inference.serving.config import ServingConfig
+from pipelines import paths
+from pipelines.artefact_io import TableWriter
+from pipelines.command import run_command
+from pipelines.event_tables import to_events
+from pipelines.params import read_params
+from pipelines.sources.log_changes import name_of_export
+
+EVENTS_AT_ONCE = 100_000
+
+
+def main() -> None:
+    """Export every event and say how to build with them."""
+    log = EventLog(Path(read_params("serving", ServingConfig).event_log))
+    path, n_events = export_events(log, paths.EVENT_EXPORTS)
+    print(f"{n_events:,} events in {path}; to build with them:")
+    print(f"  dvc exp run -S dataset.events={path}")
+
+
+def export_events(log: EventLog, folder: Path) -> tuple[Path, int]:
+    """Write table EVENTS, under a name that says its content; return the file and its rows."""
+    n_events, last = 0, 0
+    partial = folder / "events.parquet"
+    with TableWriter(partial, EVENTS) as writer:
+        while piece := log.read(last, EVENTS_AT_ONCE):
+            writer.write(to_events(piece))
+            n_events += len(piece)
+            last = piece[-1].recorded_at_us
+    return partial.rename(folder / name_of_export(partial)), n_events
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,95 @@
+"""What is done to a raw log before it is anything else: live events added, forgotten people cut."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.forgotten import ForgottenUsers, read_forgotten
+from expectations.contracts.tables import EVENTS
+from pipelines import paths
+from pipelines.artefact_io import read_table
+
+LOG_COLUMNS = ("user_id", "item_id", "timestamp", "feedback")
+DIGITS = 16
+"""Digits of the content's hash in the name of an export: whoever names it has pinned it."""
+
+
+@dataclass(frozen=True)
+class LogChanges:
+    """Events to add and people to leave out.
+
+    Attributes:
+        events: table EVENTS, in the order of the log.
+        forgotten: whose past is left out.
+    """
+
+    events: pl.DataFrame
+    forgotten: ForgottenUsers
+
+    @property
+    def events_until_us(self) -> int:
+        """Place in the event log up to which events are part of the data; 0 without any."""
+        last = self.events["recorded_at_us"].max()
+        return int(last) if isinstance(last, int) else 0
+
+    @property
+    def are_none(self) -> bool:
+        """Whether the log stays as it is."""
+        return self.events.is_empty() and not self.forgotten
+
+    def apply(self, log: pl.DataFrame, known_items: pl.Series) -> pl.DataFrame:
+        """Return the log with the changes made; events of unknown items are left out.
+
+        Args:
+            log: ``user_id, item_id, timestamp, feedback``; any order.
+            known_items: ids of the catalogue.
+        """
+        if self.are_none:
+            return log
+        events = self.events.filter(pl.col("item_id").is_in(known_items.implode()))
+        if left_out := self.events.height - events.height:
+            print(f"left out {left_out:,} events of items that are unknown", file=sys.stderr)
+        columns = [pl.col(name).cast(log.schema[name]) for name in LOG_COLUMNS]
+        whole = pl.concat([log, events.select(columns)])
+        cuts = self.forgotten.among(whole["user_id"].unique())
+        if not cuts:
+            return whole
+        past = pl.col("timestamp") <= pl.col("user_id").replace_strict(
+            cuts, default=None, return_dtype=pl.Datetime("us", "UTC")
+        )
+        return whole.filter(~past.fill_null(False))
+
+
+def read_log_changes(exported: str | None) -> LogChanges:
+    """Return the changes to make: the list of forgotten people, and an export of the event log.
+
+    Args:
+        exported: what `python -m pipelines.export_events` wrote; ``None`` for no events.
+
+    Raises:
+        UserError: the export is absent, or its content is not what its name says.
+    """
+    events = pl.DataFrame(schema=pl.DataFrame(EVENTS.schema.empty_table()).schema)
+    if exported is not None:
+        path = Path(exported)
+        if not path.is_file():
+            remedy = "run `python -m pipelines.export_events` and set dataset.events to its file"
+            raise UserError(str(path), "the export of the event log exists", remedy)
+        if name_of_export(path) != path.name:
+            rule = "the name holds the hash of the content"
+            remedy = "export the events again with `python -m pipelines.export_events`"
+            raise UserError(str(path), rule, remedy)
+        events = read_table(path, EVENTS)
+    return LogChanges(events, read_forgotten(paths.FORGOTTEN_USERS))
+
+
+def name_of_export(path: Path) -> str:
+    """Return the name that says what ``path`` holds."""
+    with path.open("rb") as stream:
+        return f"events-{hashlib.file_digest(stream, 'sha256').hexdigest()[:DIGITS]}.parquet"
