@@ -32,7 +32,7 @@ from pipelines import paths
 from pipelines.feature_store import open_store
 from pipelines.model_registry import find_release, point_alias
 from pipelines.promote import Promoter
-from pipelines.promotion_log import read_promotions
+from pipelines.promotion_log import Promotion, read_promotions
 from pipelines.publish import publish
 from pipelines.tracking import open_tracking, tracking_uri
 from tests.inference.serving.readers import Heard, Readers, get_json
@@ -98,13 +98,20 @@ def promoter() -> Promoter:
     return Promoter(open_tracking(), source, reader, 50, paths.PROMOTION_LOG)
 
 
-def promote(manifest: ReleaseManifest) -> None:
+def promote(manifest: ReleaseManifest) -> Promotion:
     """Promote this release, as the command does."""
     client = open_tracking()
     version = find_release(client, manifest.release_id)
     assert version is not None
     point_alias(client, CHALLENGER, int(version.version))
-    promoter().promote("ann", "soak")
+    promoted = promoter().promote("ann", "soak")
+    assert promoted is not None
+    return promoted
+
+
+def is_served(port: int, version: int) -> bool:
+    """Whether the service answers from this version."""
+    return bool(get_json(port, "/readyz")["version"] == version)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
@@ -220,9 +227,10 @@ def test_no_request_fails_or_mixes_while_releases_move_and_loaders_die(
                 if move == MOVES - 2:
                     loading.result(timeout=PATIENCE_SECONDS)
                 if move % 2 == 0:
-                    promote(third if loading.done() else here.second)
+                    moved = promote(third if loading.done() else here.second)
                 else:
-                    promoter().roll_back("ann", "soak")
+                    moved = promoter().roll_back("ann", "soak")
+                wait_until(lambda v=moved.to_version: is_served(here.port, v))
                 due = started + (move + 1) * SOAK_SECONDS / MOVES
                 time.sleep(max(0.0, due - time.monotonic()))
         heard = readers.heard
