@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from dvc.repo import Repo  # takes a second to import
 
 SETTINGS = Path(".dvc") / "config"
+NOT_THERE = ("new", "missing")
+"""What DVC calls an artefact that the remote lacks: the cache has it, or not even that."""
+
 ADD_REMOTE = "`dvc remote add -d NAME FOLDER_OR_URL`"
 
 
@@ -23,7 +26,7 @@ def push_artefacts() -> str | None:
     Returns ``None``, and does nothing, where no remote is set.
 
     Raises:
-        UserError: the remote does not take them.
+        UserError: the remote does not take them, or the cache has lost one.
     """
     from dvc.exceptions import DvcException
 
@@ -31,11 +34,18 @@ def push_artefacts() -> str | None:
         remote = tree.config["core"].get("remote")
         if remote is None:
             return None
+        where, rule = f"dvc remote {remote}", "holds every artefact after a push"
         try:
             tree.push()
+            states = tree.status(cloud=True)
         except (DvcException, OSError) as error:
-            rule, remedy = "takes the artefacts", "see `dvc remote list`, then publish again"
-            raise UserError(f"dvc remote {remote}", rule, remedy, _first_line(error)) from None
+            remedy = "see `dvc remote list`, then publish again"
+            raise UserError(where, rule, remedy, _first_line(error)) from None
+        # DVC passes over what its cache has lost, and says so only in its log.
+        absent = sorted(path for path, state in states.items() if state in NOT_THERE)
+        if absent:
+            remedy = "run `dvc commit`, then publish again"
+            raise UserError(where, rule, remedy, f"{len(absent)} missing, {absent[0]} first")
         return str(remote)
 
 
@@ -67,7 +77,7 @@ def materialise(folder: Path) -> None:
             try:
                 workspace.pull()
             except (DvcException, OSError) as error:
-                raise _missing(error, remote) from None
+                raise _missing(error, remote, folder) from None
 
 
 def _open_tree() -> Repo:
@@ -81,13 +91,17 @@ def _open_tree() -> Repo:
         raise UserError(".dvc", rule, remedy) from None
 
 
-def _missing(error: Exception, remote: str | None) -> UserError:
+def _missing(error: Exception, remote: str | None, folder: Path) -> UserError:
     where = f"dvc cache and remote {remote}" if remote else "dvc cache (no remote is set)"
     remedy = f"point {ADD_REMOTE} to where the release was pushed, or build it with `dvc repro`"
     missing = getattr(error, "target_infos", None)
-    sample = f"{len(missing)} missing, {Path(missing[0]).name} first" if missing else ""
+    sample = f"{len(missing)} missing, {_within(folder, missing[0])} first" if missing else ""
     rule = "holds every artefact of the release"
     return UserError(where, rule, remedy, sample or _first_line(error))
+
+
+def _within(folder: Path, file: str) -> str:
+    return Path(file).resolve().relative_to(folder.resolve()).as_posix()
 
 
 def _first_line(error: Exception) -> str:

@@ -113,13 +113,24 @@ def test_without_cache_and_remote_one_line_says_so_and_nothing_is_touched(tree: 
     before = hashes()
     shutil.rmtree(CACHE)
     shutil.rmtree(tree.parent / "remote")
-    with pytest.raises(UserError, match=r"dvc cache and remote shelf.*missing.*dvc remote add"):
+    with pytest.raises(
+        UserError, match=r"dvc cache and remote shelf.*2 missing, (artifacts|metrics) first"
+    ):
         bring_back()
     Path(".dvc/config").write_text("[core]\n    no_scm = true\n")
     with pytest.raises(UserError, match=r"no remote is set"):
         bring_back()
     assert hashes() == before
     assert not list(paths.VAR.glob("restore-*"))
+
+
+def test_a_push_that_leaves_something_out_is_an_error(tree: Path) -> None:
+    shutil.rmtree(tree.parent / "remote")
+    assert push_artefacts() == "shelf"
+    shutil.rmtree(tree.parent / "remote")
+    next(file for file in CACHE.rglob("*") if file.is_file() and file.suffix != ".dir").unlink()
+    with pytest.raises(UserError, match=r"dvc remote shelf: holds every artefact.*missing"):
+        push_artefacts()
 
 
 def test_an_altered_cache_is_noticed(tree: Path) -> None:
