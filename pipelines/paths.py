@@ -24,6 +24,7 @@ ITEM_EMBEDDINGS = ARTIFACTS / "clusters" / "item_embeddings.parquet"
 TREE_PLACES = ARTIFACTS / "clusters" / "places"
 CLUSTER_CHANGES = ARTIFACTS / "clusters" / "changes.json"
 CLUSTER_CHANGES_PAGE = ARTIFACTS / "clusters" / "changes.md"
+CLUSTER_MAP = ARTIFACTS / "clusters" / "map.html"
 
 # histories and curate
 USER_CLUSTER_HISTORY = ARTIFACTS / "histories" / "user_cluster_history.parquet"

@@ -12,6 +12,7 @@ from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import LoadedRelease, load_release
 from inference.serving.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.serving.release_source import ReleaseSource
+from pipelines import paths
 from pipelines.command import run_command
 from pipelines.feature_store import open_store
 from pipelines.params import read_params
@@ -77,6 +78,7 @@ def _print(title: str, lines: Sequence[str]) -> None:
 def _next_commands(config: ServingConfig) -> list[str]:
     return [
         f"make serve                      the service; open http://{config.host}:{config.port}",
+        f"{paths.CLUSTER_MAP}     a map of the interests, for any browser, offline",
         "dvc plots show                  training curves and comparisons, as a page",
         "make tracking-ui                runs and registered models in MLflow; promote by alias",
         "python -m pipelines.promote --rollback",

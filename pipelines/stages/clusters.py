@@ -32,6 +32,7 @@ from training.clusters.config import ClusterConfig
 from training.clusters.describe import describe_tree
 from training.clusters.frames import frame_clusters, frame_item_clusters, frame_traffic
 from training.clusters.lineage import LevelLineage, keep_descriptions, keep_ids
+from training.clusters.map_page import write_map
 from training.clusters.places_io import save_places
 from training.clusters.quality import measure_clusters, measure_stays
 from training.clusters.represent import fit_items
@@ -88,6 +89,10 @@ def main() -> None:
     write_json(changes.to_json(), paths.CLUSTER_CHANGES)
     with atomic_file(paths.CLUSTER_CHANGES_PAGE) as page:
         page.write_text(write_changes(changes), encoding="utf-8")
+    with atomic_file(paths.CLUSTER_MAP) as page:
+        page.write_text(
+            write_map(tree, clusters, items, represented, config.serving_level), encoding="utf-8"
+        )
     with atomic_folder(paths.plots_of("clusters")) as folder:
         frame_traffic(clusters, config.serving_level).write_csv(folder / "traffic.csv")
 

@@ -29,6 +29,7 @@ OUTS = (
     paths.ITEM_EMBEDDINGS,
     paths.CLUSTER_CHANGES,
     paths.CLUSTER_CHANGES_PAGE,
+    paths.CLUSTER_MAP,
     paths.metrics_of("clusters"),
 )
 
