@@ -187,14 +187,15 @@ def name_word(number: int) -> str:
 
 @contextmanager
 def timed(spent: dict[str, float], step: str) -> Iterator[None]:
-    """Note the wall seconds of what runs within."""
-    started = time.perf_counter()
+    """Note the wall and the CPU seconds of what runs within."""
+    started, worked = time.perf_counter(), time.process_time()
     yield
     spent[f"{step}_seconds"] = time.perf_counter() - started
+    spent[f"{step}_cpu"] = time.process_time() - worked
 
 
 def to_table(rows: Sequence[dict[str, float]]) -> str:
-    """Return the measurements as a Markdown table, and the log-log slope of the whole time."""
+    """Return the measurements as a Markdown table, and the log-log slopes of the whole time."""
     names = list(rows[0])
     lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |"]
     lines.append("|" + " ---: |" * len(names))
@@ -202,10 +203,11 @@ def to_table(rows: Sequence[dict[str, float]]) -> str:
         cells = (f"{row[n]:,.2f}" if isinstance(row[n], float) else f"{row[n]:,}" for n in names)
         lines.append("| " + " | ".join(cells) + " |")
     if len(rows) > 1:
-        seconds = [sum(row[name] for name in names if name.endswith("seconds")) for row in rows]
-        sizes = [row["items"] for row in rows]
-        slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
-        lines.append(f"\nlog-log slope of time against items: {slope:.2f}")
+        sizes = np.log([row["items"] for row in rows])
+        for kind in ("seconds", "cpu"):
+            spent = [sum(row[name] for name in names if name.endswith(kind)) for row in rows]
+            slope = np.polyfit(sizes, np.log(spent), 1)[0]
+            lines.append(f"\nlog-log slope of {kind} against items: {slope:.2f}")
     return "\n".join(lines)
 
 

@@ -46,7 +46,7 @@ def read_previous_tree(config: ClusterConfig, item_ids: pl.Series) -> PreviousTr
         read_table(folder / paths.CLUSTERS.name, CLUSTERS),
         read_table(folder / paths.ITEM_CLUSTERS.name, ITEM_CLUSTERS),
         item_ids,
-        config.levels,
+        config.counts,
         config.previous,
     )
 

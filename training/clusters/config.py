@@ -67,12 +67,15 @@ class ClusterConfig(Config):
     """The tree of interest clusters.
 
     ``levels`` holds the number of clusters per level, broad to narrow; ``level`` is the one that
-    is served, the last one when ``None``. ``previous`` pins the tree to go on from; with ``None``
-    ids have nothing to do with those of any earlier tree.
+    is served, the last one when ``None``. ``wanted`` names the served level by its number of
+    clusters instead; where no level has that many, one more is put between the others.
+    ``previous`` pins the tree to go on from; with ``None`` ids have nothing to do with those of
+    any earlier tree.
     """
 
     levels: tuple[int, ...] = (4, 16, 64)
     level: int | None = None
+    wanted: int | None = Field(default=None, ge=1)
     previous: PreviousTreeConfig | None = None
     min_items: int = Field(default=3, ge=1)
     balance: float = Field(default=1.2, gt=1)
@@ -90,9 +93,19 @@ class ClusterConfig(Config):
             raise ValueError(f"levels must grow from broad to narrow, not {self.levels}")
         if self.level is not None and not 0 <= self.level < len(self.levels):
             raise ValueError(f"level must name one of the {len(self.levels)} levels, from 0")
+        if self.level is not None and self.wanted is not None:
+            raise ValueError("level and wanted both name the served level: leave one of them out")
         return self
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Clusters per level of the tree: ``levels``, and the wanted one where it is not there."""
+        wanted = set() if self.wanted is None else {self.wanted}
+        return tuple(sorted(wanted.union(self.levels)))
 
     @property
     def serving_level(self) -> int:
         """The level that downstream rooms speak in."""
+        if self.wanted is not None:
+            return self.counts.index(self.wanted)
         return len(self.levels) - 1 if self.level is None else self.level

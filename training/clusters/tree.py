@@ -60,7 +60,7 @@ def build_tree(
     Raises:
         UserError: the items do not fill the clusters.
     """
-    n_items, narrowest = len(representation.vectors), config.levels[-1]
+    n_items, narrowest = len(representation.vectors), config.counts[-1]
     if n_items < narrowest * config.min_items:
         raise UserError(
             "clusters.levels",
@@ -72,13 +72,13 @@ def build_tree(
     points = weigh_items(representation)
     start = Start(previous.labels[-1], previous.config.margin) if previous else None
     labels = [_cluster(points, narrowest, _limits(config), rng, start)]
-    for level in reversed(range(len(config.levels) - 1)):
+    for level in reversed(range(len(config.counts) - 1)):
         if previous:
             homes = _find_homes(points, labels[0], previous.labels[level])
             start = Start(homes, previous.config.margin)
         below = _gather(points, labels[0], representation.company.shape[1], config)
         limits = Limits(config.balance, 1, config.iterations, GROUPING_RESTARTS)
-        groups = _cluster(below, config.levels[level], limits, rng, start)[labels[0]]
+        groups = _cluster(below, config.counts[level], limits, rng, start)[labels[0]]
         labels.insert(0, groups)
     return _order_tree(points, labels)
 

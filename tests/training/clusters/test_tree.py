@@ -73,6 +73,18 @@ def test_a_serving_level_outside_the_tree_is_refused() -> None:
         ClusterConfig(level=3)
 
 
+def test_a_wanted_count_is_served_and_becomes_a_level_where_there_is_none() -> None:
+    there = ClusterConfig(levels=(4, 16, 64), wanted=16)
+    assert (there.counts, there.serving_level) == ((4, 16, 64), 1)
+    between = ClusterConfig(levels=(4, 16, 64), wanted=32)
+    assert (between.counts, between.serving_level) == ((4, 16, 32, 64), 2)
+    narrower = CONFIG.model_copy(update={"wanted": 12})
+    assert (narrower.counts, narrower.serving_level) == ((3, 9, 12), 2)
+    assert [len(centres) for centres in build(config=narrower)[1].centres] == [3, 9, 12]
+    with pytest.raises(ValidationError, match="leave one of them out"):
+        ClusterConfig(level=0, wanted=16)
+
+
 def test_tables_keep_their_contracts_and_figures_describe_them() -> None:
     represented, tree = build()
     names = tuple(
