@@ -1,0 +1,96 @@
+"""What a partial refresh costs against a full run, and whether it gives the same table.
+
+Run from the top of the repository: `python -m benchmarks.table_refresh FOLDER`, where FOLDER is a
+working tree in which the planner stage has run. Some clusters are given made-up descriptions and
+the table is planned both ways, in this process, with `table.score: open`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
+from inference.planning.bulk import BulkCost, plan_batches
+from inference.planning.config import TableConfig
+from inference.planning.partial_run import PreviousTable, refresh_rows
+from inference.planning.plan_table import PlanTable
+from inference.planning.refresh_report import report_refresh
+from inference.planning.shards import MicroBatch
+from inference.planning.sources import StoredPlanner
+from inference.planning.table import batches_of_pairs
+from pipelines import paths
+from pipelines.artefact_io import read_table
+from pipelines.table_shards import ShardFolder
+from training.clusters.tree_view import serving_clusters
+
+CONFIG = TableConfig(score="open", worker_threads=2)
+SEED = 0
+
+
+def main() -> None:
+    """Measure every number of changed clusters and print the rows of a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--changed", type=int, nargs="+", default=[1, 3, 6, 13])
+    arguments = parser.parse_args()
+    before = read_descriptions(arguments.folder)
+    rows, _ = plan_fully(arguments.folder, before)
+    table = PlanTable.from_frame(rows, len(before))
+    rng = np.random.default_rng(SEED)
+    print("| changed | planned anew | rescored | refresh, s | full, s | Jaccard | other rankings |")
+    for n_changed in arguments.changed:
+        chosen = set(rng.choice(len(before), n_changed, replace=False).tolist())
+        after = tuple(f"new topic {c}" if c in chosen else t for c, t in enumerate(before))
+        full, full_cost = plan_fully(arguments.folder, after)
+        with tempfile.TemporaryDirectory() as place:
+            refreshed = refresh_rows(
+                PreviousTable(table, before, frozenset()),
+                after,
+                source_of(arguments.folder, after),
+                CONFIG,
+                lambda part, batches, place=place: open_store(Path(place, part), batches),
+            )
+        others = int((refreshed.rows["novel_clusters"] != full["novel_clusters"]).sum())
+        overlap = report_refresh(table, PlanTable.from_frame(full, len(after)), refreshed)
+        print(
+            f"| {n_changed} of {len(before)} | {refreshed.n_planned_anew:,} "
+            f"| {refreshed.n_rescored:,} | {refreshed.cost.planning_seconds:.1f} "
+            f"| {full_cost.planning_seconds:.1f} | {overlap.figures.jaccard_at_5:.2f} "
+            f"| {others} |",
+            flush=True,
+        )
+
+
+def plan_fully(folder: Path, texts: tuple[str, ...]) -> tuple[pl.DataFrame, BulkCost]:
+    """Return all rows of a full run, and what it took."""
+    batches = list(batches_of_pairs(len(texts), CONFIG.batch_rows))
+    with tempfile.TemporaryDirectory() as place:
+        store = open_store(Path(place, "whole"), batches)
+        return plan_batches(batches, source_of(folder, texts), CONFIG, store, "full")
+
+
+def read_descriptions(folder: Path) -> tuple[str, ...]:
+    """Return the descriptions of the narrowest level, by id."""
+    nodes = read_table(folder / paths.CLUSTERS, CLUSTERS)
+    items = read_table(folder / paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
+    return serving_clusters(nodes, items, int(nodes["level"].max())).descriptions
+
+
+def source_of(folder: Path, texts: tuple[str, ...]) -> StoredPlanner:
+    """Return the folder's planner over these descriptions."""
+    return StoredPlanner(folder / paths.BASE_MODEL, folder / paths.PLANNER_ADAPTER, texts, CONFIG)
+
+
+def open_store(folder: Path, batches: Sequence[MicroBatch]) -> ShardFolder:
+    """Return an empty store."""
+    return ShardFolder(folder, {}, batches)
+
+
+if __name__ == "__main__":
+    main()
