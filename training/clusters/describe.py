@@ -8,14 +8,17 @@ import numpy as np
 import polars as pl
 
 from training.clusters.config import ClusterConfig, DescriptionConfig
-from training.clusters.phrases import Term, choose_phrase, prefer_longer, stems_of
+from training.clusters.evidence import Surroundings, find_affinity, find_gains
+from training.clusters.exemplars import read_exemplars
+from training.clusters.phrases import Candidates, Term, choose_phrase, order_terms, stems_of
 from training.clusters.represent import Representation
 from training.clusters.spelling import spell_number
-from training.clusters.terms import TermIndex, index_terms, score_terms
+from training.clusters.terms import TermIndex, index_terms
 from training.clusters.tree import ClusterTree
-from training.clusters.words import read_words, stem_word
+from training.clusters.words import STOP_WORDS, read_words, stem_word
 
-CANDIDATES = 60
+CANDIDATES = 80
+EXEMPLARS = 10
 
 
 def describe_tree(
@@ -36,48 +39,85 @@ def describe_tree(
     """
     floor = config.representation.word_floor
     index = index_terms(read_words(items), representation.company, floor, config.description)
-    masses = 1 + np.log1p(representation.traffic)
+    # A name speaks for what people meet in the cluster, but not for its one best seller alone.
+    masses = np.sqrt(1 + representation.traffic)
     families = np.zeros(items.height, dtype=np.int64)
     described = []
-    for level, labels in enumerate(tree.labels):
-        named = kept[level] if kept else {}
-        described.append(
-            _describe_level(index, labels, families, masses, config.description, named)
-        )
+    for nth, labels in enumerate(tree.labels):
+        level = Surroundings(index.incidence, labels, families, masses)
+        namer = _Namer(index, level, items["title"], kept[nth] if kept else {})
+        clusters = range(int(labels.max()) + 1)
+        described.append(tuple(namer.name(cluster, config.description) for cluster in clusters))
         families = labels
     return tuple(described)
 
 
-def _describe_level(
-    index: TermIndex,
-    labels: np.ndarray,
-    families: np.ndarray,
-    masses: np.ndarray,
-    config: DescriptionConfig,
-    named: Mapping[int, str],
-) -> tuple[str, ...]:
-    n_clusters = int(labels.max()) + 1
-    candidates = _list_candidates(score_terms(index, labels, families, masses), n_clusters)
-    taken = [frozenset(map(stem_word, name.split())) for name in named.values()]
-    phrases = []
-    for cluster in range(n_clusters):
-        if cluster in named:
-            phrases.append(named[cluster])
-            continue
-        phrase = choose_phrase(candidates[cluster], taken, config)
+class _Namer:
+    """Names the clusters of one level, one after another, each unlike those before."""
+
+    def __init__(
+        self, index: TermIndex, level: Surroundings, titles: pl.Series, kept: Mapping[int, str]
+    ) -> None:
+        self._index = index
+        self._level = level
+        self._titles = titles
+        self._kept = kept
+        self._taken = [_stems_of_name(name) for name in kept.values()]
+
+    def name(self, cluster: int, config: DescriptionConfig) -> str:
+        """Return the name that a cluster has already, or the best that is not taken."""
+        if cluster in self._kept:
+            return self._kept[cluster]
+        members, columns, candidates = self._list_candidates(cluster)
+        phrase = choose_phrase(candidates, self._taken, config)
         if phrase is None:  # nothing readable sets it apart: better no name than a wrong one
-            phrases.append(f"unnamed interest {spell_number(cluster + 1)}")
-            continue
-        taken.append(stems_of(phrase))
-        phrases.append(" ".join(term.surface for term in phrase))
-    return tuple(phrases)
+            return self._number(cluster)
+        self._taken.append(stems_of(phrase))
+        listed = tuple(term for term in phrase if not term.is_title)
+        chosen = [columns[candidates.terms.index(term)] for term in listed]
+        ordered = order_terms(listed, self._index.places[members][:, chosen].toarray())
+        titles = [term for term in phrase if term.is_title]
+        return " ".join(term.surface for term in (*ordered, *titles))
+
+    def _number(self, cluster: int) -> str:
+        number = cluster + 1
+        while (name := f"unnamed interest {spell_number(number)}") in self._kept.values():
+            number += self._level.n_clusters
+        return name
+
+    def _list_candidates(self, cluster: int) -> tuple[np.ndarray, np.ndarray, Candidates]:
+        """Return the items of a cluster, the ids of its best terms, and what these tell.
+
+        Behind the terms stand the short titles of its best known items, which tell nothing more.
+        """
+        members = self._level.members(cluster)
+        found, information, shares = self._level.rank_terms(cluster, 4 * CANDIDATES)
+        values = information * self._index.worth[found]
+        best = np.lexsort((found, -values))[:CANDIDATES]
+        found, values, shares = found[best], values[best], shares[best]
+        worth = self._index.worth[found]
+        counts = np.asarray(self._index.incidence[members][:, found].sum(axis=0)).ravel()
+        terms = [
+            Term(
+                surface=self._index.surfaces[nth],
+                stems=self._index.stems[nth],
+                n_items=int(counts[rank]),
+                share=float(shares[rank]),
+                worth=float(worth[rank]),
+                value=float(values[rank]),
+            )
+            for rank, nth in enumerate(found)
+        ]
+        known = self._level.best_known(cluster, EXEMPLARS)
+        exemplars = read_exemplars(self._titles[known].to_list())
+        terms.extend(Term(surface, stems, is_title=True) for surface, stems in exemplars)
+        gains = np.zeros((len(terms), len(terms)))
+        affinity = np.zeros_like(gains)
+        together = self._level.count_together(cluster, found)
+        gains[: len(found), : len(found)] = worth * find_gains(together)
+        affinity[: len(found), : len(found)] = find_affinity(together)
+        return members, found, Candidates(terms, gains, affinity)
 
 
-def _list_candidates(scored: pl.DataFrame, n_clusters: int) -> list[list[Term]]:
-    best = scored.group_by("cluster", maintain_order=True).head(CANDIDATES)
-    listed: list[list[Term]] = [[] for _ in range(n_clusters)]
-    columns = best.select("cluster", "surface", "first", "second", "share", "worth")
-    for cluster, surface, first, second, share, worth in columns.iter_rows():
-        stems = (first,) if second is None else (first, second)
-        listed[cluster].append(Term(surface, stems, share, worth))
-    return [prefer_longer(terms) for terms in listed]
+def _stems_of_name(name: str) -> frozenset[str]:
+    return frozenset(stem_word(word) for word in name.split() if word not in STOP_WORDS)

@@ -1,4 +1,4 @@
-"""Puts the phrase of one cluster together: its best terms, no word twice, like no other phrase."""
+"""Puts the phrase of one cluster together: its most telling terms, no word twice, like no other."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, takewhile
 
+import numpy as np
+
 from training.clusters.config import DescriptionConfig
 
-TRIPLE_SHARE = 0.5  # of the first pair's items have the second pair too
-PAIR_SHARE = 0.35  # a pair stands for its word when it covers this share of the word's items
-TELLING_SHARE = 0.03  # of a cluster's items have a term, or it names a curiosity in it
-TELLING_WORTH = 0.3
+LONGER_SHARE = (0.35, 0.5)  # of a word's, a pair's items: a longer phrase stands for it from here
+TELLING_SHARE = 0.15  # of a cluster's items have a term, or it names a curiosity in it
+CURIOUS_SHARE = 0.02  # a curiosity may tell two like clusters apart if it is a phrase
+TELLING_ITEMS = 3  # have a term, unless it is worth so much that two will do
+CERTAIN_WORTH = 0.8
+TELLING_WORTH = 0.4
+ENOUGH = 0.06  # a term that adds less than this part of the first one adds nothing
 ALIKE_LETTERS, ALIKE_SHARE = 5, 0.58
+COMPANY = 3.0  # how much rather a name says one thing well than two things
 DECADE = re.compile(r"^\d{3}0s$")
 
 Phrase = tuple["Term", ...]
@@ -26,38 +32,69 @@ class Term:
     Attributes:
         surface: how it is written, one to three words.
         stems: the stem of each word.
-        share: share of the cluster's items that have it.
-        worth: what the crowd makes of it, 0 to 1.
+        n_items: how many items of the cluster have it.
+        share: share of the cluster's items that have it, by their weight.
+        worth: what the crowd and the place where it stands make of it.
+        value: what it tells about the cluster by itself, weighed by ``worth``.
+        is_title: it is the title of one item, for want of a better name.
     """
 
     surface: str
     stems: tuple[str, ...]
-    share: float
+    n_items: int = 1
+    share: float = 0.0
     worth: float = 1.0
+    value: float = 0.0
+    is_title: bool = False
+
+    @property
+    def n_words(self) -> int:
+        """How many words it is written with."""
+        return len(self.surface.split())
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The terms that may name one cluster, best first.
+
+    Attributes:
+        terms: ``c`` terms.
+        gains: what each (column) adds to each other one (row), weighed likewise, ``[c, c]``.
+        affinity: how much two of them keep company, -1 to 1, ``[c, c]``.
+    """
+
+    terms: Sequence[Term]
+    gains: np.ndarray
+    affinity: np.ndarray
 
 
 def choose_phrase(
-    candidates: Sequence[Term], taken: Iterable[frozenset[str]], config: DescriptionConfig
+    candidates: Candidates, taken: Iterable[frozenset[str]], config: DescriptionConfig
 ) -> Phrase | None:
     """Return the best phrase unlike all ``taken``, or ``None`` if the candidates make none.
 
-    A phrase of which another is a part is avoided while there is a choice.
+    A phrase of which another is a part is avoided while telling terms give a choice.
 
     Args:
-        candidates: best first.
+        candidates: what the phrase may be made of.
         taken: the stems of the phrases that others of the level have.
         config: how many words a phrase has.
     """
     others = list(taken)
-    spare: Phrase | None = None
-    for phrase in _propose(candidates, config):
-        stems = stems_of(phrase)
-        if len(stems) < config.min_words or stems in others:
-            continue
-        if not any(stems < other or stems > other for other in others):
-            return phrase
-        spare = spare or phrase
-    return spare
+    for pool in _pools(candidates.terms):
+        spare: Phrase | None = None
+        for chosen in _propose(candidates, pool, config):
+            phrase = tuple(candidates.terms[nth] for nth in chosen)
+            stems = stems_of(phrase)
+            if sum(term.n_words for term in phrase) < config.min_words or stems in others:
+                continue
+            told_apart = any(term.is_title for term in phrase)
+            if told_apart or not any(stems < other or stems > other for other in others):
+                return phrase
+            spare = spare or phrase
+        if spare:
+            return spare
+    return None
 
 
 def stems_of(phrase: Iterable[Term]) -> frozenset[str]:
@@ -65,26 +102,20 @@ def stems_of(phrase: Iterable[Term]) -> frozenset[str]:
     return frozenset(stem for term in phrase for stem in term.stems)
 
 
-def prefer_longer(terms: Sequence[Term]) -> list[Term]:
-    """Put a pair that covers enough of a word's items before the word, or a triple, likewise."""
-    ordered: list[Term] = []
-    for term in terms:
-        if len(term.stems) == 1:
-            pair = next((other for other in terms if _stands_for(other, term)), None)
-            if pair is not None and pair not in ordered:
-                ordered.extend([*_extend(pair, terms), pair])
-        if term not in ordered:
-            ordered.append(term)
-    return ordered
-
-
 def are_alike(stem: str, other: str) -> bool:
     """Say whether two stems are too near for one phrase: equal, grown of one root, or decades.
 
     >>> are_alike("stapler", "stapling"), are_alike("note", "notebook"), are_alike("1980s", "1990s")
     (True, False, True)
+    >>> are_alike("low-odor", "odor"), are_alike("noodler's", "noodlers")
+    (True, True)
     """
     if DECADE.match(stem) and DECADE.match(other):
+        return True
+    if stem in re.split(r"[-'’]", other) or other in re.split(r"[-'’]", stem):
+        return True
+    shorter, other_ = sorted((stem, other), key=len)
+    if len(shorter) >= ALIKE_LETTERS and other_.startswith(shorter):
         return True
     same = (a == b for a, b in zip(stem, other, strict=False))
     shared = sum(1 for _ in takewhile(bool, same))
@@ -92,56 +123,126 @@ def are_alike(stem: str, other: str) -> bool:
     return stem == other or (shared >= ALIKE_LETTERS and shared >= ALIKE_SHARE * longer)
 
 
-def _propose(candidates: Sequence[Term], config: DescriptionConfig) -> Iterator[Phrase]:
-    """Yield phrases from best to worst: as wanted, longer, with other endings, then rarer terms."""
-    telling = [
-        term for term in candidates if term.share >= TELLING_SHARE and term.worth >= TELLING_WORTH
-    ]
-    for pool in (telling, candidates):
-        wanted = _fill((), pool, config.words, config)
-        yield wanted
-        for n_words in range(config.words + 1, config.max_words + 1):
-            yield _fill((), pool, n_words, config)
-        for n_kept in range(len(wanted) - 1, -1, -1):
-            for term in pool:
-                yield _fill(wanted[:n_kept], [term], config.max_words, config)
-    for pair in combinations(candidates, 2):
-        yield _fill((), pair, config.max_words, config)
+def order_terms(phrase: Phrase, places: np.ndarray) -> Phrase:
+    """Return the terms in the order in which titles have them; else as they were chosen.
 
+    A decade goes to the end unless it was chosen first.
 
-def _fill(
-    start: Phrase, candidates: Iterable[Term], n_words: int, config: DescriptionConfig
-) -> Phrase:
-    """Add candidates, in their order, that repeat nothing, until there are ``n_words``.
-
-    The last one may go beyond, to ``config.max_words``: half a pair says less than none.
+    Args:
+        phrase: the terms, the most telling first.
+        places: where each stands in the title of each item of the cluster, 0 where it does not,
+            ``[n_items, n_terms]``.
     """
-    phrase, stems = list(start), [stem for term in start for stem in term.stems]
-    for term in candidates:
-        fits = len(stems) < n_words and len(stems) + len(term.stems) <= config.max_words
-        if fits and not any(are_alike(new, old) for new in term.stems for old in stems):
-            phrase.append(term)
-            stems.extend(term.stems)
-    return tuple(phrase)
+    both = (places[:, :, None] > 0) & (places[:, None, :] > 0)
+    before = (both & (places[:, :, None] < places[:, None, :])).sum(axis=0)  # [a, b]: a before b
+    wins = np.sign(before - before.T).sum(axis=1)
+    is_late = [nth > 0 and bool(DECADE.match(term.surface)) for nth, term in enumerate(phrase)]
+    order = sorted(range(len(phrase)), key=lambda nth: (is_late[nth], -wins[nth], nth))
+    return tuple(phrase[nth] for nth in order)
 
 
-def _extend(pair: Term, terms: Sequence[Term]) -> list[Term]:
-    """Return the triple of two pairs that overlap in a word, such as dry erase and erase board."""
-    for other in terms:
-        if len(other.stems) != 2 or other.share < TRIPLE_SHARE * pair.share:
-            continue
-        for left, right in ((pair, other), (other, pair)):
-            stems = (*left.stems, right.stems[1])
-            if left.stems[1] == right.stems[0] and len(set(stems)) == len(stems):
-                surface = f"{left.surface} {right.surface.split()[1]}"
-                worth = max(left.worth, right.worth)
-                return [Term(surface, stems, min(left.share, right.share), worth)]
-    return []
+def _pools(terms: Sequence[Term]) -> Iterator[list[int]]:
+    """Yield the terms to choose from: those that tell, curiosities too, titles too, all."""
+    telling = [nth for nth, term in enumerate(terms) if _is_telling(term)]
+    yield telling
+    curious = [nth for nth, term in enumerate(terms) if _is_curious(term) and nth not in telling]
+    yield telling + curious
+    yield telling + [nth for nth, term in enumerate(terms) if term.is_title]
+    yield list(range(len(terms)))
 
 
-def _stands_for(pair: Term, word: Term) -> bool:
+def _is_telling(term: Term) -> bool:
+    certain = term.n_items >= TELLING_ITEMS or term.worth >= CERTAIN_WORTH
+    return certain and term.share >= TELLING_SHARE and term.worth >= TELLING_WORTH
+
+
+def _is_curious(term: Term) -> bool:
+    """Say whether a term, if rare, is a phrase that several items share."""
     return (
-        len(pair.stems) == 2
-        and word.stems[0] in pair.stems
-        and pair.share >= PAIR_SHARE * word.share
+        len(term.stems) > 1
+        and term.n_items >= TELLING_ITEMS
+        and term.share >= CURIOUS_SHARE
+        and term.worth >= TELLING_WORTH
     )
+
+
+def _propose(
+    candidates: Candidates, pool: Sequence[int], config: DescriptionConfig
+) -> Iterator[list[int]]:
+    """Yield choices from best to worst: as wanted, longer, with other endings, then any pair."""
+    wanted = _grow([], candidates, pool, config.words, ENOUGH, config)
+    yield wanted
+    for n_words in range(len(wanted) + 1, config.max_words + 1):
+        yield _grow(wanted, candidates, pool, n_words, 0.0, config)
+    for n_kept in range(len(wanted), -1, -1):
+        for nth in pool:
+            yield _grow(wanted[:n_kept], candidates, [nth], config.max_words, 0.0, config)
+    for pair in combinations(pool[:20], 2):
+        yield _grow([], candidates, pair, config.max_words, 0.0, config)
+
+
+def _grow(
+    start: Sequence[int],
+    candidates: Candidates,
+    pool: Sequence[int],
+    n_words: int,
+    enough: float,
+    config: DescriptionConfig,
+) -> list[int]:
+    """Add the term that tells most beside the others until there are ``n_words``.
+
+    The last one may go beyond, to ``config.max_words``: half a phrase says less than none.
+    """
+    chosen = list(start)
+    terms = candidates.terms
+    values = np.array([term.value for term in terms])
+    count = sum(terms[nth].n_words for nth in chosen)
+    while count < n_words:
+        gains = _find_gains(candidates, chosen) if chosen else values
+        fitting = [
+            nth for nth in pool if _fits(terms[nth], [terms[c] for c in chosen], config.max_words)
+        ]
+        if not fitting:
+            break
+        best = max(fitting, key=lambda nth: (gains[nth], -nth))
+        first = values[chosen[0]] if chosen else 0.0
+        if chosen and count >= config.min_words and gains[best] <= enough * first:
+            break
+        best = _lengthen(best, chosen, candidates, config.max_words)
+        chosen.append(best)
+        count += terms[best].n_words
+    return chosen
+
+
+def _find_gains(candidates: Candidates, chosen: Sequence[int]) -> np.ndarray:
+    """Return what each term adds to the chosen ones, more where it keeps company with them."""
+    new: np.ndarray = candidates.gains[list(chosen)].min(axis=0)
+    company = 1 + candidates.affinity[list(chosen)].mean(axis=0)
+    gains: np.ndarray = new * company**COMPANY
+    return gains
+
+
+def _fits(term: Term, chosen: Sequence[Term], max_words: int) -> bool:
+    stems = [stem for other in chosen for stem in other.stems]
+    if sum(other.n_words for other in chosen) + term.n_words > max_words:
+        return False
+    return not any(are_alike(new, old) for new in term.stems for old in stems)
+
+
+def _lengthen(best: int, chosen: Sequence[int], candidates: Candidates, max_words: int) -> int:
+    """Return the longest phrase around a word that most of its items have, such as dry erase."""
+    terms = candidates.terms
+    others = [terms[nth] for nth in chosen]
+    for share in LONGER_SHARE[len(terms[best].stems) - 1 :]:
+        longer = [
+            nth
+            for nth, term in enumerate(terms)
+            if len(term.stems) == len(terms[best].stems) + 1
+            and set(terms[best].stems) < set(term.stems)
+            and term.share >= share * terms[best].share
+            and _fits(term, others, max_words)
+        ]
+        if not longer:
+            break
+        best = max(longer, key=lambda nth: (terms[nth].value, -nth))
+    return best

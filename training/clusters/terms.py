@@ -1,13 +1,13 @@
-"""Scores what a cluster could be called: which words and word pairs are more its own than others'.
+"""Lists what clusters could be called: words, and phrases of two or three that belong together.
 
-The score of a term in a cluster is its part of the divergence between the cluster and what stands
-around it, p log(p / q) (Kullback & Leibler 1951): p is the share of the cluster's items that have
-the term, and q the share among all items, averaged with the share among the cluster's siblings,
-so that what the whole catalogue or the whole family says is worth little.
+A phrase is kept when its words stand side by side more often than chance would put them there,
+by normalised pointwise mutual information over items (Bouma 2009).
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,37 +16,52 @@ import scipy.sparse as sp
 
 from training.clusters.config import DescriptionConfig
 from training.clusters.crowd import weigh_terms
-from training.clusters.words import CATEGORY, TEXT
+from training.clusters.words import CATEGORY, TEXT, TITLE
 
 MIN_ITEMS_PER_TERM = 2
 MIN_LETTERS = 3
-READABLE = r"[aeiouy0]|[^\x00-\x7f]"  # has a vowel, is a decade, or is not written in Latin
-CRUDE = r"fuck|shit|cunt|bitch|nigg|wank"  # tags are anybody's words; ours are not
-UNITS_PER_MASS = 1000
-PRIOR_ITEMS = 1.0
-FAMILY_PART = 0.6  # siblings are what a cluster is most easily taken for
-TEXT_WEIGHT = 0.5
+READABLE = re.compile(
+    r"[aeiouy0]|[^\x00-\x7f]"
+)  # has a vowel, is a decade, or is not written in Latin
+# A colour or a size names nothing by itself; within a phrase it does (black ink, dark comedy).
+ATTRIBUTE_WORDS = """
+assorted big black blue bright brown clear color colored colors colour dark green gold gray grey
+heavy large light long mini new old orange pink premium purple red short silver small standard
+white yellow
+"""
+ATTRIBUTES = frozenset(ATTRIBUTE_WORDS.split())
+CRUDE = re.compile(r"fuck|shit|cunt|bitch|nigg|wank")  # tags are anybody's words; ours are not
+LONGEST_PHRASE = 3
+MIN_PHRASE_NPMI = 0.3
+MIN_PHRASE_SHARE = 0.5  # of the items of its rarest word: that word hardly stands without it
+TEXT_WEIGHT = 0.3
 CATEGORY_WEIGHT = 1.5
+STEMS = tuple(f"stem_{nth}" for nth in range(LONGEST_PHRASE))
 
 
 @dataclass(frozen=True)
 class TermIndex:
-    """Which items have which terms, one row per item and term, each term shown as most written.
+    """Which items have which terms.
 
     Attributes:
-        cells: ``(row, term, weight)``; the weight is that of the best field the term stands in.
-        terms: ``(term, surface, first, second, n_items, worth)``; ``first`` and ``second`` are
-            stems, ``second`` null for a single word; ``term`` counts from 0.
+        surfaces: how each term is written most often, ``[n_terms]``.
+        stems: the stem of each of its words, ``[n_terms]``.
+        worth: what the crowd and the place where it stands make of each, float64 ``[n_terms]``.
+        incidence: 1 where an item has a term, int64 ``[n_items, n_terms]``.
+        places: where in the title a term first stands, from 1; 0 where it does not; same shape.
     """
 
-    cells: pl.DataFrame
-    terms: pl.DataFrame
+    surfaces: Sequence[str]
+    stems: Sequence[tuple[str, ...]]
+    worth: np.ndarray
+    incidence: sp.csr_matrix
+    places: sp.csr_matrix
 
 
 def index_terms(
     words: pl.DataFrame, company: np.ndarray, floor: float, config: DescriptionConfig
 ) -> TermIndex:
-    """Find the words and word pairs that several items share.
+    """Find the words and phrases that several items share.
 
     Args:
         words: from :func:`training.clusters.words.read_words`.
@@ -54,128 +69,143 @@ def index_terms(
         floor: worth of a term whose items have no people in common.
         config: how many terms to keep.
     """
-    fit = words.filter(
-        (pl.col("word").str.len_chars() >= MIN_LETTERS)
-        & pl.col("word").str.contains(READABLE)
-        & ~pl.col("word").str.contains(CRUDE)
+    distinct = words["word"].unique().sort()
+    readable = distinct.filter(
+        pl.Series([is_readable(word) for word in distinct], dtype=pl.Boolean)
     )
-    singles = fit.with_columns(
-        pl.col("stem").alias("first"), pl.lit(None, dtype=pl.String).alias("second")
+    found = _chain_words(words.filter(pl.col("word").is_in(readable.implode())))
+    listed = _keep_phrases(_list_terms(found), len(company))
+    is_attribute = pl.col(STEMS[0]).is_in(ATTRIBUTES) & pl.col(STEMS[1]).is_null()
+    terms = listed.filter(~is_attribute).head(config.max_terms)
+    terms = terms.with_row_index("term")
+    cells = (
+        found.join(terms.select("term", *STEMS), on=STEMS, nulls_equal=True)
+        .group_by("row", "term")
+        .agg(
+            _field_weight().max().alias("weight"),
+            (pl.col("place").filter(pl.col("field") == TITLE).min() + 1).alias("title_place"),
+        )
+        .sort("row", "term")
     )
-    found = pl.concat([singles, _pair_words(fit)], how="diagonal").with_columns(
-        pl.when(pl.col("field") == TEXT)
+    shape = (len(company), terms.height)
+    incidence = _lay_out(cells.with_columns(pl.lit(1).alias("one")), "one", shape)
+    emphasis = cells.group_by("term").agg(pl.col("weight").mean()).sort("term")["weight"]
+    stems = [tuple(filter(None, row)) for row in terms.select(*STEMS).iter_rows()]
+    return TermIndex(
+        surfaces=terms["surface"].to_list(),
+        stems=stems,
+        worth=weigh_terms(incidence, company, floor) * emphasis.to_numpy(),
+        incidence=incidence,
+        places=_lay_out(cells.drop_nulls("title_place"), "title_place", shape),
+    )
+
+
+def is_readable(word: str) -> bool:
+    """Say whether a word, in lower case, may stand in a name.
+
+    >>> [is_readable(word) for word in ("ink", "cbr", "ox", "1990s", "crème")]
+    [True, False, False, True, True]
+    """
+    return bool(len(word) >= MIN_LETTERS and READABLE.search(word) and not CRUDE.search(word))
+
+
+def _chain_words(words: pl.DataFrame) -> pl.DataFrame:
+    """Return every run of one to three different words that stand side by side within a field.
+
+    A run ``is_phrase`` where it stands in a title or a category, or is all of a sentence or of a
+    list entry: cut out of running text, few words read well.
+    """
+    first = words.select(
+        "row",
+        "field",
+        "place",
+        pl.col("place").alias("end"),
+        "opens",
+        "closes",
+        pl.col("word").alias("surface"),
+        pl.col("stem").alias(STEMS[0]),
+        *(pl.lit(None, dtype=pl.String).alias(name) for name in STEMS[1:]),
+    )
+    following = words.select(
+        "row",
+        "field",
+        pl.col("link").alias("end"),
+        pl.col("place").alias("next_end"),
+        pl.col("closes").alias("next_closes"),
+        pl.concat_str(
+            pl.when(pl.col("bridge") != "").then("bridge"), "word", separator=" ", ignore_nulls=True
+        ).alias("next_words"),
+        pl.col("stem").alias("next_stem"),
+    )
+    runs, longest = [first], first
+    for length in range(1, LONGEST_PHRASE):
+        repeats = pl.any_horizontal(pl.col("next_stem") == pl.col(n) for n in STEMS[:length])
+        longest = (
+            longest.join(following, on=["row", "field", "end"])
+            .filter(~repeats)
+            .with_columns(
+                pl.col("surface") + " " + pl.col("next_words"),
+                pl.col("next_stem").alias(STEMS[length]),
+                pl.col("next_end").alias("end"),
+                pl.col("next_closes").alias("closes"),
+            )
+            .select(first.columns)
+        )
+        runs.append(longest)
+    is_phrase = (pl.col("field") != TEXT) | (pl.col("opens") & pl.col("closes"))
+    return pl.concat(runs).with_columns(is_phrase.alias("is_phrase"))
+
+
+def _list_terms(found: pl.DataFrame) -> pl.DataFrame:
+    """Return ``(surface, n_items)`` and the stems of all terms, the most frequent first."""
+    surfaces = (
+        found.group_by(*STEMS, "surface")
+        .agg(pl.len().alias("uses"))
+        .sort(*STEMS, "uses", "surface", descending=[False] * len(STEMS) + [True, False])
+        .unique(STEMS, keep="first", maintain_order=True)
+        .drop("uses")
+    )
+    return (
+        found.group_by(STEMS)
+        .agg(
+            pl.col("row").n_unique().alias("n_items"),
+            pl.col("row").filter("is_phrase").n_unique().alias("n_phrases"),
+        )
+        .filter(
+            (pl.col("n_items") >= MIN_ITEMS_PER_TERM)
+            & (pl.col(STEMS[1]).is_null() | (pl.col("n_phrases") >= MIN_ITEMS_PER_TERM))
+        )
+        .join(surfaces, on=STEMS, how="left", nulls_equal=True)
+        .sort("n_items", *STEMS, descending=[True] + [False] * len(STEMS))
+    )
+
+
+def _keep_phrases(terms: pl.DataFrame, n_items: int) -> pl.DataFrame:
+    """Drop phrases whose words stand side by side hardly more often than by chance."""
+    alone = terms.filter(pl.col(STEMS[1]).is_null())
+    counts = dict(alone.select(STEMS[0], "n_items").iter_rows())
+    singles = [
+        pl.col(name).replace_strict(counts, default=None, return_dtype=pl.Int64) for name in STEMS
+    ]
+    n_words = pl.sum_horizontal(pl.col(name).is_not_null() for name in STEMS)
+    joint = (pl.col("n_items") / n_items).log()
+    # For several words as by Van de Cruys (2011), divided by (words - 1) times -log p.
+    chance = pl.sum_horizontal((count / n_items).log() for count in singles)
+    npmi = (joint - chance) / ((n_words - 1) * -joint.clip(upper_bound=-1e-9))
+    belongs = pl.col("n_items") >= MIN_PHRASE_SHARE * pl.min_horizontal(singles)
+    return terms.filter((n_words == 1) | (npmi >= MIN_PHRASE_NPMI) | belongs)
+
+
+def _field_weight() -> pl.Expr:
+    return (
+        pl.when((pl.col("field") == TEXT) & ~pl.col("is_phrase"))
         .then(TEXT_WEIGHT)
         .when(pl.col("field") == CATEGORY)
         .then(CATEGORY_WEIGHT)
         .otherwise(1.0)
-        .alias("weight")
-    )
-    key = ["first", "second"]
-    surfaces = (
-        found.group_by(*key, "word")
-        .agg(pl.len().alias("uses"))
-        .sort(*key, "uses", "word", descending=[False, False, True, False])
-        .unique(key, keep="first", maintain_order=True)
-    )
-    terms = (
-        found.group_by(key)
-        .agg(pl.col("row").n_unique().alias("n_items"))
-        .filter(pl.col("n_items") >= MIN_ITEMS_PER_TERM)
-        .sort("n_items", *key, descending=[True, False, False])
-        .head(config.max_terms)
-        .join(surfaces, on=key, how="left", nulls_equal=True, maintain_order="left")
-        .with_row_index("term")
-        .select("term", pl.col("word").alias("surface"), *key, "n_items")
-    )
-    cells = (
-        found.join(terms.select("term", *key), on=key, nulls_equal=True)
-        .group_by("row", "term")
-        .agg(pl.col("weight").max())
-        .sort("row", "term")
-    )
-    incidence = sp.csr_matrix(
-        (np.ones(cells.height), (cells["row"].to_numpy(), cells["term"].to_numpy())),
-        shape=(len(company), terms.height),
-    )
-    worth = pl.Series("worth", weigh_terms(incidence, company, floor))
-    return TermIndex(cells, terms.with_columns(worth))
-
-
-def score_terms(
-    index: TermIndex, labels: np.ndarray, families: np.ndarray, masses: np.ndarray
-) -> pl.DataFrame:
-    """Score every term in every cluster that has it twice.
-
-    Args:
-        index: the terms of the items.
-        labels: cluster of each item, ``[n_items]``.
-        families: parent cluster of each item, ``[n_items]``; all alike at the top level.
-        masses: how much each item counts, ``[n_items]``.
-
-    Returns:
-        ``(cluster, term, surface, first, second, share, worth, score)``, best first within a
-        cluster; only terms that the cluster has more of than its surroundings.
-    """
-    # Whole numbers add up to the same sum in any order; floats of many threads do not, and terms
-    # that stand in the same items would change places from run to run.
-    units = np.rint(masses * UNITS_PER_MASS).astype(np.int64)
-    items = pl.DataFrame({"cluster": labels, "family": families, "mass": units})
-    cells = index.cells.join(items.with_row_index("row"), on="row").with_columns(
-        (pl.col("mass") * pl.col("weight")).round().cast(pl.Int64).alias("mass")
-    )
-    sizes = items.group_by("cluster").agg(pl.col("mass").sum(), pl.col("family").first())
-    family_sizes = items.group_by("family").agg(pl.col("mass").sum().alias("family_mass"))
-    whole = int(units.sum())
-    prior = PRIOR_ITEMS * whole / len(labels)
-
-    in_cluster = cells.group_by("cluster", "term").agg(
-        pl.col("mass").sum().alias("found"), pl.len().alias("n_found")
-    )
-    in_family = cells.group_by("family", "term").agg(pl.col("mass").sum().alias("family_found"))
-    overall = cells.group_by("term").agg(pl.col("mass").sum().alias("overall_found"))
-    p = pl.col("found") / (pl.col("mass") + prior)
-    q_all = pl.col("overall_found") / whole
-    q_family = pl.col("family_found") / pl.col("family_mass")
-    scored = (
-        in_cluster.filter(pl.col("n_found") >= MIN_ITEMS_PER_TERM)
-        .join(sizes, on="cluster")
-        .join(in_family, on=["family", "term"])
-        .join(family_sizes, on="family")
-        .join(overall, on="term")
-        .with_columns(
-            p.alias("share"),
-            (
-                p * ((1 - FAMILY_PART) * (p / q_all).log() + FAMILY_PART * (p / q_family).log())
-            ).alias("score"),
-        )
-        .filter(pl.col("score") > 0)
-    )
-    return (
-        scored.join(index.terms, on="term")
-        .with_columns(pl.col("score") * pl.col("worth"))
-        .select("cluster", "term", "surface", "first", "second", "share", "worth", "score")
-        .sort("cluster", "score", "term", descending=[False, True, False])
     )
 
 
-def _pair_words(words: pl.DataFrame) -> pl.DataFrame:
-    """Return pairs of different words that stand side by side within a field."""
-    following = words.select(
-        "row",
-        "field",
-        (pl.col("place") - 1).alias("place"),
-        pl.col("word").alias("next_word"),
-        pl.col("stem").alias("second"),
-    )
-    pairs = words.join(following, on=["row", "field", "place"]).filter(
-        pl.col("stem") != pl.col("second")
-    )
-    return pairs.select(
-        "row",
-        "field",
-        "place",
-        (pl.col("word") + " " + pl.col("next_word")).alias("word"),
-        "stem",
-        pl.col("stem").alias("first"),
-        "second",
-    )
+def _lay_out(cells: pl.DataFrame, values: str, shape: tuple[int, int]) -> sp.csr_matrix:
+    positions = (cells["row"].to_numpy(), cells["term"].to_numpy())
+    return sp.csr_matrix((cells[values].to_numpy().astype(np.int64), positions), shape=shape)

@@ -22,6 +22,10 @@ STOP_WORDS = (ENGLISH_STOP_WORDS - frozenset(CONTENT_WORDS.split())) | frozenset
 
 CONTRACTED = frozenset({"couldn", "didn", "doesn", "don", "hasn", "isn", "wasn", "won", "wouldn"})
 
+# Stop words that phrases are built with, and those that may be left out of one.
+BRIDGES = ("by", "down", "in", "of", "off", "on", "out", "over", "to", "up")
+SILENT = ("a", "an", "and", "or", "the")
+
 # Letters joined by hyphens or apostrophes, touching no digit (so no part of a vendor code), or
 # else a run of anything that is neither letter nor space: kept only to part its neighbours.
 MARKUP = r"<[^>]{0,200}>|&#?\w{1,8};"
@@ -41,8 +45,12 @@ def read_words(items: pl.DataFrame) -> pl.DataFrame:
         items: the table ITEMS; the row number of an item is its ``row``.
 
     Returns:
-        ``(row, field, place, word, stem)`` sorted by the first three; two words with successive
-        places stand side by side in the source, with no punctuation between them.
+        ``(row, field, place, word, stem, link, bridge, opens, closes)``, sorted by the first
+        three. ``link`` is the place of the word before it if the two stand side by side, with no
+        punctuation between them and no stop word but one that phrases are built with, such as
+        ``stand up comedy``; that one is the ``bridge``, null where there is none, empty where it
+        goes without saying (``garden and yard``). A word ``opens`` or ``closes`` where a sentence,
+        a list entry or a title begins or ends.
     """
     words = _read_tokens(_read_segments(items.with_row_index("row")))
     decades = _read_decades(items.with_row_index("row"))
@@ -98,11 +106,30 @@ def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.int_range(pl.len()).over("row", "field").alias("nth"))
     )
     # One place is left free between segments, so that no two of them look side by side.
-    placed = tokens.with_columns((pl.col("nth") + pl.col("segment")).alias("place"))
-    is_word = pl.col("word").str.contains(WORD) & (pl.col("word").str.len_chars() > 1)
+    placed = tokens.with_columns((pl.col("nth") + pl.col("segment")).cast(pl.Int64).alias("place"))
+    is_letters = pl.col("word").str.contains(WORD)
     root = pl.col("word").str.extract(r"^(\w+)['’]").fill_null(pl.col("word"))
-    kept = placed.filter(is_word & ~root.is_in(list(STOP_WORDS | CONTRACTED)))
-    return kept.select("row", "field", pl.col("place").cast(pl.Int64), "word")
+    is_word = is_letters & (pl.col("word").str.len_chars() > 1)
+    judged = placed.with_columns(
+        (is_word & ~root.is_in(list(STOP_WORDS | CONTRACTED))).alias("kept"),
+        is_letters.alias("letters"),
+    )
+    before = _neighbour(-1)
+    bridge = pl.when(before.is_in(BRIDGES)).then(before).when(before.is_in(SILENT)).then(pl.lit(""))
+    linked = judged.with_columns(
+        pl.when(_neighbour(-2, "kept").fill_null(False)).then(bridge).alias("bridge"),
+        (~_neighbour(-1, "letters").fill_null(False)).alias("opens"),
+        (~_neighbour(1, "letters").fill_null(False)).alias("closes"),
+    ).with_columns(
+        (pl.col("place") - pl.when(pl.col("bridge").is_null()).then(1).otherwise(2)).alias("link")
+    )
+    return linked.filter("kept").select(
+        "row", "field", "place", "word", "link", "bridge", "opens", "closes"
+    )
+
+
+def _neighbour(steps: int, column: str = "word") -> pl.Expr:
+    return pl.col(column).shift(-steps).over("row", "field", "segment")
 
 
 def _read_decades(items: pl.DataFrame) -> pl.DataFrame:
@@ -112,4 +139,8 @@ def _read_decades(items: pl.DataFrame) -> pl.DataFrame:
         pl.lit(CATEGORY).alias("field"),
         pl.lit(-2, dtype=pl.Int64).alias("place"),
         decade.alias("word"),
+        pl.lit(-3, dtype=pl.Int64).alias("link"),
+        pl.lit(None, dtype=pl.String).alias("bridge"),
+        pl.lit(True).alias("opens"),
+        pl.lit(True).alias("closes"),
     ).drop_nulls("word")

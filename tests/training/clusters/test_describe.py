@@ -5,21 +5,18 @@ import re
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.worlds.clusters import CUT, TopicWorld, build_topic_world
-from training.clusters.config import ClusterConfig, DescriptionConfig, RepresentationConfig
+from training.clusters.config import ClusterConfig, RepresentationConfig
 from training.clusters.describe import describe_tree
-from training.clusters.phrases import Term, are_alike, choose_phrase, prefer_longer, stems_of
-from training.clusters.represent import represent_items
-from training.clusters.tree import build_tree
+from training.clusters.phrases import are_alike
+from training.clusters.represent import Representation, represent_items
+from training.clusters.tree import ClusterTree, build_tree
 
 CONFIG = ClusterConfig(
     levels=(3, 9),
     representation=RepresentationConfig(text_dimensions=12, collaborative_dimensions=8),
 )
-WORDS = DescriptionConfig()
 
 
 def describe(world: TopicWorld) -> tuple[tuple[tuple[str, ...], ...], np.ndarray]:
@@ -68,50 +65,57 @@ def test_without_any_text_names_stay_unique() -> None:
         assert all(2 <= len(phrase.split()) <= 6 for phrase in level)
 
 
-def test_a_pair_stands_for_its_words_and_two_pairs_make_a_triple() -> None:
-    terms = [
-        Term("erase", ("erase",), 0.9),
-        Term("board", ("board",), 0.5),
-        Term("dry erase", ("dry", "erase"), 0.8),
-        Term("erase boards", ("erase", "board"), 0.45),
-        Term("boards", ("ink",), 0.1),
-    ]
-    assert prefer_longer(terms)[0] == Term("dry erase boards", ("dry", "erase", "board"), 0.45)
-    rare = [terms[0], Term("dry erase", ("dry", "erase"), 0.1)]
-    assert prefer_longer(rare)[0].surface == "erase"
+def test_an_item_that_many_meet_weighs_more_in_a_name_than_a_rare_one() -> None:
+    """Half of a cluster's items are about one thing, but nobody ever meets them."""
+    names = ["rose pruning", "rose pruning", "rose pruning", "koi pond", "koi pond", "koi pond"]
+    other = ["jazz piano", "jazz piano", "folk guitar", "folk guitar", "drum solo", "drum solo"]
+    items = pl.DataFrame(
+        {
+            "item_id": [f"{n:02d}" for n in range(12)],
+            "title": names + other,
+            "text": [""] * 12,
+            "category_path": [None] * 12,
+        },
+        schema_overrides={"category_path": pl.List(pl.String)},
+    )
+    traffic = np.array([0, 0, 0, 400, 400, 400] + [50] * 6)
+    represented = Representation(
+        items["item_id"],
+        np.eye(12, dtype=np.float32),
+        np.zeros((12, 1), dtype=np.float32),
+        traffic,
+    )
+    labels = np.repeat([0, 1], 6)
+    tree = ClusterTree((labels,), (np.empty(0, dtype=np.int64),), (np.eye(2, dtype=np.float32),))
+    assert describe_tree(items, tree, represented, CONFIG)[0][0] == "koi pond"
 
 
-def test_a_taken_phrase_is_varied_and_parts_of_others_avoided() -> None:
-    terms = [Term(word, (word,), 0.5) for word in ("ink", "pen", "nib", "case", "cap", "clip")]
-    first = choose_phrase(terms, [], WORDS)
-    assert first is not None
-    assert [term.surface for term in first] == ["ink", "pen", "nib", "case"]
-    second = choose_phrase(terms, [stems_of(first)], WORDS)
-    assert second is not None
-    assert not stems_of(first) <= stems_of(second)
-    assert choose_phrase(terms[:1], [], WORDS) is None
+def test_like_clusters_are_told_apart_by_their_best_known_title() -> None:
+    """Two clusters of films with the same genres: nothing but a film sets them apart."""
+    titles = ["Jaws (1975)", "Blue Hour (1975)", "12 Ways (1975)", "Red Dust: Part II (1975)"]
+    items = pl.DataFrame(
+        {
+            "item_id": [f"{n:02d}" for n in range(12)],
+            "title": titles * 3,
+            "text": [""] * 12,
+            "category_path": [["Thriller", "Drama"]] * 12,
+        }
+    )
+    represented = Representation(
+        items["item_id"],
+        np.eye(12, dtype=np.float32),
+        np.zeros((12, 1), dtype=np.float32),
+        np.array([9, 1, 8, 2, 1, 9, 1, 1, 1, 1, 1, 9]),
+    )
+    labels = np.repeat([0, 1, 2], 4)
+    centres = np.eye(3, dtype=np.float32)
+    tree = ClusterTree((labels,), (np.empty(0, dtype=np.int64),), (centres,))
+    names = describe_tree(items, tree, represented, CONFIG)[0]
+    assert len(set(names)) == 3
+    assert sum("unnamed" in name for name in names) == 0
+    assert {name.split()[-1] for name in names} & {"hour", "dust", "jaws"}
 
 
-def test_idle_and_rare_words_wait_until_nothing_else_is_left() -> None:
-    terms = [
-        Term("man", ("man",), 0.5, worth=0.1),
-        Term("oddity", ("oddity",), 0.001),
-        Term("jazz", ("jazz",), 0.4),
-        Term("piano", ("piano",), 0.3),
-    ]
-    chosen = choose_phrase(terms, [], WORDS)
-    assert chosen is not None
-    assert [term.surface for term in chosen] == ["jazz", "piano"]
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=8), max_size=30))
-def test_phrases_never_collide(clusters: list[list[str]]) -> None:
-    taken: list[frozenset[str]] = []
-    for letters in clusters:
-        phrase = choose_phrase([Term(a, (a,), 0.5) for a in letters], taken, WORDS)
-        if phrase is None:
-            continue
-        assert stems_of(phrase) not in taken
-        assert 2 <= len(stems_of(phrase)) <= 6
-        taken.append(stems_of(phrase))
+def test_names_do_not_depend_on_anything_but_their_input() -> None:
+    world = build_topic_world()
+    assert describe(world)[0] == describe(world)[0]

@@ -5,7 +5,7 @@ import doctest
 import polars as pl
 import pytest
 
-from training.clusters import phrases, spelling, words
+from training.clusters import evidence, exemplars, phrases, spelling, terms, words
 from training.clusters.words import read_words
 
 
@@ -55,6 +55,22 @@ def test_punctuation_and_stop_words_part_neighbours() -> None:
     assert found["writing", "category"] - found["supplies", "category"] > 1
 
 
-@pytest.mark.parametrize("module", [words, phrases, spelling])
+def test_words_link_over_the_stop_words_that_phrases_are_built_with() -> None:
+    rows = [("a", "Stand up comedy, home and garden of the sea", "", None)]
+    schema = {"item_id": pl.String, "title": pl.String, "text": pl.String}
+    items = pl.DataFrame(rows, schema={**schema, "category_path": pl.List(pl.String)}, orient="row")
+    read = read_words(items)
+    place = dict(read.select("word", "place").iter_rows())
+    links = {
+        word: (link, bridge) for word, link, bridge in read.select("word", "link", "bridge").rows()
+    }
+    assert links["comedy"] == (place["stand"], "up")
+    assert links["garden"] == (place["home"], "")
+    assert links["sea"][0] not in place.values()
+    ends = read.filter(pl.col("opens") | pl.col("closes"))["word"].to_list()
+    assert ends == ["stand", "comedy", "home", "sea"]
+
+
+@pytest.mark.parametrize("module", [words, phrases, spelling, terms, evidence, exemplars])
 def test_examples_in_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]

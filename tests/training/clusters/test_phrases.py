@@ -1,0 +1,109 @@
+"""A phrase says one thing, in few words, none of them twice, and like no other phrase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.clusters.config import DescriptionConfig
+from training.clusters.phrases import Candidates, Term, choose_phrase, order_terms, stems_of
+
+WORDS = DescriptionConfig()
+
+
+def word(text: str, share: float = 0.5, value: float = 1.0, worth: float = 1.0) -> Term:
+    return Term(text, tuple(text.split()), n_items=10, share=share, worth=worth, value=value)
+
+
+def independent(terms: Sequence[Term]) -> Candidates:
+    """Terms that tell each its own part: what one adds does not depend on the others."""
+    values = np.array([term.value for term in terms])
+    return Candidates(terms, np.tile(values, (len(terms), 1)), np.zeros((len(terms),) * 2))
+
+
+def surfaces(candidates: Candidates, taken: Sequence[frozenset[str]] = ()) -> list[str] | None:
+    phrase = choose_phrase(candidates, taken, WORDS)
+    return None if phrase is None else [term.surface for term in phrase]
+
+
+def test_it_ends_where_nothing_is_added() -> None:
+    values = (1.0, 0.4, 0.3, 0.05, 0.04)
+    names = ("ink", "pen", "nib", "case", "cap")
+    terms = [word(name, value=value) for name, value in zip(names, values, strict=True)]
+    assert surfaces(independent(terms)) == ["ink", "pen", "nib"]
+
+
+def test_a_word_that_says_the_same_again_gives_way_to_one_that_adds() -> None:
+    terms = [word("jazz", value=1.0), word("swing", value=0.9), word("piano", value=0.5)]
+    gains = np.array([[0, 0.0, 0.4], [0, 0, 0.4], [0.4, 0.4, 0]])
+    assert surfaces(Candidates(terms, gains, np.zeros((3, 3)))) == ["jazz", "piano"]
+
+
+def test_of_two_themes_it_keeps_to_one() -> None:
+    terms = [word("stamp", value=1.0), word("phone", value=0.8), word("ink", value=0.6)]
+    affinity = np.array([[1, -0.9, 0.3], [-0.9, 1, -0.9], [0.3, -0.9, 1]])
+    gains = independent(terms).gains
+    assert surfaces(Candidates(terms, gains, affinity)) == ["stamp", "ink"]
+
+
+def test_a_longer_phrase_stands_for_a_word_that_mostly_stands_in_it() -> None:
+    terms = [
+        word("erase", share=0.9, value=1.0),
+        word("dry erase", share=0.8, value=0.9),
+        word("dry erase boards", share=0.45, value=0.5),
+    ]
+    assert surfaces(independent(terms)) == ["dry erase boards"]
+    rare = [terms[0], word("dry erase", share=0.2), word("ink", value=0.8)]
+    assert surfaces(independent(rare)) == ["erase", "ink"]
+
+
+def test_a_taken_phrase_is_varied_and_parts_of_others_avoided() -> None:
+    terms = [word(name) for name in ("ink", "pen", "nib", "case", "cap", "clip")]
+    first = choose_phrase(independent(terms), [], WORDS)
+    assert first is not None
+    assert [term.surface for term in first] == ["ink", "pen", "nib", "case"]
+    second = choose_phrase(independent(terms), [stems_of(first)], WORDS)
+    assert second is not None
+    assert not stems_of(first) <= stems_of(second)
+    assert choose_phrase(independent(terms[:1]), [], WORDS) is None
+
+
+def test_idle_and_rare_words_wait_until_nothing_else_is_left() -> None:
+    terms = [
+        word("man", worth=0.1, value=3.0),
+        word("oddity", share=0.001, value=2.0),
+        word("jazz", value=1.0),
+        word("piano", value=0.9),
+    ]
+    assert surfaces(independent(terms)) == ["jazz", "piano"]
+    assert surfaces(independent(terms[:2])) == ["man", "oddity"]
+
+
+def test_a_title_comes_before_idle_words_and_after_telling_ones() -> None:
+    terms = [word("drama"), word("man", worth=0.1), Term("cast away", ("cast",), is_title=True)]
+    assert surfaces(independent(terms)) == ["drama", "cast away"]
+
+
+def test_terms_stand_in_the_order_of_titles_and_a_decade_last() -> None:
+    ballpoint, brand, decade = word("ballpoint pens"), word("bic"), word("1990s")
+    places = np.array([[2, 1, 0], [3, 1, 0], [0, 2, 0]])
+    assert order_terms((ballpoint, brand, decade), places) == (brand, ballpoint, decade)
+    unseen = np.zeros((3, 3), dtype=np.int64)
+    assert order_terms((ballpoint, decade, brand), unseen) == (ballpoint, brand, decade)
+    assert order_terms((decade, ballpoint, brand), unseen) == (decade, ballpoint, brand)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=8), max_size=30))
+def test_phrases_never_collide(clusters: list[list[str]]) -> None:
+    taken: list[frozenset[str]] = []
+    for letters in clusters:
+        phrase = choose_phrase(independent([word(a) for a in letters]), taken, WORDS)
+        if phrase is None:
+            continue
+        assert stems_of(phrase) not in taken
+        assert 2 <= sum(term.n_words for term in phrase) <= 6
+        taken.append(stems_of(phrase))
