@@ -29,10 +29,10 @@ from training.clusters.assign import TreePlaces
 from training.clusters.changes import TreeChanges, list_changes, measure_changes
 from training.clusters.changes_text import write_changes
 from training.clusters.config import ClusterConfig
-from training.clusters.describe import describe_tree
 from training.clusters.frames import frame_clusters, frame_item_clusters, frame_traffic
 from training.clusters.lineage import LevelLineage, keep_descriptions, keep_ids
 from training.clusters.map_page import write_map
+from training.clusters.naming import name_tree
 from training.clusters.places_io import save_places
 from training.clusters.quality import measure_clusters, measure_stays
 from training.clusters.represent import fit_items
@@ -61,7 +61,7 @@ def main() -> None:
         if previous:
             tree, lineages = keep_ids(tree, previous, represented)
     kept = keep_descriptions(lineages, previous) if previous else ()
-    descriptions = describe_tree(items, tree, represented, config, kept)
+    descriptions, writing = name_tree(items, tree, represented, config, kept)
 
     clusters = frame_clusters(tree, descriptions, represented)
     changes = list_changes(lineages, previous, clusters) if previous else TreeChanges()
@@ -71,6 +71,7 @@ def main() -> None:
         **measure_clusters(clusters, represented.top_item_share, config.serving_level),
         **measure_stays(interactions, view.item_cluster_frame(), timeline.fit_until, rng),
         **measure_changes(lineages, changes),
+        **writing.to_metrics(),
     }
 
     write_json(metrics, paths.metrics_of("clusters"))

@@ -34,18 +34,57 @@ class RepresentationConfig(Config):
     shrinkage: float = Field(default=5.0, ge=0)
 
 
+class LanguageModelConfig(Config):
+    """How a language model is asked for descriptions.
+
+    Args:
+        model: the name under which an endpoint knows its model.
+        key_variable: the environment variable that holds an endpoint's key; the key itself never
+            stands in the settings. ``None`` sends none.
+        timeout_seconds: how long one reply may take.
+        attempts: how often a request that failed in passing is made.
+        max_answer_tokens: where an answer is cut off.
+        titles: how many of a cluster's best known items are shown.
+        others: how many of its siblings' descriptions are shown.
+    """
+
+    model: str | None = None
+    key_variable: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    timeout_seconds: float = Field(default=60, gt=0)
+    attempts: int = Field(default=3, ge=1)
+    max_answer_tokens: int = Field(default=32, ge=8)
+    titles: int = Field(default=10, ge=1)
+    others: int = Field(default=20, ge=0)
+
+
 class DescriptionConfig(Config):
-    """How a cluster is named: ``min_words`` to ``max_words`` words, ``words`` of them aimed at."""
+    """How a cluster is named: ``min_words`` to ``max_words`` words, ``words`` of them aimed at.
+
+    ``writer`` is ``"keywords"``, or a language model that words the names anew: the id or local
+    folder of a Hugging Face causal one, or the http(s) address of a server that speaks OpenAI's
+    chat completions. Keywords stand where its answer cannot be used.
+    """
 
     min_words: int = Field(default=2, ge=2)
     max_words: int = Field(default=6, le=6)
     words: int = Field(default=4, ge=2)
     max_terms: int = Field(default=40_000, ge=100)
+    writer: str = Field(default="keywords", min_length=1)
+    language_model: LanguageModelConfig = LanguageModelConfig()
+
+    @property
+    def is_endpoint(self) -> bool:
+        """Whether the writer is a server's address."""
+        return self.writer.startswith(("http://", "https://"))
 
     @model_validator(mode="after")
     def _check_order(self) -> DescriptionConfig:
         if not self.min_words <= self.words <= self.max_words:
             raise ValueError("min_words <= words <= max_words must hold")
+        if self.is_endpoint and self.language_model.model is None:
+            raise ValueError(
+                "a writer behind an address needs language_model.model, its name there"
+            )
         return self
 
 

@@ -10,12 +10,13 @@ import polars as pl
 from training.clusters.config import ClusterConfig, DescriptionConfig
 from training.clusters.evidence import Surroundings, find_affinity, find_gains
 from training.clusters.exemplars import read_exemplars
+from training.clusters.name_writer import telling_stems
 from training.clusters.phrases import Candidates, Term, choose_phrase, order_terms, stems_of
 from training.clusters.represent import Representation
 from training.clusters.spelling import spell_number
 from training.clusters.terms import TermIndex, index_terms
 from training.clusters.tree import ClusterTree
-from training.clusters.words import STOP_WORDS, read_words, stem_word
+from training.clusters.words import read_words
 
 CANDIDATES = 80
 EXEMPLARS = 10
@@ -62,7 +63,7 @@ class _Namer:
         self._level = level
         self._titles = titles
         self._kept = kept
-        self._taken = [_stems_of_name(name) for name in kept.values()]
+        self._taken = [telling_stems(name) for name in kept.values()]
 
     def name(self, cluster: int, config: DescriptionConfig) -> str:
         """Return the name that a cluster has already, or the best that is not taken."""
@@ -117,7 +118,3 @@ class _Namer:
         gains[: len(found), : len(found)] = worth * find_gains(together)
         affinity[: len(found), : len(found)] = find_affinity(together)
         return members, found, Candidates(terms, gains, affinity)
-
-
-def _stems_of_name(name: str) -> frozenset[str]:
-    return frozenset(stem_word(word) for word in name.split() if word not in STOP_WORDS)

@@ -13,6 +13,7 @@ from training.clusters.config import DescriptionConfig
 
 LONGER_SHARE = (0.35, 0.5)  # of a word's, a pair's items: a longer phrase stands for it from here
 TELLING_SHARE = 0.15  # of a cluster's items have a term, or it names a curiosity in it
+DECADE_SHARE = 0.35  # of a cluster's items must be of a decade: it speaks for all of them
 CURIOUS_SHARE = 0.02  # a curiosity may tell two like clusters apart if it is a phrase
 TELLING_ITEMS = 3  # have a term, unless it is worth so much that two will do
 CERTAIN_WORTH = 0.8
@@ -152,6 +153,8 @@ def _pools(terms: Sequence[Term]) -> Iterator[list[int]]:
 
 
 def _is_telling(term: Term) -> bool:
+    if DECADE.match(term.surface) and term.share < DECADE_SHARE:
+        return False
     certain = term.n_items >= TELLING_ITEMS or term.worth >= CERTAIN_WORTH
     return certain and term.share >= TELLING_SHARE and term.worth >= TELLING_WORTH
 

@@ -29,6 +29,7 @@ SILENT = ("a", "an", "and", "or", "the")
 # Letters joined by hyphens or apostrophes, touching no digit (so no part of a vendor code), or
 # else a run of anything that is neither letter nor space: kept only to part its neighbours.
 MARKUP = r"<[^>]{0,200}>|&#?\w{1,8};"
+CODE = r"\b\p{L}{1,4}-\d\S*"  # such as CLI-251; longer words before a number are words
 TOKEN = r"\b\p{L}[\p{L}\p{M}]*(?:['’\-]\p{L}+)*\b|[^\s\p{L}]+"
 WORD = r"^\p{L}"
 RELEASE_YEAR = r"\(((?:18|19|20)\d)\d\)\s*$"
@@ -97,6 +98,7 @@ def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
         segments.with_columns(
             pl.col("content")
             .str.replace_all(MARKUP, " ")
+            .str.replace_all(CODE, "#")
             .str.to_lowercase()
             .str.extract_all(TOKEN)
             .alias("word")

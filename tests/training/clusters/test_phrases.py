@@ -87,6 +87,13 @@ def test_a_title_comes_before_idle_words_and_after_telling_ones() -> None:
     assert surfaces(independent(terms)) == ["drama", "cast away"]
 
 
+def test_a_decade_must_speak_for_a_good_part_of_the_cluster() -> None:
+    terms = [word("horror"), word("1980s", share=0.3), word("thriller", value=0.5)]
+    assert surfaces(independent(terms)) == ["horror", "thriller"]
+    terms[1] = word("1980s", share=0.5)
+    assert surfaces(independent(terms)) == ["horror", "1980s", "thriller"]
+
+
 def test_terms_stand_in_the_order_of_titles_and_a_decade_last() -> None:
     ballpoint, brand, decade = word("ballpoint pens"), word("bic"), word("1990s")
     places = np.array([[2, 1, 0], [3, 1, 0], [0, 2, 0]])

@@ -27,6 +27,7 @@ def words_of(title: str, text: str = "", category_path: list[str] | None = None)
     ("title", "expected"),
     [
         ("HP 74 Ink Cartridges (CB335WN, CH561WN)", ["hp", "ink", "cartridges"]),
+        ("Canon CLI-251 XL and Catch-22", ["canon", "xl", "catch"]),
         ("6-Sheet Cross-Cut Shredder", ["sheet", "cross-cut", "shredder"]),
         ("The Mask of Zorro (1998)", ["1990s", "mask", "zorro"]),
         ("<b>Gel&nbsp;pens</b> &ndash; 2017", ["gel", "pens"]),
