@@ -12,6 +12,7 @@ from expectations.contracts.errors import ReleaseError
 from expectations.contracts.tables import LIST_FIGURES, PLAN_FIGURES
 from expectations.contracts.values import release_id_of
 from inference.serving.content_hash import ContentHash, hash_content
+from training.clusters.change_records import ReusedId
 
 MANIFEST_FILE = "release.json"
 
@@ -63,6 +64,20 @@ class GateVerdict:
 
 
 @dataclass(frozen=True)
+class ClusterIds:
+    """Which cluster ids mean something else than in the tree that this release's goes on from.
+
+    Attributes:
+        previous_tree: content hash of that tree; ``None`` where ids have nothing to do with those
+            of any earlier tree.
+        reused: the ids that changed their meaning; every other id means what it meant.
+    """
+
+    previous_tree: str | None
+    reused: tuple[ReusedId, ...]
+
+
+@dataclass(frozen=True)
 class ReleaseManifest:
     """One release. Its id follows from the hashes of its parts and from nothing else.
 
@@ -73,6 +88,7 @@ class ReleaseManifest:
         gates: verdicts of the blocking gates; empty if they were never run.
         measured: name to content hash of the figures of single cases, :data:`MEASURED_FILES`.
         probe_users: some users who have rows, first and last among them, for a quick check.
+        cluster_ids: how the meaning of cluster ids has changed.
     """
 
     parts: Mapping[str, ContentHash]
@@ -81,6 +97,7 @@ class ReleaseManifest:
     gates: tuple[GateVerdict, ...]
     measured: Mapping[str, ContentHash]
     probe_users: tuple[str, ...]
+    cluster_ids: ClusterIds
 
     @property
     def release_id(self) -> str:
@@ -113,6 +130,7 @@ class ReleaseManifest:
                 gates=tuple(GateVerdict(**verdict) for verdict in content["gates"]),
                 measured=_hashes_from(content["measured"]),
                 probe_users=tuple(content["probe_users"]),
+                cluster_ids=_cluster_ids_from(content["cluster_ids"]),
             )
             stated = str(content["release_id"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -122,6 +140,11 @@ class ReleaseManifest:
             rule = "the release id is the hash of the parts"
             raise ReleaseError(where, rule, "publish the release again", stated[:12])
         return manifest
+
+
+def _cluster_ids_from(content: Mapping[str, Any]) -> ClusterIds:
+    reused = tuple(ReusedId(**reused) for reused in content["reused"])
+    return ClusterIds(content["previous_tree"], reused)
 
 
 def _hashes_from(content: Mapping[str, Any]) -> dict[str, ContentHash]:

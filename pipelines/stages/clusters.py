@@ -26,7 +26,8 @@ from pipelines.guards import StageGuards
 from pipelines.params import read_params
 from pipelines.previous_tree import read_previous_tree
 from training.clusters.assign import TreePlaces
-from training.clusters.changes import TreeChanges, list_changes, measure_changes
+from training.clusters.change_records import TreeChanges
+from training.clusters.changes import list_changes, measure_changes
 from training.clusters.changes_text import write_changes
 from training.clusters.config import ClusterConfig
 from training.clusters.frames import frame_clusters, frame_item_clusters, frame_traffic

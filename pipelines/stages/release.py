@@ -9,6 +9,7 @@ from expectations.gates.report import GateReport
 from inference.planning.config import PlanConfig
 from inference.serving.content_hash import hash_content
 from inference.serving.manifest import (
+    ClusterIds,
     GateVerdict,
     ReleaseCounts,
     ReleaseManifest,
@@ -18,6 +19,7 @@ from pipelines import paths, stage
 from pipelines.artefact_io import read_json, read_table, scan_table, write_json, write_table
 from pipelines.params import read_params
 from pipelines.release_parts import MEASURED, RELEASE_PARTS
+from training.clusters.change_records import TreeChanges
 from training.clusters.config import ClusterConfig
 
 PROBE_USERS = 1000
@@ -33,6 +35,7 @@ def main() -> None:
     )
     write_json(plan.model_dump(), paths.PLAN_CONFIG)
     users = _users()
+    changes = TreeChanges.from_json(read_json(paths.CLUSTER_CHANGES))
     manifest = ReleaseManifest(
         parts={name: hash_content(path) for name, path in RELEASE_PARTS.items()},
         serving_level=level,
@@ -40,6 +43,7 @@ def main() -> None:
         gates=_verdicts(),
         measured={name: hash_content(path) for name, path in MEASURED.items()},
         probe_users=probe_evenly(users, PROBE_USERS),
+        cluster_ids=ClusterIds(changes.previous_tree, changes.reused_ids),
     )
     write_json(manifest.to_json(), paths.RELEASE)
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from inference.serving.content_hash import ContentHash
-from inference.serving.manifest import ReleaseCounts, ReleaseManifest
+from inference.serving.manifest import ClusterIds, ReleaseCounts, ReleaseManifest
 from pipelines.compare_releases import MeasuredRelease, compare_releases
 from training.evaluation.case_figures import tabulate_cases
 
@@ -34,6 +34,7 @@ def make_release(
         gates=(),
         measured={},
         probe_users=(),
+        cluster_ids=ClusterIds(None, ()),
     )
     counts = np.full(N_CASES, 0.3)
     plans = tabulate_cases(cases, {"recall_at_10": plan, "recall_at_10_pair_counts": counts})

@@ -32,6 +32,7 @@ from pipelines.tracking import open_tracking, run_of_release
 from tests.worlds.planning import make_planner, make_table
 from training.clusters.assign import NO_INTERACTIONS, TreePlaces
 from training.clusters.balance import find_centres
+from training.clusters.change_records import TreeChanges
 from training.clusters.config import RepresentationConfig
 from training.clusters.places_io import save_places
 from training.clusters.represent import fit_items
@@ -172,6 +173,7 @@ def _write_clusters() -> None:
     rows = [(item, level, c if level else c % 2) for item, c in ids for level in range(2)]
     members = pl.DataFrame(rows, schema=tables.ITEM_CLUSTERS.schema.names, orient="row")
     write_table(members, paths.ITEM_CLUSTERS, tables.ITEM_CLUSTERS)
+    write_json(TreeChanges().to_json(), paths.CLUSTER_CHANGES)
     _write_places(items, members)
     popularity = items.select("item_id").with_columns(
         n_positive=pl.when(pl.col("item_id") == POPULAR).then(9).otherwise(1)

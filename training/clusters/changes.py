@@ -3,92 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
+from training.clusters.change_records import ReusedId, Survivor, TreeChanges
 from training.clusters.lineage import LevelLineage
 from training.clusters.previous import PreviousTree
 
-Ending = Literal["merged", "died"]
-Beginning = Literal["split", "born"]
-
 MOST = 0.5
 DIGITS = 6
-
-
-@dataclass(frozen=True)
-class ReusedId:
-    """An id that means another interest than in the previous tree: what ended, what began.
-
-    Attributes:
-        level: of the tree.
-        cluster_id: the id.
-        was: description of the interest that ended.
-        was_traffic: its share of the traffic in the previous tree.
-        ended: ``merged`` when most of it lies in one present cluster, else ``died``.
-        into, into_name: id and description of that cluster.
-        now: description of the interest that began.
-        now_traffic: its share of the traffic.
-        began: ``split`` when most of it comes out of one previous cluster, else ``born``.
-        out_of, out_of_name: id and description of that cluster in the previous tree.
-    """
-
-    level: int
-    cluster_id: int
-    was: str
-    was_traffic: float
-    ended: Ending
-    into: int | None
-    into_name: str | None
-    now: str
-    now_traffic: float
-    began: Beginning
-    out_of: int | None
-    out_of_name: str | None
-
-
-@dataclass(frozen=True)
-class Survivor:
-    """An id that still means the same interest, under the same description.
-
-    Attributes:
-        level: of the tree.
-        cluster_id: the id.
-        description: of the interest.
-        was_traffic: its share of the traffic in the previous tree.
-        now_traffic: its share of the traffic.
-        kept: share of its previous items, by weight, that are still in it.
-    """
-
-    level: int
-    cluster_id: int
-    description: str
-    was_traffic: float
-    now_traffic: float
-    kept: float
-
-
-@dataclass(frozen=True)
-class TreeChanges:
-    """What became of every id; both tuples by level and id, empty without a previous tree.
-
-    Attributes:
-        previous_tree: content hash of the previous tree; ``None`` where there was none, and ids
-            have nothing to do with those of any earlier tree.
-        survivors: the ids that mean what they meant.
-        reused_ids: the ids that mean something else.
-    """
-
-    previous_tree: str | None = None
-    survivors: tuple[Survivor, ...] = ()
-    reused_ids: tuple[ReusedId, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the changes as JSON content."""
-        return asdict(self)
 
 
 def list_changes(

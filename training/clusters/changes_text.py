@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.clusters.changes import ReusedId, Survivor, TreeChanges
+from training.clusters.change_records import ReusedId, Survivor, TreeChanges
 
 FIRST_TREE = """# A tree without a previous one
 

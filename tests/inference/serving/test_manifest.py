@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from expectations.contracts.errors import ReleaseError
 from inference.serving.content_hash import ContentHash, hash_content
 from inference.serving.manifest import (
+    ClusterIds,
     GateVerdict,
     ReleaseCounts,
     ReleaseManifest,
@@ -19,7 +20,22 @@ from inference.serving.manifest import (
     probe_evenly,
     read_manifest,
 )
+from training.clusters.change_records import ReusedId
 
+REUSED = ReusedId(
+    level=1,
+    cluster_id=2,
+    was="jazz piano",
+    was_traffic=0.1,
+    ended="merged",
+    into=0,
+    into_name="folk guitar",
+    now="home brewing",
+    now_traffic=0.2,
+    began="born",
+    out_of=None,
+    out_of_name=None,
+)
 MANIFEST = ReleaseManifest(
     parts={"clusters": ContentHash("a" * 64, 10), "recommender": ContentHash("b" * 64, 20)},
     serving_level=1,
@@ -27,6 +43,7 @@ MANIFEST = ReleaseManifest(
     gates=(GateVerdict("planner_figures", "match_rate", 0.99, 0.95, None, "block", True, ""),),
     measured={"plan_figures": ContentHash("c" * 64, 30)},
     probe_users=("ann", "zoe"),
+    cluster_ids=ClusterIds("d" * 64, (REUSED,)),
 )
 
 
@@ -47,7 +64,7 @@ def test_a_manifest_with_another_id_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "missing", ["parts", "measured", "gates", "counts", "probe_users", "release_id"]
+    "missing", ["parts", "measured", "gates", "counts", "probe_users", "cluster_ids", "release_id"]
 )
 def test_a_manifest_without_a_field_is_refused(missing: str) -> None:
     content = MANIFEST.to_json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from expectations.contracts.errors import UserError
 from tests.worlds.clusters import CUT, TopicWorld, build_topic_world
-from training.clusters.changes import TreeChanges, list_changes, measure_changes
+from training.clusters.change_records import TreeChanges
+from training.clusters.changes import list_changes, measure_changes
 from training.clusters.changes_text import write_changes
 from training.clusters.config import ClusterConfig, PreviousTreeConfig, RepresentationConfig
 from training.clusters.describe import describe_tree
@@ -125,6 +127,7 @@ def test_a_merged_and_a_split_interest_are_named_and_the_larger_part_keeps_the_i
     assert figures["items_under_same_id_level_0"] == pytest.approx(12 / 18)
     assert figures["survived_weight_level_0"] == pytest.approx(15 / 18)
     assert figures["items_of_survivors_under_same_id_level_0"] == pytest.approx(12 / 15)
+    assert TreeChanges.from_json(json.loads(json.dumps(changes.to_json()))) == changes
     page = write_changes(changes)
     assert "merged into 1, old 0 1; it now is *new 0 3*" in page
     assert "| 0 | 4 | 3 | 1 | 0 | 1 | 0 |" in page
