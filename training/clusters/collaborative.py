@@ -49,13 +49,11 @@ class CompanyEncoder:
             before: interactions from this time on are not looked at; ``None`` looks at all.
         """
         pairs = count_pairs(item_ids, self.item_ids, interactions, before, self.window)
-        return self.project(pairs)
+        return self.project(_weigh_pairs(pairs, self.context, self.shift))
 
-    def project(self, pairs: sp.csr_matrix) -> np.ndarray:
-        """Return the vectors of items with these pair counts ``[n_items, n_known]``."""
-        return scale_to_unit(
-            np.asarray(_weigh_pairs(pairs, self.context, self.shift) @ self.projection)
-        )
+    def project(self, information: sp.csr_matrix) -> np.ndarray:
+        """Return the vectors of items with this weighed company ``[n_items, n_known]``."""
+        return scale_to_unit(np.asarray(information @ self.projection))
 
 
 def fit_company(
@@ -78,13 +76,14 @@ def fit_company(
     context = np.asarray(pairs.sum(axis=0)).ravel() ** CONTEXT_SMOOTHING
     context /= max(context.sum(), 1e-12)
     information = _weigh_pairs(pairs, context, config.shift)
+    del pairs  # of millions of interactions it is the largest thing there is
     if information.nnz == 0:
         projection = np.zeros((len(item_ids), 1))
     else:
         directions, values = find_directions(information, config.collaborative_dimensions, rng)
         projection = directions / np.sqrt(np.maximum(values, 1e-9))
     encoder = CompanyEncoder(item_ids, context, projection, config.window, config.shift)
-    return encoder, encoder.project(pairs)
+    return encoder, encoder.project(information)
 
 
 def count_interactions(
@@ -131,6 +130,8 @@ def count_pairs(
         first, second = items[:-lag][together], items[lag:][together]
         total = total + sp.coo_matrix((np.ones(len(first)), (first, second)), shape=shape).tocsr()
     both = (total + total.T).tocsr()
+    if len(everyone) == len(known_ids) and item_ids.equals(known_ids):
+        return both
     rows = item_ids.to_frame("item_id").join(
         everyone.to_frame("item_id").with_row_index("row"),
         on="item_id",
