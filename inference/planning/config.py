@@ -61,7 +61,7 @@ class TableConfig(Config):
     depth: int = Field(default=50, ge=1)
     whole_up_to: int = Field(default=128, ge=1)
     score_step: float = Field(default=1e-4, gt=0)
-    shard_rows: int = Field(default=1024, ge=1)
+    shard_rows: int = Field(default=512, ge=1)
     engine: Literal["local", "ray"] = "local"
     workers: int = Field(default=1, ge=1)
     worker_threads: int = Field(default=2, ge=1)

@@ -120,7 +120,7 @@ def write_folder(content: Folder, folder: Path) -> None:
 def _connected(config: TableConfig, n_bytes: int) -> Iterator[Any]:
     """Yield Ray, connected. An instance of our own listens on the loopback only and ends after."""
     # Despite its name the one setting, on Linux too, that keeps Ray's servers on the loopback.
-    # Ray reads it while it is imported.
+    # Ray reads it while it is imported; a process that imports Ray before has to set it itself.
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0" if _is_local(config) else "1"
     try:
         import ray

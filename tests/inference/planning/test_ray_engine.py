@@ -146,6 +146,21 @@ def test_a_cluster_is_sent_the_planner(
     assert same_bytes(found, plan_here(source, batches, tmp_path / "here"))
 
 
+def test_ray_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # what `import ray` finds where it is not
+    store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
+    with pytest.raises(UserError, match=r"table\.engine: Ray is installed"):
+        plan_batches(BATCHES, MadePlanner(CONFIG), CONFIG, store, "")
+
+
+@pytest.mark.parametrize("address", ["ray://10.0.0.5:10001", "10.0.0.5", "http://a:1", ""])
+def test_an_address_of_another_kind_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="ray_address"):
+        TableConfig(ray_address=address)
+
+
 def test_a_cluster_that_is_not_there_is_named(tmp_path: Path) -> None:
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
     config = with_settings(ray_address="127.0.0.1:1")
