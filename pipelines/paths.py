@@ -57,6 +57,7 @@ STAGE_COSTS = VAR / "stage_costs"
 PLANNING_COST = STAGE_COSTS / "table_planning.json"  # of the rows alone, workers included
 TABLE_SHARDS = VAR / "table_shards"  # of a table run that is not finished
 DATA_DOCS = VAR / "data_docs"
+READ_BACK_REPORT = VAR / "read_back.json"
 FEATURE_REPO = Path("feature_repo")
 TRACKING_DATABASE = VAR / "mlflow.db"
 TRACKED_ARTIFACTS = VAR / "mlartifacts"
