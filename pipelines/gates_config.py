@@ -20,6 +20,9 @@ class GatesConfig(Config):
         min_coverage_at_5: share of clusters in the first five places of some table row.
         max_top1_share: share of table rows that one cluster may lead; above, it has collapsed.
         max_self_transition_rate: share of table rows that propose a cluster of their own pair.
+        max_worsening: how far match rate, coverage and top-1 share may be worse than the
+            champion's at a promotion.
+        min_size_ratio: users, and items, of a candidate over the champion's.
     """
 
     min_target_coverage: float = Field(0.5, ge=0, le=1)
@@ -28,6 +31,8 @@ class GatesConfig(Config):
     min_coverage_at_5: float = Field(0.95, ge=0, le=1)
     max_top1_share: float = Field(0.4, ge=0, le=1)
     max_self_transition_rate: float = Field(0.0, ge=0, le=1)
+    max_worsening: float = Field(0.1, ge=0, le=1)
+    min_size_ratio: float = Field(0.5, ge=0)
 
 
 def curation_bounds(config: GatesConfig) -> tuple[Bound, ...]:

@@ -68,10 +68,11 @@ class Promoter:
         refusals = self._unfit(measured.manifest)
         notes = ["no champion to compare with"]
         if champion is not None:
-            verdicts = self._compare(measured, champion)
+            verdicts, drift = self._compare(measured, champion)
             notes = [verdict.words for verdict in verdicts]
             worse = [verdict.words for verdict in verdicts if verdict.is_worse]
             refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
+            refusals += drift
         _refuse(candidate, refusals)
         by, release = (who, why), measured.manifest
         return self._move("promote", champion, candidate, release, by, tuple(notes))
@@ -92,12 +93,17 @@ class Promoter:
         _refuse(target, self._unfit(manifest))
         return self._move("rollback", champion, target, manifest, (who, why), ())
 
-    def _compare(self, candidate: MeasuredRelease, champion: int) -> list[Verdict]:
+    def _compare(
+        self, candidate: MeasuredRelease, champion: int
+    ) -> tuple[list[Verdict], list[str]]:
         try:
-            return compare_releases(candidate, self._measured(champion))
+            against = self._measured(champion)
         except ReleaseError as error:
             # No service can load that champion either: it must not bar the way to a sound one.
-            return [Verdict(False, f"not compared: the champion cannot be read ({error})")]
+            unread = f"not compared: the champion cannot be read ({error})"
+            return [Verdict(False, unread)], []
+        drift = _drift(candidate.manifest, against.manifest)
+        return compare_releases(candidate, against), drift
 
     def _measured(self, version: int) -> MeasuredRelease:
         with self._source.fetch(version) as fetched:
@@ -133,6 +139,14 @@ class Promoter:
         point_alias(self._client, CHAMPION, target)
         append_promotion(promotion, self._log)
         return promotion
+
+
+def _drift(candidate: ReleaseManifest, champion: ReleaseManifest) -> list[str]:
+    # Great Expectations takes seconds to import; a rollback or a first release does without.
+    from pipelines.drift import find_drift
+    from pipelines.gates_config import GatesConfig
+
+    return find_drift(candidate, champion, read_params("gates", GatesConfig))
 
 
 def _refuse(version: int, reasons: list[str]) -> None:
