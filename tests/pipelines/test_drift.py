@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.serving.manifest import GateVerdict, ReleaseCounts, ReleaseManifest
+from inference.serving.manifest import ClusterIds, GateVerdict, ReleaseCounts, ReleaseManifest
 from pipelines import paths
 from pipelines.drift import find_drift
 from pipelines.gates_config import GatesConfig
@@ -28,7 +28,8 @@ def manifest_with(users: int = 1000, items: int = 500, **figures: float | None) 
         GateVerdict("planner_figures", name, figure, None, None, "block", True, "")
         for name, figure in {**FIGURES, **figures}.items()
     )
-    return ReleaseManifest({}, 0, ReleaseCounts(users, items, 64, 2080), verdicts, {}, ())
+    counts = ReleaseCounts(users, items, 64, 2080)
+    return ReleaseManifest({}, 0, counts, verdicts, {}, (), ClusterIds(None, ()))
 
 
 CHAMPION = manifest_with()
