@@ -10,7 +10,8 @@ other, then the other way round. An item's text is one document: title, categori
 - A name *finds its items* when a held-out item shares more words, weighed by -log p, with the name
   of its own cluster than with that of another one: the share of such pairs, ties counting half.
 
-Every extractor gives each cluster as many words as ours does.
+Ours stops where nothing is added; the other extractors have no such rule and give four words, the
+default of `clusters.description.words`. A second column gives them as many words as ours has.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -41,18 +43,25 @@ from training.clusters.words import read_words, stem_word
 OURS = "ours"
 SEEDS = (0, 1, 2)
 LEAVES = 64
+N_WORDS = ClusterConfig().description.words
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The names that one extractor gave to the leaves of one tree, from one half of its items."""
+    """The names that one extractor gave to the leaves of one tree, from one half of its items.
+
+    ``npmi`` and ``npmi_as_long`` hold a figure per leaf, the latter with as many words as ours;
+    ``distinct`` is the share of names that no other leaf has.
+    """
 
     world: str
     seed: int
     extractor: str
     npmi: np.ndarray
+    npmi_as_long: np.ndarray
     found: float
+    distinct: float
 
 
 @dataclass(frozen=True)
@@ -102,18 +111,27 @@ def judge(
         items = world.items.filter(pl.Series(is_named))
         ours = _name(items, half, represented, is_named)
         given = gather_words(read_words(items), labels)
-        names = {OURS: [_stems_of(description) for description in ours]}
-        for extractor, rank in EXTRACTORS.items():
-            ranked = rank(given, rng)
-            pairs = zip(ranked, names[OURS], strict=True)
-            names[extractor] = [stems[: len(own)] for stems, own in pairs]
+        own = [_stems_of(description) for description in ours]
+        names = {OURS: own} | {name: rank(given, rng) for name, rank in EXTRACTORS.items()}
         held_out = ~is_named & np.isin(tree.labels[-1], leaves)
         documents = gather_words(
             read_words(world.items.filter(pl.Series(held_out))),
             np.searchsorted(leaves, tree.labels[-1][held_out]),
         )
         for extractor, found in names.items():
-            yield Judged(world.name, seed, extractor, *_judge_names(found, documents))
+            is_ours = extractor == OURS
+            usual = found if is_ours else [stems[:N_WORDS] for stems in found]
+            as_long = [stems[: len(mine)] for stems, mine in zip(found, own, strict=True)]
+            npmi, finding = _judge_names(usual, documents)
+            yield Judged(
+                world.name,
+                seed,
+                extractor,
+                npmi,
+                _judge_names(as_long, documents)[0],
+                finding,
+                _share_of_distinct(usual),
+            )
 
 
 def _build(world: JudgedWorld, count: int, seed: int) -> tuple[Representation, ClusterTree]:
@@ -180,6 +198,11 @@ def _judge_names(
         [np.mean([measure(pair) for pair in combinations(name, 2)] or [np.nan]) for name in names]
     )
     return npmi, _measure_finding(names, held_out, columns, shares)
+
+
+def _share_of_distinct(names: Sequence[Sequence[str]]) -> float:
+    counts = Counter(frozenset(name) for name in names)
+    return sum(count for count in counts.values() if count == 1) / len(names)
 
 
 def _measure_finding(
@@ -263,30 +286,38 @@ def to_shape_table(shapes: list[Shape]) -> str:
 def to_npmi_table(judged: list[Judged]) -> str:
     """Return a Markdown table: a row per world and extractor, means over seeds and halves."""
     lines = [
-        "| world | extractor | NPMI per seed | ours above it, 95% interval | finds its items |",
-        "| --- | --- | ---: | ---: | ---: |",
+        "| world | extractor | NPMI per seed | ours above it, 95% interval | ours above it at our "
+        "length | names of one leaf alone | finds its items |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     rng = np.random.default_rng(0)
     for world in dict.fromkeys(one.world for one in judged):
-        own = _npmi_of(judged, world, OURS)
         for extractor in (OURS, *EXTRACTORS):
             found = [one for one in judged if (one.world, one.extractor) == (world, extractor)]
+            own = [one for one in judged if (one.world, one.extractor) == (world, OURS)]
             seeds = [
                 np.nanmean(np.concatenate([one.npmi for one in found if one.seed == seed]))
                 for seed in dict.fromkeys(one.seed for one in found)
             ]
-            above = own - _npmi_of(judged, world, extractor)
-            low, high = _interval(above[~np.isnan(above)], rng)
-            lead = "" if extractor == OURS else f"{np.nanmean(above):.3f} [{low:.3f}, {high:.3f}]"
+            leads = ["", ""]
+            if extractor != OURS:
+                pairs = list(zip(own, found, strict=True))
+                leads = [
+                    _lead(np.concatenate([a.npmi - b.npmi for a, b in pairs]), rng),
+                    _lead(np.concatenate([a.npmi - b.npmi_as_long for a, b in pairs]), rng),
+                ]
             lines.append(
                 f"| {world} | {extractor} | {', '.join(f'{value:.3f}' for value in seeds)} "
-                f"| {lead} | {np.mean([one.found for one in found]):.3f} |"
+                f"| {leads[0]} | {leads[1]} | {np.mean([one.distinct for one in found]):.0%} "
+                f"| {np.mean([one.found for one in found]):.3f} |"
             )
     return "\n".join(lines)
 
 
-def _npmi_of(judged: list[Judged], world: str, extractor: str) -> np.ndarray:
-    return np.concatenate([j.npmi for j in judged if (j.world, j.extractor) == (world, extractor)])
+def _lead(values: np.ndarray, rng: np.random.Generator) -> str:
+    known = values[~np.isnan(values)]
+    low, high = _interval(known, rng)
+    return f"{known.mean():+.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:

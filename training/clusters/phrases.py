@@ -179,7 +179,8 @@ def _propose(
         yield _grow(wanted, candidates, pool, n_words, 0.0, config)
     for n_kept in range(len(wanted), -1, -1):
         for nth in pool:
-            yield _grow(wanted[:n_kept], candidates, [nth], config.max_words, 0.0, config)
+            enough = -np.inf if candidates.terms[nth].is_title else 0.0  # it tells nothing more
+            yield _grow(wanted[:n_kept], candidates, [nth], config.max_words, enough, config)
     for pair in combinations(pool[:20], 2):
         yield _grow([], candidates, pair, config.max_words, 0.0, config)
 

@@ -116,18 +116,26 @@ def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
         (is_word & ~root.is_in(list(STOP_WORDS | CONTRACTED))).alias("kept"),
         is_letters.alias("letters"),
     )
-    before = _neighbour(-1)
-    bridge = pl.when(before.is_in(BRIDGES)).then(before).when(before.is_in(SILENT)).then(pl.lit(""))
+    before, farther = _neighbour(-1), _neighbour(-2)
+    short = pl.when(before.is_in(BRIDGES)).then(before).when(before.is_in(SILENT)).then(pl.lit(""))
+    is_long = farther.is_in(BRIDGES) & before.is_in(SILENT)
     linked = judged.with_columns(
-        pl.when(_neighbour(-2, "kept").fill_null(False)).then(bridge).alias("bridge"),
+        pl.when(_neighbour(-2, "kept").fill_null(False))
+        .then(short)
+        .when(_neighbour(-3, "kept").fill_null(False) & is_long)
+        .then(farther + " " + before)  # lord of the rings
+        .alias("bridge"),
         (~_neighbour(-1, "letters").fill_null(False)).alias("opens"),
         (~_neighbour(1, "letters").fill_null(False)).alias("closes"),
-    ).with_columns(
-        (pl.col("place") - pl.when(pl.col("bridge").is_null()).then(1).otherwise(2)).alias("link")
-    )
+    ).with_columns((pl.col("place") - 1 - _count_words(pl.col("bridge"))).alias("link"))
     return linked.filter("kept").select(
         "row", "field", "place", "word", "link", "bridge", "opens", "closes"
     )
+
+
+def _count_words(bridge: pl.Expr) -> pl.Expr:
+    """Return how many stop words a bridge stands for; one that goes without saying is one."""
+    return bridge.str.count_matches(" ").fill_null(-1) + 1
 
 
 def _neighbour(steps: int, column: str = "word") -> pl.Expr:

@@ -85,6 +85,11 @@ def test_idle_and_rare_words_wait_until_nothing_else_is_left() -> None:
 def test_a_title_comes_before_idle_words_and_after_telling_ones() -> None:
     terms = [word("drama"), word("man", worth=0.1), Term("cast away", ("cast",), is_title=True)]
     assert surfaces(independent(terms)) == ["drama", "cast away"]
+    both = [word("drama"), word("comedy"), Term("cast away", ("cast",), is_title=True)]
+    alike = [frozenset({"drama", "comedy"})]
+    gains = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 0]])
+    told = Candidates(both, gains, np.zeros((3, 3)))
+    assert surfaces(told, alike) == ["drama", "comedy", "cast away"]
 
 
 def test_a_decade_must_speak_for_a_good_part_of_the_cluster() -> None:

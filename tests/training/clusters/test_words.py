@@ -57,7 +57,7 @@ def test_punctuation_and_stop_words_part_neighbours() -> None:
 
 
 def test_words_link_over_the_stop_words_that_phrases_are_built_with() -> None:
-    rows = [("a", "Stand up comedy, home and garden of the sea", "", None)]
+    rows = [("a", "Stand up comedy, home and garden, lord of the sea, from the lake", "", None)]
     schema = {"item_id": pl.String, "title": pl.String, "text": pl.String}
     items = pl.DataFrame(rows, schema={**schema, "category_path": pl.List(pl.String)}, orient="row")
     read = read_words(items)
@@ -67,9 +67,10 @@ def test_words_link_over_the_stop_words_that_phrases_are_built_with() -> None:
     }
     assert links["comedy"] == (place["stand"], "up")
     assert links["garden"] == (place["home"], "")
-    assert links["sea"][0] not in place.values()
+    assert links["sea"] == (place["lord"], "of the")
+    assert links["lake"][0] not in place.values()
     ends = read.filter(pl.col("opens") | pl.col("closes"))["word"].to_list()
-    assert ends == ["stand", "comedy", "home", "sea"]
+    assert ends == ["stand", "comedy", "home", "garden", "lord", "sea", "lake"]
 
 
 @pytest.mark.parametrize("module", [words, phrases, spelling, terms, evidence, exemplars])
