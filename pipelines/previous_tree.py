@@ -14,7 +14,8 @@ from pipelines.artefact_io import read_table
 from training.clusters.config import ClusterConfig
 from training.clusters.previous import PLACE, PreviousTree, align_previous
 
-REMEDY = "copy the tables of a built tree there, or set clusters.previous to null"
+TREE_FILES = (paths.CLUSTERS.name, paths.ITEM_CLUSTERS.name)
+REMEDY = "`python -m pipelines.keep_tree` makes such a folder; or set clusters.previous to null"
 
 
 def read_previous_tree(config: ClusterConfig, item_ids: pl.Series) -> PreviousTree | None:
@@ -57,7 +58,7 @@ def hash_tree(folder: Path) -> str:
     Raises:
         UserError: a table is not there.
     """
-    files = {table.name: folder / table.name for table in (paths.CLUSTERS, paths.ITEM_CLUSTERS)}
+    files = {name: folder / name for name in TREE_FILES}
     for name, file in files.items():
         if not file.is_file():
             raise UserError(f"{PLACE}.folder", f"holds {name}", REMEDY, str(folder))
