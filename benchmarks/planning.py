@@ -22,11 +22,10 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch.profiler import ProfilerActivity, profile
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.plain_planning import PlainPlanning, best
@@ -135,25 +134,59 @@ def best_of(listed: Sequence[int], scores: np.ndarray, step: float) -> list[int]
 
 def measure_layers(world: TrainedWorld) -> None:
     """Print the share of the measured matrix peak that the linear layers reach."""
-    peak = matrix_peak()
-    print(f"matrix peak {peak / 1e9:.1f} GFLOP/s with {torch.get_num_threads()} threads")
     large = Planner(large_model(world.planner), world.planner.tokenizer)
-    for name, planner, batches in (("embedded", world.planner, 6), ("12 x 768", large, 1)):
-        config = TableConfig(batch_rows=128)
+    for name, planner, n_batches in (("embedded", world.planner, 8), ("12 x 768", large, 1)):
+        config = TableConfig()
         engine = PlanningEngine(planner, world.descriptions, config)
         contexts = list(batches_of_pairs(len(world.descriptions), config.batch_rows))[2:]
         engine.rank_batch(contexts[0])
-        with profile(activities=[ProfilerActivity.CPU], with_flops=True) as seen:
-            spent = sum(cpu_seconds(partial(engine.rank_batch, c)) for c in contexts[:batches])
-        products = [e for e in seen.key_averages() if e.key in ("aten::mm", "aten::addmm")]
-        flops = sum(event.flops for event in products)
-        seconds = sum(event.self_cpu_time_total for event in products) / 1e6
+        peak = matrix_peak()
+        with LayerClock(planner.model) as clock:
+            spent = sum(cpu_seconds(partial(engine.rank_batch, c)) for c in contexts[:n_batches])
+        n_pairs = sum(map(len, contexts[:n_batches]))
         print(
-            f"  {name}: linear layers {flops / seconds / 1e9:.1f} GFLOP/s, "
-            f"{flops / seconds / peak:.0%} of the peak; {seconds / spent:.0%} of all time; "
-            f"{flops / sum(map(len, contexts[:batches])) / 1e6:.0f} MFLOP a pair",
+            f"{name}: linear layers {clock.operations / clock.seconds / 1e9:.1f} of "
+            f"{peak / 1e9:.1f} GFLOP/s, {clock.operations / clock.seconds / peak:.0%} of the "
+            f"peak, {clock.seconds / spent:.0%} of all time; a pair: {clock.tokens / n_pairs:.1f} "
+            f"tokens, {clock.operations / n_pairs / 1e6:.1f} MFLOP, {1e3 * spent / n_pairs:.3f} ms",
             flush=True,
         )
+
+
+class LayerClock:
+    """Counts tokens read, and operations and CPU seconds of the linear layers, while it is open."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.tokens, self.operations, self.seconds = 0, 0, 0.0
+        self._model = model
+        self._hooks: list[Any] = []
+        self._started = 0.0
+
+    def __enter__(self) -> LayerClock:
+        embedding = self._model.get_input_embeddings()  # type: ignore[operator]
+        self._hooks = [embedding.register_forward_pre_hook(self._count)]
+        for layer in self._model.modules():
+            if isinstance(layer, torch.nn.Linear):
+                self._hooks.append(layer.register_forward_pre_hook(self._start))
+                self._hooks.append(layer.register_forward_hook(self._stop))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def _count(self, _: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        self.tokens += inputs[0].numel()
+
+    def _start(self, _: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        self._started = time.process_time()
+
+    def _stop(
+        self, layer: torch.nn.Linear, inputs: tuple[torch.Tensor, ...], _: torch.Tensor
+    ) -> None:
+        self.seconds += time.process_time() - self._started
+        rows = inputs[0].numel() // layer.in_features
+        self.operations += 2 * rows * layer.in_features * layer.out_features
 
 
 def matrix_peak() -> float:
@@ -186,24 +219,27 @@ def large_model(planner: Planner) -> LlamaForCausalLM:
 def measure_size(world: TrainedWorld) -> None:
     """Print what one pair costs as the table is planned, and to a depth of ten."""
     n_clusters = len(world.descriptions)
-    costs = []
-    for config in (TableConfig(), TableConfig(whole_up_to=1, depth=COUNT)):
+    for name, config in (
+        ("as planned", TableConfig()),
+        (f"depth {COUNT}", TableConfig(whole_up_to=1, depth=COUNT)),
+    ):
         engine = PlanningEngine(world.planner, world.descriptions, config)
         pairs = consecutive_pairs(n_clusters, 4 * config.batch_rows)
         batches = [pairs[at : at + 128] for at in range(0, len(pairs), 128)]
         engine.rank_batch(batches[0])
-        costs.append(
-            statistics.median(
-                cpu_seconds(partial(engine.rank_batch, b)) / len(b)
-                for b in batches
-                for _ in range(2)
-            )
+        cost = statistics.median(
+            cpu_seconds(partial(engine.rank_batch, batch)) / len(batch)
+            for batch in batches
+            for _ in range(3)
         )
-    print(
-        f"N = {n_clusters}: {1e3 * costs[0]:.3f} ms a pair at the table's depth, "
-        f"{1e3 * costs[1]:.3f} ms at depth {COUNT}",
-        flush=True,
-    )
+        with LayerClock(world.planner.model) as clock:
+            for batch in batches:
+                engine.rank_batch(batch)
+        print(
+            f"N = {n_clusters}, {name}: {1e3 * cost:.3f} ms and {clock.tokens / len(pairs):.1f} "
+            f"tokens a pair, cache {engine.peak_cache_bytes / 2**20:.0f} MiB",
+            flush=True,
+        )
 
 
 def plan_whole_table(n_clusters: int, folder: Path) -> None:
