@@ -6,7 +6,8 @@ Run from the top of the repository, on a quiet machine:
 - `python -m benchmarks.planning compare --folder var/planning --sizes 64 256 761`: all contenders
   on the same pairs, one thread, medians over pairs of CPU seconds;
 - `python -m benchmarks.planning layers --folder var/planning`: share of the matrix peak;
-- `python -m benchmarks.planning slope --folder var/planning --sizes 64 128 256 512 761`;
+- `python -m benchmarks.planning slope --folder var/planning --world 761 --sizes 64 128 256`: cost
+  against the number of clusters, the planner and its descriptions being the same;
 - `python -m benchmarks.planning table --folder var/planning --sizes 761`: the table stage itself,
   whole, on two threads, resumable.
 """
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("what", choices=["train", "compare", "layers", "slope", "table"])
     parser.add_argument("--folder", type=Path, required=True, help="where planners are kept")
     parser.add_argument("--sizes", type=int, nargs="+", default=[64])
+    parser.add_argument("--world", type=int, help="take descriptions from this larger world")
     parser.add_argument("--pairs", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -65,7 +67,8 @@ def main() -> None:
         elif arguments.what == "table":
             plan_whole_table(size, folder)
         else:
-            world = load_world(folder)
+            learned = load_world(arguments.folder / str(arguments.world or size))
+            world = learned.thinned(size) if arguments.world else learned
             if arguments.what == "compare":
                 compare(world, arguments.pairs)
             elif arguments.what == "layers":

@@ -10,9 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
@@ -34,8 +35,9 @@ dataset:
   synthetic: {{n_users: 4000, n_items: {n_items}}}
 clusters: {{levels: [4, 16, {n_clusters}], max_traffic_balance: 100.0}}
 planner:
-  max_steps: 400
-  evaluate_every: 200
+  embedded: {{steps: 300}}
+  max_steps: 240
+  evaluate_every: 80
   validation_rows: 200
   match_prompts: 300
   min_match_rate: {min_match_rate}
@@ -50,6 +52,11 @@ class TrainedWorld:
     planner: Planner
     descriptions: tuple[str, ...]
     match_rate: float
+
+    def thinned(self, n_clusters: int) -> TrainedWorld:
+        """Return a world of that many of the descriptions, evenly spread over their ids."""
+        kept = np.linspace(0, len(self.descriptions) - 1, n_clusters).round().astype(int)
+        return replace(self, descriptions=tuple(self.descriptions[cluster] for cluster in kept))
 
 
 def make_world(n_clusters: int, folder: Path, threads: int) -> None:
