@@ -42,7 +42,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with chdir(root), pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         release.main()
-        dvc("init", "--no-scm")
+        subprocess.run(["git", "init", "-q"], check=True)
+        dvc("init")
         dvc("remote", "add", "-d", "shelf", str(root.parent / "remote"))
         assert str(root.parent / "remote") in Path(".dvc/config").read_text()
         stage = {"cmd": "true", "params": ["clusters"], "outs": [str(path) for path in BUILT]}
@@ -117,7 +118,7 @@ def test_without_cache_and_remote_one_line_says_so_and_nothing_is_touched(tree: 
         UserError, match=r"dvc cache and remote shelf.*2 missing, (artifacts|metrics) first"
     ):
         bring_back()
-    Path(".dvc/config").write_text("[core]\n    no_scm = true\n")
+    Path(".dvc/config").write_text("")
     with pytest.raises(UserError, match=r"no remote is set"):
         bring_back()
     assert hashes() == before
