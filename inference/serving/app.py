@@ -13,6 +13,7 @@ from fastapi import Path as PathParameter
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 
+from expectations.contracts.forgotten import read_forgotten
 from inference.events.live_view import LiveView
 from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
@@ -143,13 +144,15 @@ def _add_answers(
     def release() -> ReleaseSummary:
         """Describe the release in service."""
         manifest = (serving := _release_of(loader)).manifest
+        left_out = read_forgotten(Path(config.forgotten_users)).among(manifest.probe_users)
+        known = [user for user in manifest.probe_users if user not in left_out]
         return ReleaseSummary(
             release_id=manifest.release_id,
             version=serving.version,
             n_users=manifest.counts.n_users,
             n_items=manifest.counts.n_items,
             n_clusters=manifest.counts.n_clusters,
-            example_users=manifest.probe_users[:N_EXAMPLE_USERS],
+            example_users=tuple(known[:N_EXAMPLE_USERS]),
         )
 
 

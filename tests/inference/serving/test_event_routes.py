@@ -13,6 +13,7 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
+from expectations.contracts.forgotten import add_forgotten
 from inference.events.event import RecordedEvent
 from inference.events.log import EventLog
 from inference.serving.app import create_app
@@ -43,7 +44,13 @@ def store_as_it_was(published: PublishedReleases) -> Iterator[None]:
 @pytest.fixture
 def config(tmp_path_factory: pytest.TempPathFactory) -> ServingConfig:
     log = tmp_path_factory.mktemp("log") / "events.db"
-    return ServingConfig(planned_clusters=2, poll_seconds=0.05, event_log=str(log))
+    forgotten = log.with_name("forgotten.txt")
+    return ServingConfig(
+        planned_clusters=2,
+        poll_seconds=0.05,
+        event_log=str(log),
+        forgotten_users=str(forgotten),
+    )
 
 
 @pytest.fixture
@@ -184,3 +191,12 @@ def test_a_batch_of_the_wrong_size_is_refused_whole(
 
 def recorded_in(config: ServingConfig) -> list[RecordedEvent]:
     return EventLog(Path(config.event_log)).read(0, 10)
+
+
+def test_a_forgotten_person_is_no_example(client: TestClient, config: ServingConfig) -> None:
+    before = client.get("/v1/release").json()["example_users"]
+    assert before[0] == "ann"
+    add_forgotten(Path(config.forgotten_users), "ann", datetime.now(UTC))
+    after = client.get("/v1/release").json()["example_users"]
+    assert after[0] == before[1]
+    assert "ann" not in after
