@@ -45,20 +45,15 @@ def write_rows(
         progress: told the number of rows after each batch.
     """
     view = store.get_feature_view(table.name)
+    names = [column.name for column in table.features]
     for piece in frame.iter_slices(ROWS_AT_ONCE):
         keys = _entity_keys(table, piece, release_id)
         columns = [_messages(piece[column.name], column) for column in table.features]
-        features = [
-            dict(zip(_names(table), values, strict=True)) for values in zip(*columns, strict=True)
-        ]
+        features = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
         times = piece[str(table.event_time)].to_list()
         rows = list(zip(keys, features, times, [None] * piece.height, strict=True))
         store.provider.online_write_batch(store.config, view, rows, None)
         progress(piece.height)
-
-
-def _names(table: Table) -> list[str]:
-    return [column.name for column in table.features]
 
 
 def _entity_keys(table: Table, piece: pl.DataFrame, release_id: str) -> Iterator[EntityKey]:
