@@ -153,7 +153,8 @@ def write_figures(recall: float) -> None:
     write_table(lists, paths.LIST_FIGURES, tables.LIST_FIGURES)
     name = "recall_at_10_as_served"
     interval = {f"{name}_low": recall - 0.05, f"{name}_high": recall + 0.05}
-    write_json({name: recall, **interval}, paths.metrics_of("planner"))
+    counts = {"n_cases": N_CASES, "n_users": N_CASES // 2}
+    write_json({name: recall, **interval, **counts}, paths.metrics_of("planner"))
     write_json({"recommender_ndcg_at_10": recall / 2}, paths.metrics_of("recommender"))
     write_json({"train_transitions": 3}, paths.metrics_of("curation"))
 
