@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,9 +71,10 @@ class Watching:
     def keep(self, shard: object) -> None:
         started = psutil.Process().children(recursive=True)
         for process in (psutil.Process(), *started):
-            for connection in process.net_connections(kind="inet"):
-                if connection.status == psutil.CONN_LISTEN:
-                    self.addresses.add(connection.laddr.ip)
+            with suppress(psutil.NoSuchProcess):  # it may have ended since it was listed
+                for connection in process.net_connections(kind="inet"):
+                    if connection.status == psutil.CONN_LISTEN:
+                        self.addresses.add(connection.laddr.ip)
         self.store.keep(shard)
 
 
