@@ -53,8 +53,3 @@ class ReceiptStatus(StrEnum):
 def to_microseconds(time: datetime) -> int:
     """Return a time as microseconds since 1970; exact, unlike ``datetime.timestamp``."""
     return (time - EPOCH) // MICROSECOND
-
-
-def to_time(microseconds: int) -> datetime:
-    """Return microseconds since 1970 as a time in UTC."""
-    return EPOCH + timedelta(microseconds=microseconds)
