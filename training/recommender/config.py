@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from training.config import Config
@@ -32,6 +34,9 @@ class RecommenderConfig(Config):
     n_negatives: int = Field(default=4096, ge=1)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps over which the learning rate rises."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Type of the loss's products; ``auto`` is bfloat16 where the processor multiplies it."""
 
     # when to stop
     patience: int = Field(default=2, ge=1)

@@ -20,6 +20,7 @@ from training.recommender.data import Sequences, count_batches, cut_windows, ite
 from training.recommender.layout import FIRST_ITEM, ItemLayout
 from training.recommender.losses import full_softmax_loss, sampled_softmax_loss
 from training.recommender.model import SequenceTransformer, make_model
+from training.recommender.precision import products_of
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.validation import ValidationCases, measure_ndcg
 
@@ -160,7 +161,8 @@ def _take_step(
     targets = following[is_real] - FIRST_ITEM  # [N]
     vectors = model.item_vectors()  # [I, D]
     if len(vectors) <= config.full_softmax_items:
-        loss = full_softmax_loss(states, vectors, targets, config.temperature)  # []
+        products = products_of(config)
+        loss = full_softmax_loss(states, vectors, targets, config.temperature, products)  # []
     else:
         negatives = torch.randint(len(vectors), (config.n_negatives,), generator=generator)  # [M]
         loss = sampled_softmax_loss(states, vectors, targets, negatives, config.temperature)  # []

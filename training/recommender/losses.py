@@ -11,12 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-CELLS_AT_ONCE = 250_000
-"""Logits held at one time: 1 MB, about the cache of a core."""
+CELLS_AT_ONCE = 1_000_000
+"""Logits held at one time: 4 MB, within a processor's shared cache."""
 
 
 def full_softmax_loss(
-    states: Tensor, item_vectors: Tensor, targets: Tensor, temperature: float
+    states: Tensor,
+    item_vectors: Tensor,
+    targets: Tensor,
+    temperature: float,
+    products: torch.dtype = torch.float32,
 ) -> Tensor:
     r"""Return the mean cross-entropy of the next item among all items.
 
@@ -33,6 +37,9 @@ def full_softmax_loss(
         item_vectors: unit vectors of all items, ``[I, D]``.
         targets: place of the item that followed, int64 ``[N]``.
         temperature: divides the cosines.
+        products: type of what is multiplied, here and in the gradients: bfloat16 takes half the
+            time where the processor has it, and moves gradients by less than a hundredth.
+            Everything else is computed in the type of the vectors.
 
     Returns:
         A scalar in nats.
@@ -42,7 +49,7 @@ def full_softmax_loss(
     >>> round(loss.item(), 4)  # log(1 + exp(-1))
     0.3133
     """
-    loss: Tensor = _FullSoftmax.apply(states, item_vectors, targets, temperature)  # []
+    loss: Tensor = _FullSoftmax.apply(states, item_vectors, targets, temperature, products)  # []
     return loss
 
 
@@ -55,33 +62,48 @@ class _FullSoftmax(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(
-        context: Any, states: Tensor, item_vectors: Tensor, targets: Tensor, temperature: float
+        context: Any,
+        states: Tensor,
+        item_vectors: Tensor,
+        targets: Tensor,
+        temperature: float,
+        products: torch.dtype,
     ) -> Tensor:
+        exact = states.dtype
+        products = exact if products == torch.float32 else products
         n = len(states)
         rows_at_once = max(1, CELLS_AT_ONCE // len(item_vectors))
         total = states.new_zeros(())  # []
+        scaled = (states / temperature).to(products)  # [N, D]
+        items = item_vectors.to(products)  # [I, D]
         state_gradients = torch.empty_like(states)  # [N, D]
         item_gradients = torch.zeros_like(item_vectors)  # [I, D]
         for start in range(0, n, rows_at_once):
             rows = slice(start, start + rows_at_once)
-            scaled = states[rows] / temperature  # [R, D], R rows at once
-            logits = scaled @ item_vectors.T  # [R, I]
+            logits = (scaled[rows] @ items.T).to(exact)  # [R, I], R rows at once
             wanted = targets[rows, None]  # [R, 1]
             chances = logits.softmax(dim=1)  # [R, I]
             # the log of the sum by way of the likeliest item, whose chance cannot underflow
-            likeliest = chances.max(dim=1, keepdim=True)  # [R, 1]
-            log_sums = logits.gather(1, likeliest.indices) - likeliest.values.log()  # [R, 1]
+            log_sums = logits.amax(dim=1, keepdim=True) - chances.amax(dim=1, keepdim=True).log()
             total += (log_sums - logits.gather(1, wanted)).sum()
-            errors = chances.scatter_add_(1, wanted, -torch.ones_like(log_sums))  # [R, I]
-            torch.mm(errors, item_vectors, out=state_gradients[rows])  # [R, D]
-            item_gradients.addmm_(errors.T, scaled)  # [I, D]
+            errors = chances.scatter_add_(1, wanted, -torch.ones_like(log_sums)).to(products)
+            state_gradients[rows] = errors @ items  # [R, D]
+            _add_product(item_gradients, errors.T, scaled[rows])  # [I, D]
         context.save_for_backward(state_gradients.div_(n * temperature), item_gradients.div_(n))
         return total / n
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         state_gradients, item_gradients = context.saved_tensors
-        return gradient * state_gradients, gradient * item_gradients, None, None
+        return gradient * state_gradients, gradient * item_gradients, None, None, None
+
+
+def _add_product(sums: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add ``left @ right`` to ``sums``, whose type may be wider than theirs."""
+    if sums.dtype == left.dtype:
+        sums.addmm_(left, right)
+    else:
+        sums += left @ right
 
 
 def sampled_softmax_loss(

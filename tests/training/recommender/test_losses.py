@@ -42,6 +42,19 @@ def test_full_softmax_is_torchs_cross_entropy(
         torch.testing.assert_close(found, wanted)
 
 
+def test_bfloat16_products_move_loss_and_gradients_by_less_than_a_hundredth() -> None:
+    """A product of unit vectors has an error of some 2^-9 of the largest; the sums are float32."""
+    states, items = unit_vectors(200, 1, torch.float32), unit_vectors(500, 2, torch.float32)
+    targets = torch.arange(200)
+    figures = []
+    for products in (torch.float32, torch.bfloat16):
+        loss = full_softmax_loss(states, items, targets, 0.1, products)
+        figures.append((loss.detach(), *torch.autograd.grad(loss, (states, items))))
+    for exact, rounded in zip(*figures, strict=True):
+        assert rounded.dtype == torch.float32
+        assert 0 < (exact - rounded).norm() < 0.01 * exact.norm()
+
+
 def test_a_hopeless_target_gives_a_finite_loss() -> None:
     state, items = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
     loss = full_softmax_loss(state, items, torch.tensor([1]), temperature=0.005)
