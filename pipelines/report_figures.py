@@ -37,7 +37,9 @@ CONTENDERS: Mapping[str, str] = {
 MODELS: Mapping[str, str] = {
     "recommender": "transformer",
     "sequential_neighbours": "sequential neighbours",
+    "markov_chain": "first-order Markov chain",
     "item_neighbours": "item neighbours",
+    "ease": "EASE",
     "popularity": "popularity",
 }
 OUTCOMES: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from inference.experiment.arms import Arm, System, answer_requests
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.participants import Participant
-from training.item_evaluation.ranking import ItemCases
+from training.item_evaluation.cases import ItemCases
 from training.metrics import recall_at_k
 
 LIST = ExperimentConfig(count=10, exploration_share=0.2, planned_clusters=5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import polars as pl
 import torch
@@ -26,20 +28,21 @@ from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.evaluation.case_figures import tabulate_cases
 from training.item_evaluation.baselines import (
-    BatchScorer,
     count_popularity,
     fit_item_neighbours,
+    fit_markov_chain,
     fit_sequential_neighbours,
 )
+from training.item_evaluation.cases import ItemCases
+from training.item_evaluation.ease import MAX_EASE_ITEMS, choose_penalty, fit_item_ease
+from training.item_evaluation.lists import collect_facts
+from training.item_evaluation.measures import DEPTHS
 from training.item_evaluation.plots import frame_models, frame_restrictions
-from training.item_evaluation.ranking import (
-    ItemCases,
-    measure_rankings,
-    rank_cases,
-    summarise_models,
-)
+from training.item_evaluation.ranks import SequenceScorer, rank_held_out
 from training.item_evaluation.restriction import find_novel_events, report_restriction
+from training.item_evaluation.summary import summarise_items, summarise_models, summarise_users
 from training.recommender.data import read_sequences
+from training.recommender.layout import ItemLayout
 from training.recommender.recommender import SequenceRecommender
 
 SPLIT = "test"
@@ -68,17 +71,35 @@ def compare_models(recommender: SequenceRecommender, rng: np.random.Generator) -
     layout = recommender.layout
     _, sequences = read_sequences(scan_table(paths.INTERACTIONS), layout, timeline.fit_until)
     cases = ItemCases.from_frame(read_table(paths.ITEM_CASES, ITEM_CASES), SPLIT)
-    models: dict[str, BatchScorer] = {
+    held_out = cases.hold_out(layout)
+    models: dict[str, SequenceScorer] = {
         "recommender": recommender,
         "popularity": count_popularity(sequences, layout),
+        "markov_chain": fit_markov_chain(sequences, layout),
         "item_neighbours": fit_item_neighbours(sequences, layout),
         "sequential_neighbours": fit_sequential_neighbours(sequences, layout),
     }
-    measured = {
-        name: measure_rankings(rank_cases(model, cases, layout, name), cases)
-        for name, model in models.items()
+    figures: dict[str, float] = {}
+    if layout.n_items <= MAX_EASE_ITEMS:
+        figures["ease_penalty"] = choose_ease_penalty(layout, timeline.validation_start)
+        models["ease"] = fit_item_ease(sequences, layout, figures["ease_penalty"])
+    ranked = {
+        name: rank_held_out(model, held_out, max(DEPTHS), name) for name, model in models.items()
     }
-    return summarise_models(measured, cases, rng)
+    facts = collect_facts(sequences, layout)
+    return {
+        **figures,
+        **summarise_models(ranked, held_out, cases.users, facts, rng),
+        **summarise_users(ranked, held_out, cases.users, cases.n_consumed, rng),
+        **summarise_items(ranked, held_out, cases.users, facts, rng),
+    }
+
+
+def choose_ease_penalty(layout: ItemLayout, validation_start: datetime) -> float:
+    """Return the penalty of EASE that does best on the validation cases."""
+    _, earlier = read_sequences(scan_table(paths.INTERACTIONS), layout, validation_start)
+    cases = ItemCases.from_frame(read_table(paths.ITEM_CASES, ITEM_CASES), "validation")
+    return choose_penalty(earlier, cases.hold_out(layout), layout)
 
 
 def restrict(recommender: SequenceRecommender, rng: np.random.Generator) -> dict[str, float]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import inv
 from scipy.sparse import csr_matrix
 
 from training.baselines.visits import Visits
@@ -22,9 +23,19 @@ def fit_ease(visits: Visits, penalty: float) -> NDArray[np.float64]:
     ones = np.ones(len(visits.users))
     shape = (visits.n_users, visits.n_clusters)
     touched = csr_matrix((ones, (visits.users, visits.clusters)), shape=shape)
-    gram = (touched.T @ touched).toarray()  # [N, N]
-    inverse = np.linalg.inv(gram + penalty * np.eye(visits.n_clusters))
-    weights = -inverse / np.diag(inverse)
+    return solve_ease(touched.T @ touched, penalty)
+
+
+def solve_ease(together: csr_matrix, penalty: float) -> NDArray[np.float64]:
+    """Return EASE's weights from how many users touched two things both, sparse [N, N].
+
+    The inverse P of these counts with the penalty on their diagonal gives -P_ij / P_jj, zero on
+    the diagonal. Takes 16 N² bytes.
+    """
+    gram = together.toarray().astype(np.float64, copy=False)  # [N, N]
+    gram[np.diag_indices_from(gram)] += penalty
+    weights = inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")  # [N, N]
+    weights /= -np.diag(weights).copy()
     np.fill_diagonal(weights, 0.0)
     return np.asarray(weights)
 

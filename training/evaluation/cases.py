@@ -60,15 +60,24 @@ class PlannerCases:
         return [row[kept].tolist() for row, kept in zip(order, offered, strict=True)]
 
     def activity_segments(self) -> dict[str, NDArray[np.int64]]:
-        """Return the cases of light, middle and heavy users: terciles of clusters consumed.
+        """Return the cases of light, middle and heavy users, by clusters consumed."""
+        return segment_by_activity(np.array([len(clusters) for clusters in self.consumed]))
 
-        Users with equally many stand in one segment; a segment that this leaves empty is absent.
-        """
-        sizes = np.array([len(clusters) for clusters in self.consumed])
-        low, high = np.quantile(sizes, [1 / 3, 2 / 3])
-        segments = {
-            "light": np.flatnonzero(sizes <= low),
-            "middle": np.flatnonzero((sizes > low) & (sizes <= high)),
-            "heavy": np.flatnonzero(sizes > high),
-        }
-        return {name: cases for name, cases in segments.items() if len(cases)}
+
+def segment_by_activity(sizes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Return the cases of light, middle and heavy users: terciles of what they consumed.
+
+    Users with equally many stand in one segment; a segment that this leaves empty is absent.
+
+    Args:
+        sizes: clusters or items that the user of each case had consumed, [cases].
+    """
+    if not len(sizes):
+        return {}
+    low, high = np.quantile(sizes, [1 / 3, 2 / 3])
+    segments = {
+        "light": np.flatnonzero(sizes <= low),
+        "middle": np.flatnonzero((sizes > low) & (sizes <= high)),
+        "heavy": np.flatnonzero(sizes > high),
+    }
+    return {name: cases for name, cases in segments.items() if len(cases)}

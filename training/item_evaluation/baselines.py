@@ -1,14 +1,12 @@
-"""What the transformer has to beat: popularity, item-kNN, sequential kNN.
+"""What the transformer has to beat: popularity, item-kNN, sequential kNN, a Markov chain.
 
-Each scores the whole catalogue for many users at once, items in order of place.
-Shapes: U users, I items.
+Each scores the whole catalogue for many histories at once (a ``SequenceScorer``).
+Shapes: U histories, I items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from scipy import sparse
@@ -21,23 +19,15 @@ SHRINKAGE = 10.0
 """Interactions added to both sides of a similarity, so that rare items do not top the list."""
 
 
-class BatchScorer(Protocol):
-    """Scores every item for many users; the fitted recommender is one too."""
-
-    def score_batch(self, recent_items: Sequence[Sequence[str]]) -> np.ndarray:
-        """Return scores ``[U, I]`` for users given by their recent items, newest first."""
-        ...
-
-
 @dataclass(frozen=True)
 class Popularity:
-    """The same list for everybody: items by the number of people who liked them."""
+    """The same list for everybody: items by how often they were liked, int64 ``[I]``."""
 
     likes: np.ndarray
 
-    def score_batch(self, recent_items: Sequence[Sequence[str]]) -> np.ndarray:
-        """Return scores ``[U, I]``; see :class:`BatchScorer`."""
-        return np.tile(self.likes.astype(np.float32), (len(recent_items), 1))
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        """Return scores ``[U, I]``; see ``SequenceScorer``."""
+        return np.tile(self.likes.astype(np.float32), (len(sequences), 1))
 
 
 @dataclass(frozen=True)
@@ -46,27 +36,43 @@ class Neighbours:
 
     Attributes:
         similarity: of row item to column item, sparse ``[I, I]``.
-        layout: the items.
         decay: weight of each recent item over the next newer one.
         max_items: recent items that count.
     """
 
     similarity: sparse.csr_matrix
-    layout: ItemLayout
     decay: float
     max_items: int
 
-    def score_batch(self, recent_items: Sequence[Sequence[str]]) -> np.ndarray:
-        """Return scores ``[U, I]``; see :class:`BatchScorer`."""
-        rows, columns, weights = [], [], []
-        for user, recent in enumerate(recent_items):
-            places = self.layout.places_of(recent)[: self.max_items]
-            rows.append(np.full(len(places), user))
-            columns.append(places)
-            weights.append(self.decay ** np.arange(len(places)))
-        cells = (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns)))
-        profiles = sparse.csr_matrix(cells, shape=(len(recent_items), self.layout.n_items))
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        """Return scores ``[U, I]``; see ``SequenceScorer``."""
+        newest = sequences.newest(self.max_items)
+        owner = np.repeat(np.arange(len(newest)), newest.lengths)
+        age = newest.offsets[owner + 1] - 1 - np.arange(len(owner))  # 0 for the newest
+        cells = (self.decay**age, (owner, newest.items - FIRST_ITEM))
+        profiles = sparse.csr_matrix(cells, shape=(len(newest), self.similarity.shape[0]))
         scores: np.ndarray = (profiles @ self.similarity).toarray().astype(np.float32)
+        return scores
+
+
+@dataclass(frozen=True)
+class MarkovChain:
+    """What followed the newest item, most often first; popularity decides where counts are equal.
+
+    Attributes:
+        followed: how often the column's item came right after the row's, sparse ``[I, I]``.
+        share: of all likes by item, ``[I]``; below 1, so that it never outweighs a count.
+    """
+
+    followed: sparse.csr_matrix
+    share: np.ndarray
+
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        """Return scores ``[U, I]``; see ``SequenceScorer``."""
+        scores = np.tile(self.share.astype(np.float32), (len(sequences), 1))
+        known = np.flatnonzero(sequences.lengths)
+        newest = sequences.items[sequences.offsets[1:][known] - 1] - FIRST_ITEM
+        scores[known] += self.followed[newest].toarray()
         return scores
 
 
@@ -82,7 +88,7 @@ def fit_item_neighbours(sequences: Sequences, layout: ItemLayout) -> Neighbours:
     liked = sparse.csr_matrix(cells, shape=(len(sequences), layout.n_items))
     liked.data[:] = 1.0  # once is as good as often
     together = (liked.T @ liked).tocsr()
-    return Neighbours(_normalise(together, _likes(sequences, layout)), layout, 1.0, 50)
+    return Neighbours(_normalise(together, _likes(sequences, layout)), 1.0, 50)
 
 
 def fit_sequential_neighbours(sequences: Sequences, layout: ItemLayout) -> Neighbours:
@@ -91,15 +97,27 @@ def fit_sequential_neighbours(sequences: Sequences, layout: ItemLayout) -> Neigh
     Directional: that B followed A says nothing of A following B. After Ludewig and Jannach,
     "Evaluation of session-based recommendation algorithms" (arXiv 1803.09587).
     """
-    owner = np.repeat(np.arange(len(sequences)), sequences.lengths)
-    places = sequences.items.astype(np.int64) - FIRST_ITEM
     followed: sparse.csr_matrix = sparse.csr_matrix((layout.n_items, layout.n_items))
     for gap in range(1, SEQUENTIAL_WINDOW + 1):
-        is_same_user = owner[:-gap] == owner[gap:]
-        cells = (places[:-gap][is_same_user], places[gap:][is_same_user])
-        weights = np.full(len(cells[0]), 1 / gap)
-        followed = followed + sparse.csr_matrix((weights, cells), shape=followed.shape)
-    return Neighbours(_normalise(followed, _likes(sequences, layout)), layout, 0.7, 10)
+        followed = followed + _count_followers(sequences, layout, gap) / gap
+    return Neighbours(_normalise(followed, _likes(sequences, layout)), 0.7, 10)
+
+
+def fit_markov_chain(sequences: Sequences, layout: ItemLayout) -> MarkovChain:
+    """Return the first-order Markov chain of the training sequences."""
+    likes = _likes(sequences, layout)
+    share = likes / (likes.sum() + 1)
+    return MarkovChain(_count_followers(sequences, layout, 1), share)
+
+
+def _count_followers(sequences: Sequences, layout: ItemLayout, gap: int) -> sparse.csr_matrix:
+    """Return how often the column's item came ``gap`` places after the row's, ``[I, I]``."""
+    owner = np.repeat(np.arange(len(sequences)), sequences.lengths)
+    places = sequences.items.astype(np.int64) - FIRST_ITEM
+    is_same_user = owner[:-gap] == owner[gap:]
+    cells = (places[:-gap][is_same_user], places[gap:][is_same_user])
+    ones = np.ones(len(cells[0]))
+    return sparse.csr_matrix((ones, cells), shape=(layout.n_items, layout.n_items))
 
 
 def _likes(sequences: Sequences, layout: ItemLayout) -> np.ndarray:

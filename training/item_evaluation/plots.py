@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 import polars as pl
 
-MODELS = ("recommender", "popularity", "item_neighbours", "sequential_neighbours")
+MODELS = (
+    "recommender",
+    "sequential_neighbours",
+    "markov_chain",
+    "item_neighbours",
+    "ease",
+    "popularity",
+)
 RESTRICTIONS = ("anywhere", "planned", "random", "true")
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from training.item_evaluation.ranking import name_interval
 from training.metrics import bootstrap_intervals, hit_rate_at_k, ndcg_at_k, recall_at_k
 from training.recommender.layout import ItemLayout
 from training.recommender.protocol import BatchRecommender, ItemQuery
@@ -152,5 +151,5 @@ def report_restriction(
         values = measure_restriction(recommender, events, clusters)
         intervals = bootstrap_intervals(values, list(events.users), rng)
         for measure, interval in zip(MEASURES, intervals, strict=True):
-            figures |= name_interval(f"novel_{name}_{measure}", interval)
+            figures |= interval.named(f"novel_{name}_{measure}")
     return figures

@@ -48,6 +48,11 @@ class Sequences:
         lengths = np.minimum(self.lengths, max_length)
         return _slices(self.items, self.offsets[1:] - lengths, lengths)
 
+    def without_newest(self, n_newest: int | np.ndarray) -> Sequences:
+        """Return each sequence but for its last ``n_newest`` items, an int or ``[n_sequences]``."""
+        lengths = np.maximum(self.lengths - n_newest, 0)
+        return _slices(self.items, self.offsets[:-1], lengths)
+
     def take(self, places: np.ndarray) -> Sequences:
         """Return the sequences at ``places``, in that order."""
         return _slices(self.items, self.offsets[places], self.lengths[places])

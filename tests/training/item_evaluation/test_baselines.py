@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from expectations.contracts.errors import UserError
 from training.item_evaluation.baselines import (
     count_popularity,
     fit_item_neighbours,
+    fit_markov_chain,
     fit_sequential_neighbours,
 )
+from training.item_evaluation.cases import HeldOut
+from training.item_evaluation.ease import choose_penalty, fit_item_ease
 from training.recommender.data import Sequences
 from training.recommender.layout import arrange_items
 
@@ -18,12 +23,12 @@ SEQUENCES = Sequences.of([[1, 2, 3], [1, 2], [4, 3], [2, 4]])
 
 
 def test_popularity_is_the_same_for_everybody() -> None:
-    scores = count_popularity(SEQUENCES, LAYOUT).score_batch([["a"], []])
+    scores = count_popularity(SEQUENCES, LAYOUT).score_sequences(Sequences.of([[1], []]))
     assert scores.tolist() == [[2, 3, 2, 2]] * 2
 
 
 def test_item_neighbours_know_no_direction() -> None:
-    scores = fit_item_neighbours(SEQUENCES, LAYOUT).score_batch([["b"], ["stranger"]])
+    scores = fit_item_neighbours(SEQUENCES, LAYOUT).score_sequences(Sequences.of([[2], []]))
     # b stands with a twice, with c and d once; ten interactions of shrinkage
     expected = [2 / np.sqrt(13 * 12), 0, 1 / np.sqrt(13 * 12), 1 / np.sqrt(13 * 12)]
     np.testing.assert_allclose(scores, [expected, [0, 0, 0, 0]], rtol=1e-6)
@@ -31,7 +36,7 @@ def test_item_neighbours_know_no_direction() -> None:
 
 def test_sequential_neighbours_know_direction_and_distance() -> None:
     neighbours = fit_sequential_neighbours(SEQUENCES, LAYOUT)
-    scores = neighbours.score_batch([["a"], ["b"], ["c"]])
+    scores = neighbours.score_sequences(Sequences.of([[1], [2], [3]]))
     after_a = [0, 2 / np.sqrt(12 * 13), 0.5 / 12, 0]  # b twice at one step, c once at two
     after_b = [0, 0, 1 / np.sqrt(13 * 12), 1 / np.sqrt(13 * 12)]
     np.testing.assert_allclose(scores, [after_a, after_b, [0, 0, 0, 0]], rtol=1e-6)
@@ -39,5 +44,46 @@ def test_sequential_neighbours_know_direction_and_distance() -> None:
 
 def test_newer_items_count_more() -> None:
     neighbours = fit_sequential_neighbours(SEQUENCES, LAYOUT)
-    both, newest, older = neighbours.score_batch([["a", "b"], ["a"], ["b"]])
+    both, newest, older = neighbours.score_sequences(Sequences.of([[2, 1], [1], [2]]))
     np.testing.assert_allclose(both, newest + 0.7 * older, rtol=1e-6)
+
+
+def test_a_markov_chain_asks_the_newest_item_then_popularity() -> None:
+    scores = fit_markov_chain(SEQUENCES, LAYOUT).score_sequences(Sequences.of([[3, 2], [3], []]))
+    expected = [[0.2, 0.3, 1.2, 1.2], [0.2, 0.3, 0.2, 0.2], [0.2, 0.3, 0.2, 0.2]]
+    np.testing.assert_allclose(scores, expected, rtol=1e-6)
+
+
+def test_ease_is_the_least_squares_solution() -> None:
+    """Each column of weights is ridge regression on the other items: solved one by one."""
+    rng = np.random.default_rng(0)
+    layout = arrange_items([f"i{n}" for n in range(6)], np.zeros(6, dtype=np.int64), 1)
+    rows = [rng.permutation(6)[:3] for _ in range(30)]
+    ease = fit_item_ease(Sequences.of([[*(row + 1), row[0] + 1] for row in rows]), layout, 2.0)
+    liked = np.zeros((30, 6))
+    for user, row in enumerate(rows):
+        liked[user, row] = 1
+    for target in range(6):
+        others = np.delete(np.arange(6), target)
+        inputs = liked[:, others]
+        ridge = np.linalg.solve(inputs.T @ inputs + 2 * np.eye(5), inputs.T @ liked[:, target])
+        np.testing.assert_allclose(ease.weights[others, target], ridge, atol=1e-6)
+        assert ease.weights[target, target] == 0
+    scores = ease.score_sequences(Sequences.of([[1, 3, 1], []]))
+    np.testing.assert_allclose(scores, [ease.weights[0] + ease.weights[2], np.zeros(6)], rtol=1e-6)
+
+
+def test_ease_refuses_a_catalogue_that_does_not_fit() -> None:
+    layout = arrange_items([f"i{n}" for n in range(15_001)], np.zeros(15_001, dtype=np.int64), 1)
+    with pytest.raises(UserError, match=r"at most 15,000 items.*15,001 items"):
+        fit_item_ease(SEQUENCES, layout, 100.0)
+
+
+def test_the_penalty_is_chosen_on_validation() -> None:
+    """b mostly goes with a, once with c: a penalty beyond reason leaves nothing to tell."""
+    sequences = Sequences.of([[1, 2]] * 9 + [[2, 3], [4, 1]])
+    nothing = Sequences.of([[]])
+    cases = HeldOut(Sequences.of([[1]]), nothing, Sequences.of([[2]]))
+    assert choose_penalty(sequences, cases, LAYOUT, [1e60, 1.0]) == 1.0
+    none = HeldOut(Sequences.of([]), Sequences.of([]), Sequences.of([]))
+    assert choose_penalty(sequences, none, LAYOUT, [7.0, 1.0]) == 7.0
