@@ -56,6 +56,7 @@ PLAN_CONFIG = ARTIFACTS / "release" / "plan.json"
 STAGE_COSTS = VAR / "stage_costs"
 PLANNING_COST = STAGE_COSTS / "table_planning.json"  # of the rows alone, workers included
 TABLE_SHARDS = VAR / "table_shards"  # of a table run that is not finished
+RECOMMENDER_CHECKPOINTS = VAR / "recommender_checkpoints"  # of a training that is not finished
 DATA_DOCS = VAR / "data_docs"
 READ_BACK_REPORT = VAR / "read_back.json"
 FEATURE_REPO = Path("feature_repo")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import asdict
 
 import polars as pl
@@ -26,11 +28,15 @@ from training.recommender.config import RecommenderConfig
 from training.recommender.fit import EpochReport
 from training.recommender.layout import arrange_items
 from training.recommender.popularity import count_likes
+from training.recommender.processes import join_team
 from training.recommender.release_fit import fit_for_release
 
 
 def main() -> None:
-    """Lay the items out by cluster, train, and write model, curve and popularity."""
+    """Lay the items out by cluster, train, and write model, curve and popularity.
+
+    A training that was killed goes on from its last checkpoint, with the same result.
+    """
     runtime = read_params("runtime", RuntimeConfig)
     config = read_params("recommender", RecommenderConfig)
     level = read_params("clusters", ClusterConfig).serving_level
@@ -44,8 +50,16 @@ def main() -> None:
 
     epochs: list[EpochReport] = []
     recommender = fit_for_release(
-        interactions, layout, timeline, config, runtime.seed, epochs.append
+        interactions,
+        layout,
+        timeline,
+        config,
+        runtime.seed,
+        epochs.append,
+        paths.RECOMMENDER_CHECKPOINTS,
     )
+    if not join_team(config).is_first:
+        sys.exit()  # of several processes that trained together one writes
 
     with atomic_folder(paths.RECOMMENDER) as folder:
         recommender.save(folder)
@@ -53,6 +67,7 @@ def main() -> None:
         pl.DataFrame([asdict(epoch) for epoch in epochs], infer_schema_length=None).write_csv(file)
     likes = count_likes(interactions, layout, timeline.fit_until)
     write_table(likes, paths.ITEM_POPULARITY, ITEM_POPULARITY)
+    shutil.rmtree(paths.RECOMMENDER_CHECKPOINTS, ignore_errors=True)
 
 
 if __name__ == "__main__":

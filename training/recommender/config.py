@@ -29,14 +29,22 @@ class RecommenderConfig(Config):
     """Positions with a loss in one optimiser step."""
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
+    loss: Literal["auto", "full", "sampled", "gbce"] = "auto"
+    """``auto`` is the softmax over all items or, of a large catalogue, over drawn ones."""
     full_softmax_items: int = Field(default=50_000, ge=1)
-    """Catalogue size up to which the loss is over all items; beyond it, over drawn ones."""
+    """Catalogue size up to which ``auto`` means all items."""
     n_negatives: int = Field(default=4096, ge=1)
+    """Items drawn in each step, where not all are taken."""
+    gbce_calibration: float = Field(default=0.75, ge=0, le=1)
+    """From 0, plain binary cross-entropy, to 1, where scores become true chances."""
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps over which the learning rate rises."""
 
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """``auto`` is a GPU where there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Type of the loss's products; ``auto`` is bfloat16 where the processor multiplies it."""
+    """Of products; ``auto`` is bfloat16 where the device multiplies it: on a processor those of
+    the loss, on a GPU all."""
 
     # when to stop
     patience: int = Field(default=2, ge=1)

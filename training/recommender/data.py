@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,7 +79,32 @@ def read_sequences(
     return users["user_id"], Sequences(events["index"].to_numpy(), offsets)
 
 
-def cut_windows(sequences: Sequences, max_length: int) -> Sequences:
+@dataclass(frozen=True)
+class Windows:
+    """Training windows as slices of sequences that stay where they are, in memory or on disk.
+
+    Attributes:
+        items: those of the sequences, int32 ``[n_events]``.
+        starts: where each window starts, int64 ``[n_windows]``.
+        lengths: items of each, two or more, int64 ``[n_windows]``.
+    """
+
+    items: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        return self.items[self.starts[place] : self.starts[place] + self.lengths[place]]
+
+    def take(self, places: np.ndarray) -> Sequences:
+        """Return the windows at ``places``, in that order."""
+        return _slices(self.items, self.starts[places], self.lengths[places])
+
+
+def cut_windows(sequences: Sequences, max_length: int) -> Windows:
     """Return training windows of at most ``max_length + 1`` items, cut from the newest end.
 
     Neighbouring windows share one item: the last of the older is the first of the newer, so
@@ -92,31 +117,27 @@ def cut_windows(sequences: Sequences, max_length: int) -> Sequences:
     nth_newest = np.arange(len(owner)) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows)
     ends = sequences.offsets[owner + 1] - nth_newest * max_length
     starts = np.maximum(ends - max_length - 1, sequences.offsets[owner])
-    return _slices(sequences.items, starts, ends - starts)
+    return Windows(sequences.items, starts, ends - starts)
 
 
-def iterate_batches(
-    windows: Sequences, batch_tokens: int, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """Yield batches of windows of about equal length, in random order, each window once.
+def plan_batches(windows: Windows, batch_tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return batches of windows of about equal length, in random order, each window once.
 
     Args:
-        windows: of two items or more.
+        windows: what to train on.
         batch_tokens: positions with a target in one batch, at most (unless one window has more).
 
-    Yields:
-        Embedding indices ``[b, s + 1]`` int64, padded at the end up to the batch's longest.
+    Returns:
+        The places of each batch's windows; :func:`pad` makes rows of what they hold.
     """
     shuffled = rng.permutation(len(windows))
     order = shuffled[np.argsort(windows.lengths[shuffled], kind="stable")]
-    batches = _fill_batches(windows.lengths[order] - 1, batch_tokens)
-    for place in rng.permutation(len(batches)):
-        first, last = batches[place]
-        yield pad(windows.take(order[first:last]))
+    spans = _fill_batches(windows.lengths[order] - 1, batch_tokens)
+    return [order[slice(*spans[place])] for place in rng.permutation(len(spans))]
 
 
-def count_batches(windows: Sequences, batch_tokens: int) -> int:
-    """Return how many batches :func:`iterate_batches` makes of the windows."""
+def count_batches(windows: Windows, batch_tokens: int) -> int:
+    """Return how many batches :func:`plan_batches` makes of the windows."""
     return len(_fill_batches(np.sort(windows.lengths) - 1, batch_tokens))
 
 

@@ -1,18 +1,18 @@
 """Losses of next-item prediction: pure functions of vectors and targets.
 
-Shapes: N positions with a target, D dimension, I items, M drawn negatives.
+Shapes: N positions with a target, D dimension, I items, M drawn negatives, P pairs of a position
+and a negative that is its own target.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-CELLS_AT_ONCE = 1_000_000
-"""Logits held at one time: 4 MB, within a processor's shared cache."""
+from training.recommender.shared_softmax import FullSoftmax, SampledSoftmax
 
 
 def full_softmax_loss(
@@ -49,65 +49,19 @@ def full_softmax_loss(
     >>> round(loss.item(), 4)  # log(1 + exp(-1))
     0.3133
     """
-    loss: Tensor = _FullSoftmax.apply(states, item_vectors, targets, temperature, products)  # []
+    loss: Tensor = FullSoftmax.apply(states, item_vectors, targets, temperature, products)  # []
     return loss
 
 
-class _FullSoftmax(torch.autograd.Function):  # type: ignore[misc]
-    """Loss and gradients in one pass over a few positions at a time.
-
-    The logits of a whole batch against a whole catalogue would fill gigabytes and, long before
-    that, fall out of the processor's cache: in pieces it is twice as fast at 3,200 items.
-    """
-
-    @staticmethod
-    def forward(
-        context: Any,
-        states: Tensor,
-        item_vectors: Tensor,
-        targets: Tensor,
-        temperature: float,
-        products: torch.dtype,
-    ) -> Tensor:
-        exact = states.dtype
-        products = exact if products == torch.float32 else products
-        n = len(states)
-        rows_at_once = max(1, CELLS_AT_ONCE // len(item_vectors))
-        total = states.new_zeros(())  # []
-        scaled = (states / temperature).to(products)  # [N, D]
-        items = item_vectors.to(products)  # [I, D]
-        state_gradients = torch.empty_like(states)  # [N, D]
-        item_gradients = torch.zeros_like(item_vectors)  # [I, D]
-        for start in range(0, n, rows_at_once):
-            rows = slice(start, start + rows_at_once)
-            logits = (scaled[rows] @ items.T).to(exact)  # [R, I], R rows at once
-            wanted = targets[rows, None]  # [R, 1]
-            chances = logits.softmax(dim=1)  # [R, I]
-            # the log of the sum by way of the likeliest item, whose chance cannot underflow
-            log_sums = logits.amax(dim=1, keepdim=True) - chances.amax(dim=1, keepdim=True).log()
-            total += (log_sums - logits.gather(1, wanted)).sum()
-            errors = chances.scatter_add_(1, wanted, -torch.ones_like(log_sums)).to(products)
-            state_gradients[rows] = errors @ items  # [R, D]
-            _add_product(item_gradients, errors.T, scaled[rows])  # [I, D]
-        context.save_for_backward(state_gradients.div_(n * temperature), item_gradients.div_(n))
-        return total / n
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        state_gradients, item_gradients = context.saved_tensors
-        return gradient * state_gradients, gradient * item_gradients, None, None, None
-
-
-def _add_product(sums: Tensor, left: Tensor, right: Tensor) -> None:
-    """Add ``left @ right`` to ``sums``, whose type may be wider than theirs."""
-    if sums.dtype == left.dtype:
-        sums.addmm_(left, right)
-    else:
-        sums += left @ right
-
-
 def sampled_softmax_loss(
-    states: Tensor, item_vectors: Tensor, targets: Tensor, negatives: Tensor, temperature: float
+    states: Tensor,
+    target_vectors: Tensor,
+    negative_vectors: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+    n_items: int,
+    temperature: float,
+    products: torch.dtype = torch.float32,
 ) -> Tensor:
     r"""Return the mean cross-entropy of the next item against uniformly drawn items.
 
@@ -121,20 +75,79 @@ def sampled_softmax_loss(
 
     Args:
         states: unit vectors of real positions only, ``[N, D]``.
-        item_vectors: unit vectors of all items, ``[I, D]``.
+        target_vectors: unit vector of the item that followed each, ``[N, D]``.
+        negative_vectors: unit vectors of the drawn items, shared by the batch, ``[M, D]``.
         targets: place of the item that followed, int64 ``[N]``.
-        negatives: places drawn uniformly from all items, shared by the batch, int64 ``[M]``.
+        negatives: places drawn uniformly from all items, int64 ``[M]``.
+        n_items: items in the catalogue.
         temperature: divides the cosines.
+        products: as for :func:`full_softmax_loss`.
 
     Returns:
         A scalar in nats; with every item drawn once it equals :func:`full_softmax_loss`.
     """
+    own = _own_targets(targets, negatives)  # [P] each
+    n_left = len(negatives) - torch.bincount(own[0], minlength=len(targets))  # [N]
+    corrections = math.log(n_items - 1) - n_left.clamp(min=1).to(states.dtype).log()  # [N]
+    loss: Tensor = SampledSoftmax.apply(
+        states, target_vectors, negative_vectors, own, corrections, temperature, products
+    )  # []
+    return loss
+
+
+def gbce_loss(
+    states: Tensor,
+    target_vectors: Tensor,
+    negative_vectors: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+    n_items: int,
+    temperature: float,
+    calibration: float,
+) -> Tensor:
+    r"""Return the mean generalised binary cross-entropy against uniformly drawn items.
+
+    .. math:: -\frac{1}{N} \sum_n \frac{1}{M_n + 1} \Big( \beta_n \log \sigma(s_n^+)
+              + \sum_{m: j_m \neq t_n} \log(1 - \sigma(s_n \cdot v_{j_m} / \tau)) \Big), \quad
+              \beta_n = \alpha_n \big(t (1 - \tfrac{1}{\alpha_n}) + \tfrac{1}{\alpha_n}\big)
+
+    with :math:`\alpha_n = M_n / (I - 1)` the share of items drawn. Sampling makes a model too sure
+    of what follows; the power on the positive's chance takes that back. Petrov and Macdonald,
+    "gSASRec: Reducing Overconfidence in Sequential Recommendation Trained with Negative Sampling",
+    RecSys 2023 (arXiv 2308.07192).
+
+    Args:
+        states: unit vectors of real positions only, ``[N, D]``.
+        target_vectors: unit vector of the item that followed each, ``[N, D]``.
+        negative_vectors: unit vectors of the drawn items, shared by the batch, ``[M, D]``.
+        targets: place of the item that followed, int64 ``[N]``.
+        negatives: places drawn uniformly from all items, int64 ``[M]``; those equal to a
+            position's target are passed over there.
+        n_items: items in the catalogue.
+        temperature: divides the cosines.
+        calibration: the paper's t: 0 is plain binary cross-entropy, 1 learns true chances.
+
+    Returns:
+        A scalar in nats.
+    """
     scaled = states / temperature  # [N, D]
-    positive = (scaled * item_vectors[targets]).sum(dim=-1, keepdim=True)  # [N, 1]
-    logits = scaled @ item_vectors[negatives].T  # [N, M]
-    is_target = negatives == targets[:, None]  # [N, M]
-    n_left = (~is_target).sum(dim=1, keepdim=True).clamp(min=1)  # [N, 1]
-    correction = math.log(len(item_vectors) - 1) - n_left.log()  # [N, 1]
-    logits = (logits + correction).masked_fill(is_target, -torch.inf)  # [N, M]
-    everything = torch.cat([positive, logits], dim=1)  # [N, 1 + M]
-    return (torch.logsumexp(everything, dim=1) - positive.squeeze(1)).mean()  # []
+    positive = (scaled * target_vectors).sum(dim=1)  # [N]
+    logits = scaled @ negative_vectors.T  # [N, M]
+    own = _own_targets(targets, negatives)  # [P] each
+    n_left = len(negatives) - torch.bincount(own[0], minlength=len(targets))  # [N]
+    drawn = n_left.clamp(min=1).to(states.dtype) / (n_items - 1)  # [N]
+    power = calibration * (drawn - 1) + 1  # [N], the formula multiplied out
+    refused = functional.softplus(logits).index_put(own, logits.new_zeros(()))  # [N, M]
+    losses = power * functional.softplus(-positive) + refused.sum(dim=1)  # [N]
+    return (losses / (n_left + 1)).mean()  # []
+
+
+def _own_targets(targets: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where a negative is a position's own target: positions and negatives, ``[P]`` each."""
+    ascending, order = negatives.sort()  # [M] each
+    first = torch.searchsorted(ascending, targets)  # [N]
+    counts = torch.searchsorted(ascending, targets, right=True) - first  # [N]
+    positions = torch.repeat_interleave(counts)  # [P]
+    nth = torch.arange(len(positions), device=targets.device)
+    nth = nth - (counts.cumsum(0) - counts)[positions]  # [P], which of a position's own it is
+    return positions, order[first[positions] + nth]

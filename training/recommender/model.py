@@ -53,15 +53,31 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
         Raises:
             ValueError: S exceeds ``max_length``.
         """
-        n_positions = items.shape[1]
+        return self.read(self.items(items) + self.kin(items), dropout)  # [B, S, D]
+
+    def read(self, vectors: Tensor, dropout: torch.Generator | None = None) -> Tensor:
+        """Return what :meth:`forward` does, of items whose vectors are at hand.
+
+        Args:
+            vectors: an item's own plus that of its cluster, ``[B, S, D]``.
+            dropout: draws what is dropped while training; ``None`` drops nothing.
+
+        Raises:
+            ValueError: S exceeds ``max_length``.
+        """
+        n_positions = vectors.shape[1]
         if n_positions > self.max_length:
             raise ValueError(f"{n_positions} positions, {self.max_length} at most")
-        hidden = self.items(items) + self.clusters(self.cluster_of_item[items])  # [B, S, D]
-        hidden = hidden + self.positions.weight[:n_positions]  # [B, S, D]
+        hidden = vectors + self.positions.weight[:n_positions]  # [B, S, D]
         hidden = drop(hidden, self.dropout, dropout)  # [B, S, D]
         for block in self.blocks:
             hidden = block(hidden, dropout)  # [B, S, D]
         return functional.normalize(self.norm(hidden), dim=-1)  # [B, S, D]
+
+    def kin(self, items: Tensor) -> Tensor:
+        """Return the vector of each item's cluster: embedding indices ``[...]``, ``[..., D]``."""
+        vectors: Tensor = self.clusters(self.cluster_of_item[items])
+        return vectors
 
     def item_vectors(self) -> Tensor:
         """Return the unit vector of every item, in order of place, ``[I, D]``."""

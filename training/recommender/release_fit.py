@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
@@ -13,6 +15,8 @@ from training.recommender.layout import ItemLayout
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.validation import find_validation_cases
 
+CHECKPOINT_FILES = ("choose.safetensors", "refit.safetensors")
+
 
 def fit_for_release(
     interactions: pl.LazyFrame,
@@ -21,12 +25,23 @@ def fit_for_release(
     config: RecommenderConfig,
     seed: int,
     report: Report,
+    checkpoints: Path | None = None,
 ) -> SequenceRecommender:
     """Return a recommender fitted on what was liked before the first test origin.
 
     The validation window tells after how many epochs to stop. With ``config.refit`` the model
     is then trained afresh for as many, that window included: in sequences the freshest items
     teach the most.
+
+    Args:
+        interactions: table INTERACTIONS.
+        layout: items in the order of the model.
+        timeline: the windows.
+        config: model and training.
+        seed: of everything drawn.
+        report: is told of every epoch.
+        checkpoints: a folder of its own for the state of both trainings; a killed one goes on
+            from there and ends with the same weights. The caller removes it when all is kept.
 
     Raises:
         UserError: no user has liked two items before the validation window.
@@ -35,8 +50,9 @@ def fit_for_release(
     rng = np.random.default_rng(seed)
     cases = find_validation_cases(interactions, layout, *window, config.max_validation_users, rng)
     _, earlier = read_sequences(interactions, layout, timeline.validation_start)
-    n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, report)
+    first, second = (checkpoints and checkpoints / file for file in CHECKPOINT_FILES)
+    n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, report, first)
     if not config.refit:
         return chosen
     _, everything = read_sequences(interactions, layout, timeline.fit_until)
-    return fit_recommender(everything, layout, config, seed, n_epochs, report)
+    return fit_recommender(everything, layout, config, seed, n_epochs, report, second)

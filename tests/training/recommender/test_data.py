@@ -15,8 +15,8 @@ from training.recommender.data import (
     Sequences,
     count_batches,
     cut_windows,
-    iterate_batches,
     pad,
+    plan_batches,
     read_sequences,
 )
 
@@ -66,8 +66,9 @@ def test_every_item_but_the_first_is_a_target_once(
 def test_batches_hold_each_window_once_within_their_size(
     histories: list[list[int]], batch_tokens: int, seed: int
 ) -> None:
-    windows = Sequences.of([history for history in histories if len(history) > 1])
-    batches = list(iterate_batches(windows, batch_tokens, np.random.default_rng(seed)))
+    windows = cut_windows(Sequences.of(histories), 25)
+    planned = plan_batches(windows, batch_tokens, np.random.default_rng(seed))
+    batches = [pad(windows.take(places)) for places in planned]
     rows = [row[row != PADDING_INDEX].tolist() for batch in batches for row in batch]
     assert sorted(rows) == sorted(windows[place].tolist() for place in range(len(windows)))
     for batch in batches:
@@ -77,11 +78,14 @@ def test_batches_hold_each_window_once_within_their_size(
 
 def test_little_padding_is_computed_and_the_order_is_the_rngs() -> None:
     lengths = np.random.default_rng(0).geometric(0.05, size=2000) + 1
-    windows = Sequences.of([[1] * length for length in lengths])
-    batches = list(iterate_batches(windows, 1000, np.random.default_rng(0)))
+    windows = cut_windows(Sequences.of([[1] * length for length in lengths]), 1000)
+
+    def shuffle(seed: int) -> list[np.ndarray]:
+        planned = plan_batches(windows, 1000, np.random.default_rng(seed))
+        return [pad(windows.take(places)) for places in planned]
+
+    batches, same, other = shuffle(0), shuffle(0), shuffle(1)
     assert np.mean(np.concatenate([(batch == PADDING_INDEX).ravel() for batch in batches])) < 0.05
-    same = list(iterate_batches(windows, 1000, np.random.default_rng(0)))
-    other = list(iterate_batches(windows, 1000, np.random.default_rng(1)))
     assert all(np.array_equal(a, b) for a, b in zip(batches, same, strict=True))
     assert [b.shape for b in batches] != [b.shape for b in other]
 

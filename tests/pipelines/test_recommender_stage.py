@@ -1,0 +1,93 @@
+"""The recommender stage: what it leaves, and that a kill in mid-training changes none of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEM_CLUSTERS
+from pipelines import paths
+from pipelines.artefact_io import write_json, write_table
+from tests.worlds import recommender as world
+from training.curation.timeline import Timeline
+from training.recommender.release_fit import CHECKPOINT_FILES
+
+TOP = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "pipelines.stages.recommender"]
+OUTS = (paths.RECOMMENDER, paths.RECOMMENDER_CURVE, paths.ITEM_POPULARITY)
+PATIENCE_SECONDS = 120
+
+
+def prepare(folder: Path, n_users: int) -> dict[str, str]:
+    """Write the stage's inputs below ``folder``; return the environment to run it in."""
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        layout = world.make_layout()
+        nodes = {
+            "level": 0,
+            "cluster_id": range(layout.n_clusters),
+            "parent_id": pl.Series([None] * layout.n_clusters, dtype=pl.Int64),
+            "description": ["a", "b", "c", "d"],
+            "n_items": world.RING,
+            "traffic": 1 / layout.n_clusters,
+        }
+        write_table(pl.DataFrame(nodes), paths.CLUSTERS, CLUSTERS)
+        members = {"item_id": layout.item_ids, "cluster_id": layout.cluster_of_place}
+        items = pl.DataFrame(members).with_columns(level=0)
+        write_table(items, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
+        walks = world.walk(n_users, 20, noise=0.1, seed=0)
+        write_table(world.make_interactions(walks).collect(), paths.INTERACTIONS, INTERACTIONS)
+        start, hour = world.START, timedelta(hours=1)
+        timeline = Timeline(start + 15 * hour, (start + 18 * hour,), start + 20 * hour)
+        write_json(timeline.to_json(), paths.TIMELINE)
+    finally:
+        os.chdir(here)
+    config = world.SMALL.model_dump() | {"max_epochs": 6, "patience": 6}
+    params = {
+        "recommender": config,
+        "clusters": {"levels": [world.N_CLUSTERS]},
+        "runtime": {"threads": 1},
+    }
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return {**os.environ, "PYTHONPATH": str(TOP), "OMP_NUM_THREADS": "1"}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file that the stage leaves, by its path below ``folder``."""
+    files = [file for out in OUTS for file in ((folder / out).rglob("*"), [folder / out])]
+    flat = [file for group in files for file in group if file.is_file()]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in flat}
+
+
+@pytest.mark.long
+def test_killed_while_choosing_and_while_refitting_it_leaves_the_same_bytes(tmp_path: Path) -> None:
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    for folder in (unbroken, broken):
+        folder.mkdir()
+    environment = prepare(unbroken, 2000)
+    prepare(broken, 2000)
+    subprocess.run(COMMAND, cwd=unbroken, env=environment, check=True)
+    for name in CHECKPOINT_FILES:
+        process = subprocess.Popen(COMMAND, cwd=broken, env=environment)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not (broken / paths.RECOMMENDER_CHECKPOINTS / name).exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert not (broken / paths.RECOMMENDER).exists()
+    subprocess.run(COMMAND, cwd=broken, env=environment, check=True)
+    assert len(contents(unbroken)) == 5
+    assert contents(broken) == contents(unbroken)
+    assert not (broken / paths.RECOMMENDER_CHECKPOINTS).exists()
