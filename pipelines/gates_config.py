@@ -9,19 +9,19 @@ from training.config import Config
 
 
 class GatesConfig(Config):
-    """Bounds on what curation keeps and on the planner's figures.
+    """Bounds on what curation keeps and on the figures of planner and recommender.
 
     Attributes:
         min_target_coverage: share of clusters that are the target of some training transition.
         max_target_share: share of the training transitions that one target may have.
-        min_target_coverage: float = Field(0.5, ge=0, le=1)
-    max_target_share: float = Field(0.5, ge=0, le=1)
-    min_match_rate: of unconstrained greedy decoding over all rows of the table.
+        min_match_rate: of unconstrained greedy decoding over all rows of the table.
         min_coverage_at_5: share of clusters in the first five places of some table row.
         max_top1_share: share of table rows that one cluster may lead; above, it has collapsed.
         max_self_transition_rate: share of table rows that propose a cluster of their own pair.
         max_worsening: how far match rate, coverage and top-1 share may be worse than the
             champion's at a promotion.
+        max_below_popularity: how far the recommender's NDCG@10 may be below popularity's, at the
+            upper end of the interval of their difference.
         min_size_ratio: users, and items, of a candidate over the champion's.
     """
 
@@ -32,6 +32,7 @@ class GatesConfig(Config):
     max_top1_share: float = Field(0.4, ge=0, le=1)
     max_self_transition_rate: float = Field(0.0, ge=0, le=1)
     max_worsening: float = Field(0.1, ge=0, le=1)
+    max_below_popularity: float = Field(0.0, ge=0, le=1)
     min_size_ratio: float = Field(0.5, ge=0)
 
 
@@ -65,4 +66,19 @@ def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:
             "this is a fault of the table stage: report it",
         ),
         Bound("recall_at_10_as_served_minus_pair_counts_high", 0.0, None, "promote", counts),
+    )
+
+
+def recommender_bounds(config: GatesConfig) -> tuple[Bound, ...]:
+    """Return the bounds on ``metrics/recommender.json``.
+
+    A recommender worse than popularity beyond doubt lets the run end, but not be promoted; a plan
+    that finds less than random clusters beyond doubt asks to be looked at.
+    """
+    longer = "train the recommender for longer (recommender.max_epochs), or look at its curve"
+    plan = "look at recall in metrics/planner.json: random clusters would serve these users better"
+    least = -config.max_below_popularity
+    return (
+        Bound("recommender_over_popularity_ndcg_at_10_high", least, None, "promote", longer),
+        Bound("novel_planned_over_random_hit_rate_at_10_high", 0.0, None, "warn", plan),
     )

@@ -22,6 +22,7 @@ from pipelines.report_figures import (
     show_experiment,
     show_planner,
     show_recommender,
+    show_restriction,
     show_sizes,
 )
 from pipelines.report_people import choose_examples, show_example
@@ -49,6 +50,7 @@ def main() -> None:
     _print("The data and what was built from it", show_sizes())
     _print("The planner", show_planner(read_figures("planner")))
     _print("The recommender", show_recommender(read_figures("recommender")))
+    _print("What restriction to clusters costs", show_restriction(read_figures("recommender")))
     _print("A simulated live experiment", show_experiment(read_figures("experiment")))
     _print("What it cost", show_costs())
     _print("Three people, answered by the service's own code", people)

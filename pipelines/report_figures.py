@@ -1,4 +1,4 @@
-"""The report's sections of figures: sizes, planner, recommender, experiment, costs."""
+"""The report's sections of figures: sizes, planner, recommender, restriction, experiment, costs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from pipelines import paths
 from pipelines.artefact_io import read_json, scan_table
+from training.item_evaluation.buckets import ITEM_BUCKETS
 
 Figures = Mapping[str, Any]
 
@@ -41,6 +42,18 @@ MODELS: Mapping[str, str] = {
     "item_neighbours": "item neighbours",
     "ease": "EASE",
     "popularity": "popularity",
+}
+LIST_KINDS: Mapping[str, str] = {
+    "coverage": "coverage",
+    "novelty": "novelty, bits",
+    "serendipity": "serendipity",
+    "diversity": "diversity",
+}
+RESTRICTIONS: Mapping[str, str] = {
+    "anywhere": "anywhere",
+    "planned": "planned clusters",
+    "random": "random clusters",
+    "true": "the true clusters",
 }
 OUTCOMES: Mapping[str, str] = {
     "novel_clusters_per_user": "novel clusters liked per person",
@@ -99,23 +112,61 @@ def show_planner(figures: Figures) -> list[str]:
 
 
 def show_recommender(figures: Figures) -> list[str]:
-    """Return the recommender's ranking beside its baselines, and what restriction does."""
-    rows = [
-        [words, *(_interval(figures, f"{name}_{m}_at_10") for m in ("ndcg", "hit_rate"))]
-        for name, words in MODELS.items()
-        if f"{name}_ndcg_at_10" in figures
+    """Return the recommender's lists beside its baselines': how right, and what they are like."""
+    names = [name for name in MODELS if f"{name}_ndcg_at_10" in figures]
+    if not names:
+        return []
+    right = [
+        [MODELS[name], *(_interval(figures, f"{name}_{m}_at_10") for m in ("ndcg", "hit_rate"))]
+        for name in names
     ]
-    lines = _columns(["", "NDCG@10", "hit rate@10"], rows) if rows else []
-    planned, anywhere = (
-        _interval(figures, f"novel_{n}_hit_rate_at_10") for n in ("planned", "anywhere")
-    )
-    if planned:
-        lines += [
-            "",
-            f"hit rate@10 on items of novel clusters: {planned} within planned clusters,",
-            f"{anywhere} without restriction",
+    kinds = [
+        [MODELS[name], *(_number(figures, f"{name}_{kind}_at_10") for kind in LIST_KINDS)]
+        for name in names
+    ]
+    buckets = [
+        [
+            MODELS[name],
+            *(_number(figures, f"{name}_recall_at_10_{bucket}_items") for bucket in ITEM_BUCKETS),
         ]
-    return lines
+        for name in names
+    ]
+    return [
+        *_columns(["", "NDCG@10", "hit rate@10"], right),
+        "",
+        *_columns(["first ten places", *LIST_KINDS.values()], kinds),
+        "",
+        *_columns(["recall@10, by how popular the item was", *ITEM_BUCKETS], buckets),
+    ]
+
+
+def show_restriction(figures: Figures) -> list[str]:
+    """Return what the recommender finds of novel clusters' items, by where it may look."""
+    rows = [
+        [
+            words,
+            *(_interval(figures, f"novel_{where}_{m}") for m in ("hit_rate_at_10", "ndcg_at_10")),
+            *(_number(figures, f"novel_{where}_{m}") for m in ("reach", "searched_share")),
+        ]
+        for where, words in RESTRICTIONS.items()
+        if f"novel_{where}_hit_rate_at_10" in figures
+    ]
+    if not rows:
+        return []
+    gains = [
+        [f"planned over {words}", _interval(figures, f"novel_planned_over_{where}_hit_rate_at_10")]
+        for where, words in RESTRICTIONS.items()
+        if where != "planned"
+    ]
+    return [
+        f"what {figures['n_novel_users']:,} people came to like in clusters that were new to them "
+        f"({figures['n_novel_cases']:,} cases),",
+        f"by where the recommender may look; {figures['n_planned_clusters']} planned clusters",
+        "",
+        *_columns(["", "hit rate@10", "NDCG@10", "within reach", "of the catalogue"], rows),
+        "",
+        *_columns(["difference in hit rate@10", ""], gains),
+    ]
 
 
 def show_experiment(figures: Figures) -> list[str]:
@@ -172,6 +223,10 @@ def _interval(figures: Figures, name: str) -> str:
     low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
     beside = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
     return f"{figures[name]:.3f}{beside}"
+
+
+def _number(figures: Figures, name: str) -> str:
+    return f"{figures[name]:.3f}" if figures.get(name) is not None else ""
 
 
 def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Stage evaluate_recommender: full rankings beside baselines, and what restriction costs."""
+"""Stage evaluate_recommender: full rankings beside baselines, what restriction costs, the gate."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from pipelines.artefact_io import (
     write_json,
     write_table,
 )
+from pipelines.gates_config import GatesConfig, recommender_bounds
+from pipelines.guards import StageGuards
 from pipelines.params import read_params
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
@@ -37,9 +39,14 @@ from training.item_evaluation.cases import ItemCases
 from training.item_evaluation.ease import MAX_EASE_ITEMS, choose_penalty, fit_item_ease
 from training.item_evaluation.lists import collect_facts
 from training.item_evaluation.measures import DEPTHS
-from training.item_evaluation.plots import frame_models, frame_restrictions
+from training.item_evaluation.novel_events import NovelEvents, find_novel_events
+from training.item_evaluation.plots import frame_items, frame_models, frame_restrictions
 from training.item_evaluation.ranks import SequenceScorer, rank_held_out
-from training.item_evaluation.restriction import find_novel_events, report_restriction
+from training.item_evaluation.restriction import (
+    PLAN_SIZES,
+    compare_plan_sizes,
+    report_restriction,
+)
 from training.item_evaluation.summary import summarise_items, summarise_models, summarise_users
 from training.recommender.data import read_sequences
 from training.recommender.layout import ItemLayout
@@ -50,19 +57,29 @@ PLANNED_CLUSTERS = 5
 
 
 def main() -> None:
-    """Rank the test cases by every model, restrict ours in four ways, and write the figures."""
+    """Rank the test cases by every model, restrict ours in four ways, write figures, then judge."""
     runtime = read_params("runtime", RuntimeConfig)
+    gates = read_params("gates", GatesConfig)
     torch.set_num_threads(runtime.threads)
     rng = np.random.default_rng(runtime.seed)
     recommender = SequenceRecommender.load(paths.RECOMMENDER)
 
-    figures = {**compare_models(recommender, rng), **restrict(recommender, rng)}
+    figures = compare_models(recommender, rng)
+    events, plans = find_planned_events(recommender.layout)
+    planned = [plan[:PLANNED_CLUSTERS] for plan in plans]
+    figures |= report_restriction(recommender, events, planned, recommender.layout, rng)
+    by_size = compare_plan_sizes(recommender, events, plans, recommender.layout, rng)
 
     write_table(measure_served_lists(recommender), paths.LIST_FIGURES, LIST_FIGURES)
     write_json(figures, paths.metrics_of("recommender"))
     with atomic_folder(paths.plots_of("evaluate_recommender")) as folder:
         frame_models(figures).write_csv(folder / "models.csv")
+        frame_items(figures).write_csv(folder / "items.csv")
         frame_restrictions(figures).write_csv(folder / "restrictions.csv")
+        by_size.write_csv(folder / "plan_sizes.csv")
+    guards = StageGuards(paths.gates_of("evaluate_recommender"))
+    guards.judge_figures("recommender_figures", figures, recommender_bounds(gates))
+    guards.settle()
 
 
 def compare_models(recommender: SequenceRecommender, rng: np.random.Generator) -> dict[str, float]:
@@ -102,19 +119,21 @@ def choose_ease_penalty(layout: ItemLayout, validation_start: datetime) -> float
     return choose_penalty(earlier, cases.hold_out(layout), layout)
 
 
-def restrict(recommender: SequenceRecommender, rng: np.random.Generator) -> dict[str, float]:
-    """Return what ours finds of novel clusters' items under four restrictions."""
+def find_planned_events(layout: ItemLayout) -> tuple[NovelEvents, list[list[int]]]:
+    """Return who came to like items of novel clusters, and the served plan of each of them."""
     cases = read_table(paths.CASES, CASES)
     item_cases = read_table(paths.ITEM_CASES, ITEM_CASES)
-    layout = recommender.layout
     frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, layout.n_clusters)
-    plan_config = read_params("plan", PlanConfig)
     events = find_novel_events(cases, item_cases, layout, SPLIT)
     plans = plan_batch(
-        events.history_clusters, events.consumed_clusters, table, plan_config, PLANNED_CLUSTERS
+        events.history_clusters,
+        events.consumed_clusters,
+        table,
+        read_params("plan", PlanConfig),
+        max(PLAN_SIZES),
     ).rankings()
-    return report_restriction(recommender, events, plans, layout.n_clusters, rng)
+    return events, plans
 
 
 def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:

@@ -75,6 +75,7 @@ def _verdicts() -> tuple[GateVerdict, ...]:
         paths.gates_of("curate"),
         paths.gates_of("table"),
         paths.gates_of("evaluate"),
+        paths.gates_of("evaluate_recommender"),
     )
     report = GateReport.merge(GateReport.from_json(read_json(file)) for file in files)
     return tuple(

@@ -15,6 +15,7 @@ GATED = {
     "pipelines.stages.curate",
     "pipelines.stages.table",
     "pipelines.stages.evaluate",
+    "pipelines.stages.evaluate_recommender",
     "pipelines.publish",
 }
 UNGATED = (
@@ -22,7 +23,6 @@ UNGATED = (
     "pipelines.stages.base_model",
     "pipelines.stages.planner",
     "pipelines.stages.recommender",
-    "pipelines.stages.evaluate_recommender",
     "pipelines.stages.experiment",
     "pipelines.stages.release",
     "pipelines.stages.table",  # its worker processes import it, too; the gate is imported late

@@ -25,9 +25,11 @@ from pipelines.report_figures import (
     CONTENDERS,
     MODELS,
     OUTCOMES,
+    RESTRICTIONS,
     show_experiment,
     show_planner,
     show_recommender,
+    show_restriction,
 )
 from pipelines.report_people import choose_examples
 from pipelines.tracking import open_tracking, tracking_uri
@@ -76,7 +78,7 @@ def test_without_a_release_it_says_what_to_run(
 def test_figures_that_are_absent_leave_no_hole() -> None:
     assert show_planner({}) == []
     assert show_planner({"n_cases": 0, "match_rate": 1.0}) != []
-    assert show_recommender({}) == []
+    assert show_recommender({}) == show_restriction({}) == []
     assert "synthetic world only" in show_experiment({"experiment_available": 0})[0]
 
 
@@ -84,6 +86,7 @@ def test_the_report_asks_for_figures_under_the_names_they_are_written_by() -> No
     contenders = {AS_SERVED, PLANNER_ALONE, PAIR_COUNTS, EASE, POPULARITY}
     assert set(CONTENDERS) == contenders
     assert set(MODELS) == set(plots.MODELS)
+    assert set(RESTRICTIONS) == set(plots.RESTRICTIONS)
     assert set(OUTCOMES) <= {*PER_USER, "catalogue_coverage", "cluster_coverage"}
 
 
@@ -94,6 +97,14 @@ def test_every_figure_stands_beside_its_interval() -> None:
     models = [with_ends(f"{name}_{m}_at_10") for name in MODELS for m in ("ndcg", "hit_rate")]
     shown = show_recommender({key: value for figures in models for key, value in figures.items()})
     assert sum(line.count("0.250 [0.200, 0.300]") for line in shown) == 2 * len(MODELS)
+    measures = ("hit_rate_at_10", "ndcg_at_10")
+    cells = [f"novel_{where}_{m}" for where in RESTRICTIONS for m in measures]
+    cells += [f"novel_planned_over_{w}_hit_rate_at_10" for w in RESTRICTIONS if w != "planned"]
+    figures = {key: value for name in cells for key, value in with_ends(name).items()}
+    counts = {"n_novel_users": 9, "n_novel_cases": 12, "n_planned_clusters": 5}
+    shown = show_restriction(figures | counts)
+    assert sum(line.count("0.250 [0.200, 0.300]") for line in shown) == len(cells)
+    assert max(map(len, shown)) <= MAX_WIDTH - 2
     arms = ("control", "exploration", "difference")
     outcomes = [with_ends(f"{arm}_{name}") for arm in arms for name in OUTCOMES]
     figures = {key: value for entry in outcomes for key, value in entry.items()}

@@ -1,10 +1,12 @@
-"""The figures laid out for plots: one row a bar."""
+"""The figures laid out for plots."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import polars as pl
+
+from training.item_evaluation.buckets import ITEM_BUCKETS
 
 MODELS = (
     "recommender",
@@ -26,6 +28,22 @@ def frame_restrictions(figures: Mapping[str, float]) -> pl.DataFrame:
     """Return restriction, hit rate@10, and its interval's bounds, one row a restriction."""
     names = {name: f"novel_{name}_hit_rate_at_10" for name in RESTRICTIONS}
     return _frame("restriction", names, figures)
+
+
+def frame_items(figures: Mapping[str, float]) -> pl.DataFrame:
+    """Return bucket, and recall@10 of its items by each model, a column each.
+
+    Buckets without a case are left out.
+    """
+    measured = [name for name in MODELS if f"{name}_ndcg_at_10" in figures]
+    buckets = [bucket for bucket in ITEM_BUCKETS if figures.get(f"n_positives_{bucket}_items")]
+    columns = {
+        name: [figures[f"{name}_recall_at_10_{bucket}_items"] for bucket in buckets]
+        for name in measured
+    }
+    names = [f"{bucket} items" for bucket in buckets]
+    schema = {"bucket": pl.String} | dict.fromkeys(measured, pl.Float64)
+    return pl.DataFrame({"bucket": names, **columns}, schema=schema)
 
 
 def _frame(label: str, names: Mapping[str, str], figures: Mapping[str, float]) -> pl.DataFrame:

@@ -69,31 +69,36 @@ def rank_held_out(scorer: SequenceScorer, cases: HeldOut, depth: int, title: str
     ranks = np.empty(len(cases.positives.items))
     best = np.full((len(cases), depth), PADDING_INDEX, dtype=np.int64)
     with tqdm(total=len(cases), desc=f"ranking by {title}", disable=None, leave=False) as bar:
-        for case, row in _iterate_scores(scorer, cases):
-            row[cases.barred[case] - FIRST_ITEM] = -np.inf
+        for case, row in iterate_scores(scorer, cases):
             first, end = cases.positives.offsets[case : case + 2]
-            ranks[first:end] = _rank(row, cases.positives.items[first:end])
+            ranks[first:end] = rank_positives(row, cases.positives[case])
             places = top_places(row, depth)
             best[case, : len(places)] = places + FIRST_ITEM
             bar.update()
     return Rankings(ranks, best)
 
 
-def _iterate_scores(scorer: SequenceScorer, cases: HeldOut) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield every case with its scores ``[I]``, which may be changed."""
+def iterate_scores(scorer: SequenceScorer, cases: HeldOut) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield every case with its scores ``[I]``, minus infinity for what is barred.
+
+    Raises:
+        ValueError: a score is not a number.
+    """
     start, step = 0, 1  # the first case tells how long a row is
     while start < len(cases):
         chosen = np.arange(start, min(start + step, len(cases)))
         scores = np.array(scorer.score_sequences(cases.histories.take(chosen)))  # [B, I]
         if np.isnan(scores).any():
             raise ValueError("a score is not a number: such an item would be ranked first")
-        yield from zip(chosen.tolist(), scores, strict=True)
+        for case, row in zip(chosen.tolist(), scores, strict=True):
+            row[cases.barred[case] - FIRST_ITEM] = -np.inf
+            yield case, row
         start += len(chosen)
         step = min(CASES_AT_ONCE, max(1, CELLS_AT_ONCE // scores.shape[1]))
 
 
-def _rank(row: np.ndarray, positives: np.ndarray) -> np.ndarray:
-    """Return the rank of each of one case's positives by its scores ``[I]``."""
+def rank_positives(row: np.ndarray, positives: np.ndarray) -> np.ndarray:
+    """Return the rank of each of one case's positives by its scores ``[I]``, see ``Rankings``."""
     ranks = np.full(len(positives), np.inf)
     for nth, index in enumerate(positives.tolist()):
         place = index - FIRST_ITEM

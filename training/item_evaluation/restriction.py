@@ -1,155 +1,172 @@
-"""What restriction costs or gains: novel-cluster items found, by where the recommender may look."""
+"""What restriction costs or gains: novel-cluster items found, by where the recommender may look.
+
+A restricted ranking is the whole one without the items of other clusters, so one pass over the
+scores serves every restriction. Figures are named ``novel_{where}_{measure}``, with bounds under
+``_low`` and ``_high``; ``novel_planned_over_{where}_{measure}`` is the paired difference.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
+from tqdm import tqdm
 
-from training.metrics import bootstrap_intervals, hit_rate_at_k, ndcg_at_k, recall_at_k
-from training.recommender.layout import ItemLayout
-from training.recommender.protocol import BatchRecommender, ItemQuery
+from training.item_evaluation.measures import measure_ranks
+from training.item_evaluation.novel_events import NovelEvents, draw_clusters
+from training.item_evaluation.ranks import SequenceScorer, iterate_scores, rank_positives
+from training.item_evaluation.summary import name_intervals
+from training.metrics import DECIMALS
+from training.recommender.layout import FIRST_ITEM, ItemLayout
 
-DEPTH = 10
+# Shapes: C cases, P positives of all cases, N clusters.
+
+Plans = Sequence[Sequence[int]]
+"""Clusters that the recommender may look in, of each case, the best first."""
+
 MEASURES = ("hit_rate_at_10", "ndcg_at_10", "recall_at_10")
+N_DRAWS = 20
+"""Random choices of clusters whose mean stands for chance in each case."""
+PLAN_SIZES = (1, 2, 3, 5, 10)
+"""Numbers of planned clusters that the plot compares."""
 
 
-@dataclass(frozen=True)
-class NovelEvents:
-    """Users who came to like items of clusters that were new to them.
-
-    Position ``c`` of every field is one case, one user at one origin.
-
-    Attributes:
-        users: who.
-        recent_items: positive items before the origin, newest first.
-        consumed_items: all items before the origin; never ranked.
-        history_clusters: distinct, newest first.
-        consumed_clusters: clusters with any earlier interaction.
-        novel_clusters: the novel clusters of the window.
-        positives: items of those clusters liked in the window, at least one.
-    """
-
-    users: tuple[str, ...]
-    recent_items: tuple[list[str], ...]
-    consumed_items: tuple[list[str], ...]
-    history_clusters: tuple[list[int], ...]
-    consumed_clusters: tuple[list[int], ...]
-    novel_clusters: tuple[list[int], ...]
-    positives: tuple[frozenset[str], ...]
-
-    def __len__(self) -> int:
-        return len(self.users)
-
-
-def find_novel_events(
-    cases: pl.DataFrame, item_cases: pl.DataFrame, layout: ItemLayout, split: str
-) -> NovelEvents:
-    """Return the cases of CASES with the items of ITEM_CASES that lie in their novel clusters."""
-    ours = pl.DataFrame({"item_id": layout.item_ids, "cluster_id": layout.cluster_of_place})
-    whole = (
-        cases.filter(pl.col("split") == split)
-        .rename({"positives": "novel_clusters"})
-        .join(item_cases.drop("split"), on=["origin", "user_id"])
-    )
-    liked = (
-        whole.select("origin", "user_id", "novel_clusters", item_id="positives")
-        .explode("item_id")
-        .join(ours, on="item_id")
-        .filter(pl.col("cluster_id").is_in(pl.col("novel_clusters")))
-        .group_by("origin", "user_id")
-        .agg(pl.col("item_id").sort())
-    )
-    events = whole.join(liked, on=["origin", "user_id"]).sort("origin", "user_id")
-    return NovelEvents(
-        users=tuple(events["user_id"].to_list()),
-        recent_items=tuple(events["recent_items"].to_list()),
-        consumed_items=tuple(events["consumed_items"].to_list()),
-        history_clusters=tuple(events["history_clusters"].to_list()),
-        consumed_clusters=tuple(events["consumed_clusters"].to_list()),
-        novel_clusters=tuple(events["novel_clusters"].to_list()),
-        positives=tuple(frozenset(items) for items in events["item_id"].to_list()),
-    )
-
-
-def draw_clusters(
-    events: NovelEvents, n_clusters: int, n_drawn: int, rng: np.random.Generator
-) -> list[list[int]]:
-    """Return as many random clusters as are planned, none of them consumed, for each case."""
-    drawn = []
-    for consumed in events.consumed_clusters:
-        open_clusters = np.setdiff1d(np.arange(n_clusters), consumed)
-        size = min(n_drawn, len(open_clusters))
-        drawn.append(sorted(rng.choice(open_clusters, size, replace=False).tolist()))
-    return drawn
-
-
-def measure_restriction(
-    recommender: BatchRecommender, events: NovelEvents, clusters: Sequence[Sequence[int] | None]
-) -> np.ndarray:
-    """Return the measures of each case, ``[cases, MEASURES]``.
+def rank_within(
+    scorer: SequenceScorer, events: NovelEvents, layout: ItemLayout, plans: Mapping[str, Plans]
+) -> dict[str, np.ndarray]:
+    """Return the rank of every positive within each of the plans, ``[P]`` each.
 
     Args:
-        recommender: whose items are looked at.
+        scorer: whose items are looked at.
         events: the cases.
-        clusters: where the recommender may look in each case; ``None`` for everywhere.
+        layout: says which items are in which cluster.
+        plans: by name, clusters of each case.
     """
-    queries = [
-        ItemQuery(recent, DEPTH, within, frozenset(consumed))
-        for recent, within, consumed in zip(
-            events.recent_items, clusters, events.consumed_items, strict=True
-        )
-    ]
-    rows = []
-    for answer, wanted in zip(recommender.answer(queries), events.positives, strict=True):
-        ranked = [item.item_id for item in answer]
-        rows.append(
-            (
-                hit_rate_at_k(ranked, wanted, DEPTH),
-                ndcg_at_k(ranked, wanted, DEPTH),
-                recall_at_k(ranked, wanted, DEPTH),
-            )
-        )
-    return np.array(rows).reshape(len(events), len(MEASURES))
+    positives = events.held_out.positives
+    ranks = {name: np.empty(len(positives.items)) for name in plans}
+    scored = iterate_scores(scorer, events.held_out)
+    for case, row in tqdm(scored, total=len(events), desc="restricting", disable=None, leave=False):
+        first, end = positives.offsets[case : case + 2]
+        for name, plan in plans.items():
+            is_open = np.zeros(layout.n_clusters, dtype=bool)  # [N]
+            is_open[list(plan[case])] = True
+            within = np.where(is_open[layout.cluster_of_place], row, -np.inf)
+            ranks[name][first:end] = rank_positives(within, positives[case])
+    return ranks
 
 
 def report_restriction(
-    recommender: BatchRecommender,
+    scorer: SequenceScorer,
     events: NovelEvents,
-    planned: Sequence[Sequence[int]],
-    n_clusters: int,
+    planned: Plans,
+    layout: ItemLayout,
     rng: np.random.Generator,
 ) -> dict[str, float]:
     """Return flat figures of the same recommender under four restrictions.
 
-    None; to the planned clusters; to as many random unconsumed ones; to the true novel ones,
-    which is what a perfect plan would allow.
+    - ``anywhere``: none;
+    - ``planned``: the planned clusters;
+    - ``random``: as many unconsumed ones, the mean of ``N_DRAWS`` draws in each case;
+    - ``true``: the clusters that were novel in the window, what a perfect plan would allow.
+
+    ``reach`` is the share of a case's wanted items that lie within, the most that recall can be;
+    ``searched_share`` the share of the catalogue that is.
 
     Args:
-        recommender: the one to restrict.
+        scorer: the recommender to restrict.
         events: cases with items in novel clusters.
         planned: the served plan of each case, cut to the clusters that retrieval would use.
-        n_clusters: clusters at the serving level.
+        layout: the catalogue.
         rng: draws the random clusters and the bootstrap's users.
     """
+    n_planned = max((len(plan) for plan in planned), default=0)
     figures: dict[str, float] = {
         "n_novel_cases": len(events),
         "n_novel_users": len(set(events.users)),
-        "n_planned_clusters": max((len(plan) for plan in planned), default=0),
+        "n_planned_clusters": n_planned,
     }
     if not len(events):
         return figures
-    restrictions: dict[str, list[Sequence[int] | None]] = {
-        "anywhere": [None] * len(events),
-        "planned": list(planned),
-        "random": list(draw_clusters(events, n_clusters, int(figures["n_planned_clusters"]), rng)),
-        "true": list(events.novel_clusters),
+    everything = list(range(layout.n_clusters))
+    plans: dict[str, Plans] = {
+        "anywhere": [everything] * len(events),
+        "planned": planned,
+        "true": events.novel_clusters,
     }
-    for name, clusters in restrictions.items():
-        values = measure_restriction(recommender, events, clusters)
-        intervals = bootstrap_intervals(values, list(events.users), rng)
-        for measure, interval in zip(MEASURES, intervals, strict=True):
-            figures |= interval.named(f"novel_{name}_{measure}")
-    return figures
+    draws: dict[str, Plans] = {
+        f"random {draw}": draw_clusters(events, layout.n_clusters, n_planned, rng)
+        for draw in range(N_DRAWS)
+    }
+    ranks = rank_within(scorer, events, layout, plans | draws)
+    measured = {
+        name: _measure(ranks[name], plan, events, layout) for name, plan in (plans | draws).items()
+    }
+    random = {
+        measure: np.mean([measured[draw][measure] for draw in draws], axis=0)
+        for measure in measured["planned"]
+    }
+    compared = {"anywhere": measured["anywhere"], "planned": measured["planned"]}
+    compared |= {"random": random, "true": measured["true"]}
+    columns = {
+        f"novel_{where}_{measure}": values
+        for where, measures in compared.items()
+        for measure, values in measures.items()
+    } | {
+        f"novel_planned_over_{where}_{measure}": compared["planned"][measure] - values[measure]
+        for where, values in compared.items()
+        if where != "planned"
+        for measure in MEASURES
+    }
+    return figures | name_intervals(columns, events.users, rng)
+
+
+def compare_plan_sizes(
+    scorer: SequenceScorer,
+    events: NovelEvents,
+    planned: Plans,
+    layout: ItemLayout,
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    """Return n_clusters, planned, random: mean hit rate@10 within so many clusters.
+
+    The arguments are those of :func:`report_restriction`; plans as deep as the largest of
+    ``PLAN_SIZES``. One random choice per case.
+    """
+    deepest = draw_clusters(events, layout.n_clusters, max(PLAN_SIZES), rng)
+    plans: dict[str, Plans] = {}
+    for size in PLAN_SIZES:
+        plans[f"planned {size}"] = [plan[:size] for plan in planned]
+        plans[f"random {size}"] = [plan[:size] for plan in deepest]
+    ranks = rank_within(scorer, events, layout, plans)
+    offsets = events.held_out.positives.offsets
+    sizes = PLAN_SIZES if len(events) else ()
+    columns = {
+        kind: [
+            float(measure_ranks(ranks[f"{kind} {size}"], offsets, [10])["hit_rate_at_10"].mean())
+            for size in sizes
+        ]
+        for kind in ("planned", "random")
+    }
+    schema = {"n_clusters": pl.Int64, "planned": pl.Float64, "random": pl.Float64}
+    frame = pl.DataFrame({"n_clusters": sizes, **columns}, schema=schema)
+    return frame.with_columns(pl.col("planned", "random").round(DECIMALS))
+
+
+def _measure(
+    ranks: np.ndarray, plan: Plans, events: NovelEvents, layout: ItemLayout
+) -> dict[str, np.ndarray]:
+    """Return ``MEASURES``, reach and searched share of each case, ``[C]`` each."""
+    positives = events.held_out.positives
+    measured = measure_ranks(ranks, positives.offsets, [10])
+    sizes = np.diff(layout.block_starts)  # [N]
+    clusters = layout.cluster_of_place[positives.items - FIRST_ITEM]  # [P]
+    owner = np.repeat(np.arange(len(events)), positives.lengths)  # [P]
+    is_open = np.zeros((len(events), layout.n_clusters), dtype=bool)  # [C, N]
+    for case, within in enumerate(plan):
+        is_open[case, list(within)] = True
+    reached = np.bincount(owner, is_open[owner, clusters], minlength=len(events))
+    return {measure: measured[measure] for measure in MEASURES} | {
+        "reach": reached / positives.lengths,
+        "searched_share": is_open @ sizes / layout.n_items,
+    }
