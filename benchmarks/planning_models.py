@@ -35,10 +35,9 @@ dataset:
   synthetic: {{n_users: 4000, n_items: {n_items}}}
 clusters: {{levels: [4, 16, {n_clusters}], max_traffic_balance: 100.0}}
 planner:
-  embedded: {{steps: 300}}
-  max_steps: 240
-  evaluate_every: 80
-  validation_rows: 200
+  max_steps: 800
+  evaluate_every: 200
+  validation_rows: 400
   match_prompts: 300
   min_match_rate: {min_match_rate}
 """

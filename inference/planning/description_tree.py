@@ -32,11 +32,11 @@ NOTHING = -1
 
 @dataclass(frozen=True)
 class DescriptionTree:
-    """Places in preorder: those below place p are ``p + 1 .. place_ends[p] - 1``.
+    """Places in preorder: a place stands before all that are below it.
 
     Attributes:
         place_tokens: int64 [M].
-        place_ends: one past the last place below each, int64 [M].
+        parents: the place before each; ``NOTHING`` for first tokens, int64 [M].
         place_depths: tokens from the prompt's end, 1 for a first token, int64 [M].
         next_tokens: the token that must follow each place; ``NOTHING`` where a segment ends, [M].
         segment_places: places of each segment, int64 [G, L], filled with ``NOTHING``.
@@ -49,7 +49,7 @@ class DescriptionTree:
     """
 
     place_tokens: Tensor
-    place_ends: Tensor
+    parents: Tensor
     place_depths: Tensor
     next_tokens: Tensor
     segment_places: Tensor
@@ -74,13 +74,6 @@ class DescriptionTree:
     def n_clusters(self) -> int:
         """N."""
         return len(self.ways)
-
-    @property
-    def places_on_a_way(self) -> int:
-        """Places on the longest way to a description."""
-        lengths = (self.segment_places != NOTHING).sum(dim=1)  # [G]
-        on_way = torch.where(self.ways == NOTHING, 0, lengths[self.ways])  # [N, S]
-        return int(on_way.sum(dim=1).max())
 
     def to(self, device: torch.device) -> DescriptionTree:
         """Return the tree on that device."""
@@ -134,7 +127,7 @@ def _lay_out(
     ]
     return DescriptionTree(
         place_tokens=_row([prefix[-1] for prefix in order]),
-        place_ends=_row(_subtree_ends(order)),
+        parents=_row([place_of.get(prefix[:-1], NOTHING) for prefix in order]),
         place_depths=_row([len(prefix) for prefix in order]),
         next_tokens=_row([NOTHING if p in end_of else following[p][0] for p in order]),
         segment_places=_table([[place_of[p] for p in chain if p] for chain in chains]),
@@ -172,16 +165,6 @@ def _first_choice(
     while prefix not in place_of and prefix in following:
         prefix = (*prefix, following[prefix][0])
     return prefix
-
-
-def _subtree_ends(order: list[Prefix]) -> list[int]:
-    ends = [0] * len(order)
-    for number in reversed(range(len(order))):
-        end = number + 1
-        while end < len(order) and order[end][: len(order[number])] == order[number]:
-            end = ends[end]
-        ends[number] = end
-    return ends
 
 
 def _row(values: list[int]) -> Tensor:

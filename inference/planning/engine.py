@@ -19,7 +19,7 @@ from torch import Tensor
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair
 from inference.planning.config import TableConfig
-from inference.planning.description_tree import DescriptionTree, grow_description_tree
+from inference.planning.description_tree import NOTHING, DescriptionTree, grow_description_tree
 from inference.planning.prompts import SharedPrompts
 from inference.planning.ranking import RankedRows, rank_scores, row_depth
 from inference.planning.reader import PlannerReader
@@ -29,7 +29,7 @@ from training.planner.model_io import Planner
 # Shapes: B contexts in a batch, N clusters, C candidates.
 
 GUARD_TOLERANCE = 2e-3
-"""Log-probabilities of the cached way may differ from a plain pass by that much, in float32."""
+"""Log-probabilities may differ from those of a plain pass by that much, in float32."""
 
 
 class PlanningEngine:
@@ -43,7 +43,7 @@ class PlanningEngine:
 
     Raises:
         UserError: two descriptions are the same to the tokenizer, or the model does not give the
-            same figures from a cache (as with attention to a sliding window).
+            figures of a plain pass (as with attention to a sliding window).
     """
 
     def __init__(self, planner: Planner, descriptions: Sequence[str], config: TableConfig) -> None:
@@ -51,13 +51,13 @@ class PlanningEngine:
         self._n_clusters = len(descriptions)
         completions = [planner.encode_completion(text) for text in descriptions]
         self._tree = grow_description_tree(completions, config.score).to(planner.device)
+        _check_reading(planner, descriptions, self._tree)
         self._exact = _Pass(planner, descriptions, self._tree, config)
         self._fast: _Pass | None = None
         if config.search_dtype == "bfloat16":
             hasty = Planner(copy.deepcopy(planner.model).bfloat16(), planner.tokenizer)
             self._fast = _Pass(hasty, descriptions, self._tree, config)
         self.peak_cache_bytes = 0
-        _check_cached_reading(planner, descriptions, self._tree)
 
     @property
     def changes_with_any_description(self) -> bool:
@@ -149,9 +149,8 @@ class _Pass:
         self._reader = PlannerReader(planner, descriptions, tree)
         self._search = TreeSearch(self._reader, tree, config.score)
         whole = len(descriptions) <= config.whole_up_to
-        # in a search rows wait for each other, which costs slots; twice is plenty
         self._n_places = tree.n_places
-        self.room = tree.n_places if whole else min(2 * tree.n_places, config.places_per_row)
+        self.room = tree.n_places if whole else min(tree.n_places, config.places_per_row)
         self.bytes_per_slot = self._reader.bytes_per_slot()
         self.share_prompts = self._reader.share_prompts
 
@@ -195,30 +194,31 @@ def _numbers(scores: Tensor) -> NDArray[np.float64]:
     return np.asarray(scores.cpu().numpy())
 
 
-def _check_cached_reading(
-    planner: Planner, descriptions: Sequence[str], tree: DescriptionTree
-) -> None:
-    """Compare the longest way through the tree, read from the cache, with one plain pass."""
+def _check_reading(planner: Planner, descriptions: Sequence[str], tree: DescriptionTree) -> None:
+    """Compare the longest way through the tree, read place by place, with one plain pass."""
+    rule = "reads places of a tree with the figures of a plain pass"
+    remedy = (
+        "choose a model with full attention in every layer, by transformers' attention functions"
+    )
     if not tree.n_places:
         return
-    deepest = int(tree.place_depths.argmax())
-    numbers = torch.arange(tree.n_places, device=planner.device)
-    way = numbers[(numbers <= deepest) & (deepest < tree.place_ends)]
-    reader = PlannerReader(planner, descriptions, tree)
-    prompts = reader.share_prompts([ClusterPair.of(0)])
-    prompt = planner.encode_prompt([descriptions[0]])
+    steps = [int(tree.place_depths.argmax())]
+    while (above := int(tree.parents[steps[-1]])) != NOTHING:
+        steps.append(above)
+    way = torch.tensor(steps[::-1], device=planner.device)
+    context = ClusterPair.of(*range(min(2, len(descriptions))))
+    prompt = planner.encode_prompt([descriptions[member] for member in context.members])
     tokens = torch.tensor([[*prompt, *tree.place_tokens[way].tolist()]], device=planner.device)
     with torch.inference_mode():
         plain = planner.model(input_ids=tokens, use_cache=False).logits[0, -1].float()
-        rows = reader.read_prompts(prompts, len(way))
-        _, outputs = reader.read_places(rows, way[None])
+        try:
+            reader = PlannerReader(planner, descriptions, tree)
+            rows = reader.read_prompts(reader.share_prompts([context]), len(way))
+            outputs = reader.read_places(rows, torch.zeros_like(way), way)
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+            raise UserError("planner", rule, remedy, str(error)) from None
         everything = torch.arange(len(plain), device=planner.device)
-        cached = reader.head.logits_for_all(outputs[:, -1], everything)[0]
-    difference = (plain.log_softmax(0) - cached.log_softmax(0)).abs().max().item()
+        read = reader.head.logits_for_all(outputs[-1:], everything)[0]
+    difference = (plain.log_softmax(0) - read.log_softmax(0)).abs().max().item()
     if not difference <= GUARD_TOLERANCE and bool(torch.isfinite(plain).all()):
-        raise UserError(
-            "planner",
-            "gives the same log-probabilities with a key-value cache and without",
-            "choose a base model with full attention in every layer",
-            f"they differ by {difference:.2g}",
-        )
+        raise UserError("planner", rule, remedy, f"they differ by {difference:.2g}")

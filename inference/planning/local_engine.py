@@ -13,6 +13,7 @@ from itertools import islice
 import torch
 
 from expectations.contracts.errors import UserError
+from inference.planning.memory import keep_freed_memory
 from inference.planning.ranking import ContextRanker
 from inference.planning.shards import PlannedShard, Shard, plan_shard
 from inference.planning.sources import RankerSource
@@ -28,6 +29,7 @@ def plan_in_process(
 ) -> Iterator[PlannedShard]:
     """Yield each shard as it is planned, one after the other, here."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     ranker = source.open(source.folders)
     for shard in shards:
         yield plan_shard(ranker, shard, report_rows)
@@ -86,6 +88,7 @@ class _Worker:
 def _start_worker(source: RankerSource, threads: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
+    keep_freed_memory()
     _Worker.source = source
 
 

@@ -62,7 +62,7 @@ class OutputHead:
         """Return the logit of one token for each output, float32 [n], from [n, Z] and [n]."""
         if self.weight is None:
             return outputs.gather(1, tokens[:, None])[:, 0].float()
-        found = (outputs.float() * self.weight[tokens].float()).sum(dim=1)
+        found = (outputs.float() * self.weight.index_select(0, tokens).float()).sum(dim=1)
         return found if self.bias is None else found + self.bias[tokens].float()
 
     def logits_for_all(self, outputs: Tensor, tokens: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ import torch
 
 from expectations.contracts.errors import UserError
 from inference.planning.config import TableConfig
+from inference.planning.memory import keep_freed_memory
 from inference.planning.ranking import ContextRanker
 from inference.planning.shards import PlannedShard, Shard, plan_shard
 from inference.planning.sources import RankerSource
@@ -74,6 +75,7 @@ class ShardActor:
 
     def __init__(self, source: RankerSource, packed: Sequence[Any], threads: int) -> None:
         torch.set_num_threads(threads)
+        keep_freed_memory()
         self._source = source
         self._packed = packed
         self._ranker: ContextRanker | None = None

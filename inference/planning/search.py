@@ -73,16 +73,11 @@ class TreeSearch:
             margin: how far below the last place a cluster must be known, too.
         """
         frontier = self._open(rows)
-        alive = torch.arange(len(barred), device=barred.device)  # rows still searched
         while True:
-            chosen = self._choose(frontier, barred, depth, margin, alive, rows.room)  # [B', K]
-            busy = (chosen != NOTHING).any(dim=1)
-            if not bool(busy.any()):
+            chosen = self._choose(frontier, barred, depth, margin, rows.room)  # [B, K]
+            if not bool((chosen != NOTHING).any()):
                 return frontier
-            if busy.float().mean() < 0.8:  # else moving the cache costs more than it saves
-                kept = busy.nonzero()[:, 0]
-                rows, alive, chosen = rows.take(kept), alive[kept], chosen[kept]
-            rows = self._read(rows, chosen, frontier, alive)
+            self._read(rows, chosen, frontier)
 
     def follow(self, rows: OpenRows, wanted: Tensor) -> Frontier:
         """Read the ways to the wanted clusters only, all at once; ``wanted`` is bool [B, N]."""
@@ -94,9 +89,8 @@ class TreeSearch:
         row, cluster = wanted.nonzero(as_tuple=True)
         on_way[row[:, None], tree.ways[cluster]] = True  # NOTHING falls into the last column
         chosen = _listed(on_way[:, :-1])
-        everyone = torch.arange(len(wanted), device=wanted.device)
         if chosen.shape[1]:
-            self._read(rows, chosen, frontier, everyone)
+            self._read(rows, chosen, frontier)
         return frontier
 
     def _open(self, rows: OpenRows) -> Frontier:
@@ -117,45 +111,41 @@ class TreeSearch:
         return Frontier(values, is_read)
 
     def _choose(
-        self,
-        frontier: Frontier,
-        barred: Tensor,
-        depth: int,
-        margin: float,
-        alive: Tensor,
-        room: int,
+        self, frontier: Frontier, barred: Tensor, depth: int, margin: float, room: Tensor
     ) -> Tensor:
-        """Return the segments to read next, best first, int64 [B', K], filled with ``NOTHING``."""
-        unread = frontier.unread[alive]  # [B', G]
-        finished = frontier.cluster_scores[alive].masked_fill(barred[alive], float("-inf"))
-        last = torch.cat([unread, finished], dim=1).topk(depth, dim=1).values[:, -1:]  # [B', 1]
+        """Return the segments to read next, best first, int64 [B, K], filled with ``NOTHING``."""
+        unread = frontier.unread  # [B, G]
+        finished = frontier.cluster_scores.masked_fill(barred, float("-inf"))
+        last = torch.cat([unread, finished], dim=1).topk(depth, dim=1).values[:, -1:]  # [B, 1]
         is_wanted = (unread >= last - margin) & torch.isfinite(unread)
         most = int(is_wanted.sum(dim=1).max())
         scores, chosen = torch.where(is_wanted, unread, float("-inf")).topk(most, dim=1)
-        lengths = (self._tree.segment_places != NOTHING).sum(dim=1)[chosen]  # [B', K]
-        fits = lengths.cumsum(dim=1) <= room
+        lengths = (self._tree.segment_places != NOTHING).sum(dim=1)[chosen]  # [B, K]
+        fits = lengths.cumsum(dim=1) <= room[:, None]
         return torch.where(torch.isfinite(scores) & fits, chosen, NOTHING)
 
-    def _read(self, rows: OpenRows, chosen: Tensor, frontier: Frontier, alive: Tensor) -> OpenRows:
-        """Read the chosen segments [B', K] of the rows ``alive``; write what they say."""
+    def _read(self, rows: OpenRows, chosen: Tensor, frontier: Frontier) -> None:
+        """Read the chosen segments [B, K]; write what they say."""
         tree = self._tree
-        inside = torch.where(
+        places = torch.where(
             (chosen == NOTHING)[..., None], NOTHING, tree.segment_places[chosen]
-        ).flatten(1)  # [B', K * L]
-        places = _left_aligned(inside)  # [B', Q]
-        rows, outputs = self._reader.read_places(rows, places)
-        row, slot = (places != NOTHING).nonzero(as_tuple=True)
-        self._write(frontier, alive[row], places[row, slot], outputs[row, slot])
-        return rows
+        ).flatten(1)  # [B, K * L]
+        row, at = (places != NOTHING).nonzero(as_tuple=True)
+        place = places[row, at]
+        self._write(frontier, row, place, self._reader.read_places(rows, row, place))
 
     def _write(self, frontier: Frontier, row: Tensor, place: Tensor, outputs: Tensor) -> None:
         """Enter what the outputs [n, Z] after these places say of segments and clusters."""
         tree, head = self._tree, self._reader.head
         segment = tree.segment_of_end[place]
         ends = segment != NOTHING
-        row_of_end, segment, at_end = row[ends], segment[ends], outputs[ends]
+        row_of_end, segment, at_end = (
+            row[ends],
+            segment[ends],
+            outputs.index_select(0, ends.nonzero()[:, 0]),
+        )
         source, branch = _branches_of(segment, tree.branch_starts)  # [b], [b]
-        logits = head.logits_of(at_end[source], tree.branch_tokens[branch])  # [b]
+        logits = head.logits_of(at_end.index_select(0, source), tree.branch_tokens[branch])  # [b]
         if self._score == "closed":
             normalisers = _log_sum_exp(logits, source, len(segment))
             sure = logits.new_zeros(len(segment))

@@ -14,10 +14,14 @@ import polars as pl
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
     Gemma3ForCausalLM,
     Gemma3TextConfig,
     GPT2Config,
     GPT2LMHeadModel,
+    GPTJConfig,
+    GPTJForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -104,12 +108,17 @@ def make_planner(
         model = GPT2LMHeadModel(
             GPT2Config(n_embd=width, n_layer=layers, n_head=2, n_positions=256, **shared)
         )
+    elif architecture == "gptj":
+        model = GPTJForCausalLM(
+            GPTJConfig(n_embd=width, n_layer=layers, n_head=2, rotary_dim=8, **shared)
+        )
     else:
         config, build = {
             "llama": (LlamaConfig, LlamaForCausalLM),
             "qwen3": (Qwen3Config, Qwen3ForCausalLM),
             "sliding": (MistralConfig, MistralForCausalLM),
             "capped": (Gemma3TextConfig, Gemma3ForCausalLM),
+            "gemma2": (Gemma2Config, Gemma2ForCausalLM),
         }[architecture]
         model = build(
             config(
@@ -123,6 +132,7 @@ def make_planner(
                 **{
                     "sliding": {"sliding_window": 4},
                     "capped": {"final_logit_softcapping": 2.0},
+                    "gemma2": {"attn_logit_softcapping": 2.0, "attn_implementation": "eager"},
                 }.get(architecture, {}),
                 **shared,
             )

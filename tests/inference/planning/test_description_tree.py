@@ -19,10 +19,10 @@ def spell_places(tree: DescriptionTree) -> list[tuple[int, ...]]:
     """Return the tokens from the prompt's end to each place."""
     spelled: list[tuple[int, ...]] = []
     for place in range(tree.n_places):
-        above = [p for p in range(place) if place < int(tree.place_ends[p])]
-        before = spelled[above[-1]] if above else ()
-        if len(before) + 1 < int(tree.place_depths[place]):
-            raise AssertionError("a place stands without the one before it")
+        above = int(tree.parents[place])
+        assert above < place  # in preorder
+        before = () if above == NOTHING else spelled[above]
+        assert len(before) + 1 == int(tree.place_depths[place])
         spelled.append((*before, int(tree.place_tokens[place])))
     return spelled
 

@@ -52,7 +52,7 @@ def check_rows(
 
 
 @pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize("architecture", ["llama", "qwen3", "gpt2", "capped"])
+@pytest.mark.parametrize("architecture", ["llama", "qwen3", "gpt2", "capped", "gemma2"])
 def test_whole_rows_are_those_of_plain_transformers(architecture: str, score: Score) -> None:
     planner = make_planner(architecture=architecture)
     for contexts in (PAIRS, SINGLES):
@@ -185,7 +185,8 @@ def test_a_planner_that_gives_no_numbers_is_refused() -> None:
         PlanningEngine(planner, DESCRIPTIONS, TableConfig()).rank_batch(PAIRS[:2])
 
 
-def test_a_model_whose_cache_forgets_is_refused() -> None:
-    planner = make_planner(architecture="sliding")
+@pytest.mark.parametrize("architecture", ["sliding", "gptj"])
+def test_a_model_that_forgets_or_has_attention_of_its_own_is_refused(architecture: str) -> None:
+    planner = make_planner(architecture=architecture)
     with pytest.raises(UserError, match="full attention"):
         PlanningEngine(planner, DESCRIPTIONS, TableConfig())

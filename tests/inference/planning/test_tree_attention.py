@@ -1,0 +1,100 @@
+"""Attention over rows that are read as one sequence is that of each row alone, with a mask."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers import AttentionInterface
+
+from inference.planning.description_tree import NOTHING
+from inference.planning.tree_attention import NAME, LayerStates, PlaceStep, attend, reading_places
+
+SIZE, CAPACITY, N_PROMPT = 4, 8, 5
+TREES = st.lists(st.lists(st.integers(-1, 6), max_size=CAPACITY), min_size=1, max_size=4).filter(
+    lambda rows: any(rows)
+)
+
+
+def parents_of(numbers: list[int]) -> list[int]:
+    """Return a parent for each place, before it or none."""
+    return [min(number, place - 1) for place, number in enumerate(numbers)]
+
+
+def ways_of(parents: list[int]) -> list[list[int]]:
+    """Return the places on the way to each place, itself first."""
+    ways: list[list[int]] = []
+    for place, parent in enumerate(parents):
+        ways.append([place, *([] if parent == NOTHING else ways[parent])])
+    return ways
+
+
+def plain(query: Tensor, keys: Tensor, values: Tensor, scaling: float) -> Tensor:
+    """Return one head's attention of one query [D] over [T, D]."""
+    return ((keys @ query) * scaling).softmax(dim=0) @ values
+
+
+@settings(deadline=None, max_examples=60)
+@given(TREES, st.sampled_from([(2, 1), (1, 3), (2, 2)]), st.integers(0, 9))
+def test_packed_rows_attend_as_each_alone(
+    trees: list[list[int]], heads: tuple[int, int], seed: int
+) -> None:
+    n_heads, n_shared = heads
+    rng = torch.Generator().manual_seed(seed)
+    ways = [ways_of(parents_of(numbers)) for numbers in trees]
+    tokens = [(row, place) for row, found in enumerate(ways) for place in range(len(found))]
+    n_rows, n_tokens = len(ways), len(tokens)
+    queries = torch.randn(1, n_heads * n_shared, n_tokens, SIZE, generator=rng)
+    keys, values = torch.randn(2, 1, n_heads, n_tokens, SIZE, generator=rng)
+    prompts = torch.randn(2, n_rows, n_heads, N_PROMPT, SIZE, generator=rng)
+    n_padded = [row % N_PROMPT for row in range(n_rows)]
+    hidden = torch.zeros(n_rows, 1, 1, N_PROMPT)
+    for row, count in enumerate(n_padded):
+        hidden[row, ..., :count] = torch.finfo(torch.float32).min
+    room = torch.full((2, n_rows * CAPACITY, n_heads, SIZE), torch.nan)
+    depth = max(len(way) for found in ways for way in found)
+    above = []
+    for step in range(1, depth):
+        deep = [
+            (token, row * CAPACITY + ways[row][place][step])
+            for token, (row, place) in enumerate(tokens)
+            if len(ways[row][place]) > step
+        ]
+        above.append((torch.tensor([t for t, _ in deep]), torch.tensor([s for _, s in deep])))
+    packed = PlaceStep(
+        layers=[LayerStates(prompts[0], prompts[1], room[0], room[1])],
+        rows=slice(0, n_rows),
+        hidden=hidden,
+        row=torch.tensor([row for row, _ in tokens]),
+        rank=torch.tensor([place for _, place in tokens]),
+        width=max(map(len, ways)),
+        slots=torch.tensor([row * CAPACITY + place for row, place in tokens]),
+        above=above,
+    )
+    config = SimpleNamespace(_attn_implementation="before")
+    with reading_places(config, packed):
+        assert config._attn_implementation == NAME
+        found, _ = attend(SimpleNamespace(layer_idx=0), queries, keys, values, None, scaling=0.7)
+    assert config._attn_implementation == "before"
+    first = {token: number for number, token in enumerate(tokens)}
+    for number, (row, place) in enumerate(tokens):
+        way = [first[(row, step)] for step in ways[row][place]]
+        for head in range(n_heads * n_shared):
+            shared = head // n_shared
+            seen = [
+                torch.cat([part[row, shared, n_padded[row] :], own[0, shared, way]])
+                for part, own in ((prompts[0], keys), (prompts[1], values))
+            ]
+            expected = plain(queries[0, head, number], seen[0], seen[1], 0.7)
+            assert torch.allclose(found[0, number, head], expected, atol=1e-5)
+
+
+def test_transformers_knows_it_and_nobody_reads_outside_of_a_step() -> None:
+    assert AttentionInterface().get_interface(NAME, None) is attend
+    nothing = torch.zeros(1, 1, 1, SIZE)
+    with pytest.raises(LookupError):
+        attend(SimpleNamespace(layer_idx=0), nothing, nothing, nothing, None)
