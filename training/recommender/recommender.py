@@ -103,22 +103,17 @@ class SequenceRecommender:
         Raises:
             ValueError: a query names a cluster that does not exist.
         """
-        histories = [tuple(self._indices_of(query.recent_items)) for query in queries]
+        histories = self._histories_of(queries)
         rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
-        encoded = self._encode(Sequences.of(list(rows)))  # [U, D]
-        states = {place: encoded[rows[h]] for place, h in enumerate(histories) if h}  # [D] each
+        states = self._encode(Sequences.of(list(rows))).numpy()  # [U, D]
+        asked = [n for n, history in enumerate(histories) if history]
+        block_queries = [self._block_query(queries[n], rows[histories[n]]) for n in asked]
+        ranked = self._scorer.rank(states, block_queries)
         answers: list[list[ScoredItem]] = [[] for _ in queries]
-        anywhere = [place for place in states if queries[place].clusters is None]
-        within = [place for place in states if queries[place].clusters is not None]
-        step = max(1, CELLS_AT_ONCE // max(1, self.layout.n_items))
-        for start in range(0, len(anywhere), step):
-            chosen = anywhere[start : start + step]
-            scores = torch.stack([states[place] for place in chosen]) @ self._item_vectors.T
-            for place, row in zip(chosen, scores.numpy(), strict=True):  # [Q, I]
-                answers[place] = self._rank(queries[place], np.arange(len(row)), row)
-        plans = {place: sorted(set(queries[place].clusters or ())) for place in within}
-        for place, row in self._score_blocks(states, plans).items():
-            answers[place] = self._rank(queries[place], self.layout.places_in(plans[place]), row)
+        for n, places, scores in zip(
+            asked, ranked.places.tolist(), ranked.scores.tolist(), strict=True
+        ):
+            answers[n] = self._name_items(places, scores)
         return answers
 
     def save(self, folder: Path) -> None:
