@@ -36,7 +36,7 @@ from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, cut_windows
 from training.recommender.fit import EpochReport, fit_recommender
 from training.recommender.layout import FIRST_ITEM, ItemLayout, arrange_items
-from training.recommender.recommender import top_places
+from training.recommender.top_places import top_places
 
 REQUIREMENTS = ("rectools[torch]==0.19.0", "torch==2.13.0", "numpy<2")
 RIVAL = Path(__file__).with_name("rectools_process.py")

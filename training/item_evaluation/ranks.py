@@ -18,7 +18,7 @@ from expectations.contracts.values import PADDING_INDEX
 from training.item_evaluation.cases import HeldOut
 from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM
-from training.recommender.recommender import top_places
+from training.recommender.top_places import top_places
 
 # Shapes: C cases, P positives of all cases, B cases of one batch, I items.
 

@@ -27,6 +27,9 @@ NO_PLACE = -1
 EVERYWHERE = -1
 """Stands for a cluster: the one block that holds the whole catalogue."""
 
+NOTHING = np.empty(0, dtype=np.int64)
+"""No places."""
+
 
 @dataclass(frozen=True)
 class Bonus:
@@ -55,7 +58,7 @@ class BlockQuery:
     row: int
     k: int
     clusters: Sequence[int] | None = None
-    excluded: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    excluded: np.ndarray = field(default_factory=lambda: NOTHING)
 
     @property
     def blocks(self) -> Sequence[int]:

@@ -1,13 +1,14 @@
 """The fitted recommender: answers for one user or many, scoring only the blocks asked for.
 
-Shapes: Q queries, U distinct histories, D dimension, I items, C candidates of one query.
+Shapes: U distinct histories, D dimension, I items.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from expectations.contracts.errors import UserError
+from training.recommender.block_scoring import NO_PLACE, NOTHING, BlockQuery, BlockScorer
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, pad
 from training.recommender.layout import ItemLayout
@@ -26,8 +28,6 @@ WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 ITEMS_FILE = "items.parquet"
 HISTORIES_AT_ONCE = 256
-CELLS_AT_ONCE = 32_000_000
-"""Scores of whole catalogues held at one time: 128 MB."""
 
 
 class SequenceRecommender:
@@ -47,7 +47,7 @@ class SequenceRecommender:
         self.config = config
         with torch.no_grad():
             scaled = model.item_vectors() / config.temperature
-        self._item_vectors = scaled.contiguous()  # [I, D]
+        self._scorer = BlockScorer(scaled.contiguous().numpy(), layout.block_starts)  # [I, D]
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -80,9 +80,8 @@ class SequenceRecommender:
         Args:
             sequences: of one item or more, oldest first.
         """
-        newest = sequences.newest(self.config.max_length)
-        scores: np.ndarray = (self._encode(newest) @ self._item_vectors.T).numpy()  # [U, I]
-        return scores
+        states = self._encode(sequences.newest(self.config.max_length)).numpy()  # [U, D]
+        return self._scorer.score_all(states)  # [U, I]
 
     def top_items(
         self,
@@ -97,8 +96,7 @@ class SequenceRecommender:
     def answer(self, queries: Sequence[ItemQuery]) -> list[list[ScoredItem]]:
         """Return the best items of each query, in order; equal scores in order of place.
 
-        Equal histories are encoded once. Within clusters only their blocks are scored; every
-        block is scored in one go for all the queries that ask for it.
+        Equal histories are encoded once. Within clusters only their blocks are scored.
 
         Raises:
             ValueError: a query names a cluster that does not exist.
@@ -106,15 +104,19 @@ class SequenceRecommender:
         histories = self._histories_of(queries)
         rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
         states = self._encode(Sequences.of(list(rows))).numpy()  # [U, D]
-        asked = [n for n, history in enumerate(histories) if history]
-        block_queries = [self._block_query(queries[n], rows[histories[n]]) for n in asked]
-        ranked = self._scorer.rank(states, block_queries)
-        answers: list[list[ScoredItem]] = [[] for _ in queries]
-        for n, places, scores in zip(
-            asked, ranked.places.tolist(), ranked.scores.tolist(), strict=True
-        ):
-            answers[n] = self._name_items(places, scores)
-        return answers
+        asked = {
+            n: BlockQuery(rows[history], query.k, _blocks_of(query), self._barred_at_first(query))
+            for n, (query, history) in enumerate(zip(queries, histories, strict=True))
+            if history
+        }
+        answers = self._answer_blocks(states, asked)
+        again = {
+            n: replace(query, excluded=self._barred(queries[n]))
+            for n, query in asked.items()
+            if any(item.item_id in queries[n].exclude for item in answers[n])
+        }
+        answers |= self._answer_blocks(states, again)
+        return [answers.get(n, []) for n in range(len(queries))]
 
     def save(self, folder: Path) -> None:
         """Write weights, configuration and item layout into an existing folder."""
@@ -148,6 +150,13 @@ class SequenceRecommender:
             ) from None
         return cls(model, layout, config)
 
+    def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
+        """Return each query's newest known items as embedding indices, oldest first."""
+        # The queries of one user bring one and the same list: it is looked up once.
+        lists = {id(query.recent_items): query.recent_items for query in queries}
+        indices = {key: tuple(self._indices_of(items)) for key, items in lists.items()}
+        return [indices[id(query.recent_items)] for query in queries]
+
     def _indices_of(self, recent_items: Sequence[str]) -> list[int]:
         """Return the newest known items as embedding indices, oldest first."""
         known = self.layout.index_of
@@ -165,51 +174,35 @@ class SequenceRecommender:
                 encoded[chosen] = self.model.encode(rows)  # [B, D]
         return encoded
 
-    def _score_blocks(
-        self, states: dict[int, Tensor], plans: dict[int, list[int]]
-    ) -> dict[int, np.ndarray]:
-        """Return the scores of each query's candidates, in ascending place, ``[C]`` each.
+    def _answer_blocks(
+        self, states: np.ndarray, asked: Mapping[int, BlockQuery]
+    ) -> dict[int, list[ScoredItem]]:
+        """Return the items of each query, by its number."""
+        ranked = self._scorer.rank(states, list(asked.values()))
+        ids, clusters = self.item_ids, self.layout.cluster_of_place
+        return {
+            number: [
+                ScoredItem(ids[place], int(clusters[place]), score)
+                for place, score in zip(places, scores, strict=True)
+                if place != NO_PLACE
+            ]
+            for number, places, scores in zip(
+                asked, ranked.places.tolist(), ranked.scores.tolist(), strict=True
+            )
+        }
 
-        Args:
-            states: of each query, ``[D]``.
-            plans: clusters of each query, ascending, each once.
+    def _barred_at_first(self, query: ItemQuery) -> np.ndarray:
+        """Return what is barred from the whole catalogue, but nothing within clusters.
+
+        Planned clusters are novel: as a rule they hold nothing of what a user has consumed, and
+        looking at the few items that come back is cheaper than looking up hundreds.
         """
-        starts = self.layout.block_starts
-        askers: dict[int, list[int]] = {}
-        for query, plan in plans.items():
-            for cluster in plan:
-                askers.setdefault(cluster, []).append(query)
-        blocks: dict[int, list[np.ndarray]] = {query: [] for query in plans}
-        for cluster in sorted(askers):
-            if not 0 <= cluster < self.layout.n_clusters:
-                raise ValueError(f"no cluster {cluster} of {self.layout.n_clusters}")
-            asking = torch.stack([states[query] for query in askers[cluster]])  # [askers, D]
-            block = self._item_vectors[starts[cluster] : starts[cluster + 1]]  # a view
-            scores = (asking @ block.T).numpy()  # [askers, items of the cluster]
-            for query, piece in zip(askers[cluster], scores, strict=True):
-                blocks[query].append(piece)
-        nothing = np.empty(0, dtype=np.float32)
-        return {query: np.concatenate([nothing, *pieces]) for query, pieces in blocks.items()}
+        return self._barred(query) if query.clusters is None else NOTHING
 
-    def _rank(self, query: ItemQuery, places: np.ndarray, scores: np.ndarray) -> list[ScoredItem]:
-        """Return the best of the candidates, the excluded ones left out."""
-        excluded = self.layout.places_of(query.exclude)
-        at = np.minimum(np.searchsorted(places, excluded), max(len(places) - 1, 0))
-        if len(places):
-            scores[at[places[at] == excluded]] = -np.inf
-        best = top_places(scores, query.k)
-        clusters = self.layout.cluster_of_place
-        return [
-            ScoredItem(self.item_ids[places[c]], int(clusters[places[c]]), float(scores[c]))
-            for c in best
-        ]
+    def _barred(self, query: ItemQuery) -> np.ndarray:
+        """Return the places of what may not come back, ascending."""
+        return np.sort(self.layout.places_of(query.exclude))
 
 
-def top_places(scores: np.ndarray, k: int) -> np.ndarray:
-    """Return where the ``k`` highest finite scores stand, best first, equal ones ascending."""
-    k = min(k, len(scores))
-    if k <= 0:
-        return np.empty(0, dtype=np.int64)
-    bar = np.partition(scores, len(scores) - k)[len(scores) - k]
-    candidates = np.flatnonzero((scores >= bar) & np.isfinite(scores))
-    return candidates[np.argsort(-scores[candidates], kind="stable")][:k]
+def _blocks_of(query: ItemQuery) -> list[int] | None:
+    return None if query.clusters is None else sorted(set(query.clusters))

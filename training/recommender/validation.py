@@ -11,7 +11,8 @@ import polars as pl
 from training.metrics import ndcg_at_k
 from training.recommender.data import Sequences, read_sequences
 from training.recommender.layout import FIRST_ITEM, ItemLayout
-from training.recommender.recommender import SequenceRecommender, top_places
+from training.recommender.recommender import SequenceRecommender
+from training.recommender.top_places import top_places
 
 PLACES = 10
 USERS_AT_ONCE = 512

@@ -17,7 +17,7 @@ from training.recommender.data import read_sequences
 from training.recommender.fit import fit_recommender
 from training.recommender.layout import arrange_items
 from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
-from training.recommender.recommender import SequenceRecommender, top_places
+from training.recommender.recommender import SequenceRecommender
 
 ITEMS = st.sampled_from(world.make_layout().item_ids)
 QUERIES = st.builds(
@@ -70,8 +70,8 @@ def test_a_plan_touches_its_own_blocks_only() -> None:
     """Poisoned vectors outside the plan would show as NaN in any score they take part in."""
     recommender = world.fit_small(config=world.SMALL.model_copy(update={"max_epochs": 1}))
     starts = recommender.layout.block_starts
-    recommender._item_vectors[: starts[1]] = float("nan")
-    recommender._item_vectors[starts[2] :] = float("nan")
+    recommender._scorer.vectors[: starts[1]] = float("nan")
+    recommender._scorer.vectors[starts[2] :] = float("nan")
     answer = recommender.top_items(["i00a"], [1], set(), 100)
     assert len(answer) == world.RING
     assert all(item.cluster_id == 1 and np.isfinite(item.score) for item in answer)
@@ -120,13 +120,6 @@ def test_a_folder_of_mixed_or_missing_parts_is_refused(
     (tmp_path / "config.json").unlink()
     with pytest.raises(UserError, match=r"holds config\.json"):
         SequenceRecommender.load(tmp_path)
-
-
-@given(st.lists(st.sampled_from([-np.inf, 0.0, 1.0, 2.0, 3.0])), st.integers(0, 8))
-def test_top_places_is_a_stable_sort(scores: list[float], k: int) -> None:
-    order = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
-    expected = [place for place in order if np.isfinite(scores[place])][:k]
-    assert top_places(np.array(scores), k).tolist() == expected
 
 
 def test_five_lines_of_python_are_enough() -> None:
