@@ -63,14 +63,15 @@ def read_sequences(
 ) -> tuple[pl.Series, Sequences]:
     """Return the users with positive interactions before ``until``, and the items of each.
 
-    Items of one moment stand in order of their id, so that the result does not depend on the
-    order of rows. Users ascend; interactions with items outside the layout are passed over.
+    Items of one moment stand in descending order of their id: the result does not depend on the
+    order of rows, and read from its end it is the newest-first history that a request brings,
+    where they ascend. Users ascend; interactions with items outside the layout are passed over.
     """
     events = (
         interactions.filter(pl.col("is_positive") & (pl.col("timestamp") < until))
         .join(layout.frame.lazy(), on="item_id")
         .select("user_id", "timestamp", "item_id", "index")
-        .sort("user_id", "timestamp", "item_id")
+        .sort("user_id", "timestamp", "item_id", descending=[False, False, True])
         .select("user_id", "index")
         .collect(engine="streaming")
     )

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from expectations.contracts.values import PADDING_INDEX
 from tests.worlds import recommender as world
+from tests.worlds.curation import Event, at, clustered
+from training.curation.config import HistoryConfig
+from training.curation.item_histories import item_history_rows
 from training.recommender.data import (
     Sequences,
     count_batches,
@@ -19,15 +22,16 @@ from training.recommender.data import (
     plan_batches,
     read_sequences,
 )
+from training.recommender.layout import arrange_items
 
 HISTORIES = st.lists(st.lists(st.integers(1, 99), max_size=25), min_size=1, max_size=12)
 
 
-def test_read_in_order_of_time_then_item_and_only_what_was_liked_before() -> None:
+def test_read_in_order_of_time_and_only_what_was_liked_before() -> None:
     rows = [
         ("ann", "i03a", 2, True),
         ("ann", "i01a", 1, True),
-        ("ann", "i00b", 1, True),  # the same moment as i01a, and before it by id
+        ("ann", "i00b", 1, True),  # the same moment as i01a
         ("ann", "i05a", 0, False),
         ("ann", "i09d", 9, True),  # too late
         ("ann", "gone", 0, True),  # not in the catalogue
@@ -45,8 +49,30 @@ def test_read_in_order_of_time_then_item_and_only_what_was_liked_before() -> Non
 
     assert users.to_list() == again.to_list() == ["ann", "cid"]
     names = [[layout.item_ids[index - 1] for index in sequences[user]] for user in range(2)]
-    assert names == [["i00b", "i01a", "i03a"], ["i02c"]]
+    assert names == [["i01a", "i00b", "i03a"], ["i02c"]]
     assert np.array_equal(sequences.items, shuffled.items)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.sampled_from(["i0", "i1", "i2"])),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda event: (event[0], event[2]),
+    )
+)
+def test_what_is_trained_on_is_the_history_that_a_request_brings(
+    events: list[tuple[str, int, str]],
+) -> None:
+    """Ties in time included: the stage histories' newest-first list, from its end."""
+    frame = clustered([Event(user, second, 0, item=item) for user, second, item in events])
+    layout = arrange_items(["i0", "i1", "i2"], np.zeros(3, dtype=np.int64), 1)
+    users, sequences = read_sequences(frame.lazy(), layout, at(10))
+    served = item_history_rows(frame, [at(10)], HistoryConfig())
+    assert served["user_id"].to_list() == users.to_list()
+    for row, recent in enumerate(served["recent_items"].to_list()):
+        trained = [layout.item_ids[index - 1] for index in sequences[row]]
+        assert trained == recent[::-1]
 
 
 @given(HISTORIES, st.integers(1, 7))
