@@ -47,6 +47,20 @@ def scan_table(path: Path) -> pl.LazyFrame:
     return pl.scan_parquet(path)
 
 
+def read_pieces(path: Path, rows: int) -> Iterator[pl.DataFrame]:
+    """Yield a table too large to hold, ``rows`` at a time; its writer has already checked it."""
+    _require(path)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(rows):
+            yield pl.DataFrame(pl.from_arrow(batch))
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows the table at ``path`` has, without reading them."""
+    _require(path)
+    return int(pq.read_metadata(path).num_rows)
+
+
 def to_arrow(frame: pl.DataFrame, table: Table) -> pa.Table:
     """Return ``frame`` as Arrow in the declared column order and types."""
     missing = [name for name in table.schema.names if name not in frame.columns]

@@ -18,8 +18,8 @@ from expectations.contracts.tables import (
     Table,
 )
 from inference.serving.features import FeatureReader
-from pipelines.artefact_io import scan_table
-from pipelines.online_writes import write_rows
+from pipelines.artefact_io import count_rows, read_pieces, scan_table
+from pipelines.online_writes import ROWS_AT_ONCE, write_rows
 from pipelines.read_back import guard_read_back
 
 
@@ -58,19 +58,20 @@ def load_release(
     clusters = _without_forgotten(clusters, forgotten)
     items = latest_states(files.user_item_history, USER_ITEM_HISTORY)
     items = items.join(clusters, on=USER.name, how="semi", maintain_order="left")
-    table = scan_table(files.novel_cluster_table).sort("pair_key").collect()
-    total = clusters.height + items.height + table.height
+    n_pairs = count_rows(files.novel_cluster_table)
+    views = (
+        (USER_CLUSTER_HISTORY, [clusters]),
+        (USER_ITEM_HISTORY, [items]),
+        (NOVEL_CLUSTER_TABLE, read_pieces(files.novel_cluster_table, ROWS_AT_ONCE)),
+    )
+    total = clusters.height + items.height + n_pairs
     with tqdm(total=total, desc="online rows", unit="row", disable=None) as bar:
-        views = (
-            (USER_CLUSTER_HISTORY, clusters),
-            (USER_ITEM_HISTORY, items),
-            (NOVEL_CLUSTER_TABLE, table),
-        )
-        for view, frame in views:
-            write_rows(store, view, frame, release_id, bar.update)
+        for view, frames in views:
+            write_rows(store, view, frames, release_id, bar.update)
     users = clusters.join(items, on=USER.name, how="left")
+    table = read_pieces(files.novel_cluster_table, ROWS_AT_ONCE)
     compared = guard_read_back(FeatureReader(lambda: store), release_id, users, table)
-    return OnlineRows(clusters.height, table.height, compared)
+    return OnlineRows(clusters.height, n_pairs, compared)
 
 
 def latest_states(path: Path, table: Table) -> pl.DataFrame:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -35,7 +38,11 @@ from pipelines.tracking import open_tracking, tracking_uri
 
 
 class Promoter:
-    """Moves the champion alias after checks, and keeps the log."""
+    """Moves the champion alias after checks, and keeps the log.
+
+    Those who share a log move the champion one after another; and nobody moves it from anywhere
+    else than where it was when the checks began, whoever moved it meanwhile.
+    """
 
     def __init__(
         self,
@@ -55,43 +62,67 @@ class Promoter:
         """Let the champion be the challenger; ``None`` if it is already.
 
         Raises:
-            ReleaseError: there is no challenger, or it may not be served, with every reason.
+            ReleaseError: there is no challenger, it may not be served, with every reason, or
+                somebody else moved the champion meanwhile.
         """
-        candidate = self._source.version_at(CHALLENGER)
-        if candidate is None:
-            rule = f"alias {CHALLENGER} points to a version"
-            raise ReleaseError(RELEASE_MODEL, rule, "run `python -m pipelines.publish`")
-        champion = self._source.version_at(CHAMPION)
-        if champion == candidate:
-            return None
-        measured = self._measured(candidate)
-        refusals = self._unfit(measured.manifest)
-        notes = ["no champion to compare with"]
-        if champion is not None:
-            verdicts, drift = self._compare(measured, champion)
-            notes = [verdict.words for verdict in verdicts]
-            worse = [verdict.words for verdict in verdicts if verdict.is_worse]
-            refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
-            refusals += drift
-        _refuse(candidate, refusals)
-        by, release = (who, why), measured.manifest
-        return self._move("promote", champion, candidate, release, by, tuple(notes))
+        with self._alone():
+            candidate = self._source.version_at(CHALLENGER)
+            if candidate is None:
+                rule = f"alias {CHALLENGER} points to a version"
+                raise ReleaseError(RELEASE_MODEL, rule, "run `python -m pipelines.publish`")
+            champion = self._source.version_at(CHAMPION)
+            if champion == candidate:
+                return None
+            measured = self._measured(candidate)
+            refusals = self._unfit(measured.manifest)
+            notes = ["no champion to compare with"]
+            if champion is not None:
+                verdicts, drift = self._compare(measured, champion)
+                notes = [verdict.words for verdict in verdicts]
+                worse = [verdict.words for verdict in verdicts if verdict.is_worse]
+                refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
+                refusals += drift
+            _refuse(candidate, refusals)
+            by, release = (who, why), measured.manifest
+            return self._move("promote", champion, candidate, release, by, tuple(notes))
 
     def roll_back(self, who: str, why: str) -> Promotion:
-        """Let the champion be the one before it.
+        """Let the champion that is there now be the one before it.
 
         Raises:
-            ReleaseError: there is none before it, or it may no longer be served.
+            ReleaseError: there is none before it, it may no longer be served, or somebody else
+                moved the champion meanwhile.
         """
         champion = self._source.version_at(CHAMPION)
-        known = read_promotions(self._log)
-        target = previous_champion(known, champion) if champion is not None else None
-        if target is None:
-            rule = "an earlier champion is on record"
-            raise ReleaseError(str(self._log), rule, "promote a release first")
-        manifest = self._measured(target).manifest
-        _refuse(target, self._unfit(manifest))
-        return self._move("rollback", champion, target, manifest, (who, why), ())
+        with self._alone():
+            self._require_champion(champion)
+            known = read_promotions(self._log)
+            target = previous_champion(known, champion) if champion is not None else None
+            if target is None:
+                rule = "an earlier champion is on record"
+                raise ReleaseError(str(self._log), rule, "promote a release first")
+            manifest = self._measured(target).manifest
+            _refuse(target, self._unfit(manifest))
+            return self._move("rollback", champion, target, manifest, (who, why), ())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until nobody else moves the champion by this log, and keep others out.
+
+        The kernel frees the lock when the process that holds it ends, however it ends.
+        """
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.with_suffix(".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _require_champion(self, expected: int | None) -> None:
+        found = self._source.version_at(CHAMPION)
+        if found != expected:
+            rule = "the champion stays where it was while a move is made"
+            sample = f"was {_name(expected)}, is {_name(found)}"
+            remedy = "look who moved it, and run the command again"
+            raise ReleaseError(RELEASE_MODEL, rule, remedy, sample)
 
     def _compare(
         self, candidate: MeasuredRelease, champion: int
@@ -136,9 +167,14 @@ class Promoter:
             release_id=manifest.release_id,
             notes=notes,
         )
+        self._require_champion(champion)
         point_alias(self._client, CHAMPION, target)
         append_promotion(promotion, self._log)
         return promotion
+
+
+def _name(version: int | None) -> str:
+    return "none" if version is None else f"version {version}"
 
 
 def _drift(candidate: ReleaseManifest, champion: ReleaseManifest) -> list[str]:
@@ -176,9 +212,9 @@ def main() -> None:
     if promotion is None:
         print(f"{RELEASE_MODEL}: the challenger is the champion already; nothing to do")
         return
-    came_from = "none" if promotion.from_version is None else f"version {promotion.from_version}"
+    came_from, went_to = _name(promotion.from_version), _name(promotion.to_version)
     print(
-        f"{RELEASE_MODEL}: champion {came_from} -> version {promotion.to_version} "
+        f"{RELEASE_MODEL}: champion {came_from} -> {went_to} "
         f"(release {promotion.release_id[:12]}); {'; '.join(promotion.notes) or promotion.action}"
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ class Found:
 
 
 def guard_read_back(
-    reader: FeatureReader, release_id: str, users: pl.DataFrame, table: pl.DataFrame
+    reader: FeatureReader, release_id: str, users: pl.DataFrame, table: Iterable[pl.DataFrame]
 ) -> int:
     """Compare every row with what was to be written, and return how many there are.
 
@@ -37,7 +37,7 @@ def guard_read_back(
         reader: the online store, past any memory of earlier reads.
         release_id: the release.
         users: the newest states, both histories side by side.
-        table: NOVEL_CLUSTER_TABLE.
+        table: NOVEL_CLUSTER_TABLE, piece by piece.
 
     Raises:
         GateError: rows are missing, altered, or there are none.
@@ -72,7 +72,7 @@ def compare_users(reader: FeatureReader, release_id: str, states: pl.DataFrame) 
     return _count(_user_states(reader, release_id, states))
 
 
-def compare_pairs(reader: FeatureReader, release_id: str, table: pl.DataFrame) -> Found:
+def compare_pairs(reader: FeatureReader, release_id: str, table: Iterable[pl.DataFrame]) -> Found:
     """Return how the pairs of ``table`` are in the store."""
     return _count(_pair_states(reader, release_id, table))
 
@@ -107,8 +107,10 @@ def _user_states(reader: FeatureReader, release_id: str, states: pl.DataFrame) -
             yield user, user in found, found.get(user) == expected
 
 
-def _pair_states(reader: FeatureReader, release_id: str, table: pl.DataFrame) -> Iterator[State]:
-    for piece in table.iter_slices(ROWS_AT_ONCE):
+def _pair_states(
+    reader: FeatureReader, release_id: str, table: Iterable[pl.DataFrame]
+) -> Iterator[State]:
+    for piece in table:
         pairs = [ClusterPair.parse(key) for key in piece["pair_key"].to_list()]
         found = reader.fetch_rows(release_id, pairs)
         lists = zip(pairs, piece["novel_clusters"], piece["scores"], strict=True)

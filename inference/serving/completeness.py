@@ -28,9 +28,7 @@ def find_missing_rows(
     release_id = manifest.release_id
     left_out = forgotten.among(manifest.probe_users)
     users = probe_evenly([user for user in manifest.probe_users if user not in left_out], probes)
-    keys = sorted(pair.key for pair in all_pairs(manifest.counts.n_clusters))
-    wanted = set(probe_evenly(keys, probes))
-    pairs = [p for p in all_pairs(manifest.counts.n_clusters) if p.key in wanted]
+    pairs = probe_evenly(list(all_pairs(manifest.counts.n_clusters)), probes)
     n_users = len(reader.read_users(release_id, users))
     n_pairs = len(reader.fetch_rows(release_id, pairs))
     missing = []

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import re
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from expectations.contracts.errors import ReleaseError, UserError
-from inference.serving.features import FeatureReader
+from inference.serving.features import FeatureReader, UserFeatures
 from inference.serving.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.serving.release_source import ReleaseSource
 from pipelines import paths
@@ -22,6 +28,8 @@ from tests.servers import free_port
 from tests.worlds.serving import PublishedReleases
 
 PROBES = 50
+PATIENCE_SECONDS = 120.0
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -149,6 +157,85 @@ def test_a_champion_set_by_another_tool_rolls_back_to_the_last_one_on_record(
     assert promoter(log).roll_back("ben", "set by hand").to_version == tree.first
 
 
+class MovedMeanwhile(FeatureReader):
+    """A real reader; while it is asked for a release's rows, somebody sets the champion by hand."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(open_store)
+        self._version = version
+
+    def read_users(self, release_id: str, user_ids: Sequence[str]) -> dict[str, UserFeatures]:
+        point_alias(open_tracking(), CHAMPION, self._version)
+        return super().read_users(release_id, user_ids)
+
+
+def test_a_champion_that_moved_during_the_checks_is_left_alone(
+    tree: PublishedReleases, log: Path
+) -> None:
+    promote(tree.first, log)
+    promote(tree.second, log)
+    reader = MovedMeanwhile(tree.worse)
+    late = Promoter(open_tracking(), ReleaseSource(tracking_uri()), reader, PROBES, log)
+    moved = rf"was version {tree.second}, is version {tree.worse}.*run the command again"
+    with pytest.raises(ReleaseError, match=moved):
+        late.roll_back("ann", "too late")
+    point_alias(open_tracking(), CHAMPION, tree.first)
+    with pytest.raises(ReleaseError, match=f"was version {tree.first}, is version {tree.worse}"):
+        late.promote("ann", "too late")
+    assert champion() == tree.worse
+    assert len(read_promotions(log)) == 2
+
+
+def test_a_promotion_waits_for_the_one_under_way(tree: PublishedReleases, log: Path) -> None:
+    promote(tree.first, log)
+    point_alias(open_tracking(), CHALLENGER, tree.second)
+    with ThreadPoolExecutor(1) as pool:
+        with log.with_suffix(".lock").open("ab") as under_way:
+            fcntl.flock(under_way, fcntl.LOCK_EX)
+            waiting = pool.submit(promoter(log).promote, "ben", "at the same time")
+            wait_for_waiters(log.with_suffix(".lock"), 1)
+            assert champion() == tree.first
+        assert waiting.result(timeout=60) is not None
+    assert champion() == tree.second
+
+
+@pytest.mark.long
+def test_of_two_commands_at_once_one_moves_the_champion(tree: PublishedReleases) -> None:
+    """Both see the third champion; were both to roll back, the first would be champion."""
+    log = paths.PROMOTION_LOG
+    for version in (tree.first, tree.second, tree.first):
+        promote(version, log)
+    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pipelines.promote", "--rollback", "--who", "ann"]
+    with log.with_suffix(".lock").open("ab") as under_way:
+        fcntl.flock(under_way, fcntl.LOCK_EX)
+        both = [
+            subprocess.Popen(
+                command, cwd=tree.root, env=environment, stdout=PIPE, stderr=PIPE, text=True
+            )
+            for _ in range(2)
+        ]
+        wait_for_waiters(log.with_suffix(".lock"), 2)
+    said = [process.communicate(timeout=PATIENCE_SECONDS) for process in both]
+    try:
+        assert sorted(process.returncode for process in both) == [0, 2], said
+        (refusal,) = [err for _, err in said if "Traceback" not in err and "champion stays" in err]
+        assert f"was version {tree.first}, is version {tree.second}" in refusal
+        assert champion() == tree.second
+        assert [move.action for move in read_promotions(log)] == ["promote"] * 3 + ["rollback"]
+    finally:
+        log.unlink()
+
+
+def wait_for_waiters(file: Path, count: int) -> None:
+    """Return when so many wait for the lock of this file, as the kernel lists them."""
+    waits = re.compile(rf" -> FLOCK .*:{file.stat().st_ino} ")
+    end = time.monotonic() + PATIENCE_SECONDS
+    while len(waits.findall(Path("/proc/locks").read_text())) < count:
+        assert time.monotonic() < end, "nobody waits"
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     ("moves", "current", "expected"),
     [
@@ -174,12 +261,11 @@ def test_rollbacks_go_back_one_champion_at_a_time(
 def test_the_command_ends_with_one_line_and_status_2_when_it_refuses(
     tree: PublishedReleases,
 ) -> None:
-    repository = Path(__file__).resolve().parents[2]
     point_alias(open_tracking(), CHALLENGER, tree.ungated)
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.promote"],
         cwd=tree.root,
-        env={"PYTHONPATH": str(repository), "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,

@@ -51,7 +51,7 @@ def table() -> pl.DataFrame:
 def test_what_was_published_comes_back_whole(
     reader: FeatureReader, release_id: str, users: pl.DataFrame, table: pl.DataFrame
 ) -> None:
-    assert guard_read_back(reader, release_id, users, table) == len(PEOPLE) + table.height
+    assert guard_read_back(reader, release_id, users, [table]) == len(PEOPLE) + table.height
     report = read_json(paths.READ_BACK_REPORT)
     assert report["passed"]
     assert {v["metric"]: v["figure"] for v in report["verdicts"]} == {
@@ -68,7 +68,7 @@ def test_an_altered_score_stops_it_and_is_named(
     rows[3]["scores"][0] += 1e-6
     altered = pl.DataFrame(rows, schema=table.schema)
     with pytest.raises(GateError, match=r"pairs_altered is at most 0, found 1") as caught:
-        guard_read_back(reader, release_id, users, altered)
+        guard_read_back(reader, release_id, users, [altered])
     assert f"pairs: {rows[3]['pair_key']}" in str(caught.value)
 
 
@@ -79,18 +79,18 @@ def test_an_altered_history_stops_it(
     rows[0]["recent_items"] = rows[0]["recent_items"][::-1]
     altered = pl.DataFrame(rows, schema=users.schema)
     with pytest.raises(GateError, match=r"users_altered is at most 0, found 1.*users: ann"):
-        guard_read_back(reader, release_id, altered, table)
+        guard_read_back(reader, release_id, altered, [table])
 
 
 def test_rows_of_a_release_that_was_never_loaded_are_missing(
     reader: FeatureReader, users: pl.DataFrame, table: pl.DataFrame
 ) -> None:
     with pytest.raises(GateError, match=r"users_missing is at most 0, found 6.*pairs_missing"):
-        guard_read_back(reader, "never loaded", users, table)
+        guard_read_back(reader, "never loaded", users, [table])
 
 
 def test_nothing_to_look_up_is_no_proof(
     reader: FeatureReader, release_id: str, users: pl.DataFrame, table: pl.DataFrame
 ) -> None:
     with pytest.raises(GateError, match="users_looked_up is at least 1, found 0"):
-        guard_read_back(reader, release_id, users.clear(), table.clear())
+        guard_read_back(reader, release_id, users.clear(), [table.clear()])
