@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expectations.contracts.forgotten import ForgottenUsers
-from expectations.contracts.values import all_pairs
+from expectations.contracts.values import ClusterPair, all_pairs
 from inference.serving.features import FeatureReader
 from inference.serving.manifest import ReleaseManifest, probe_evenly
 
@@ -28,7 +28,8 @@ def find_missing_rows(
     release_id = manifest.release_id
     left_out = forgotten.among(manifest.probe_users)
     users = probe_evenly([user for user in manifest.probe_users if user not in left_out], probes)
-    pairs = probe_evenly(list(all_pairs(manifest.counts.n_clusters)), probes)
+    rows = [pair.key for pair in all_pairs(manifest.counts.n_clusters)]
+    pairs = [ClusterPair.parse(key) for key in probe_evenly(rows, probes)]
     n_users = len(reader.read_users(release_id, users))
     n_pairs = len(reader.fetch_rows(release_id, pairs))
     missing = []
