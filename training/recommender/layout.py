@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +66,10 @@ class ItemLayout:
         places = [known[item] - FIRST_ITEM for item in items if item in known]
         return np.array(places, dtype=np.int64)
 
+    def lazy_places_of(self, items: AbstractSet[str]) -> AbstractSet[int]:
+        """Return the same as a set that looks an item up only when its place is asked for."""
+        return _LazyPlaces(self, items)
+
     def places_in(self, clusters: Sequence[int]) -> np.ndarray:
         """Return the places of the given clusters' items, ascending, each once, int64.
 
@@ -118,3 +123,19 @@ def arrange_items(
         item_ids=tuple(str(item) for item in ids[order]),
         block_starts=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _LazyPlaces(AbstractSet[int]):
+    layout: ItemLayout
+    items: AbstractSet[str]
+
+    def __contains__(self, place: object) -> bool:
+        return isinstance(place, int) and self.layout.item_ids[place] in self.items
+
+    def __iter__(self) -> Iterator[int]:
+        places: list[int] = self.layout.places_of(self.items).tolist()
+        return iter(places)
+
+    def __len__(self) -> int:
+        return len(self.layout.places_of(self.items))

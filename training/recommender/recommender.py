@@ -6,9 +6,8 @@ Shapes: U distinct histories, D dimension, I items.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +16,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from expectations.contracts.errors import UserError
-from training.recommender.block_scoring import NO_PLACE, NOTHING, BlockQuery, BlockScorer
+from training.recommender.block_scoring import BlockQuery, BlockScorer
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, pad
 from training.recommender.layout import ItemLayout
 from training.recommender.model import SequenceTransformer, make_empty_model
 from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
+from training.recommender.shared_blocks import NO_PLACE
 
 WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
@@ -105,18 +105,22 @@ class SequenceRecommender:
         rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
         states = self._encode(Sequences.of(list(rows))).numpy()  # [U, D]
         asked = {
-            n: BlockQuery(rows[history], query.k, _blocks_of(query), self._barred_at_first(query))
-            for n, (query, history) in enumerate(zip(queries, histories, strict=True))
+            number: BlockQuery(
+                rows[history],
+                query.k,
+                None if query.clusters is None else sorted(set(query.clusters)),
+                self.layout.lazy_places_of(query.exclude),
+            )
+            for number, (query, history) in enumerate(zip(queries, histories, strict=True))
             if history
         }
-        answers = self._answer_blocks(states, asked)
-        again = {
-            n: replace(query, excluded=self._barred(queries[n]))
-            for n, query in asked.items()
-            if any(item.item_id in queries[n].exclude for item in answers[n])
-        }
-        answers |= self._answer_blocks(states, again)
-        return [answers.get(n, []) for n in range(len(queries))]
+        ranked = self._scorer.rank(states, list(asked.values()))
+        answers: list[list[ScoredItem]] = [[] for _ in queries]
+        for number, places, scores in zip(
+            asked, ranked.places.tolist(), ranked.scores.tolist(), strict=True
+        ):
+            answers[number] = self._name_items(places, scores)
+        return answers
 
     def save(self, folder: Path) -> None:
         """Write weights, configuration and item layout into an existing folder."""
@@ -174,35 +178,11 @@ class SequenceRecommender:
                 encoded[chosen] = self.model.encode(rows)  # [B, D]
         return encoded
 
-    def _answer_blocks(
-        self, states: np.ndarray, asked: Mapping[int, BlockQuery]
-    ) -> dict[int, list[ScoredItem]]:
-        """Return the items of each query, by its number."""
-        ranked = self._scorer.rank(states, list(asked.values()))
+    def _name_items(self, places: Sequence[int], scores: Sequence[float]) -> list[ScoredItem]:
+        """Return the items at places, up to where there are no more."""
         ids, clusters = self.item_ids, self.layout.cluster_of_place
-        return {
-            number: [
-                ScoredItem(ids[place], int(clusters[place]), score)
-                for place, score in zip(places, scores, strict=True)
-                if place != NO_PLACE
-            ]
-            for number, places, scores in zip(
-                asked, ranked.places.tolist(), ranked.scores.tolist(), strict=True
-            )
-        }
-
-    def _barred_at_first(self, query: ItemQuery) -> np.ndarray:
-        """Return what is barred from the whole catalogue, but nothing within clusters.
-
-        Planned clusters are novel: as a rule they hold nothing of what a user has consumed, and
-        looking at the few items that come back is cheaper than looking up hundreds.
-        """
-        return self._barred(query) if query.clusters is None else NOTHING
-
-    def _barred(self, query: ItemQuery) -> np.ndarray:
-        """Return the places of what may not come back, ascending."""
-        return np.sort(self.layout.places_of(query.exclude))
-
-
-def _blocks_of(query: ItemQuery) -> list[int] | None:
-    return None if query.clusters is None else sorted(set(query.clusters))
+        return [
+            ScoredItem(ids[place], int(clusters[place]), score)
+            for place, score in zip(places, scores, strict=True)
+            if place != NO_PLACE
+        ]

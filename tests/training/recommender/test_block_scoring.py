@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.recommender import block_scoring
+from training.recommender import block_scoring, products
 from training.recommender.block_scoring import (
-    NO_PLACE,
     BlockQuery,
     BlockScorer,
     Bonus,
     RankedPlaces,
 )
 from training.recommender.products import ITEMS_FIRST_UP_TO, multiply_into
+from training.recommender.shared_blocks import NO_PLACE
 from training.recommender.top_places import top_columns, top_of_row, top_places
 
 
@@ -38,7 +38,9 @@ def worlds(draw: st.DrawFn) -> tuple[BlockScorer, np.ndarray, list[Bonus], list[
         for at in (draw(ordered) for _ in range(n_states))
     ]
     plan = st.none() | st.sets(st.integers(0, len(sizes) - 1)).map(sorted)
-    query = st.builds(BlockQuery, st.integers(0, n_states - 1), st.integers(0, 9), plan, ordered)
+    query = st.builds(
+        BlockQuery, st.integers(0, n_states - 1), st.integers(0, 9), plan, places.map(frozenset)
+    )
     queries = draw(st.lists(query, max_size=12))
     return BlockScorer(vectors, starts), states, bonuses, queries
 
@@ -76,7 +78,7 @@ def test_every_answer_is_full_scoring_with_a_mask(
     cells_at_once: int,
 ) -> None:
     scorer, states, bonuses, queries = world
-    starts = np.append(scorer._firsts[:-1], len(scorer.vectors))
+    starts = scorer.blocks.block_starts
     given_bonuses = bonuses if has_bonuses else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(block_scoring, "ALONE_UP_TO", alone_up_to)
@@ -122,8 +124,12 @@ def test_a_cluster_that_does_not_exist_is_refused(cluster: int) -> None:
         scorer.rank(np.ones((1, 4), dtype=np.float32), [BlockQuery(0, 1, [cluster])])
 
 
+@pytest.mark.parametrize("small", [0, 800])
 @pytest.mark.parametrize("n_states", [1, 3, 4, ITEMS_FIRST_UP_TO, ITEMS_FIRST_UP_TO + 1])
-def test_products_fill_the_first_columns_and_no_others(n_states: int) -> None:
+def test_products_fill_the_first_columns_and_no_others(
+    n_states: int, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "SMALL_PRODUCT", small)
     rng = np.random.default_rng(n_states)
     states = rng.integers(-3, 4, (n_states, 5)).astype(np.float32)
     block = rng.integers(-3, 4, (7, 5)).astype(np.float32)

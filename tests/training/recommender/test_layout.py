@@ -60,3 +60,12 @@ def test_saved_and_loaded_alike_but_not_when_reordered(tmp_path: Path) -> None:
     pl.read_parquet(file).reverse().write_parquet(file)
     with pytest.raises(UserError, match="order of their cluster"):
         type(layout).load(file, 4)
+
+
+def test_lazy_places_are_the_places_of_known_items() -> None:
+    layout = arrange_items(["c", "a", "b"], np.array([0, 1, 1]), 2)
+    lazy = layout.lazy_places_of({"b", "c", "stranger"})
+    assert (set(lazy), len(lazy)) == ({0, 2}, 2)
+    assert [place for place in range(3) if place in lazy] == [0, 2]
+    assert lazy.isdisjoint([1])
+    assert not lazy.isdisjoint([1, 2])

@@ -1,0 +1,106 @@
+"""Scores of many queries over blocks that some of them share: each block is multiplied once.
+
+Shapes: Q queries, U states, D dimension, N pieces (a piece is what one query asks of one block),
+S pieces of one query at most, W items of the longest piece, K places wanted at most, M matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain, pairwise
+
+import numpy as np
+
+from training.recommender.blocks import Blocks
+from training.recommender.products import multiply_into
+from training.recommender.top_places import top_columns
+
+NO_PLACE = -1
+
+
+class SharedBlocks:
+    """What a batch of queries looks at: a row of scores for each piece, those of a block together.
+
+    Args:
+        blocks: the item vectors.
+        plans: of each query, the numbers of its blocks, ascending, each once, one at least.
+        states: who asks, float32 ``[U, D]``.
+        row_of_query: the state of each query, int64 ``[Q]``.
+    """
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        plans: Sequence[Sequence[int]],
+        states: np.ndarray,
+        row_of_query: np.ndarray,
+    ) -> None:
+        numbers = np.array(list(chain.from_iterable(plans)))  # [N]
+        lengths = np.array([len(plan) for plan in plans])  # [Q]
+        order = np.argsort(numbers, kind="stable")  # pieces of one block side by side
+        numbers = numbers[order]
+        n_pieces = len(numbers)
+        self._query = np.repeat(np.arange(len(plans)), lengths)[order]  # [N]
+        self._state = row_of_query[self._query]  # [N]
+        self._firsts, self._ends = blocks.firsts[numbers], blocks.ends[numbers]  # [N]
+        nth = np.arange(n_pieces) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # [N]
+        # Queries with fewer pieces than others are filled up with a last row of nothing.
+        self._pieces = np.full((len(plans), lengths.max()), n_pieces)  # [Q, S]
+        self._pieces[self._query, nth[order]] = np.arange(n_pieces)
+        width = int((self._ends - self._firsts).max())
+        self._scores = np.full((n_pieces + 1, width), -np.inf, dtype=np.float32)  # [N + 1, W]
+        askers = states[self._state]  # [N, D]
+        edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), n_pieces]
+        for (start, end), number in zip(pairwise(edges), numbers[edges[:-1]].tolist(), strict=True):
+            multiply_into(self._scores[start:end], askers[start:end], blocks.vectors_of[number])
+
+    def add(self, places: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> None:
+        """Add values to the scores of those places that lie in a state's blocks.
+
+        Args:
+            places: of each state, ascending, each once, int64.
+            values: float32, as many.
+        """
+        chosen, cells = self._find(places, self._state)
+        self._scores.ravel()[cells] += np.concatenate(values)[chosen]
+
+    def bar(self, places: Sequence[np.ndarray]) -> None:
+        """Keep places of each query, ascending and each once, from being among its best."""
+        self._scores.ravel()[self._find(places, self._query)[1]] = -np.inf
+
+    def best(self, queries: Sequence[int], k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best places of some queries, best first, equal ones by place.
+
+        Returns:
+            Places and scores, int64 and float32 ``[queries, K]``; ``NO_PLACE`` and minus infinity
+            where there are no more.
+        """
+        pieces, width = self._pieces[queries], self._scores.shape[1]  # [Q, S]
+        side_by_side = np.take(self._scores, pieces, axis=0).reshape(len(pieces), -1)  # [Q, S * W]
+        best, columns = top_columns(side_by_side, k)  # [Q, K]
+        piece = np.take_along_axis(pieces, columns // width, axis=1)  # [Q, K]
+        places = np.append(self._firsts, 0)[piece] + columns % width  # [Q, K]
+        places[best == -np.inf] = NO_PLACE
+        return places, best
+
+    def _find(self, places: Sequence[np.ndarray], owner: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return which of the places lie in a piece of their owner, and in which cell.
+
+        Args:
+            places: of each owner, ascending, each once, int64.
+            owner: whose places count for a piece, int64 ``[N]``.
+
+        Returns:
+            Positions in all the places one after the other, and cells; int64 ``[M]`` each.
+        """
+        stacked = np.concatenate(places)
+        beyond = int(max(self._ends.max(initial=0), stacked.max(initial=0))) + 1
+        lengths = np.array([len(of_owner) for of_owner in places])
+        # One ascending line of all owners' places, so that one search answers for all pieces.
+        line = stacked + np.repeat(np.arange(len(places)) * beyond, lengths)
+        low = np.searchsorted(line, owner * beyond + self._firsts)  # [N]
+        high = np.searchsorted(line, owner * beyond + self._ends)  # [N]
+        counts = high - low
+        piece = np.repeat(np.arange(len(counts)), counts)  # [M]
+        chosen = np.arange(len(piece)) + (low - np.cumsum(counts) + counts)[piece]
+        return chosen, stacked[chosen] - self._firsts[piece] + piece * self._scores.shape[1]
