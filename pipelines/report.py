@@ -21,11 +21,10 @@ from pipelines.report_figures import (
     show_costs,
     show_experiment,
     show_planner,
-    show_recommender,
-    show_restriction,
     show_sizes,
 )
 from pipelines.report_people import choose_examples, show_example
+from pipelines.report_recommender import show_recommender, show_restriction
 from pipelines.tracking import open_tracking, tracking_uri
 
 RULE = "─" * 96

@@ -1,17 +1,14 @@
-"""The report's sections of figures: sizes, planner, recommender, restriction, experiment, costs."""
+"""The report's sections of figures: sizes, planner, experiment, costs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import polars as pl
 
 from pipelines import paths
 from pipelines.artefact_io import read_json, scan_table
-from training.item_evaluation.buckets import ITEM_BUCKETS
-
-Figures = Mapping[str, Any]
+from pipelines.report_text import Figures, show_columns, show_interval
 
 STAGES = (
     "ingest",
@@ -34,26 +31,6 @@ CONTENDERS: Mapping[str, str] = {
     "pair_counts": "pair counts, as served",
     "ease": "EASE on clusters",
     "popularity": "popularity",
-}
-MODELS: Mapping[str, str] = {
-    "recommender": "transformer",
-    "sequential_neighbours": "sequential neighbours",
-    "markov_chain": "first-order Markov chain",
-    "item_neighbours": "item neighbours",
-    "ease": "EASE",
-    "popularity": "popularity",
-}
-LIST_KINDS: Mapping[str, str] = {
-    "coverage": "coverage",
-    "novelty": "novelty, bits",
-    "serendipity": "serendipity",
-    "diversity": "diversity",
-}
-RESTRICTIONS: Mapping[str, str] = {
-    "anywhere": "anywhere",
-    "planned": "planned clusters",
-    "random": "random clusters",
-    "true": "the true clusters",
 }
 OUTCOMES: Mapping[str, str] = {
     "novel_clusters_per_user": "novel clusters liked per person",
@@ -111,64 +88,6 @@ def show_planner(figures: Figures) -> list[str]:
     return lines
 
 
-def show_recommender(figures: Figures) -> list[str]:
-    """Return the recommender's lists beside its baselines': how right, and what they are like."""
-    names = [name for name in MODELS if f"{name}_ndcg_at_10" in figures]
-    if not names:
-        return []
-    right = [
-        [MODELS[name], *(_interval(figures, f"{name}_{m}_at_10") for m in ("ndcg", "hit_rate"))]
-        for name in names
-    ]
-    kinds = [
-        [MODELS[name], *(_number(figures, f"{name}_{kind}_at_10") for kind in LIST_KINDS)]
-        for name in names
-    ]
-    buckets = [
-        [
-            MODELS[name],
-            *(_number(figures, f"{name}_recall_at_10_{bucket}_items") for bucket in ITEM_BUCKETS),
-        ]
-        for name in names
-    ]
-    return [
-        *_columns(["", "NDCG@10", "hit rate@10"], right),
-        "",
-        *_columns(["first ten places", *LIST_KINDS.values()], kinds),
-        "",
-        *_columns(["recall@10, by how popular the item was", *ITEM_BUCKETS], buckets),
-    ]
-
-
-def show_restriction(figures: Figures) -> list[str]:
-    """Return what the recommender finds of novel clusters' items, by where it may look."""
-    rows = [
-        [
-            words,
-            *(_interval(figures, f"novel_{where}_{m}") for m in ("hit_rate_at_10", "ndcg_at_10")),
-            *(_number(figures, f"novel_{where}_{m}") for m in ("reach", "searched_share")),
-        ]
-        for where, words in RESTRICTIONS.items()
-        if f"novel_{where}_hit_rate_at_10" in figures
-    ]
-    if not rows:
-        return []
-    gains = [
-        [f"planned over {words}", _interval(figures, f"novel_planned_over_{where}_hit_rate_at_10")]
-        for where, words in RESTRICTIONS.items()
-        if where != "planned"
-    ]
-    return [
-        f"what {figures['n_novel_users']:,} people came to like in clusters that were new to them "
-        f"({figures['n_novel_cases']:,} cases),",
-        f"by where the recommender may look; {figures['n_planned_clusters']} planned clusters",
-        "",
-        *_columns(["", "hit rate@10", "NDCG@10", "within reach", "of the catalogue"], rows),
-        "",
-        *_columns(["difference in hit rate@10", ""], gains),
-    ]
-
-
 def show_experiment(figures: Figures) -> list[str]:
     """Return how people fared with exploration and without, in the simulated world."""
     if not figures.get("experiment_available"):
@@ -177,7 +96,7 @@ def show_experiment(figures: Figures) -> list[str]:
         [
             words,
             *(
-                _interval(figures, f"{arm}_{name}")
+                show_interval(figures, f"{arm}_{name}")
                 for arm in ("control", "exploration", "difference")
             ),
         ]
@@ -185,7 +104,7 @@ def show_experiment(figures: Figures) -> list[str]:
         if f"difference_{name}" in figures
     ]
     lead = f"{figures.get('users', 0):,} people over {figures.get('rounds', 0)} rounds"
-    return [lead, "", *_columns(["", "without", "with exploration", "difference"], rows)]
+    return [lead, "", *show_columns(["", "without", "with exploration", "difference"], rows)]
 
 
 def show_costs() -> list[str]:
@@ -201,12 +120,12 @@ def show_costs() -> list[str]:
     total = sum(costs[name]["wall_seconds"] for name in named)
     peak = max(costs[name]["peak_memory_mb"] for name in named)
     rows.append(["all of them", f"{total:,.1f} s", f"{peak:,} MB at most"])
-    return _columns(["", "time", "memory"], rows)
+    return show_columns(["", "time", "memory"], rows)
 
 
 def _tabulate_recall(figures: Figures) -> list[str]:
     rows = [
-        [words, *(_interval(figures, f"recall_at_{k}_{name}") for k in (1, 5, 10))]
+        [words, *(show_interval(figures, f"recall_at_{k}_{name}") for k in (1, 5, 10))]
         for name, words in CONTENDERS.items()
         if f"recall_at_10_{name}" in figures
     ]
@@ -214,25 +133,4 @@ def _tabulate_recall(figures: Figures) -> list[str]:
         f"recall of the novel clusters that {figures.get('n_users', 0):,} people took to later "
         f"({figures['n_cases']:,} cases)"
     )
-    return [lead, "", *_columns(["", "recall@1", "recall@5", "recall@10"], rows)]
-
-
-def _interval(figures: Figures, name: str) -> str:
-    if figures.get(name) is None:
-        return ""
-    low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
-    beside = "" if low is None or high is None else f" [{low:.3f}, {high:.3f}]"
-    return f"{figures[name]:.3f}{beside}"
-
-
-def _number(figures: Figures, name: str) -> str:
-    return f"{figures[name]:.3f}" if figures.get(name) is not None else ""
-
-
-def _columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    table = [head, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
+    return [lead, "", *show_columns(["", "recall@1", "recall@5", "recall@10"], rows)]

@@ -23,15 +23,17 @@ from pipelines.feature_store import open_store
 from pipelines.model_registry import point_alias
 from pipelines.report_figures import (
     CONTENDERS,
-    MODELS,
     OUTCOMES,
-    RESTRICTIONS,
     show_experiment,
     show_planner,
+)
+from pipelines.report_people import choose_examples
+from pipelines.report_recommender import (
+    MODELS,
+    RESTRICTIONS,
     show_recommender,
     show_restriction,
 )
-from pipelines.report_people import choose_examples
 from pipelines.tracking import open_tracking, tracking_uri
 from tests.worlds.serving import NAMES, PublishedReleases
 from training.item_evaluation import plots
