@@ -56,7 +56,7 @@ def main() -> None:
         config,
         runtime.seed,
         epochs.append,
-        paths.RECOMMENDER_CHECKPOINTS,
+        paths.RECOMMENDER_TRAINING,
     )
     if not join_team(config).is_first:
         sys.exit()  # of several processes that trained together one writes
@@ -67,7 +67,7 @@ def main() -> None:
         pl.DataFrame([asdict(epoch) for epoch in epochs], infer_schema_length=None).write_csv(file)
     likes = count_likes(interactions, layout, timeline.fit_until)
     write_table(likes, paths.ITEM_POPULARITY, ITEM_POPULARITY)
-    shutil.rmtree(paths.RECOMMENDER_CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(paths.RECOMMENDER_TRAINING, ignore_errors=True)
 
 
 if __name__ == "__main__":

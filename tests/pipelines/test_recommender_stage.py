@@ -80,7 +80,7 @@ def test_killed_while_choosing_and_while_refitting_it_leaves_the_same_bytes(tmp_
     for name in CHECKPOINT_FILES:
         process = subprocess.Popen(COMMAND, cwd=broken, env=environment)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (broken / paths.RECOMMENDER_CHECKPOINTS / name).exists():
+        while not (broken / paths.RECOMMENDER_TRAINING / name).exists():
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.005)
@@ -90,4 +90,4 @@ def test_killed_while_choosing_and_while_refitting_it_leaves_the_same_bytes(tmp_
     subprocess.run(COMMAND, cwd=broken, env=environment, check=True)
     assert len(contents(unbroken)) == 5
     assert contents(broken) == contents(unbroken)
-    assert not (broken / paths.RECOMMENDER_CHECKPOINTS).exists()
+    assert not (broken / paths.RECOMMENDER_TRAINING).exists()

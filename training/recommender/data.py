@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import polars as pl
 
 from expectations.contracts.values import PADDING_INDEX
+from training.curation.user_chunks import read_chunk, split_users
 from training.recommender.layout import ItemLayout
+
+CHUNK_INTERACTIONS = 5_000_000
+"""Interactions sorted at one time: about a gigabyte."""
+ORDER = ["user_id", "timestamp", "item_id"]
 
 
 @dataclass(frozen=True)
@@ -59,25 +67,47 @@ class Sequences:
 
 
 def read_sequences(
-    interactions: pl.LazyFrame, layout: ItemLayout, until: datetime
+    interactions: pl.LazyFrame,
+    layout: ItemLayout,
+    until: datetime,
+    scratch: Path | None = None,
+    chunk_interactions: int = CHUNK_INTERACTIONS,
 ) -> tuple[pl.Series, Sequences]:
     """Return the users with positive interactions before ``until``, and the items of each.
 
     Items of one moment stand in descending order of their id: the result does not depend on the
     order of rows, and read from its end it is the newest-first history that a request brings,
     where they ascend. Users ascend; interactions with items outside the layout are passed over.
+
+    Args:
+        interactions: table INTERACTIONS; read a range of users at a time.
+        layout: items in the order of the model.
+        until: the first moment that no longer counts.
+        scratch: a folder for the items: they are mapped from a file without a name, which goes
+            with the process, and are never all in memory.
+        chunk_interactions: read at one time.
     """
-    events = (
+    liked = (
         interactions.filter(pl.col("is_positive") & (pl.col("timestamp") < until))
+        .select("user_id", "item_id", "timestamp")
         .join(layout.frame.lazy(), on="item_id")
-        .select("user_id", "timestamp", "item_id", "index")
-        .sort("user_id", "timestamp", "item_id", descending=[False, False, True])
-        .select("user_id", "index")
-        .collect(engine="streaming")
     )
-    users = events.group_by("user_id", maintain_order=True).len()
-    offsets = np.concatenate([[0], np.cumsum(users["len"].to_numpy())]).astype(np.int64)
-    return users["user_id"], Sequences(events["index"].to_numpy(), offsets)
+    counts = [pl.DataFrame(schema={"user_id": pl.String, "len": pl.get_index_type()})]
+    pieces = [np.empty(0, dtype=np.int32)]
+    with TemporaryFile(dir=scratch) if scratch else nullcontext() as file:
+        for users in split_users(liked, chunk_interactions):
+            events = read_chunk(liked, users).sort(ORDER, descending=[False, False, True])
+            counts.append(events.group_by("user_id", maintain_order=True).len())
+            pieces.append(events["index"].to_numpy())
+            if file:
+                file.write(pieces.pop().data)
+        if file and file.tell():
+            file.flush()
+            pieces = [np.memmap(file, np.int32, "r")]
+    table = pl.concat(counts)
+    offsets = np.concatenate([[0], np.cumsum(table["len"].to_numpy())]).astype(np.int64)
+    items = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    return table["user_id"], Sequences(items, offsets)
 
 
 @dataclass(frozen=True)

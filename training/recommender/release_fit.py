@@ -25,7 +25,7 @@ def fit_for_release(
     config: RecommenderConfig,
     seed: int,
     report: Report,
-    checkpoints: Path | None = None,
+    scratch: Path | None = None,
 ) -> SequenceRecommender:
     """Return a recommender fitted on what was liked before the first test origin.
 
@@ -40,8 +40,9 @@ def fit_for_release(
         config: model and training.
         seed: of everything drawn.
         report: is told of every epoch.
-        checkpoints: a folder of its own for the state of both trainings; a killed one goes on
-            from there and ends with the same weights. The caller removes it when all is kept.
+        scratch: a folder of its own for sequences, which are then mapped from disk, and for the
+            state of both trainings: a killed one goes on from there and ends with the same
+            weights. The caller removes it when all is kept.
 
     Raises:
         UserError: no user has liked two items before the validation window.
@@ -49,10 +50,12 @@ def fit_for_release(
     window = (timeline.validation_start, timeline.fit_until)
     rng = np.random.default_rng(seed)
     cases = find_validation_cases(interactions, layout, *window, config.max_validation_users, rng)
-    _, earlier = read_sequences(interactions, layout, timeline.validation_start)
-    first, second = (checkpoints and checkpoints / file for file in CHECKPOINT_FILES)
+    first, second = (scratch and scratch / file for file in CHECKPOINT_FILES)
+    if scratch:
+        scratch.mkdir(parents=True, exist_ok=True)
+    _, earlier = read_sequences(interactions, layout, timeline.validation_start, scratch)
     n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, report, first)
     if not config.refit:
         return chosen
-    _, everything = read_sequences(interactions, layout, timeline.fit_until)
+    _, everything = read_sequences(interactions, layout, timeline.fit_until, scratch)
     return fit_recommender(everything, layout, config, seed, n_epochs, report, second)

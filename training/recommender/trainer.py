@@ -46,6 +46,7 @@ class Trainer:
     Attributes:
         model: in training, on the team's device.
         position: how far it has come.
+        draws: whether its loss looks at drawn items instead of all.
 
     Raises:
         UserError: no user has liked two items.
@@ -66,12 +67,12 @@ class Trainer:
         self._config = config
         self._seed = seed
         self._team = team
-        self._draws = draws_negatives(config, layout.n_items)
+        self.draws = draws_negatives(config, layout.n_items)
         self._products = products_of(config, team.device)
         self._n_batches = count_batches(self._windows, config.batch_tokens)
         self.model = make_model(layout, config, torch.Generator().manual_seed(seed))
         self.model.to(team.device)
-        self._optimizers = Optimizers(self.model, config, by_rows=self._draws)
+        self._optimizers = Optimizers(self.model, config, by_rows=self.draws)
         self.position = Position()
 
     def run_epoch(self, after_step: Callable[[], None]) -> float:
@@ -113,7 +114,7 @@ class Trainer:
         step = self.position.epochs * self._n_batches + self.position.batches
         config, team = self._config, self._team
         drawn = None
-        if self._draws:
+        if self.draws:
             generator = torch.Generator().manual_seed(self._seed_of(NEGATIVES, step))
             drawn = draw_items(self.model, batch, config.n_negatives, generator)
         mine = batch[team.number :: team.size].to(team.device)

@@ -8,8 +8,9 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from training.curation.user_chunks import read_chunk, split_users
 from training.metrics import ndcg_at_k
-from training.recommender.data import Sequences, read_sequences
+from training.recommender.data import CHUNK_INTERACTIONS, Sequences, read_sequences
 from training.recommender.layout import FIRST_ITEM, ItemLayout
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.top_places import top_places
@@ -45,18 +46,12 @@ def find_validation_cases(
     a random part of them is taken.
     """
     users, histories = read_sequences(interactions, layout, start)
-    seen = interactions.filter(pl.col("timestamp") < start).select("user_id", "item_id")
-    fresh = (
-        interactions.filter(pl.col("is_positive") & pl.col("timestamp").is_between(start, end))
-        .filter(pl.col("timestamp") < end)
-        .join(seen, on=["user_id", "item_id"], how="anti")
-        .join(layout.frame.lazy(), on="item_id")
-        .join(pl.LazyFrame({"user_id": users}).with_row_index("row"), on="user_id")
-        .select("row", "index")
-        .unique()
-        .sort("row", "index")
-        .collect(engine="streaming")
-    )
+    people = pl.DataFrame({"user_id": users}).with_row_index("row")
+    before = interactions.filter(pl.col("timestamp") < end)
+    pieces = [_find_fresh(before.limit(0).collect(), layout, people, start)]
+    for part in split_users(before, CHUNK_INTERACTIONS):
+        pieces.append(_find_fresh(read_chunk(before, part), layout, people, start))
+    fresh = pl.concat(pieces)
     counts = fresh.group_by("row", maintain_order=True).len()
     offsets = np.concatenate([[0], np.cumsum(counts["len"].to_numpy())]).astype(np.int64)
     positives = Sequences(fresh["index"].to_numpy(), offsets)
@@ -64,6 +59,22 @@ def find_validation_cases(
     taken = np.sort(rng.permutation(len(positives))[:n_taken])
     rows = counts["row"].to_numpy()[taken].astype(np.int64)
     return ValidationCases(histories.take(rows), positives.take(taken))
+
+
+def _find_fresh(
+    interactions: pl.DataFrame, layout: ItemLayout, people: pl.DataFrame, start: datetime
+) -> pl.DataFrame:
+    """Return the new items liked from ``start`` on: columns row and index, ascending, distinct."""
+    seen = interactions.filter(pl.col("timestamp") < start).select("user_id", "item_id")
+    return (
+        interactions.filter(pl.col("is_positive") & (pl.col("timestamp") >= start))
+        .join(seen, on=["user_id", "item_id"], how="anti")
+        .join(layout.frame, on="item_id")
+        .join(people, on="user_id")
+        .select("row", "index")
+        .unique()
+        .sort("row", "index")
+    )
 
 
 def measure_ndcg(recommender: SequenceRecommender, cases: ValidationCases) -> float:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +75,29 @@ def test_what_is_trained_on_is_the_history_that_a_request_brings(
     for row, recent in enumerate(served["recent_items"].to_list()):
         trained = [layout.item_ids[index - 1] for index in sequences[row]]
         assert trained == recent[::-1]
+
+
+@pytest.mark.parametrize("chunk_interactions", [1, 25, 10**6])
+def test_read_in_pieces_into_a_file_is_the_same(chunk_interactions: int, tmp_path: Path) -> None:
+    interactions = world.make_interactions(world.walk(20, 10, noise=0.1, seed=0))
+    layout, until = world.make_layout(), world.START + timedelta(hours=9)
+    users, whole = read_sequences(interactions, layout, until)
+    same_users, mapped = read_sequences(interactions, layout, until, tmp_path, chunk_interactions)
+    assert list(tmp_path.iterdir()) == []  # nothing is left behind, whatever happens
+    assert isinstance(mapped.items, np.memmap)
+    assert mapped.items.dtype == whole.items.dtype == np.int32
+    assert same_users.equals(users)
+    assert np.array_equal(mapped.items, whole.items)
+    assert np.array_equal(mapped.offsets, whole.offsets)
+    windows = cut_windows(mapped, 5)
+    assert isinstance(windows.items, np.memmap)  # windows are slices, not copies
+
+
+def test_nobody_liked_anything(tmp_path: Path) -> None:
+    nothing = world.make_interactions([["i00a"]])
+    for scratch in (None, tmp_path):
+        users, sequences = read_sequences(nothing, world.make_layout(), world.START, scratch)
+        assert len(users) == len(sequences) == 0
 
 
 @given(HISTORIES, st.integers(1, 7))

@@ -1,0 +1,231 @@
+"""What training costs by catalogue and by users, and an epoch of 50 million events from disk.
+
+Run from the top of the repository: `python -m benchmarks.recommender_scale`. Each figure comes from
+a process of its own over a made-up world (`benchmarks/sequence_worlds.py`) of 50 events a user:
+
+- the table: batches of `--batch-tokens` positions for `--seconds` each, over sequences mapped from
+  a file; an epoch's time is the mean step's times the steps of an epoch;
+- the large run: 1 million users, 100,000 items and 50 million rows of Parquet in order of time,
+  read by the pipeline's own `read_sequences`, then trained on for `--large-seconds`; NDCG@10 of
+  what people took last is measured before and after.
+
+Peak memory is that of the process, as its operating system counts it, mapped pages included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+import torch
+
+from benchmarks.sequence_worlds import make_walks
+from expectations.contracts.tables import INTERACTIONS
+from training.recommender.config import RecommenderConfig
+from training.recommender.data import Sequences, count_batches, cut_windows, read_sequences
+from training.recommender.layout import FIRST_ITEM, ItemLayout, arrange_items
+from training.recommender.processes import join_team
+from training.recommender.recommender import SequenceRecommender
+from training.recommender.trainer import Trainer
+from training.recommender.validation import ValidationCases, measure_ndcg
+
+SIZES = (10_000, 100_000, 1_000_000)
+LARGE = (1_000_000, 100_000)
+"""Users and items of the large run."""
+EVENTS = 50
+START = datetime(2024, 1, 1, tzinfo=UTC)
+N_CASES = 1000
+MEGABYTE = 1024
+
+
+class EnoughSeen(Exception):
+    """The time set for a measurement is over."""
+
+
+def main() -> None:
+    """Measure every cell and the large run, each in a process of its own, and print a table."""
+    arguments = _parse()
+    if arguments.part:
+        torch.set_num_threads(arguments.threads)
+        print(json.dumps(PARTS[arguments.part](arguments)))
+        return
+    print("| users | items | loss | steps an epoch | seconds a step | an epoch | peak MB |")
+    print("| ---: | ---: | --- | ---: | ---: | ---: | ---: |")
+    for items in SIZES:
+        for users in SIZES:
+            with tempfile.TemporaryDirectory() as folder:
+                _call(arguments, "write-flat", users, items, folder)
+                cell = _call(arguments, "train-flat", users, items, folder)
+            print(_row(users, items, cell), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        _call(arguments, "write-parquet", *LARGE, folder)
+        print(json.dumps(_call(arguments, "train-parquet", *LARGE, folder), indent=2))
+
+
+def write_flat(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Write the made-up sequences as embedding indices into one flat file."""
+    with (arguments.folder / "items.bin").open("wb") as stream:
+        for _, walk in make_walks(arguments.users, arguments.items, EVENTS, seed=0):
+            stream.write((walk + FIRST_ITEM).data)
+    return {}
+
+
+def train_flat(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train over the flat file for the time set; return what a step costs."""
+    items = np.memmap(arguments.folder / "items.bin", np.int32, "r")
+    offsets = np.arange(arguments.users + 1, dtype=np.int64) * EVENTS
+    layout, config = _layout(arguments.items), _config(arguments)
+    trainer = Trainer(Sequences(items, offsets), layout, config, 0, join_team(config))
+    n_batches = count_batches(cut_windows(Sequences(items, offsets), EVENTS), config.batch_tokens)
+    return _train(trainer, n_batches, arguments.seconds)
+
+
+def write_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Write INTERACTIONS in order of time: everybody's first event, then the second, and so on."""
+    walks = [w for _, w in make_walks(arguments.users, arguments.items, EVENTS, seed=0)]
+    users = pl.Series([_user(n) for n in range(arguments.users)])
+    names = pl.Series([_item(n) for n in range(arguments.items)])
+    with pq.ParquetWriter(arguments.folder / "log.parquet", INTERACTIONS.schema) as writer:
+        for step in range(EVENTS):
+            column = np.concatenate([walk[:, step] for walk in walks])
+            frame = pl.DataFrame({"user_id": users, "item_id": names.gather(column)}).with_columns(
+                timestamp=pl.lit(START + timedelta(hours=step)).cast(pl.Datetime("us", "UTC")),
+                feedback=pl.lit(None, dtype=pl.Float32),
+                is_positive=pl.lit(True),
+            )
+            writer.write_table(
+                frame.select(INTERACTIONS.schema.names).to_arrow().cast(INTERACTIONS.schema)
+            )
+    return {}
+
+
+def train_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the log as the pipeline does, train for the time set, and look at what was learned."""
+    layout, config = _layout(arguments.items), _config(arguments)
+    log = pl.scan_parquet(arguments.folder / "log.parquet")
+    started = time.perf_counter()
+    until = START + timedelta(hours=EVENTS - 1)
+    _, sequences = read_sequences(log, layout, until, arguments.folder)
+    read_seconds = time.perf_counter() - started
+    memory_to_read = _peak_mb()
+    people = np.linspace(0, len(sequences) - 1, N_CASES).astype(np.int64)
+    named = [_user(person) for person in people]
+    last = log.filter(pl.col("timestamp") >= until).filter(pl.col("user_id").is_in(named)).collect()
+    following = dict(zip(last["user_id"], last["item_id"], strict=True))
+    cases = ValidationCases(
+        sequences.take(people), Sequences.of([[layout.index_of[following[n]]] for n in named])
+    )
+    trainer = Trainer(sequences, layout, config, 0, join_team(config))
+
+    def ndcg() -> float:
+        return measure_ndcg(SequenceRecommender(trainer.copy_model(), layout, config), cases)
+
+    before = ndcg()
+    n_batches = count_batches(cut_windows(sequences, config.max_length), config.batch_tokens)
+    cost = _train(trainer, n_batches, arguments.large_seconds)
+    sizes = {"users": len(sequences), "events": len(sequences.items), "read_seconds": read_seconds}
+    learned = {"ndcg_at_10_before": before, "ndcg_at_10_after": ndcg()}
+    return {**sizes, "peak_mb_of_reading": memory_to_read, **cost, **learned}
+
+
+PARTS = {
+    "write-flat": write_flat,
+    "train-flat": train_flat,
+    "write-parquet": write_parquet,
+    "train-parquet": train_parquet,
+}
+
+
+def _train(trainer: Trainer, n_batches: int, seconds: float) -> dict[str, Any]:
+    """Take steps for ``seconds``, or an epoch if that is shorter; return their mean cost."""
+    times = [time.perf_counter()]
+
+    def note() -> None:
+        times.append(time.perf_counter())
+        if times[-1] - times[1] > seconds:
+            raise EnoughSeen
+
+    with suppress(EnoughSeen):
+        trainer.run_epoch(note)
+    n_steps = len(times) - 2  # the first one warms up
+    step = (times[-1] - times[1]) / n_steps
+    return {
+        "loss": "sampled" if trainer.draws else "full",
+        "steps_taken": n_steps + 1,
+        "steps_of_an_epoch": n_batches,
+        "share_trained": (n_steps + 1) / n_batches,
+        "seconds_a_step": step,
+        "seconds_an_epoch": step * n_batches,
+        "peak_mb": _peak_mb(),
+    }
+
+
+def _config(arguments: argparse.Namespace) -> RecommenderConfig:
+    tokens = arguments.batch_tokens
+    return RecommenderConfig(batch_tokens=tokens, max_length=EVENTS, max_epochs=1, device="cpu")
+
+
+def _layout(n_items: int) -> ItemLayout:
+    ids = [_item(n) for n in range(n_items)]
+    return arrange_items(ids, np.zeros(n_items, dtype=np.int64), 1)
+
+
+def _user(number: int) -> str:
+    return f"u{number:07d}"
+
+
+def _item(number: int) -> str:
+    return f"i{number:07d}"
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEGABYTE
+
+
+def _call(
+    arguments: argparse.Namespace, part: str, users: int, items: int, folder: str
+) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.recommender_scale", "--part", part]
+    command += ["--users", str(users), "--items", str(items), "--folder", folder]
+    for name in ("threads", "seconds", "large_seconds", "batch_tokens"):
+        command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    content: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return content
+
+
+def _row(users: int, items: int, cell: dict[str, Any]) -> str:
+    minutes = cell["seconds_an_epoch"] / 60
+    return (
+        f"| {users:,} | {items:,} | {cell['loss']} | {cell['steps_of_an_epoch']:,} "
+        f"| {cell['seconds_a_step']:.3f} | {minutes:.1f} min | {cell['peak_mb']:,} |"
+    )
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=15.0, help="of training for each cell")
+    parser.add_argument("--large-seconds", type=float, default=240.0)
+    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--part", choices=sorted(PARTS), help="used by the benchmark itself")
+    parser.add_argument("--users", type=int)
+    parser.add_argument("--items", type=int)
+    parser.add_argument("--folder", type=Path)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
