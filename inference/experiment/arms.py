@@ -12,13 +12,8 @@ from inference.planning.combine import PlannedCluster, pairs_to_look_up, plan_fo
 from inference.planning.config import PlanConfig
 from inference.planning.plan_table import PlanTable
 from inference.serving.blend import BlendedItem, blend, exploratory_places
-from inference.serving.retrieval import (
-    NovelItem,
-    RetrievalRequest,
-    answer_queries,
-    retrieve_batch,
-)
-from training.recommender.protocol import ItemQuery, Recommender
+from inference.serving.retrieval import RetrievalRequest, retrieve_lists
+from training.recommender.protocol import Recommender
 
 
 class Arm(StrEnum):
@@ -54,28 +49,18 @@ def answer_requests(
     """
     share = config.exploration_share if arm is Arm.EXPLORATION else 0.0
     n_novel = len(exploratory_places(config.count, share))
-    queries = [
-        ItemQuery(user.recent_items, config.count + n_novel, exclude=user.barred_items)
-        for user in participants
-    ]
-    ordinary = answer_queries(system.recommender, queries)
-    novel: list[list[NovelItem]] = [[] for _ in participants]
-    if n_novel:
-        novel = _retrieve(system, participants, config)
-    return [
-        blend(usual, other, share, config.count)
-        for usual, other in zip(ordinary, novel, strict=True)
-    ]
-
-
-def _retrieve(
-    system: System, participants: Sequence[Participant], config: ExperimentConfig
-) -> list[list[NovelItem]]:
     requests = [
-        RetrievalRequest(user.recent_items, _plan(system, user, config), user.barred_items)
+        RetrievalRequest(
+            user.recent_items,
+            _plan(system, user, config) if n_novel else (),
+            user.barred_items,
+        )
         for user in participants
     ]
-    return retrieve_batch(system.recommender, requests, per_cluster=config.count)
+    retrieved = retrieve_lists(
+        system.recommender, requests, config.count + n_novel, per_cluster=config.count
+    )
+    return [blend(lists.ordinary, lists.novel, share, config.count) for lists in retrieved]
 
 
 def _plan(

@@ -11,7 +11,7 @@ from inference.serving.blend import BlendedItem, ListName, blend, exploratory_pl
 from inference.serving.features import FeatureReader, UserFeatures
 from inference.serving.live_history import merge_live
 from inference.serving.loaded_release import LoadedRelease
-from inference.serving.retrieval import RetrievalRequest, retrieve_novel_items
+from inference.serving.retrieval import RetrievalRequest, retrieve_lists
 from inference.serving.store_connections import StoreUnreachableError
 from training.recommender.protocol import ScoredItem
 
@@ -133,15 +133,12 @@ def _retrieve(
 ) -> list[BlendedItem]:
     consumed = set(user.consumed_items) | set(user.recent_items)
     n_novel = len(exploratory_places(question.count, question.exploration_share))
-    novel = []
-    if n_novel:
-        request = RetrievalRequest(user.recent_items, plan.clusters, consumed)
-        novel = retrieve_novel_items(release.recommender, request, per_cluster=question.count)
+    request = RetrievalRequest(user.recent_items, plan.clusters if n_novel else (), consumed)
     # Items of both lists are shown once, so the ordinary one needs some to spare.
-    ordinary = release.recommender.top_items(
-        user.recent_items, None, consumed, question.count + n_novel
-    )
-    return blend(ordinary, novel, question.exploration_share, question.count)
+    lists = retrieve_lists(
+        release.recommender, [request], question.count + n_novel, per_cluster=question.count
+    )[0]
+    return blend(lists.ordinary, lists.novel, question.exploration_share, question.count)
 
 
 def _answer_popular(

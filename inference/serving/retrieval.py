@@ -1,4 +1,4 @@
-"""Grounds a served plan in items: the best unseen items of each planned cluster."""
+"""Gets both lists of a user: the ordinary one, and the best unseen items of planned clusters."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class NovelItem:
 
 @dataclass(frozen=True)
 class RetrievalRequest:
-    """What one user's exploratory list is made from.
+    """What one user's lists are made from.
 
     Attributes:
         recent_items: of positive interactions, newest first.
-        plan: planned clusters, best first.
+        plan: planned clusters, best first; none where nothing novel is wanted.
         exclude: items that may not come back: all the user has consumed.
     """
 
@@ -40,34 +40,54 @@ class RetrievalRequest:
     exclude: AbstractSet[str]
 
 
-def retrieve_novel_items(
-    recommender: Recommender, request: RetrievalRequest, per_cluster: int
-) -> list[NovelItem]:
-    """Return the exploratory list of one user; see :func:`retrieve_batch`."""
-    return retrieve_batch(recommender, [request], per_cluster)[0]
+@dataclass(frozen=True)
+class RetrievedLists:
+    """The two lists that an answer is blended from, best first.
 
-
-def retrieve_batch(
-    recommender: Recommender, requests: Sequence[RetrievalRequest], per_cluster: int
-) -> list[list[NovelItem]]:
-    """Return each user's exploratory list: up to ``per_cluster`` items of each planned cluster.
-
-    The list goes round by round: the best item of every planned cluster in the order of the
-    plan, then the second best of each, and so on. So a short list holds the plan's first
-    clusters, and no cluster takes a second place before each has had its first.
+    Attributes:
+        ordinary: the best items of the whole catalogue.
+        novel: the best items of the planned clusters, round by round: the best item of every
+            planned cluster in the order of the plan, then the second best of each, and so on. So
+            a short list holds the plan's first clusters, and no cluster takes a second place
+            before each has had its first.
     """
-    queries = [
-        ItemQuery(request.recent_items, per_cluster, (planned.cluster_id,), request.exclude)
+
+    ordinary: list[ScoredItem]
+    novel: list[NovelItem]
+
+
+def retrieve_lists(
+    recommender: Recommender,
+    requests: Sequence[RetrievalRequest],
+    n_ordinary: int,
+    per_cluster: int,
+) -> list[RetrievedLists]:
+    """Return the lists of each user, none of whose items is excluded.
+
+    All is asked at once, so that a recommender which can reads each history only once.
+
+    Args:
+        recommender: ours or a team's own.
+        requests: of the users.
+        n_ordinary: items of the ordinary list at most.
+        per_cluster: items of each planned cluster at most.
+    """
+    queries = []
+    for request in requests:
+        recent, exclude = request.recent_items, request.exclude
+        queries.append(ItemQuery(recent, n_ordinary, None, exclude))
+        queries += [
+            ItemQuery(recent, per_cluster, (planned.cluster_id,), exclude)
+            for planned in request.plan
+        ]
+    answers = iter(_answer(recommender, queries))
+    return [
+        RetrievedLists(next(answers), _take_rounds(request.plan, answers, per_cluster))
         for request in requests
-        for planned in request.plan
     ]
-    answers = iter(answer_queries(recommender, queries))
-    return [_take_rounds(request.plan, answers, per_cluster) for request in requests]
 
 
-def answer_queries(
-    recommender: Recommender, queries: Sequence[ItemQuery]
-) -> list[list[ScoredItem]]:
+def _answer(recommender: Recommender, queries: Sequence[ItemQuery]) -> list[list[ScoredItem]]:
     """Return the items of each query: in one pass where the recommender can, else one by one."""
     if isinstance(recommender, BatchRecommender):
         return recommender.answer(queries)

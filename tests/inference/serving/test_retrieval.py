@@ -1,4 +1,4 @@
-"""The exploratory list: planned clusters only, round by round, from any recommender."""
+"""The two lists: planned clusters only, round by round, and the ordinary, from any recommender."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from expectations.contracts.values import ClusterPair
 from inference.planning.combine import PlannedCluster
-from inference.serving.retrieval import RetrievalRequest, retrieve_batch, retrieve_novel_items
+from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from tests.worlds import recommender as world
 from training.recommender.protocol import BatchRecommender, Recommender, ScoredItem
 from training.recommender.recommender import SequenceRecommender
@@ -69,7 +69,9 @@ def test_a_foreign_recommender_of_two_methods_is_enough() -> None:
     assert isinstance(own, Recommender)
     assert not isinstance(own, BatchRecommender)
     request = RetrievalRequest(["i00a"], plan_of([2, 0]), {"i09c"})
-    found = retrieve_novel_items(own, request, per_cluster=2)
+    lists = retrieve_lists(own, [request], n_ordinary=3, per_cluster=2)[0]
+    found = lists.novel
+    assert [item.item_id for item in lists.ordinary] == ["i09d", "i09b", "i09a"]
     assert [novel.item.item_id for novel in found] == ["i08c", "i09a", "i07c", "i08a"]
     assert [novel.plan_score for novel in found] == [0.0, -1.0, 0.0, -1.0]
     assert {novel.history_clusters for novel in found} == {(8, 9)}
@@ -79,10 +81,13 @@ def test_a_foreign_recommender_of_two_methods_is_enough() -> None:
 def test_batches_answer_each_request_as_if_alone(
     fitted: SequenceRecommender, requests: list[RetrievalRequest], per_cluster: int
 ) -> None:
-    batch = retrieve_batch(fitted, requests, per_cluster)
-    for request, found in zip(requests, batch, strict=True):
-        alone = retrieve_novel_items(fitted, request, per_cluster)
-        assert [n.item.item_id for n in found] == [n.item.item_id for n in alone]
+    batch = retrieve_lists(fitted, requests, 7, per_cluster)
+    for request, lists in zip(requests, batch, strict=True):
+        alone = retrieve_lists(fitted, [request], 7, per_cluster)[0]
+        found = lists.novel
+        assert [n.item.item_id for n in found] == [n.item.item_id for n in alone.novel]
+        ordinary = fitted.top_items(request.recent_items, None, request.exclude, 7)
+        assert [i.item_id for i in lists.ordinary] == [i.item_id for i in ordinary]
         items = [novel.item.item_id for novel in found]
         assert len(set(items)) == len(items)
         assert not set(items) & request.exclude
@@ -100,5 +105,7 @@ def test_batches_answer_each_request_as_if_alone(
 
 
 def test_nothing_known_gives_nothing(fitted: SequenceRecommender) -> None:
-    assert retrieve_novel_items(fitted, RetrievalRequest([], plan_of([1]), set()), 3) == []
-    assert retrieve_novel_items(fitted, RetrievalRequest(["i00a"], [], set()), 3) == []
+    stranger = RetrievalRequest([], plan_of([1]), set())
+    assert retrieve_lists(fitted, [stranger], 3, 3) == [RetrievedLists([], [])]
+    without_plan = retrieve_lists(fitted, [RetrievalRequest(["i00a"], [], set())], 3, 3)[0]
+    assert (len(without_plan.ordinary), without_plan.novel) == (3, [])
