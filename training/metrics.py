@@ -32,15 +32,6 @@ def recall_at_k(ranked: Sequence[Hashable], positives: Collection[Hashable], k: 
     return len(wanted.intersection(ranked[:k])) / min(k, len(wanted))
 
 
-def hit_rate_at_k(ranked: Sequence[Hashable], positives: Collection[Hashable], k: int) -> float:
-    """Return 1 if any positive stands in the first ``k`` places, else 0.
-
-    >>> hit_rate_at_k("abc", {"c"}, k=2), hit_rate_at_k("abc", {"c"}, k=3)
-    (0.0, 1.0)
-    """
-    return float(not _positives(positives).isdisjoint(ranked[:k]))
-
-
 def ndcg_at_k(ranked: Sequence[Hashable], positives: Collection[Hashable], k: int) -> float:
     """Return the normalised discounted cumulative gain with binary gains.
 

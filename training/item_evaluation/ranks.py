@@ -101,9 +101,13 @@ def rank_positives(row: np.ndarray, positives: np.ndarray) -> np.ndarray:
     """Return the rank of each of one case's positives by its scores ``[I]``, see ``Rankings``."""
     ranks = np.full(len(positives), np.inf)
     for nth, index in enumerate(positives.tolist()):
-        place = index - FIRST_ITEM
-        if index != PADDING_INDEX and np.isfinite(row[place]):
-            better = np.count_nonzero(row > row[place])
-            equal_before = np.count_nonzero(row[:place] == row[place])
-            ranks[nth] = 1 + better + equal_before
+        if index != PADDING_INDEX and np.isfinite(row[index - FIRST_ITEM]):
+            ranks[nth] = 1 + np.count_nonzero(stand_ahead(row, index - FIRST_ITEM))
     return ranks
+
+
+def stand_ahead(row: np.ndarray, place: int) -> np.ndarray:
+    """Return which items are ranked before the one at ``place``, bool ``[I]``: THE rule of ties."""
+    ahead = row > row[place]
+    ahead[:place] |= row[:place] == row[place]
+    return np.asarray(ahead)

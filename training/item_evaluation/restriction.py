@@ -1,8 +1,10 @@
 """What restriction costs or gains: novel-cluster items found, by where the recommender may look.
 
-A restricted ranking is the whole one without the items of other clusters, so one pass over the
-scores serves every restriction. Figures are named ``novel_{where}_{measure}``, with bounds under
-``_low`` and ``_high``; ``novel_planned_over_{where}_{measure}`` is the paired difference.
+A restricted ranking is the whole one without the items of other clusters: counting by cluster what
+stands ahead of a wanted item tells its rank under every restriction.
+
+Figures are named ``novel_{where}_{measure}``, with bounds under ``_low`` and ``_high``;
+``novel_planned_over_{where}_{measure}`` is the paired difference.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from tqdm import tqdm
 
 from training.item_evaluation.measures import measure_ranks
 from training.item_evaluation.novel_events import NovelEvents, draw_clusters
-from training.item_evaluation.ranks import SequenceScorer, iterate_scores, rank_positives
+from training.item_evaluation.ranks import SequenceScorer, iterate_scores, stand_ahead
 from training.item_evaluation.summary import name_intervals
 from training.metrics import DECIMALS
 from training.recommender.layout import FIRST_ITEM, ItemLayout
@@ -43,17 +45,20 @@ def rank_within(
         layout: says which items are in which cluster.
         plans: by name, clusters of each case.
     """
-    positives = events.held_out.positives
-    ranks = {name: np.empty(len(positives.items)) for name in plans}
+    positives, clusters = events.held_out.positives, layout.cluster_of_place
+    ranks = np.full((len(plans), len(positives.items)), np.inf)  # [plans, P]
     scored = iterate_scores(scorer, events.held_out)
     for case, row in tqdm(scored, total=len(events), desc="restricting", disable=None, leave=False):
-        first, end = positives.offsets[case : case + 2]
-        for name, plan in plans.items():
-            is_open = np.zeros(layout.n_clusters, dtype=bool)  # [N]
-            is_open[list(plan[case])] = True
-            within = np.where(is_open[layout.cluster_of_place], row, -np.inf)
-            ranks[name][first:end] = rank_positives(within, positives[case])
-    return ranks
+        is_open = np.zeros((len(plans), layout.n_clusters), dtype=bool)  # [plans, N]
+        for number, plan in enumerate(plans.values()):
+            is_open[number, list(plan[case])] = True
+        for nth, index in enumerate(positives[case].tolist(), start=positives.offsets[case]):
+            place = index - FIRST_ITEM
+            if np.isfinite(row[place]):
+                ahead = clusters[stand_ahead(row, place)]
+                n_ahead = is_open @ np.bincount(ahead, minlength=layout.n_clusters)  # [plans]
+                ranks[:, nth] = np.where(is_open[:, clusters[place]], 1 + n_ahead, np.inf)
+    return dict(zip(plans, ranks, strict=True))
 
 
 def report_restriction(

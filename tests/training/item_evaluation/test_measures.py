@@ -6,15 +6,20 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from training.item_evaluation import buckets, leave_one_out, measures
 from training.item_evaluation.lists import collect_facts, measure_coverage, measure_lists
 from training.item_evaluation.measures import DEPTHS, measure_ranks
+from training.metrics import ndcg_at_k, reciprocal_rank
 from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM, ItemLayout, arrange_items
 
@@ -59,6 +64,30 @@ def test_every_measure_is_that_of_rectools(measure: str) -> None:
 
 def test_rectools_measured_all_that_we_do() -> None:
     assert set(measure_golden_world()) == set(GOLDEN["figures"])
+
+
+def test_doctests_hold() -> None:
+    for module in (buckets, leave_one_out, measures):
+        result = doctest.testmod(module)
+        assert result.attempted
+        assert not result.failed
+
+
+@settings(deadline=None)
+@given(
+    st.permutations(list(range(12))),
+    st.sets(st.integers(0, 11), min_size=1),
+    st.integers(1, 12),
+)
+def test_ranks_and_rankings_give_the_same_figures(
+    ranked: list[int], positives: set[int], k: int
+) -> None:
+    """Training's early stop measures rankings, the evaluation ranks: one NDCG, one MRR."""
+    ranks = np.array([ranked.index(name) + 1 for name in positives], dtype=np.float64)
+    measured = measure_ranks(ranks, np.array([0, len(ranks)]), [k])
+    assert measured[f"ndcg_at_{k}"][0] == pytest.approx(ndcg_at_k(ranked, positives, k))
+    assert measured[f"mrr_at_{k}"][0] == reciprocal_rank(ranked[:k], positives)
+    assert measured[f"hit_rate_at_{k}"][0] == (not positives.isdisjoint(ranked[:k]))
 
 
 def test_a_case_without_positives_is_refused() -> None:
