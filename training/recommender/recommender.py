@@ -16,13 +16,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from expectations.contracts.errors import UserError
-from training.recommender.block_scoring import BlockQuery, BlockScorer
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, pad
+from training.recommender.item_ranker import ItemRanker
 from training.recommender.layout import ItemLayout
 from training.recommender.model import SequenceTransformer, make_empty_model
 from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
-from training.recommender.shared_blocks import NO_PLACE
 
 WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
@@ -47,7 +46,7 @@ class SequenceRecommender:
         self.config = config
         with torch.no_grad():
             scaled = model.item_vectors() / config.temperature
-        self._scorer = BlockScorer(scaled.contiguous().numpy(), layout.block_starts)  # [I, D]
+        self._ranker = ItemRanker(scaled.contiguous().numpy(), layout)  # [I, D]
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -81,7 +80,7 @@ class SequenceRecommender:
             sequences: of one item or more, oldest first.
         """
         states = self._encode(sequences.newest(self.config.max_length)).numpy()  # [U, D]
-        return self._scorer.score_all(states)  # [U, I]
+        return self._ranker.scorer.score_all(states)  # [U, I]
 
     def top_items(
         self,
@@ -104,23 +103,7 @@ class SequenceRecommender:
         histories = self._histories_of(queries)
         rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
         states = self._encode(Sequences.of(list(rows))).numpy()  # [U, D]
-        asked = {
-            number: BlockQuery(
-                rows[history],
-                query.k,
-                None if query.clusters is None else sorted(set(query.clusters)),
-                self.layout.lazy_places_of(query.exclude),
-            )
-            for number, (query, history) in enumerate(zip(queries, histories, strict=True))
-            if history
-        }
-        ranked = self._scorer.rank(states, list(asked.values()))
-        answers: list[list[ScoredItem]] = [[] for _ in queries]
-        for number, places, scores in zip(
-            asked, ranked.places.tolist(), ranked.scores.tolist(), strict=True
-        ):
-            answers[number] = self._name_items(places, scores)
-        return answers
+        return self._ranker.answer(states, [rows.get(history) for history in histories], queries)
 
     def save(self, folder: Path) -> None:
         """Write weights, configuration and item layout into an existing folder."""
@@ -177,12 +160,3 @@ class SequenceRecommender:
             with torch.no_grad():
                 encoded[chosen] = self.model.encode(rows)  # [B, D]
         return encoded
-
-    def _name_items(self, places: Sequence[int], scores: Sequence[float]) -> list[ScoredItem]:
-        """Return the items at places, up to where there are no more."""
-        ids, clusters = self.item_ids, self.layout.cluster_of_place
-        return [
-            ScoredItem(ids[place], int(clusters[place]), score)
-            for place, score in zip(places, scores, strict=True)
-            if place != NO_PLACE
-        ]
