@@ -90,7 +90,7 @@ def batch_loss(
         vectors = model.item_vectors()  # [I, D]
         return full_softmax_loss(states, vectors, targets, tau, products), len(targets)
     vectors = drawn.own_vectors + model.kin(drawn.rows)  # [R, D]
-    seen = torch.searchsorted(drawn.rows, inputs)  # [B, S]
+    seen = torch.searchsorted(drawn.rows, inputs.contiguous())  # [B, S]
     with forward_precision(products, batch.device):
         states = model.read(functional.embedding(seen, vectors), dropout)[is_real].float()  # [N, D]
     unit = functional.normalize(vectors, dim=-1)  # [R, D]

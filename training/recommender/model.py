@@ -19,6 +19,10 @@ FIRST_CLUSTER = PADDING_INDEX + 1
 """Row of the first cluster; padding has a row of its own here too."""
 WIDENING = 4
 """Width of a block's hidden layer over its input's."""
+DRAWS = 2**16
+DRAWS_OF_A_WORD = 4
+LEAST_WORD = -(2**63)
+"""What is dropped is decided by 16 bits each: four decisions from one draw."""
 
 
 class SequenceTransformer(nn.Module):  # type: ignore[misc]
@@ -138,8 +142,12 @@ def drop(values: Tensor, rate: float, generator: torch.Generator | None) -> Tens
     """
     if generator is None or rate == 0:
         return values
-    kept = torch.empty_like(values).bernoulli_(1 - rate, generator=generator)
-    return values * kept.div_(1 - rate)
+    share = max(1, round((1 - rate) * DRAWS))  # of the possible draws, those that keep a value
+    n_words = -(-values.numel() // DRAWS_OF_A_WORD)
+    words = torch.empty(n_words, dtype=torch.int64, device=values.device)
+    words.random_(LEAST_WORD, None, generator=generator)
+    draws = words.view(torch.int16)[: values.numel()].view(values.shape)
+    return values * ((draws < share - DRAWS // 2) * (DRAWS / share))
 
 
 def make_model(

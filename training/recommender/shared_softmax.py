@@ -96,12 +96,15 @@ class SampledSoftmax(torch.autograd.Function):  # type: ignore[misc]
             logits = (narrow[rows] @ negatives.T).to(exact).add_(corrections[rows, None])  # [R, M]
             within = (own[0] >= rows.start) & (own[0] < rows.stop)  # [P]
             logits[own[0][within] - rows.start, own[1][within]] = -torch.inf
-            log_sums = torch.logaddexp(logits.logsumexp(dim=1, keepdim=True), wanted[rows])
-            total += (log_sums - wanted[rows]).sum()
-            chances = logits.sub_(log_sums).exp_().to(products)  # [R, M]
-            misses[rows] = -torch.expm1(wanted[rows] - log_sums)  # [R, 1]
-            state_gradients[rows] = chances @ negatives  # [R, D]
-            _add_product(negative_gradients, chances.T, narrow[rows])  # [M, D]
+            top = torch.maximum(logits.amax(dim=1, keepdim=True), wanted[rows])  # [R, 1]
+            powers = logits.sub_(top).exp_()  # [R, M], chances but for their sum
+            rest = powers.sum(dim=1, keepdim=True)  # [R, 1]
+            everything = rest + (wanted[rows] - top).exp()  # [R, 1]
+            total += (everything.log() + top - wanted[rows]).sum()
+            misses[rows] = rest / everything
+            powers = powers.to(products)  # [R, M]
+            state_gradients[rows] = (powers @ negatives) / everything  # [R, D]
+            _add_product(negative_gradients, powers.T, (scaled[rows] / everything).to(products))
         state_gradients -= misses * target_vectors  # [N, D]
         target_gradients = -misses * scaled / n  # [N, D]
         context.save_for_backward(
