@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +30,6 @@ def push_artefacts() -> str | None:
     Raises:
         UserError: the remote does not take them, or the cache has lost one.
     """
-    from dvc.exceptions import DvcException
-
     with _quiet(), _open_tree() as tree:
         remote = tree.config["core"].get("remote")
         if remote is None:
@@ -38,7 +38,7 @@ def push_artefacts() -> str | None:
         try:
             tree.push()
             states = tree.status(cloud=True)
-        except (DvcException, OSError) as error:
+        except _failures() as error:
             remedy = "see `dvc remote list`, then publish again"
             raise UserError(where, rule, remedy, _first_line(error)) from None
         # DVC passes over what its cache has lost, and says so only in its log.
@@ -58,7 +58,7 @@ def materialise(folder: Path) -> None:
     Raises:
         UserError: neither cache nor remote has them all.
     """
-    from dvc.exceptions import CheckoutError, DvcException
+    from dvc.exceptions import CheckoutError
     from dvc.repo import Repo
 
     settings = folder / SETTINGS
@@ -76,7 +76,7 @@ def materialise(folder: Path) -> None:
         except CheckoutError:
             try:
                 workspace.pull()
-            except (DvcException, OSError) as error:
+            except _failures() as error:
                 raise _missing(error, remote, folder) from None
 
 
@@ -89,6 +89,16 @@ def _open_tree() -> Repo:
     except NotDvcRepoError:
         rule, remedy = "the folder exists", "run from the top of the repository"
         raise UserError(".dvc", rule, remedy) from None
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what DVC raises, and what the client of S3, where it is installed, raises past it."""
+    from dvc.exceptions import DvcException
+
+    failures: tuple[type[Exception], ...] = (DvcException, OSError)
+    if find_spec("botocore"):
+        failures = (*failures, import_module("botocore.exceptions").BotoCoreError)
+    return failures
 
 
 def _missing(error: Exception, remote: str | None, folder: Path) -> UserError:

@@ -67,6 +67,15 @@ def _redis(port: int, folder: Path, save: str) -> list[str]:
 
 
 @contextmanager
+def s3_server(folder: Path) -> Iterator[str]:
+    """Start a server that speaks S3 and yield its address; it forgets all when it ends."""
+    port = free_port()
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with _running(command, folder / "s3.log", lambda: _accepts(port)):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def recommendation_service(root: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Start the service of the working tree at ``root`` by the command people type.
 

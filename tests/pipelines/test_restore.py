@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import urllib.request
 from contextlib import chdir
 from pathlib import Path
 
@@ -27,11 +28,18 @@ from pipelines.release_record import ORIGIN_FILE, RECORD_FOLDER, check_lock
 from pipelines.restore import Restored, find_version, restore
 from pipelines.stages import release
 from pipelines.tracking import LOCK_TAG, open_tracking, tracking_uri
+from tests.servers import s3_server
 from tests.worlds.serving import build_tree, likes_around_the_ring, write_plans
 from tests.worlds.telling_releases import write_telling_release
 
 CACHE = Path(".dvc/cache")
 BUILT = (paths.ARTIFACTS, paths.METRICS)
+S3_ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "tester",
+    "AWS_SECRET_ACCESS_KEY": "not a secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_MAX_ATTEMPTS": "1",
+}
 EVERYTHING = (*BUILT, Path("dvc.lock"), Path("params.yaml"))
 
 
@@ -96,6 +104,32 @@ def test_a_wiped_tree_gets_the_same_bytes_back(tree: Path, from_remote: bool) ->
     check_parts(read_manifest(paths.RELEASE), {**RELEASE_PARTS, **MEASURED})
     assert (restored.release_id, restored.replaced) == (manifest.release_id, None)
     assert restored.origin.git_commit
+
+
+@pytest.mark.long
+def test_a_remote_that_speaks_s3_gives_the_same_bytes_back(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in S3_ACCOUNT.items():
+        monkeypatch.setenv(name, value)
+    before = hashes()
+    with s3_server(tmp_path) as address:
+        request = urllib.request.Request(f"{address}/releases", method="PUT")
+        urllib.request.urlopen(request, timeout=30).close()
+        dvc("remote", "add", "-d", "bucket", "s3://releases/explorer")
+        dvc("remote", "modify", "bucket", "endpointurl", address)
+        assert push_artefacts() == "bucket"
+        shutil.rmtree(tmp_path / "remote")  # the folder that was the remote until now
+        shutil.rmtree(CACHE)
+        wipe()
+        bring_back()
+        assert hashes() == before
+    shutil.rmtree(CACHE)
+    with pytest.raises(UserError, match=r"dvc cache and remote bucket"):
+        bring_back()
+    with pytest.raises(UserError, match=r"dvc remote bucket: holds every artefact after a push"):
+        push_artefacts()
+    assert hashes() == before
 
 
 def test_what_lay_in_the_tree_is_kept_aside(tree: Path) -> None:
