@@ -9,6 +9,29 @@ from pydantic import Field, model_validator
 from training.config import Config
 
 
+class NeighbourConfig(Config):
+    """The counting model beside the transformer; see ``training/recommender/neighbours.py``."""
+
+    weight: float = Field(default=2.0, ge=0)
+    """Of the counting model's part in a score; 0 leaves it out."""
+    floor: float = Field(default=10.0, gt=0)
+    """An item's share begins to tell where it is so many times that of an average item."""
+    window: int = Field(default=50, ge=1)
+    """Two items count as near that stand so many steps apart at most."""
+    step_decay: float = Field(default=0.85, gt=0, le=1)
+    """Weight of a pair over that of one a step nearer."""
+    backward: float = Field(default=0.5, ge=0, le=1)
+    """Weight of the later item leading to the earlier one, over the other direction."""
+    earlier_power: float = Field(default=0.3, ge=0, le=1)
+    """Counts are divided by the likes of the item in the history to this power."""
+    later_power: float = Field(default=0.2, ge=0, le=1)
+    """And by those of the item to be scored: 0 favours what is popular, 1 what is rare."""
+    history_decay: float = Field(default=0.75, gt=0, le=1)
+    """Weight of an item of the history over the next newer one."""
+    max_neighbours: int = Field(default=200, ge=1)
+    """Kept of each item, the heaviest."""
+
+
 class RecommenderConfig(Config):
     """The model, how it is trained, and when training stops."""
 
