@@ -45,7 +45,12 @@ class RecommenderConfig(Config):
     temperature: float = Field(default=0.1, gt=0)
     """Divides the cosine between a history and an item."""
 
+    neighbours: NeighbourConfig = NeighbourConfig()
+    """The counting model whose part is added to the transformer's score."""
+
     # training
+    warm_start: bool = True
+    """Start from item vectors that counting gives, and not from noise."""
     max_epochs: int = Field(default=6, ge=1)
     """The learning rate falls to its end over this many epochs."""
     batch_tokens: int = Field(default=512, ge=1)

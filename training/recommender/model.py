@@ -83,6 +83,11 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
         vectors: Tensor = self.clusters(self.cluster_of_item[items])
         return vectors
 
+    def start_items_from(self, vectors: Tensor) -> None:
+        """Put other vectors ``[I, D]``, in order of place, where the items' own ones stand."""
+        with torch.no_grad():
+            self.items.weight[FIRST_ITEM:] = vectors
+
     def item_vectors(self) -> Tensor:
         """Return the unit vector of every item, in order of place, ``[I, D]``."""
         kin = self.clusters(self.cluster_of_item[FIRST_ITEM:])  # [I, D]

@@ -24,6 +24,7 @@ from training.recommender.model import SequenceTransformer, make_model
 from training.recommender.optimizers import Optimizers
 from training.recommender.precision import products_of
 from training.recommender.processes import Team
+from training.recommender.warm_start import find_item_vectors
 
 ORDER, NEGATIVES, DROPOUT = range(3)
 """What a stream of random numbers is for; each has its own."""
@@ -71,6 +72,9 @@ class Trainer:
         self._products = products_of(config, team.device)
         self._n_batches = count_batches(self._windows, config.batch_tokens)
         self.model = make_model(layout, config, torch.Generator().manual_seed(seed))
+        if config.warm_start:
+            vectors = find_item_vectors(sequences, layout.n_items, config.dimension, seed)
+            self.model.start_items_from(torch.from_numpy(vectors))
         self.model.to(team.device)
         self._optimizers = Optimizers(self.model, config, by_rows=self.draws)
         self.position = Position()
