@@ -47,7 +47,7 @@ class SequentialNeighbours:
     weights: sparse.csr_matrix
     config: NeighbourConfig
 
-    def score_histories(self, histories: Sequences) -> sparse.csr_matrix:
+    def find_shares(self, histories: Sequences) -> sparse.csr_matrix:
         """Return the share of each item in all that a history leads to.
 
         Args:
@@ -70,6 +70,11 @@ class SequentialNeighbours:
         scores.data /= np.repeat(
             np.maximum(totals, np.finfo(np.float32).tiny), np.diff(scores.indptr)
         )
+        return scores
+
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        """Return the shares as a whole, float32 ``[n, I]``: a recommender by itself."""
+        scores: np.ndarray = self.find_shares(sequences).toarray()
         return scores
 
     @property

@@ -59,7 +59,7 @@ def test_scores_are_shares_of_what_the_history_leads_to(
     log: Log, histories: Log, config: NeighbourConfig
 ) -> None:
     fitted = fit_neighbours(sequences_of(log), N_ITEMS, config)
-    scores = fitted.score_histories(sequences_of(histories))
+    scores = fitted.find_shares(sequences_of(histories))
     expected = np.zeros((len(histories), N_ITEMS))
     weights = count_one_by_one(log, config)
     for user, history in enumerate(histories):

@@ -1,0 +1,53 @@
+"""Files of sequences, the form of the papers on sequential recommendation: one user a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from expectations.contracts.errors import UserError
+
+REMEDY = "write one user a line: user item item …, oldest item first, apart by blanks"
+
+
+@dataclass(frozen=True)
+class SequenceFile:
+    """What a file of sequences holds; row ``u`` of both belongs to one user.
+
+    Attributes:
+        users: their ids, each once.
+        items: of each user, oldest first, one or more.
+    """
+
+    users: list[str]
+    items: list[list[str]]
+
+
+def read_sequence_file(file: Path) -> SequenceFile:
+    """Return the sequences of a file; empty lines are passed over.
+
+    Raises:
+        UserError: the file is absent, not text or empty, a user stands without items or twice.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise UserError(str(file), "the file exists", "give its path") from None
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise UserError(str(file), "is a text file", REMEDY, str(error)[:100]) from None
+    first_line: dict[str, int] = {}
+    items = []
+    for number, line in enumerate(lines, start=1):
+        user, *sequence = line.split() or [""]
+        if not user:
+            continue
+        if not sequence:
+            raise UserError(f"{file}, line {number}", "a user has one item or more", REMEDY, user)
+        if user in first_line:
+            sample = f"{user}, also in line {first_line[user]}"
+            raise UserError(f"{file}, line {number}", "a user has one line", REMEDY, sample)
+        first_line[user] = number
+        items.append(sequence)
+    if not items:
+        raise UserError(str(file), "holds one user or more", REMEDY)
+    return SequenceFile(list(first_line), items)
