@@ -41,8 +41,10 @@ from training.evaluation.case_figures import tabulate_cases
 from training.planner.base_reference import write_base_record
 from training.planner.model_io import BASE_RECORD
 from training.recommender.config import RecommenderConfig
-from training.recommender.layout import arrange_items
+from training.recommender.data import Sequences
+from training.recommender.layout import FIRST_ITEM, arrange_items
 from training.recommender.model import make_model
+from training.recommender.neighbours import fit_neighbours
 from training.recommender.recommender import SequenceRecommender
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -236,13 +238,15 @@ def _write_models() -> None:
 
 
 def write_recommender(seed: int) -> None:
-    """Write a recommender with random weights."""
+    """Write a recommender with random weights and neighbours."""
     config = RecommenderConfig(dimension=8, n_layers=1, n_heads=1, max_length=10)
     ids = [(item_of(c, p), c) for c in range(N_CLUSTERS) for p in range(ITEMS_EACH)]
     layout = arrange_items([i for i, _ in ids], np.array([c for _, c in ids]), N_CLUSTERS)
     model = make_model(layout, config, torch.Generator().manual_seed(seed))
+    log = np.random.default_rng(seed).integers(FIRST_ITEM, FIRST_ITEM + len(ids), (30, 5))
+    neighbours = fit_neighbours(Sequences.of(log.tolist()), len(ids), config.neighbours)
     paths.RECOMMENDER.mkdir(parents=True, exist_ok=True)
-    SequenceRecommender(model, layout, config).save(paths.RECOMMENDER)
+    SequenceRecommender(model, layout, config, neighbours).save(paths.RECOMMENDER)
 
 
 @dataclass(frozen=True)

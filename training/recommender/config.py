@@ -36,13 +36,13 @@ class RecommenderConfig(Config):
     """The model, how it is trained, and when training stops."""
 
     # model
-    dimension: int = Field(default=64, ge=2)
+    dimension: int = Field(default=128, ge=2)
     n_layers: int = Field(default=2, ge=1)
     n_heads: int = Field(default=2, ge=1)
     max_length: int = Field(default=50, ge=1)
     """Items of a history that the model sees, the newest ones."""
     dropout: float = Field(default=0.4, ge=0, lt=1)
-    temperature: float = Field(default=0.1, gt=0)
+    temperature: float = Field(default=0.06, gt=0)
     """Divides the cosine between a history and an item."""
 
     neighbours: NeighbourConfig = NeighbourConfig()
@@ -51,11 +51,11 @@ class RecommenderConfig(Config):
     # training
     warm_start: bool = True
     """Start from item vectors that counting gives, and not from noise."""
-    max_epochs: int = Field(default=6, ge=1)
+    max_epochs: int = Field(default=8, ge=1)
     """The learning rate falls to its end over this many epochs."""
     batch_tokens: int = Field(default=512, ge=1)
     """Positions with a loss in one optimiser step."""
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     loss: Literal["auto", "full", "sampled", "gbce"] = "auto"
     """``auto`` is the softmax over all items or, of a large catalogue, over drawn ones."""

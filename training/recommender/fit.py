@@ -15,6 +15,7 @@ from training.recommender.checkpoint import Checkpoint, Checkpoints, fingerprint
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences
 from training.recommender.layout import ItemLayout
+from training.recommender.neighbours import SequentialNeighbours, fit_neighbours
 from training.recommender.processes import Team, join_team
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.trainer import Trainer
@@ -64,6 +65,7 @@ def choose_n_epochs(
     """
     team = join_team(config)
     trainer = Trainer(sequences, layout, config, seed, team)
+    neighbours = _count_neighbours(sequences, layout, config)
     data = (sequences, cases.histories, cases.positives)
     kept = _open(checkpoint, data, layout, config, seed, "choose")
     run = _Run(trainer, kept, report, team)
@@ -72,13 +74,13 @@ def choose_n_epochs(
             loss = trainer.run_epoch(run.keep_when_due)
             epoch, ndcg = trainer.position.epochs, None
             if len(cases.histories):
-                model = trainer.copy_model()
-                ndcg = measure_ndcg(SequenceRecommender(model, layout, config), cases)
+                recommender = SequenceRecommender(trainer.copy_model(), layout, config, neighbours)
+                ndcg = measure_ndcg(recommender, cases)
             run.finish_epoch(EpochReport("choose", epoch, loss, ndcg))
             bar.update()
     model = trainer.copy_model()
     model.load_state_dict(run.best_weights)
-    return run.best_epoch, SequenceRecommender(model, layout, config)
+    return run.best_epoch, SequenceRecommender(model, layout, config, neighbours)
 
 
 def fit_recommender(
@@ -107,6 +109,7 @@ def fit_recommender(
     n_epochs = config.max_epochs if n_epochs is None else n_epochs
     team = join_team(config)
     trainer = Trainer(sequences, layout, config, seed, team)
+    neighbours = _count_neighbours(sequences, layout, config)
     kept = _open(checkpoint, (sequences,), layout, config, seed, f"refit {n_epochs}")
     run = _Run(trainer, kept, report, team)
     with _progress("recommender, fitting", n_epochs, run, team) as bar:
@@ -114,7 +117,15 @@ def fit_recommender(
             loss = trainer.run_epoch(run.keep_when_due)
             run.finish_epoch(EpochReport("refit", trainer.position.epochs, loss, None))
             bar.update()
-    return SequenceRecommender(trainer.copy_model(), layout, config)
+    return SequenceRecommender(trainer.copy_model(), layout, config, neighbours)
+
+
+def _count_neighbours(
+    sequences: Sequences, layout: ItemLayout, config: RecommenderConfig
+) -> SequentialNeighbours | None:
+    if config.neighbours.weight == 0:
+        return None
+    return fit_neighbours(sequences, layout.n_items, config.neighbours)
 
 
 class _Run:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
+from training.recommender.block_scoring import Bonus
 from training.recommender.config import NeighbourConfig
 from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM
@@ -71,6 +73,20 @@ class SequentialNeighbours:
             np.maximum(totals, np.finfo(np.float32).tiny), np.diff(scores.indptr)
         )
         return scores
+
+    def find_bonuses(self, histories: Sequences) -> list[Bonus]:
+        """Return what each history adds to the scores of single items.
+
+        An item's share is held against that of an average item, so that the bonus means the
+        same in catalogues of any size: ``weight * log(1 + share * I / floor)``, like a
+        log-probability that is cut off below.
+        """
+        shares = self.find_shares(histories)
+        relative = shares.data * np.float32(shares.shape[1] / self.config.floor)
+        values = np.float32(self.config.weight) * np.log1p(relative)
+        places = shares.indices.astype(np.int64)
+        spans = pairwise(shares.indptr.tolist())
+        return [Bonus(places[first:end], values[first:end]) for first, end in spans]
 
     def score_sequences(self, sequences: Sequences) -> np.ndarray:
         """Return the shares as a whole, float32 ``[n, I]``: a recommender by itself."""

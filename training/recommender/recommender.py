@@ -16,34 +16,46 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from expectations.contracts.errors import UserError
+from training.recommender.block_scoring import Bonus
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, pad
 from training.recommender.item_ranker import ItemRanker
 from training.recommender.layout import ItemLayout
 from training.recommender.model import SequenceTransformer, make_empty_model
+from training.recommender.neighbours import SequentialNeighbours
 from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
 
 WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 ITEMS_FILE = "items.parquet"
+NEIGHBOURS_FILE = "neighbours.safetensors"
 HISTORIES_AT_ONCE = 256
 
 
 class SequenceRecommender:
-    """A fitted transformer with its item layout: a ``BatchRecommender``.
+    """A fitted transformer and the neighbours beside it: a ``BatchRecommender``.
+
+    An item's score is its cosine with the history over the temperature, plus its bonus from the
+    neighbours: two log-probabilities, each up to a constant of the history.
 
     Attributes:
         model: the transformer; never trained here.
         layout: its items, a serving cluster being one block.
         config: how it was made.
+        neighbours: the counting model; ``None`` where the transformer stands alone.
     """
 
     def __init__(
-        self, model: SequenceTransformer, layout: ItemLayout, config: RecommenderConfig
+        self,
+        model: SequenceTransformer,
+        layout: ItemLayout,
+        config: RecommenderConfig,
+        neighbours: SequentialNeighbours | None = None,
     ) -> None:
         self.model = model
         self.layout = layout
         self.config = config
+        self.neighbours = neighbours
         with torch.no_grad():
             scaled = model.item_vectors() / config.temperature
         self._ranker = ItemRanker(scaled.contiguous().numpy(), layout)  # [I, D]
@@ -79,8 +91,9 @@ class SequenceRecommender:
         Args:
             sequences: of one item or more, oldest first.
         """
-        states = self._encode(sequences.newest(self.config.max_length)).numpy()  # [U, D]
-        return self._ranker.scorer.score_all(states)  # [U, I]
+        newest = sequences.newest(self.config.max_length)
+        states = self._encode(newest).numpy()  # [U, D]
+        return self._ranker.scorer.score_all(states, self._bonuses_of(newest))  # [U, I]
 
     def top_items(
         self,
@@ -102,16 +115,20 @@ class SequenceRecommender:
         """
         histories = self._histories_of(queries)
         rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
-        states = self._encode(Sequences.of(list(rows))).numpy()  # [U, D]
-        return self._ranker.answer(states, [rows.get(history) for history in histories], queries)
+        distinct = Sequences.of(list(rows))
+        states = self._encode(distinct).numpy()  # [U, D]
+        places = [rows.get(history) for history in histories]
+        return self._ranker.answer(states, places, queries, self._bonuses_of(distinct))
 
     def save(self, folder: Path) -> None:
-        """Write weights, configuration and item layout into an existing folder."""
+        """Write weights, neighbours, configuration and item layout into an existing folder."""
         save_file(self.model.state_dict(), folder / WEIGHTS_FILE)
         content = {"n_clusters": self.layout.n_clusters, "config": self.config.model_dump()}
         text = json.dumps(content, indent=2, sort_keys=True)
         (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
         self.layout.save(folder / ITEMS_FILE)
+        if self.neighbours is not None:
+            self.neighbours.save(folder / NEIGHBOURS_FILE)
 
     @classmethod
     def load(cls, folder: Path) -> SequenceRecommender:
@@ -120,22 +137,23 @@ class SequenceRecommender:
         Raises:
             UserError: the folder lacks a file, or its parts do not fit together.
         """
-        for name in (WEIGHTS_FILE, CONFIG_FILE, ITEMS_FILE):
-            if not (folder / name).is_file():
-                remedy = "run the recommender stage again"
-                raise UserError(str(folder), f"a recommender's folder holds {name}", remedy)
-        content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        config = RecommenderConfig.model_validate(content["config"])
-        layout = ItemLayout.load(folder / ITEMS_FILE, content["n_clusters"])
+        config, n_clusters = _read_config(folder)
+        names = [WEIGHTS_FILE, ITEMS_FILE] + [NEIGHBOURS_FILE] * (config.neighbours.weight > 0)
+        for name in names:
+            _require(folder, name)
+        layout = ItemLayout.load(folder / ITEMS_FILE, n_clusters)
         model = make_empty_model(layout, config)
+        neighbours = None
         try:
             model.load_state_dict(load_file(folder / WEIGHTS_FILE))
-        except RuntimeError as error:
-            remedy = "restore the three files of one training run"
-            raise UserError(
-                str(folder), "weights, config and items belong together", remedy, str(error)[:200]
-            ) from None
-        return cls(model, layout, config)
+            if config.neighbours.weight > 0:
+                file = folder / NEIGHBOURS_FILE
+                neighbours = SequentialNeighbours.load(file, layout.n_items, config.neighbours)
+        except (RuntimeError, ValueError) as error:
+            remedy = "restore the files of one training run"
+            rule = "weights, neighbours, config and items belong together"
+            raise UserError(str(folder), rule, remedy, str(error)[:200]) from None
+        return cls(model, layout, config, neighbours)
 
     def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
         """Return each query's newest known items as embedding indices, oldest first."""
@@ -160,3 +178,19 @@ class SequenceRecommender:
             with torch.no_grad():
                 encoded[chosen] = self.model.encode(rows)  # [B, D]
         return encoded
+
+    def _bonuses_of(self, histories: Sequences) -> list[Bonus] | None:
+        return None if self.neighbours is None else self.neighbours.find_bonuses(histories)
+
+
+def _require(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        remedy = "run the recommender stage again"
+        raise UserError(str(folder), f"a recommender's folder holds {name}", remedy)
+
+
+def _read_config(folder: Path) -> tuple[RecommenderConfig, int]:
+    """Return the configuration of the recommender saved there, and its number of clusters."""
+    _require(folder, CONFIG_FILE)
+    content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    return RecommenderConfig.model_validate(content["config"]), content["n_clusters"]

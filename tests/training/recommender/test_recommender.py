@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from expectations.contracts.errors import UserError
 from tests.worlds import recommender as world
 from training.recommender.config import RecommenderConfig
-from training.recommender.data import read_sequences
+from training.recommender.data import Sequences, read_sequences
 from training.recommender.fit import fit_recommender
-from training.recommender.layout import arrange_items
+from training.recommender.layout import FIRST_ITEM, arrange_items
 from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
 from training.recommender.recommender import SequenceRecommender
 
@@ -97,12 +97,30 @@ def test_a_cluster_that_does_not_exist_is_refused(fitted: SequenceRecommender) -
         fitted.top_items(["i00a"], [world.N_CLUSTERS], set(), 5)
 
 
+def test_a_score_is_the_transformers_plus_the_neighbours(fitted: SequenceRecommender) -> None:
+    history = fitted.layout.places_of(["i02a", "i03a"]) + FIRST_ITEM
+    sequences = Sequences.of([history.tolist()])
+    alone = SequenceRecommender(fitted.model, fitted.layout, fitted.config)
+    assert fitted.neighbours is not None
+    shares = fitted.neighbours.score_sequences(sequences)
+    settings = fitted.config.neighbours
+    bonus = settings.weight * np.log(1 + shares * fitted.layout.n_items / settings.floor)
+    assert bonus.max() > 0
+    expected = alone.score_sequences(sequences) + bonus
+    assert fitted.score_sequences(sequences) == pytest.approx(expected, abs=1e-5)
+
+
 def test_saved_and_loaded_answers_alike(fitted: SequenceRecommender, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         fitted.save(tmp_path / name)
     files = sorted(file.name for file in (tmp_path / "one").iterdir())
-    assert files == ["config.json", "items.parquet", "weights.safetensors"]
+    assert files == [
+        "config.json",
+        "items.parquet",
+        "neighbours.safetensors",
+        "weights.safetensors",
+    ]
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     loaded = SequenceRecommender.load(tmp_path / "one")
@@ -116,6 +134,10 @@ def test_a_folder_of_mixed_or_missing_parts_is_refused(
     fitted.save(tmp_path)
     arrange_items(["only one"], np.array([0]), world.N_CLUSTERS).save(tmp_path / "items.parquet")
     with pytest.raises(UserError, match="belong together"):
+        SequenceRecommender.load(tmp_path)
+    fitted.layout.save(tmp_path / "items.parquet")
+    (tmp_path / "neighbours.safetensors").unlink()
+    with pytest.raises(UserError, match=r"holds neighbours\.safetensors"):
         SequenceRecommender.load(tmp_path)
     (tmp_path / "config.json").unlink()
     with pytest.raises(UserError, match=r"holds config\.json"):
