@@ -22,7 +22,9 @@ class GatesConfig(Config):
             champion's at a promotion.
         max_below_popularity: how far the recommender's NDCG@10 may be below popularity's, at the
             upper end of the interval of their difference.
-        min_size_ratio: users, and items, of a candidate over the champion's.
+        min_size_ratio: users, items, and interactions, of a candidate over the champion's.
+        max_score_shift: how far the middle of the table's first log-scores may lie from that of
+            the champion's, up or down, where both have as many clusters.
     """
 
     min_target_coverage: float = Field(0.5, ge=0, le=1)
@@ -34,6 +36,7 @@ class GatesConfig(Config):
     max_worsening: float = Field(0.1, ge=0, le=1)
     max_below_popularity: float = Field(0.0, ge=0, le=1)
     min_size_ratio: float = Field(0.5, ge=0)
+    max_score_shift: float = Field(1.0, ge=0)
 
 
 def curation_bounds(config: GatesConfig) -> tuple[Bound, ...]:

@@ -12,6 +12,9 @@ from inference.planning.config import TableConfig
 from pipelines import paths
 from pipelines.guards import StageGuards
 
+SCORE_MEDIAN = "top1_score_median"
+TABLE_FIGURES = "table_figures"
+
 
 def guard_table(
     table: pl.DataFrame,
@@ -28,7 +31,7 @@ def guard_table(
         GateError: naming every rule that does not hold.
     """
     guards = StageGuards(paths.gates_of("table"))
-    guards.judge_figures("table_figures", figures, table_bounds(config))
+    guards.judge_figures(TABLE_FIGURES, figures, table_bounds(config))
     guards.judge_rows("novel_cluster_table", planned_row_suite(n_clusters), [table])
     if refresh["is_refresh"]:
         guards.judge_figures("refresh", refresh, refresh_bounds(config))
@@ -42,6 +45,7 @@ def table_bounds(config: TableConfig) -> tuple[Bound, ...]:
     return (
         Bound("completeness", 1.0, 1.0, "block", look),
         Bound("valid_share", 1.0, 1.0, "block", look),
+        Bound(SCORE_MEDIAN, None, 0.0, "block", look),  # of log-probabilities; and NaN stops here
         Bound("coverage_at_5", config.min_coverage_at_5, None, "block", breadth),
     )
 

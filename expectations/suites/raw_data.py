@@ -24,6 +24,7 @@ EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 MIN_USERS = 2
 
+INTERACTIONS_GUARD = "raw_interactions"
 N_ITEMS = "the catalogue has items"
 N_INTERACTIONS = "there are interactions"
 N_USERS = f"at least {MIN_USERS} users interact"
@@ -73,7 +74,7 @@ def check_raw_data(
     """
     of_items = _check("raw_items", item_suite(), [items], names.items, docs)
     suite = interaction_suite(items["item_id"], names.items)
-    of_interactions = _check("raw_interactions", suite, interactions, names.interactions, docs)
+    of_interactions = _check(INTERACTIONS_GUARD, suite, interactions, names.interactions, docs)
     return RawProfile(
         n_items=int(of_items.counts[N_ITEMS] or 0),
         n_users=int(of_interactions.counts[N_USERS] or 0),

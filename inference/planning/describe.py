@@ -33,6 +33,7 @@ class TableFigures:
         top1_entropy_bits: of the same; log2(n_clusters) at most.
         top1_largest_share: share of the rows in which the most frequent first cluster is first.
         top5_least_tenth_share: share of all first-five places that the least shown tenth gets.
+        top1_score_median: log-score of the first place in the middle row: how sure the planner is.
     """
 
     rows: int
@@ -47,6 +48,7 @@ class TableFigures:
     top1_entropy_bits: float
     top1_largest_share: float
     top5_least_tenth_share: float
+    top1_score_median: float
 
 
 def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) -> TableFigures:
@@ -69,6 +71,7 @@ def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) ->
         top1_entropy_bits=entropy(top1),
         top1_largest_share=float(top1.max() / max(top1.sum(), 1)),
         top5_least_tenth_share=least_exposed_share(top5),
+        top1_score_median=float(np.median(table.scores[:, 0])),
     )
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from expectations.suites.raw_data import INTERACTIONS_GUARD, N_INTERACTIONS
 from inference.serving.manifest import ClusterIds, GateVerdict, ReleaseCounts, ReleaseManifest
 from pipelines import paths
 from pipelines.drift import find_drift
 from pipelines.gates_config import GatesConfig
+from pipelines.table_guards import SCORE_MEDIAN, TABLE_FIGURES
 
 FIGURES = {"match_rate": 0.99, "coverage_at_5_table": 0.98, "top1_largest_share_table": 0.1}
 CONFIG = GatesConfig()
@@ -22,13 +24,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def manifest_with(users: int = 1000, items: int = 500, **figures: float | None) -> ReleaseManifest:
-    """A release with these planner figures and sizes."""
-    verdicts = tuple(
-        GateVerdict("planner_figures", name, figure, None, None, "block", True, "")
-        for name, figure in {**FIGURES, **figures}.items()
-    )
-    counts = ReleaseCounts(users, items, 64, 2080)
+def manifest_with(
+    users: int = 1000,
+    items: int = 500,
+    interactions: float = 90_000,
+    score: float = -2.5,
+    clusters: int = 64,
+    **figures: float | None,
+) -> ReleaseManifest:
+    """A release with these planner figures, sizes, and first scores of the table."""
+    said = [("planner_figures", name, figure) for name, figure in {**FIGURES, **figures}.items()]
+    said += [
+        (INTERACTIONS_GUARD, N_INTERACTIONS, interactions),
+        (TABLE_FIGURES, SCORE_MEDIAN, score),
+    ]
+    verdicts = tuple(GateVerdict(*of, None, None, "block", True, "") for of in said)
+    counts = ReleaseCounts(users, items, clusters, 2080)
     return ReleaseManifest({}, 0, counts, verdicts, {}, (), ClusterIds(None, ()))
 
 
@@ -41,8 +52,12 @@ def test_a_release_like_the_champion_has_not_drifted() -> None:
 
 
 def test_to_get_better_or_larger_is_no_drift() -> None:
-    better = manifest_with(90_000, 90_000, match_rate=1.0, top1_largest_share_table=0.01)
+    better = manifest_with(90_000, 90_000, 9e7, match_rate=1.0, top1_largest_share_table=0.01)
     assert find_drift(better, CHAMPION, CONFIG) == []
+
+
+def test_scores_among_more_clusters_are_lower_without_drift() -> None:
+    assert find_drift(manifest_with(score=-4.0, clusters=256), CHAMPION, CONFIG) == []
 
 
 @pytest.mark.parametrize(
@@ -54,6 +69,10 @@ def test_to_get_better_or_larger_is_no_drift() -> None:
         (manifest_with(match_rate=math.nan), "match_rate_worsening is a number"),
         (manifest_with(users=499), "users_ratio is at least 0.5, found 0.499"),
         (manifest_with(items=0), "items_ratio is at least 0.5, found 0"),
+        (manifest_with(interactions=44_000), "interactions_ratio is at least 0.5, found 0.488"),
+        (manifest_with(score=-4.0), "top1_score_shift is at least -1 and at most 1, found -1.5"),
+        (manifest_with(score=-0.5), "top1_score_shift is at least -1 and at most 1, found 2"),
+        (manifest_with(score=math.nan), "top1_score_shift is a number"),
     ],
 )
 def test_each_kind_of_drift_is_named(candidate: ReleaseManifest, reason: str) -> None:

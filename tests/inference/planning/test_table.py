@@ -153,3 +153,5 @@ def test_a_collapsed_table_shows_in_its_figures() -> None:
     assert figures.top1_largest_share == 66 / 78
     assert figures.coverage_at_5 == 7 / 12
     assert figures.top5_least_tenth_share == 0
+    first = make_table(likes)["scores"].list.first()
+    assert figures.top1_score_median == pytest.approx(first.median())
