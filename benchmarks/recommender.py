@@ -5,8 +5,10 @@ user a line, `user item item …`; without one, a made-up world. Both train on a
 but the last, which is the test; both rank the whole catalogue, items already seen left out; our
 metric judges both rankings. Same threads, dimension, layers, heads, longest history and epochs;
 the same number of sequences in a batch, as nearly as batches by positions allow. They take turns,
-epoch by epoch. Learning rate, dropout and read-out are each contender's own, by its documentation:
-RecTools' are dot products, softmax over all items, Adam at .001, dropout .2.
+epoch by epoch; our first epoch bears what comes before it. Ours is the transformer alone, without
+the counting model that is shipped beside it. Learning rate, dropout and read-out are each
+contender's own, by its documentation: RecTools' are dot products, softmax over all items, Adam at
+.001, dropout .2. Where others use the machine too, compare seconds of the processor, one thread.
 
 RecTools needs numpy below 2, so it is installed into an environment of its own (`--environment`),
 once, and the contenders exchange files.
@@ -24,7 +26,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -32,7 +34,7 @@ import torch
 from benchmarks.sequence_worlds import make_walks, read_lines
 from expectations.contracts.errors import UserError
 from training.metrics import bootstrap_interval, ndcg_at_k
-from training.recommender.config import RecommenderConfig
+from training.recommender.config import NeighbourConfig, RecommenderConfig
 from training.recommender.data import Sequences, cut_windows
 from training.recommender.fit import EpochReport, fit_recommender
 from training.recommender.layout import FIRST_ITEM, ItemLayout, arrange_items
@@ -57,7 +59,8 @@ class Contender:
     """What one contender showed."""
 
     name: str
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[tuple[float, float]] = field(default_factory=list)
+    """Of each epoch, on the wall and of the processor."""
     ranking: list[list[str]] = field(default_factory=list)
 
     def ndcgs(self, world: World) -> np.ndarray:
@@ -77,12 +80,13 @@ class Rival:
         )
         self._answer("ready")
 
-    def run_epoch(self) -> float:
-        """Let it train one epoch; return the seconds of it."""
+    def run_epoch(self) -> tuple[float, float]:
+        """Let it train one epoch; return the seconds of it, on the wall and of the processor."""
         stream = _open(self._process.stdin)
         stream.write("go\n")
         stream.flush()
-        return float(self._answer("seconds"))
+        wall, used = self._answer("seconds")
+        return wall, used
 
     def rank(self, n_users: int) -> list[list[str]]:
         """Return the items it ranks first for each user, best first, when all epochs are done."""
@@ -93,10 +97,10 @@ class Rival:
                 ranked[int(row["user"])].append(row["item"])
         return ranked
 
-    def _answer(self, name: str) -> float:
+    def _answer(self, name: str) -> Any:
         for line in _open(self._process.stdout):
             if line.startswith("{") and name in (content := json.loads(line)):
-                return float(content[name])
+                return content[name]
         raise UserError("RecTools", "its process answers", "see what it wrote to standard error")
 
 
@@ -126,6 +130,7 @@ def main() -> None:
         batch_tokens=round(arguments.batch * (targets / n_windows - 1)),
         temperature=arguments.temperature,
         dropout=arguments.dropout,
+        neighbours=NeighbourConfig(weight=0),
     )
     print(
         f"{len(sequences):,} users, {layout.n_items:,} items, {len(sequences.items):,} events; "
@@ -153,16 +158,20 @@ def make_environment(folder: Path) -> Path:
 
 def report(ours: Contender, theirs: Contender, world: World) -> None:
     """Print both contenders' figures, their ratio, and the paired difference of NDCG@10."""
+    medians = {}
     for contender in (ours, theirs):
+        wall, used = (median(column) for column in zip(*contender.seconds, strict=True))
+        medians[contender.name] = wall, used
         print(
-            f"{contender.name:16} {median(contender.seconds):8.2f} s an epoch (median of "
+            f"{contender.name:16} {wall:8.2f} s an epoch, {used:.2f} s of processor (medians of "
             f"{len(contender.seconds)}), NDCG@{PLACES} {contender.ndcgs(world).mean():.4f}"
         )
-    ratio = median(ours.seconds) / median(theirs.seconds)
+    ratios = [a / b for a, b in zip(medians[ours.name], medians[theirs.name], strict=True)]
     difference = ours.ndcgs(world) - theirs.ndcgs(world)
     interval = bootstrap_interval(difference, np.arange(len(difference)), np.random.default_rng(0))
     print(
-        f"ours takes {ratio:.3f} of the time; NDCG@{PLACES} {interval.mean:+.4f} "
+        f"ours takes {ratios[0]:.3f} of the time, {ratios[1]:.3f} of the processor's; "
+        f"NDCG@{PLACES} {interval.mean:+.4f} "
         f"[{interval.low:+.4f}, {interval.high:+.4f}]"
     )
 
@@ -176,15 +185,15 @@ def _train_by_turns(
     config: RecommenderConfig,
     seed: int,
 ) -> None:
-    started = time.perf_counter()
+    started = time.perf_counter(), time.process_time()
 
     def let_the_other_train(epoch: EpochReport) -> None:
         nonlocal started
-        ours.seconds.append(time.perf_counter() - started)
+        ours.seconds.append((time.perf_counter() - started[0], time.process_time() - started[1]))
         theirs.seconds.append(rival.run_epoch())
-        both = f"ours {ours.seconds[-1]:.2f} s, RecTools {theirs.seconds[-1]:.2f} s"
-        print(f"epoch {epoch.epoch}: {both}", flush=True)
-        started = time.perf_counter()
+        shown = [f"{c.name} {c.seconds[-1][0]:.2f} s" for c in (ours, theirs)]
+        print(f"epoch {epoch.epoch}: {', '.join(shown)}", flush=True)
+        started = time.perf_counter(), time.process_time()
 
     recommender = fit_recommender(sequences, layout, config, seed, report=let_the_other_train)
     for start in range(0, len(sequences), USERS_AT_ONCE):
@@ -234,12 +243,12 @@ def _parse() -> argparse.Namespace:
     shipped = RecommenderConfig()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, help="one user a line; default: a made-up world")
-    parser.add_argument("--users", type=int, default=3000, help="of the made-up world")
-    parser.add_argument("--items", type=int, default=3000, help="of the made-up world")
+    parser.add_argument("--users", type=int, default=2000, help="of the made-up world")
+    parser.add_argument("--items", type=int, default=2000, help="of the made-up world")
     parser.add_argument("--events", type=int, default=40, help="of each user there")
     parser.add_argument("--environment", type=Path, default=_default_environment())
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128, help="sequences in a batch")
     parser.add_argument("--dimension", type=int, default=shipped.dimension)
     parser.add_argument("--layers", type=int, default=shipped.n_layers)
