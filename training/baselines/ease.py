@@ -23,16 +23,16 @@ def fit_ease(visits: Visits, penalty: float) -> NDArray[np.float64]:
     ones = np.ones(len(visits.users))
     shape = (visits.n_users, visits.n_clusters)
     touched = csr_matrix((ones, (visits.users, visits.clusters)), shape=shape)
-    return solve_ease(touched.T @ touched, penalty)
+    return np.asarray(solve_ease(touched.T @ touched, penalty), dtype=np.float64)
 
 
-def solve_ease(together: csr_matrix, penalty: float) -> NDArray[np.float64]:
+def solve_ease(together: csr_matrix, penalty: float) -> NDArray[np.floating]:
     """Return EASE's weights from how many users touched two things both, sparse [N, N].
 
     The inverse P of these counts with the penalty on their diagonal gives -P_ij / P_jj, zero on
-    the diagonal. Takes 16 N² bytes.
+    the diagonal. Works in the precision of the counts and takes two dense matrices of it.
     """
-    gram = together.toarray().astype(np.float64, copy=False)  # [N, N]
+    gram = together.toarray()  # [N, N]
     gram[np.diag_indices_from(gram)] += penalty
     weights = inv(gram, overwrite_a=True, check_finite=False, assume_a="pos")  # [N, N]
     weights /= -np.diag(weights).copy()

@@ -80,10 +80,19 @@ def test_ease_refuses_a_catalogue_that_does_not_fit() -> None:
 
 
 def test_the_penalty_is_chosen_on_validation() -> None:
-    """b mostly goes with a, once with c: a penalty beyond reason leaves nothing to tell."""
-    sequences = Sequences.of([[1, 2]] * 9 + [[2, 3], [4, 1]])
-    nothing = Sequences.of([[]])
-    cases = HeldOut(Sequences.of([[1]]), nothing, Sequences.of([[2]]))
-    assert choose_penalty(sequences, cases, LAYOUT, [1e60, 1.0]) == 1.0
+    """c and d only ever stand together, so c tells nothing of a that d does not; b is a's alone.
+
+    Next to nothing shrunk, a predicts b; shrunk out of sight, all that counts is how often things
+    stand together, and c wins by seven to six.
+    """
+    sequences = Sequences.of([[1, 2]] * 6 + [[1, 3, 4]] * 7 + [[3, 4]] * 30)
+    cases = HeldOut(Sequences.of([[1]]), Sequences.of([[1]]), Sequences.of([[2]]))
+    ndcgs = {}
+    for penalty in (1e6, 1.0):
+        scores = fit_item_ease(sequences, LAYOUT, penalty).score_sequences(cases.histories)[0]
+        ndcgs[penalty] = 1.0 if scores.argmax() == 1 else 0.0
+    assert ndcgs == {1e6: 0.0, 1.0: 1.0}
+    assert choose_penalty(sequences, cases, LAYOUT, [1e6, 1.0]) == 1.0
+    assert choose_penalty(sequences, cases, LAYOUT, [1.0, 1e6]) == 1.0
     none = HeldOut(Sequences.of([]), Sequences.of([]), Sequences.of([]))
     assert choose_penalty(sequences, none, LAYOUT, [7.0, 1.0]) == 7.0
