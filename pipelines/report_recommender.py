@@ -8,7 +8,9 @@ from pipelines.report_text import Figures, show_columns, show_interval, show_num
 from training.item_evaluation.buckets import ITEM_BUCKETS
 
 MODELS: Mapping[str, str] = {
-    "recommender": "transformer",
+    "recommender": "recommender",
+    "transformer_alone": "its transformer alone",
+    "neighbours_alone": "its neighbours alone",
     "sequential_neighbours": "sequential neighbours",
     "markov_chain": "first-order Markov chain",
     "item_neighbours": "item neighbours",

@@ -89,12 +89,17 @@ def compare_models(recommender: SequenceRecommender, rng: np.random.Generator) -
     _, sequences = read_sequences(scan_table(paths.INTERACTIONS), layout, timeline.fit_until)
     cases = ItemCases.from_frame(read_table(paths.ITEM_CASES, ITEM_CASES), SPLIT)
     held_out = cases.hold_out(layout)
-    models: dict[str, SequenceScorer] = {
-        "recommender": recommender,
-        "popularity": count_popularity(sequences, layout),
+    models: dict[str, SequenceScorer] = {"recommender": recommender}
+    if recommender.neighbours is not None:
+        models["transformer_alone"] = SequenceRecommender(
+            recommender.model, layout, recommender.config
+        )
+        models["neighbours_alone"] = recommender.neighbours
+    models |= {
+        "sequential_neighbours": fit_sequential_neighbours(sequences, layout),
         "markov_chain": fit_markov_chain(sequences, layout),
         "item_neighbours": fit_item_neighbours(sequences, layout),
-        "sequential_neighbours": fit_sequential_neighbours(sequences, layout),
+        "popularity": count_popularity(sequences, layout),
     }
     figures: dict[str, float] = {}
     if layout.n_items <= MAX_EASE_ITEMS:

@@ -10,6 +10,8 @@ from training.item_evaluation.buckets import ITEM_BUCKETS
 
 MODELS = (
     "recommender",
+    "transformer_alone",
+    "neighbours_alone",
     "sequential_neighbours",
     "markov_chain",
     "item_neighbours",
