@@ -5,30 +5,24 @@ Shapes: U distinct histories, D dimension, I items.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from expectations.contracts.errors import UserError
 from training.recommender.block_scoring import Bonus
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, pad
 from training.recommender.item_ranker import ItemRanker
 from training.recommender.layout import ItemLayout
-from training.recommender.model import SequenceTransformer, make_empty_model
+from training.recommender.model import SequenceTransformer
 from training.recommender.neighbours import SequentialNeighbours
+from training.recommender.parts import RecommenderParts
 from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
 
-WEIGHTS_FILE = "weights.safetensors"
-CONFIG_FILE = "config.json"
-ITEMS_FILE = "items.parquet"
-NEIGHBOURS_FILE = "neighbours.safetensors"
 HISTORIES_AT_ONCE = 256
 
 
@@ -122,13 +116,7 @@ class SequenceRecommender:
 
     def save(self, folder: Path) -> None:
         """Write weights, neighbours, configuration and item layout into an existing folder."""
-        save_file(self.model.state_dict(), folder / WEIGHTS_FILE)
-        content = {"n_clusters": self.layout.n_clusters, "config": self.config.model_dump()}
-        text = json.dumps(content, indent=2, sort_keys=True)
-        (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
-        self.layout.save(folder / ITEMS_FILE)
-        if self.neighbours is not None:
-            self.neighbours.save(folder / NEIGHBOURS_FILE)
+        RecommenderParts(self.model, self.layout, self.config, self.neighbours).save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> SequenceRecommender:
@@ -137,23 +125,8 @@ class SequenceRecommender:
         Raises:
             UserError: the folder lacks a file, or its parts do not fit together.
         """
-        config, n_clusters = _read_config(folder)
-        names = [WEIGHTS_FILE, ITEMS_FILE] + [NEIGHBOURS_FILE] * (config.neighbours.weight > 0)
-        for name in names:
-            _require(folder, name)
-        layout = ItemLayout.load(folder / ITEMS_FILE, n_clusters)
-        model = make_empty_model(layout, config)
-        neighbours = None
-        try:
-            model.load_state_dict(load_file(folder / WEIGHTS_FILE))
-            if config.neighbours.weight > 0:
-                file = folder / NEIGHBOURS_FILE
-                neighbours = SequentialNeighbours.load(file, layout.n_items, config.neighbours)
-        except (RuntimeError, ValueError) as error:
-            remedy = "restore the files of one training run"
-            rule = "weights, neighbours, config and items belong together"
-            raise UserError(str(folder), rule, remedy, str(error)[:200]) from None
-        return cls(model, layout, config, neighbours)
+        parts = RecommenderParts.load(folder)
+        return cls(parts.model, parts.layout, parts.config, parts.neighbours)
 
     def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
         """Return each query's newest known items as embedding indices, oldest first."""
@@ -181,16 +154,3 @@ class SequenceRecommender:
 
     def _bonuses_of(self, histories: Sequences) -> list[Bonus] | None:
         return None if self.neighbours is None else self.neighbours.find_bonuses(histories)
-
-
-def _require(folder: Path, name: str) -> None:
-    if not (folder / name).is_file():
-        remedy = "run the recommender stage again"
-        raise UserError(str(folder), f"a recommender's folder holds {name}", remedy)
-
-
-def _read_config(folder: Path) -> tuple[RecommenderConfig, int]:
-    """Return the configuration of the recommender saved there, and its number of clusters."""
-    _require(folder, CONFIG_FILE)
-    content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    return RecommenderConfig.model_validate(content["config"]), content["n_clusters"]
