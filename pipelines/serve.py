@@ -10,6 +10,7 @@ import uvicorn
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
+from inference.serving.plug_in import PlugIn, keep_ours
 from inference.serving.release_loader import ReleaseLoader
 from inference.serving.release_source import ReleaseSource
 from pipelines.command import run_command
@@ -19,19 +20,19 @@ from pipelines.params import read_params
 from pipelines.tracking import open_tracking, tracking_uri
 
 
-def main() -> None:
-    """Serve the champion release until interrupted."""
+def serve(plug_in: PlugIn = keep_ours) -> None:
+    """Serve the champion release until interrupted, with a team's own recommender if it has one."""
     config = read_params("serving", ServingConfig)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small
     open_tracking()
     reader = FeatureReader(open_store, config.cached_rows)
-    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config)
+    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config, plug_in)
     print(f"recommendations and events on http://{config.host}:{config.port} (ends with Ctrl-C)")
     live = open_live_view(config)
     uvicorn.run(create_app(loader, reader, config, live), host=config.host, port=config.port)
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(serve)

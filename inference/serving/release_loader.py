@@ -14,6 +14,7 @@ from inference.serving.completeness import find_missing_rows
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import LoadedRelease, load_release
+from inference.serving.plug_in import PlugIn, keep_ours, put_in
 from inference.serving.registered import CHAMPION, RELEASE_MODEL
 from inference.serving.release_source import RegistryUnreachableError, ReleaseSource
 from inference.serving.store_connections import StoreUnreachableError
@@ -44,8 +45,15 @@ class ReleaseLoader:
     old release or the new one and never parts of both.
     """
 
-    def __init__(self, source: ReleaseSource, reader: FeatureReader, config: ServingConfig) -> None:
+    def __init__(
+        self,
+        source: ReleaseSource,
+        reader: FeatureReader,
+        config: ServingConfig,
+        plug_in: PlugIn = keep_ours,
+    ) -> None:
         self._source = source
+        self._plug_in = plug_in
         self._reader = reader
         self._config = config
         self._refused_version: int | None = None
@@ -106,4 +114,4 @@ class ReleaseLoader:
                 where = f"{RELEASE_MODEL} version {version}"
                 remedy = "publish it again, or roll back with `python -m pipelines.promote`"
                 raise ReleaseError(where, "is fit to be served", remedy, "; ".join(reasons))
-            return load_release(fetched)
+            return put_in(load_release(fetched), self._plug_in)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 import torch
 from fastapi.testclient import TestClient
@@ -19,13 +20,16 @@ from fastapi.testclient import TestClient
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
+from inference.serving.plug_in import PlugIn, keep_ours, lay_out
 from inference.serving.registered import CHAMPION
 from inference.serving.release_loader import ReleaseLoader
 from inference.serving.release_source import ReleaseSource
 from pipelines.feature_store import open_store
 from pipelines.model_registry import point_alias
 from pipelines.tracking import open_tracking, tracking_uri
-from tests.worlds.serving import NAMES, PEOPLE, POPULAR, PublishedReleases, item_of
+from tests.worlds.own_recommender import make_als
+from tests.worlds.serving import ITEMS_EACH, NAMES, PEOPLE, POPULAR, PublishedReleases, item_of
+from training.recommender.layout import arrange_items
 
 CONFIG = ServingConfig(poll_seconds=0.05, planned_clusters=2, max_count=20)
 PATIENCE_SECONDS = 20
@@ -40,9 +44,9 @@ def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> Publi
 
 
 @contextmanager
-def serve(reader: FeatureReader | None = None) -> Iterator[TestClient]:
+def serve(reader: FeatureReader | None = None, plug_in: PlugIn = keep_ours) -> Iterator[TestClient]:
     reader = reader or FeatureReader(open_store, CONFIG.cached_rows)
-    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, CONFIG)
+    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, CONFIG, plug_in)
     with TestClient(create_app(loader, reader, CONFIG)) as client:
         yield client
 
@@ -84,6 +88,29 @@ def test_a_plan_follows_the_table_and_says_what_led_to_it(client: TestClient) ->
     assert [item["cluster"]["cluster_id"] for item in novel] == [2, 3]
     assert novel[0]["led_by"] == answer["planned"][0]["led_by"]
     assert len(answer["items"]) == 4
+
+
+def test_a_plugged_in_recommender_fills_both_lists(tree: PublishedReleases) -> None:
+    """ALS knows people who go from cluster 0 to the last items of its ring, whatever the place."""
+    walks = [[item_of(0, 0), item_of(1, 0), item_of(2, 4), item_of(3, 3)]] * 20
+    others = [[item_of(4, place), item_of(5, place)] for place in range(ITEMS_EACH)] * 4
+    set_champion(tree.first)
+    with serve(plug_in=lambda release: make_als(walks + others, lay_out(release.clusters))) as own:
+        answer = ask(own, "ann", count=4, exploration_share=0.5)
+    assert answer["answered_by"] == "full"
+    assert [p["cluster_id"] for p in answer["planned"]] == [2, 3]
+    novel = [item["item_id"] for item in answer["items"] if item["origin"] == "exploratory"]
+    assert novel == [item_of(2, 4), item_of(3, 3)]
+
+
+def test_a_plugged_in_recommender_of_strange_items_is_refused(tree: PublishedReleases) -> None:
+    strange = arrange_items(["i0c0", "stranger"], np.array([0, 1]), len(NAMES))
+    set_champion(tree.first)
+    with serve(plug_in=lambda release: make_als([["i0c0", "stranger"]], strange)) as own:
+        state = own.get("/readyz")
+        assert state.status_code == 503
+        assert "has items of the release only" in state.text
+        assert "stranger" in state.text
 
 
 def test_an_item_newer_than_the_release_finds_its_interest(client: TestClient) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,7 @@ from hypothesis import strategies as st
 
 from expectations.contracts.errors import UserError
 from tests.worlds import recommender as world
-from training.recommender.config import RecommenderConfig
-from training.recommender.data import Sequences, read_sequences
-from training.recommender.fit import fit_recommender
+from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM, arrange_items
 from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
 from training.recommender.recommender import SequenceRecommender
@@ -142,18 +139,3 @@ def test_a_folder_of_mixed_or_missing_parts_is_refused(
     (tmp_path / "config.json").unlink()
     with pytest.raises(UserError, match=r"holds config\.json"):
         SequenceRecommender.load(tmp_path)
-
-
-def test_five_lines_of_python_are_enough() -> None:
-    """The example of the package's docstring."""
-    interactions = world.make_interactions(world.walk(40, 10, noise=0, seed=0))
-    items, clusters, until = ["i00a", "i01a", "i02a"], np.array([0, 0, 0]), timedelta(days=1)
-
-    layout = arrange_items(items, clusters, 1)
-    _, sequences = read_sequences(interactions, layout, world.START + until)
-    recommender = fit_recommender(sequences, layout, RecommenderConfig(max_epochs=1), seed=0)
-    ranked = recommender.top_items(["i01a", "i00a"], None, {"i00a"}, k=10)
-    within = recommender.top_items(["i01a", "i00a"], [0], {"i00a"}, k=10)
-
-    assert {item.item_id for item in ranked} == {"i01a", "i02a"}
-    assert [item.item_id for item in ranked] == [item.item_id for item in within]
