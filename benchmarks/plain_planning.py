@@ -33,14 +33,17 @@ class PlainPlanning:
         """Return every description's log-probability, each read after the whole prompt, [N]."""
         prompt = self._prompt(pair)
         tokens, mask = pad_right([prompt + c for c in self._completions], 0)
+        kept = tokens.shape[1] - len(prompt) + 1  # the prompt's last position and all after it
         with torch.inference_mode():
-            logits = self._planner.model(input_ids=tokens, attention_mask=mask).logits.double()
+            logits = self._planner.model(
+                input_ids=tokens, attention_mask=mask, logits_to_keep=kept
+            ).logits.double()
         scores = np.zeros(len(self._completions))
         for cluster, completion in enumerate(self._completions):
             for step, token in enumerate(completion):
                 allowed = self._following[tuple(completion[:step])]
                 if len(allowed) > 1:
-                    row = logits[cluster, len(prompt) - 1 + step]
+                    row = logits[cluster, step]
                     scores[cluster] += float(row[token] - row[allowed].logsumexp(0))
         return scores
 

@@ -45,12 +45,12 @@ planner:
 
 @dataclass(frozen=True)
 class TrainedWorld:
-    """A planner and the descriptions it was trained on, by cluster id."""
+    """A planner, the descriptions it was trained on by cluster id, and how well it learned."""
 
-    folder: Path
     planner: Planner
     descriptions: tuple[str, ...]
     match_rate: float
+    recall_at_10: float
 
     def thinned(self, n_clusters: int) -> TrainedWorld:
         """Return a world of that many of the descriptions, evenly spread over their ids."""
@@ -98,7 +98,7 @@ def load_world(folder: Path) -> TrainedWorld:
     planner = load_planner(folder / paths.BASE_MODEL, folder / paths.PLANNER_ADAPTER)
     planner.model.float()
     curve = pl.read_csv(folder / paths.PLANNER_CURVE)
-    match_rate = float(curve["match_rate"].max())  # type: ignore[arg-type]
+    match_rate, recall = curve.select("match_rate", "validation_recall_at_10").max().row(0)
     if match_rate < MIN_MATCH_RATE:
         raise SystemExit(f"{folder}: match rate {match_rate:.3f}, at least {MIN_MATCH_RATE} needed")
-    return TrainedWorld(folder, planner, served.descriptions, match_rate)
+    return TrainedWorld(planner, served.descriptions, match_rate, recall)

@@ -23,6 +23,7 @@ from inference.planning.description_tree import NOTHING, DescriptionTree, grow_d
 from inference.planning.prompts import SharedPrompts
 from inference.planning.ranking import RankedRows, rank_scores, row_depth
 from inference.planning.reader import PlannerReader
+from inference.planning.row_states import SLOTS_TOGETHER
 from inference.planning.search import TreeSearch
 from training.planner.model_io import Planner
 
@@ -96,7 +97,7 @@ class PlanningEngine:
     ) -> Iterator[tuple[SharedPrompts, Tensor]]:
         """Yield (prompts, rows of ``marked``) of as many contexts as the cache may hold at once."""
         prompts = self._exact.share_prompts(contexts)
-        slots = prompts.heads.shape[1] + prompts.tails.shape[1] + self._exact.room
+        slots = int(prompts.lengths.max()) + SLOTS_TOGETHER + self._exact.room
         bytes_per_row = slots * self._exact.bytes_per_slot
         at_once = max(1, self._config.cache_megabytes * 2**20 // bytes_per_row)
         for rows in torch.arange(len(contexts)).split(at_once):
@@ -218,7 +219,8 @@ def _check_reading(planner: Planner, descriptions: Sequence[str], tree: Descript
         except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise UserError("planner", rule, remedy, str(error)) from None
         everything = torch.arange(len(plain), device=planner.device)
-        read = reader.head.logits_for_all(outputs[-1:], everything)[0]
-    difference = (plain.log_softmax(0) - read.log_softmax(0)).abs().max().item()
+        logits = reader.head.logits_of(outputs[-1:].expand(len(plain), -1), everything)
+        read = logits - reader.head.normalisers(outputs[-1:])
+    difference = (plain.log_softmax(0) - read).abs().max().item()
     if not difference <= GUARD_TOLERANCE and bool(torch.isfinite(plain).all()):
         raise UserError("planner", rule, remedy, f"they differ by {difference:.2g}")

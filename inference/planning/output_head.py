@@ -18,9 +18,12 @@ from training.planner.model_io import Planner
 LOGITS_AT_ONCE = 16_000_000
 """Logits that stand in memory together where all of the vocabulary is needed."""
 
+OUTPUTS_TOGETHER = 32
+"""Outputs whose logits over all of the vocabulary are computed together, or a multiple."""
+
 PROBE_TOLERANCE = 1e-5
 
-# Shapes: n outputs of Z numbers, C tokens, V vocabulary.
+# Shapes: n outputs of Z numbers, V vocabulary.
 
 
 @dataclass(frozen=True)
@@ -65,22 +68,25 @@ class OutputHead:
         found = (outputs.float() * self.weight.index_select(0, tokens).float()).sum(dim=1)
         return found if self.bias is None else found + self.bias[tokens].float()
 
-    def logits_for_all(self, outputs: Tensor, tokens: Tensor) -> Tensor:
-        """Return the logits of the same tokens for every output, float32 [n, C]."""
-        if self.weight is None:
-            return outputs[:, tokens].float()
-        bias = None if self.bias is None else self.bias[tokens].float()
-        return torch.nn.functional.linear(outputs.float(), self.weight[tokens].float(), bias)
-
     def normalisers(self, outputs: Tensor) -> Tensor:
-        """Return the log of the sum of exp(logits) over the whole vocabulary, float32 [n]."""
+        """Return the log of the sum of exp(logits) over the whole vocabulary, float32 [n].
+
+        Outputs are taken in groups, so that none depends on how many there are.
+        """
+        missing = -len(outputs) % OUTPUTS_TOGETHER
+        grouped = torch.cat([outputs, outputs[-1:].expand(missing, -1)]).float()
+        vocabulary = grouped.shape[1] if self.weight is None else len(self.weight)
+        groups = max(1, LOGITS_AT_ONCE // (vocabulary * OUTPUTS_TOGETHER))
+        sums = [
+            self._logits(part).logsumexp(dim=1) for part in grouped.split(groups * OUTPUTS_TOGETHER)
+        ]
+        return torch.cat(sums)[: len(outputs)]
+
+    def _logits(self, outputs: Tensor) -> Tensor:
         if self.weight is None:
-            return outputs.float().logsumexp(dim=1)
-        weight = self.weight.float()
+            return outputs
         bias = None if self.bias is None else self.bias.float()
-        pieces = outputs.float().split(max(1, LOGITS_AT_ONCE // len(weight)))
-        sums = [torch.nn.functional.linear(p, weight, bias).logsumexp(dim=1) for p in pieces]
-        return torch.cat(sums) if sums else outputs.new_empty(0)
+        return torch.nn.functional.linear(outputs, self.weight.float(), bias)
 
 
 def _is_adapted(model: Any) -> bool:

@@ -19,32 +19,39 @@ from training.planner.model_io import Planner
 
 @dataclass(frozen=True)
 class SharedPrompts:
-    """Prompts whose beginnings are stored once; both parts are padded on the left.
+    """Prompts whose beginnings are stored once; both parts are padded on the right.
 
     Attributes:
         heads: tokens of the beginnings, int64 [F, P].
-        head_filled: False on padding, bool [F, P].
+        head_lengths: tokens of each beginning, int64 [F].
         head_of: beginning of each prompt, int64 [B].
         tails: tokens of the rests, at least one each, int64 [B, S].
-        tail_filled: bool [B, S].
         lengths: tokens of each whole prompt, int64 [B].
     """
 
     heads: Tensor
-    head_filled: Tensor
+    head_lengths: Tensor
     head_of: Tensor
     tails: Tensor
-    tail_filled: Tensor
     lengths: Tensor
 
     def part(self, rows: Tensor) -> SharedPrompts:
-        """Return the prompts of these rows, with all beginnings and to the same width."""
+        """Return the prompts of these rows, with all beginnings."""
         return replace(
             self,
             head_of=self.head_of[rows],
             tails=self.tails[rows],
-            tail_filled=self.tail_filled[rows],
             lengths=self.lengths[rows],
+        )
+
+    def to(self, device: torch.device) -> SharedPrompts:
+        """Return the prompts on that device."""
+        return SharedPrompts(
+            self.heads.to(device),
+            self.head_lengths.to(device),
+            self.head_of.to(device),
+            self.tails.to(device),
+            self.lengths.to(device),
         )
 
 
@@ -68,10 +75,9 @@ def share_prompts(
         [_common(tokens[head_of == g], lengths[head_of == g]) for g in groups.values()]
     )
     first = np.unique(head_of, return_index=True)[1]  # [F]: a prompt that has each beginning
-    heads, head_filled = _cut(tokens[first], np.zeros_like(shared), shared)
-    tails, tail_filled = _cut(tokens, shared[head_of], lengths)
-    parts = (heads, head_filled, head_of, tails, tail_filled, lengths)
-    return SharedPrompts(*(torch.from_numpy(part) for part in parts))
+    heads = _cut(tokens[first], np.zeros_like(shared), shared)
+    tails = _cut(tokens, shared[head_of], lengths)
+    return SharedPrompts(*map(torch.from_numpy, (heads, shared, head_of, tails, lengths)))
 
 
 def _common(tokens: NDArray[np.int64], lengths: NDArray[np.int64]) -> int:
@@ -83,10 +89,7 @@ def _common(tokens: NDArray[np.int64], lengths: NDArray[np.int64]) -> int:
 
 def _cut(
     tokens: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return (tokens ``starts .. ends`` of each row, which are none), moved to the right edge."""
-    width = int((ends - starts).max())
-    places = ends[:, None] - width + np.arange(width)  # [rows, width]
-    filled = places >= starts[:, None]
-    cut = np.take_along_axis(tokens, np.maximum(places, 0), axis=1)
-    return np.where(filled, cut, tokens[:, :1]), filled
+) -> NDArray[np.int64]:
+    """Return tokens ``starts .. ends`` of each row, then whatever, as wide as the longest."""
+    places = starts[:, None] + np.arange(int((ends - starts).max()))  # [rows, width]
+    return np.take_along_axis(tokens, np.minimum(places, tokens.shape[1] - 1), axis=1)

@@ -3,6 +3,11 @@
 Keys and values of what has been read are kept; a place sees its prompt and the places on its own
 way (tree attention: Miao et al., SpecInfer, 2023). So a token is read once, whatever goes on from
 it, with the figures of a plain pass over prompt and description.
+
+What is read of a row does not depend on what is read beside it, to the last bit. Rows of a matrix
+product come out alike in any batch but the smallest; sums go over slots that a token's position
+alone decides; and tokens come in groups, since what is left over when a processor takes many
+numbers at once is computed by another routine. A test holds this against the processor at hand.
 """
 
 from __future__ import annotations
@@ -12,20 +17,26 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache
 
 from expectations.contracts.values import ClusterPair
 from inference.planning.description_tree import NOTHING, DescriptionTree
 from inference.planning.output_head import OutputHead
 from inference.planning.prompts import SharedPrompts, share_prompts
-from inference.planning.tree_attention import LayerStates, PlaceStep, reading_places
+from inference.planning.row_states import RowStates
+from inference.planning.tree_attention import HIDDEN, Step, reading
 from training.planner.model_io import Planner
 
-# Shapes: B rows, F beginnings of P tokens, S tokens of the longest rest, C slots of a row's
-# places, n places read at once over all rows, M places in the tree, Z outputs of the model's body.
+# Shapes: B rows, F beginnings, C slots of a row's places, n tokens read at once over all rows,
+# M places in the tree, P slots of prompts, Z outputs of the model's body.
 
 TOKENS_AT_ONCE = 4096
-"""Tokens of places in one pass: enough for full speed, few enough to stay near the processor."""
+"""Tokens in one pass: enough for full speed, few enough to stay near the processor."""
+
+TOKENS_TOGETHER = 64
+"""A pass has a multiple of that many tokens."""
+
+FEWEST = 8
+"""Tokens of a row that meet its prompt, at least; fewer are multiplied by another routine."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,7 @@ class OpenRows:
     """Prompts that have been read, ready for places of the tree.
 
     Attributes:
-        layers: keys and values of the prompts, and C slots a row for those of places.
-        filled: which of the prompt's slots are no padding, bool [B, P + S].
+        states: keys and values, with C slots a row for those of places.
         lengths: tokens of each prompt, int64 [B].
         slot_of: the slot of each place that was read, among all rows' slots, int64 [B, M].
         used: slots in use, int64 [B].
@@ -42,8 +52,7 @@ class OpenRows:
         last: the body's output after the prompt, [B, Z].
     """
 
-    layers: Sequence[LayerStates]
-    filled: Tensor
+    states: RowStates
     lengths: Tensor
     slot_of: Tensor
     used: Tensor
@@ -79,31 +88,24 @@ class PlannerReader:
 
     def bytes_per_slot(self) -> int:
         """Return what one token of one row takes in memory, all layers together."""
-        cache = DynamicCache()
-        token = torch.zeros(1, 1, dtype=torch.int64, device=self._planner.device)
-        self._run(token, torch.ones(1, 1, 1, dtype=torch.bool), token, cache)
-        states = [part for layer in cache.layers for part in (layer.keys, layer.values)]
-        return sum(part.numel() * part.element_size() for part in states)
+        states = RowStates(1, 1, 0)
+        one = torch.zeros(1, dtype=torch.int64, device=self._planner.device)
+        self._read_prompts(states, one[:, None], one, one + 1)
+        return states.bytes_per_slot
 
     def read_prompts(self, prompts: SharedPrompts, n_places: int) -> OpenRows:
         """Read the prompts; ``n_places`` is the room to set aside for places of each row."""
-        n_head, n_tail = prompts.heads.shape[1], prompts.tails.shape[1]
-        device = self._planner.device
-        head_filled, head_of = prompts.head_filled.to(device), prompts.head_of.to(device)
-        tail_filled, lengths = prompts.tail_filled.to(device), prompts.lengths.to(device)
-        cache = DynamicCache()
-        if n_head:
-            positions = (head_filled.cumsum(dim=1) - 1).clamp(min=0)  # [F, P]
-            self._run(prompts.heads, _causal(head_filled), positions, cache)
-            cache.batch_select_indices(head_of)
-        before = head_filled[head_of]  # [B, P]
-        seen = torch.cat([before[:, None].expand(-1, n_tail, -1), _causal(tail_filled)], dim=2)
-        offsets = torch.arange(n_tail, device=device) - n_tail  # [S]
-        positions = (lengths[:, None] + offsets).clamp(min=0)  # [B, S]
-        last = self._run(prompts.tails, seen, positions, cache)[:, -1]
+        prompts = prompts.to(self._planner.device)
+        lengths, head_lengths, head_of = prompts.lengths, prompts.head_lengths, prompts.head_of
+        heads = None
+        if prompts.heads.shape[1]:
+            heads = RowStates(len(head_lengths), int(head_lengths.max()), 0)
+            none = torch.zeros_like(head_lengths)
+            self._read_prompts(heads, prompts.heads, none, head_lengths)
+        states = RowStates(len(lengths), int(lengths.max()), n_places, heads, head_of)
+        last = self._read_prompts(states, prompts.tails, head_lengths[head_of], lengths)
         return OpenRows(
-            layers=[_with_room(layer.keys, layer.values, n_places) for layer in cache.layers],
-            filled=torch.cat([before, tail_filled], dim=1),
+            states=states,
             lengths=lengths,
             slot_of=lengths.new_full((len(lengths), self._tree.n_places), NOTHING),
             used=torch.zeros_like(lengths),
@@ -123,91 +125,104 @@ class PlannerReader:
             The body's outputs [n, Z].
         """
         counts = torch.bincount(row, minlength=len(rows.lengths))  # [B]
-        starts = counts.cumsum(0) - counts
-        rank = torch.arange(len(row), device=row.device) - starts[row]
+        rank = _rank(counts)
         rows.slot_of[row, place] = row * rows.capacity + rows.used[row] + rank
         rows.used.add_(counts)
-        pieces = []
-        for first, stop in _runs(counts.tolist(), TOKENS_AT_ONCE):
-            begin, end = int(starts[first]), int(starts[stop - 1] + counts[stop - 1])
-            some = slice(begin, end)
-            step = self._step(rows, slice(first, stop), row[some], place[some], rank[some])
-            pieces.append(self._read_step(rows, step, row[some], place[some]))
-        return torch.cat(pieces)
+        slots = torch.arange(rows.states.n_slots, device=row.device)
+        hidden = torch.where(slots < rows.lengths[:, None], 0.0, HIDDEN)[:, None, None]
+        outputs = []
+        for span, part in _passes(counts):
+            some, found = _in_groups(row[part]), _in_groups(place[part])
+            width = max(FEWEST, int(rank[part].max()) + 1)
+            step = Step(
+                states=rows.states,
+                rows=span,
+                hidden=hidden[span],
+                row=some - span.start,
+                rank=_in_groups(rank[part]),
+                width=width,
+                is_full=len(some) == (span.stop - span.start) * width == part.stop - part.start,
+                slots=rows.slot_of[some, found],
+                above=self._above(rows, some, found),
+            )
+            positions = rows.lengths[some] + self._tree.place_depths[found] - 1
+            read = self._run(step, self._tree.place_tokens[found], positions)
+            outputs.append(read[: part.stop - part.start])
+        return torch.cat(outputs)
 
-    def _step(
-        self, rows: OpenRows, span: slice, row: Tensor, place: Tensor, rank: Tensor
-    ) -> PlaceStep:
-        dtype = rows.last.dtype
+    def _above(self, rows: OpenRows, row: Tensor, place: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return, for each step up the tree, which tokens have a place there, and its slot."""
         above = []
         tokens, higher = torch.arange(len(row), device=row.device), self._tree.parents[place]
-        while True:
-            tokens = tokens[higher[tokens] != NOTHING]
-            if not len(tokens):
-                break
-            above.append((tokens, rows.slot_of[row[tokens], higher[tokens]]))
-            higher = torch.where(higher == NOTHING, NOTHING, self._tree.parents[higher])
-        hidden = torch.zeros(rows.filled[span].shape, device=row.device)
-        hidden.masked_fill_(~rows.filled[span], torch.finfo(dtype).min)
-        return PlaceStep(
-            layers=rows.layers,
-            rows=span,
-            hidden=hidden[:, None, None],
-            row=row - span.start,
-            rank=rank,
-            width=int(rank.max()) + 1,
-            slots=rows.slot_of[row, place],
-            above=above,
-        )
+        while len(tokens := tokens[higher != NOTHING]):
+            higher = higher[higher != NOTHING]
+            above.append((tokens, rows.slot_of[row[tokens], higher]))
+            higher = self._tree.parents[higher]
+        return above
 
-    def _read_step(self, rows: OpenRows, step: PlaceStep, row: Tensor, place: Tensor) -> Tensor:
-        positions = rows.lengths[row] + self._tree.place_depths[place] - 1
-        with reading_places(self._planner.model.config, step):
-            return self.head.run_body(
-                input_ids=self._tree.place_tokens[place][None],
-                position_ids=positions[None],
-                use_cache=False,
-            )[0]
+    def _read_prompts(
+        self, states: RowStates, tokens: Tensor, starts: Tensor, ends: Tensor
+    ) -> Tensor:
+        """Read tokens [B, .] of positions ``starts .. ends`` [B]; return the last outputs [B, Z].
 
-    def _run(self, tokens: Tensor, seen: Tensor, positions: Tensor, cache: DynamicCache) -> Tensor:
-        """Return the body's outputs [B, Q, Z]; ``seen`` [B, Q, slots] is what each token sees."""
-        device, dtype = self._planner.device, self._planner.model.dtype
-        lowest = torch.finfo(dtype).min
-        mask = torch.zeros(seen.shape, dtype=dtype, device=device)
-        mask = mask.masked_fill_(~seen.to(device), lowest)[:, None]
-        return self.head.run_body(
-            input_ids=tokens.to(device),
-            attention_mask=mask,
-            position_ids=positions.to(device),
-            past_key_values=cache,
-            use_cache=True,
-        )
+        What stands before ``starts`` has been read.
+        """
+        counts = ends - starts
+        row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)  # [n]
+        rank = _rank(counts)
+        positions = starts[row] + rank
+        slots = torch.arange(states.n_slots, device=counts.device)
+        last = []
+        for span, part in _passes(counts):
+            some, offsets = _in_groups(row[part]), _in_groups(rank[part])
+            width = max(FEWEST, int(counts[span].max()))
+            ranks = torch.arange(width, device=counts.device)
+            reach = starts[span, None] + ranks  # [R, Q]
+            step = Step(
+                states=states,
+                rows=span,
+                hidden=torch.where(slots <= reach[:, :, None], 0.0, HIDDEN)[:, None],
+                row=some - span.start,
+                rank=offsets,
+                width=width,
+                is_full=len(some) == (span.stop - span.start) * width == part.stop - part.start,
+                slots=_in_groups(positions[part]),
+                above=None,
+            )
+            read = self._run(step, tokens[some, offsets], step.slots)
+            last.append(read[counts[span].cumsum(0) - 1])
+        return torch.cat(last)
 
-
-def _with_room(keys: Tensor, values: Tensor, n_places: int) -> LayerStates:
-    """Return a layer's prompts [B, H, P + S, D] with room for places of each row."""
-    rooms = (
-        part.new_empty(len(part) * n_places, part.shape[1], part.shape[3])
-        for part in (keys, values)
-    )
-    return LayerStates(keys, values, *rooms)
+    def _run(self, step: Step, tokens: Tensor, positions: Tensor) -> Tensor:
+        """Return the body's outputs [n, Z] for tokens of many rows, read as one sequence."""
+        with reading(self._planner.model.config, step):
+            outputs = self.head.run_body(
+                input_ids=tokens[None], position_ids=positions[None], use_cache=False
+            )
+        return outputs[0]
 
 
-def _runs(counts: Sequence[int], at_most: int) -> Iterator[tuple[int, int]]:
-    """Yield (first, stop) of runs of rows with no more than that many tokens, one row at least."""
-    first, tokens = 0, 0
-    for number, count in enumerate(counts):
-        if tokens and tokens + count > at_most:
-            yield first, number
-            first, tokens = number, 0
-        tokens += count
-    if tokens:
-        yield first, len(counts)
+def _rank(counts: Tensor) -> Tensor:
+    """Return the number of each entry among those of its row, rows having so many, [n]."""
+    starts = counts.cumsum(0) - counts
+    before = starts.repeat_interleave(counts)
+    return torch.arange(len(before), device=counts.device) - before
 
 
-def _causal(filled: Tensor) -> Tensor:
-    """Return what tokens see of each other [rows, n, n]; padding sees itself: no row is empty."""
-    size = filled.shape[1]
-    earlier = torch.ones(size, size, dtype=torch.bool, device=filled.device).tril()
-    alone = torch.eye(size, dtype=torch.bool, device=filled.device)
-    return (earlier & filled[:, None]) | alone
+def _in_groups(entries: Tensor) -> Tensor:
+    """Return the entries, the last one repeated to a multiple of :data:`TOKENS_TOGETHER`."""
+    missing = -len(entries) % TOKENS_TOGETHER
+    return torch.cat([entries, entries[-1:].expand(missing)]) if missing else entries
+
+
+def _passes(counts: Tensor) -> Iterator[tuple[slice, slice]]:
+    """Yield (rows, their tokens) of passes with up to :data:`TOKENS_AT_ONCE`, one row at least."""
+    first, begin, end = 0, 0, 0
+    sizes = counts.tolist()
+    for number, size in enumerate(sizes):
+        if end > begin and end + size - begin > TOKENS_AT_ONCE:
+            yield slice(first, number), slice(begin, end)
+            first, begin = number, end
+        end += size
+    if end > begin:
+        yield slice(first, len(sizes)), slice(begin, end)

@@ -100,12 +100,15 @@ class TreeSearch:
         values = torch.full((n_rows, size), float("-inf"), dtype=torch.float64, device=device)
         values[:, ROOT] = 0
         end = int(tree.branch_starts[1])
-        logits = self._reader.head.logits_for_all(rows.last, tree.branch_tokens[:end])  # [B, b]
+        row = torch.arange(n_rows, device=device).repeat_interleave(end)
+        tokens = tree.branch_tokens[:end].repeat(n_rows)
+        head = self._reader.head
+        logits = head.logits_of(rows.last.index_select(0, row), tokens).view(n_rows, end).double()
         if self._score == "closed":
             normalisers = logits.logsumexp(dim=1)
         else:
-            normalisers = self._reader.head.normalisers(rows.last)
-        values[:, tree.branch_targets[:end]] = (logits - normalisers[:, None]).double()
+            normalisers = head.normalisers(rows.last).double()
+        values[:, tree.branch_targets[:end]] = logits - normalisers[:, None]
         is_read = torch.zeros(n_rows, tree.n_segments, dtype=torch.bool, device=device)
         is_read[:, ROOT] = True
         return Frontier(values, is_read)
@@ -137,23 +140,19 @@ class TreeSearch:
     def _write(self, frontier: Frontier, row: Tensor, place: Tensor, outputs: Tensor) -> None:
         """Enter what the outputs [n, Z] after these places say of segments and clusters."""
         tree, head = self._tree, self._reader.head
-        segment = tree.segment_of_end[place]
-        ends = segment != NOTHING
-        row_of_end, segment, at_end = (
-            row[ends],
-            segment[ends],
-            outputs.index_select(0, ends.nonzero()[:, 0]),
-        )
+        ends = (tree.segment_of_end[place] != NOTHING).nonzero()[:, 0]
+        row_of_end, segment = row[ends], tree.segment_of_end[place[ends]]
+        at_end = outputs.index_select(0, ends)
         source, branch = _branches_of(segment, tree.branch_starts)  # [b], [b]
-        logits = head.logits_of(at_end.index_select(0, source), tree.branch_tokens[branch])  # [b]
+        logits = head.logits_of(at_end.index_select(0, source), tree.branch_tokens[branch]).double()
         if self._score == "closed":
             normalisers = _log_sum_exp(logits, source, len(segment))
             sure = logits.new_zeros(len(segment))
         else:
-            everywhere = head.normalisers(outputs)  # [n]
+            everywhere = head.normalisers(outputs).double()  # [n]
             normalisers = everywhere[ends]
             sure = self._forced(frontier, row, place, outputs, everywhere)[row_of_end, segment]
-        steps = (sure[source] + (logits - normalisers[source])).double()
+        steps = sure[source] + logits - normalisers[source]  # [b]
         targets, parents = tree.branch_targets[branch], segment[source]
         levels = tree.segment_levels[parents]
         for level in range(int(levels.min()), int(levels.max()) + 1):
@@ -169,9 +168,10 @@ class TreeSearch:
         tree = self._tree
         following = tree.next_tokens[place]
         inner = following != NOTHING
-        own = self._reader.head.logits_of(outputs[inner], following[inner]) - normalisers[inner]
+        own = self._reader.head.logits_of(outputs[inner], following[inner]).double()
+        own -= normalisers[inner]
         # one column more than there are places: the filling of segment_places points at it
-        said = outputs.new_zeros(len(frontier.values), tree.n_places + 1, dtype=torch.float32)
+        said = own.new_zeros(len(frontier.values), tree.n_places + 1, dtype=torch.float64)
         said[row[inner], place[inner]] = own
         return said[:, tree.segment_places].sum(dim=2)
 

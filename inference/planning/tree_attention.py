@@ -1,9 +1,9 @@
-"""Attention of places of the tree: to the prompt of their row and to the places on their own way.
+"""Attention of tokens of many rows read as one sequence: to the prompt of their row, to their way.
 
-Many places stand after one prompt, and on few ways. So each prompt's keys meet all places of its
-row in one product, and a place meets the keys of its own way alone, token by token: nothing is
-computed that a mask would throw away. Which row a token belongs to is told here and nowhere else,
-so the model may read the tokens of many rows as one long sequence without padding.
+Many places of the tree stand after one prompt, and on few ways. So each prompt's keys meet all
+tokens of its row in one product, and a place meets the keys of its own way alone, token by token:
+nothing is computed that a mask would throw away. Which row a token belongs to is told here and
+nowhere else, so the model reads the tokens of many rows as one long sequence without padding.
 
 The model calls this through the attention interface of transformers.
 """
@@ -15,65 +15,67 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import AttentionInterface
 
-# Shapes: n tokens read at once, R rows they belong to, Q tokens of the row that has most of them,
-# P slots of the prompts, C slots of a row's places, H key-value heads, G query heads that share
-# one, D head dimension.
+from inference.planning.row_states import RowStates
 
-NAME = "interest_explorer_places"
+# Shapes: n tokens read at once, R rows they belong to, Q tokens of the row that has most of them
+# or a few more, P slots of the prompts, H key-value heads, G query heads that share one, D head
+# dimension.
 
-
-@dataclass(frozen=True)
-class LayerStates:
-    """What one layer keeps of a batch of rows.
-
-    Attributes:
-        prompt_keys: [rows, H, P, D].
-        prompt_values: [rows, H, P, D].
-        keys: of the places read, [rows * C, H, D].
-        values: [rows * C, H, D].
-    """
-
-    prompt_keys: Tensor
-    prompt_values: Tensor
-    keys: Tensor
-    values: Tensor
+NAME = "interest_explorer_rows"
+HIDDEN = -1e30
+"""Added to the scores of what is not seen: less than any score, more than what overflows."""
 
 
 @dataclass(frozen=True)
-class PlaceStep:
+class Step:
     """Tokens that are read at once, those of a row together, and what they see.
 
     Attributes:
-        layers: states of every layer.
-        rows: the rows in ``layers`` that the tokens belong to.
-        hidden: minus infinity at slots of the prompt that are padding, else 0, [R, 1, 1, P].
+        states: keys and values of the batch.
+        rows: the rows in ``states`` that the tokens belong to.
+        hidden: :data:`HIDDEN` at slots of the prompt that tokens do not see, else 0: float32
+            [R, 1, Q, P], or [R, 1, 1, P] where all tokens of a row see the same.
         row: of each token among ``rows``, int64 [n].
         rank: of each token among those of its row, int64 [n].
         width: Q.
-        slots: where each token's own keys and values go, int64 [n].
-        above: for each step up the tree, the tokens that have a place so far above them, and
-            that place's slot.
+        is_full: whether every row has Q tokens, none of them repeated.
+        slots: where each token's own keys and values go, int64 [n]: in its row's prompt, if the
+            tokens are a prompt's, or else among the places of all rows.
+        above: for places, and each step up the tree: the tokens that have a place so far above
+            them, and that place's slot; ``None`` for tokens of prompts.
     """
 
-    layers: Sequence[LayerStates]
+    states: RowStates
     rows: slice
     hidden: Tensor
     row: Tensor
     rank: Tensor
     width: int
+    is_full: bool
     slots: Tensor
-    above: Sequence[tuple[Tensor, Tensor]]
+    above: Sequence[tuple[Tensor, Tensor]] | None
+
+    @cached_property
+    def missing(self) -> Tensor:
+        """:data:`HIDDEN` where a token has no place so far above it, [n, 1, 1, 1 + steps up]."""
+        above = self.above or ()
+        missing = self.hidden.new_full((len(self.row), 1 + len(above)), HIDDEN)
+        missing[:, 0] = 0
+        for at, (tokens, _) in enumerate(above, start=1):
+            missing[tokens, at] = 0
+        return missing[:, None, None]
 
     def spread(self, states: Tensor) -> Tensor:
         """Return [n, H, G, D] as [R, H, Q * G, D], with zeros where a row has fewer tokens."""
         n_rows, shape = len(self.hidden), states.shape[1:]
-        if len(states) < n_rows * self.width:
+        if not self.is_full:
             padded = states.new_zeros(n_rows * self.width, *shape)
             states = padded.index_copy_(0, self.row * self.width + self.rank, states)
         padded = states.view(n_rows, self.width, *shape)
@@ -84,16 +86,16 @@ class PlaceStep:
         n_rows, n_heads, _, size = spread.shape
         padded = spread.view(n_rows, n_heads, self.width, n_shared, size).transpose(1, 2)
         padded = padded.reshape(-1, n_heads, n_shared, size)
-        if len(self.row) == len(padded):
+        if self.is_full:
             return padded
         return padded.index_select(0, self.row * self.width + self.rank)
 
 
-_STEP: ContextVar[PlaceStep] = ContextVar("step")
+_STEP: ContextVar[Step] = ContextVar("step")
 
 
 @contextmanager
-def reading_places(config: Any, step: PlaceStep) -> Iterator[None]:
+def reading(config: Any, step: Step) -> Iterator[None]:
     """Let the model with this configuration read the tokens of ``step`` while it is open."""
     before = config._attn_implementation
     token = _STEP.set(step)
@@ -114,44 +116,55 @@ def attend(
     are of two, which processors raise several times faster than those of e.
     """
     step = _STEP.get()
-    states = step.layers[module.layer_idx]
     scaling, cap = settings.get("scaling") or query.shape[-1] ** -0.5, settings.get("softcap")
-    own_keys, own_values = key[0].transpose(0, 1), value[0].transpose(0, 1)  # [n, H, D]
-    states.keys.index_copy_(0, step.slots, own_keys)
-    states.values.index_copy_(0, step.slots, own_values)
-    n_tokens, n_heads, size = own_keys.shape
+    if cap is None:
+        scaling /= math.log(2)  # scores are powers of two at once
+    keys, values = key[0].transpose(0, 1), value[0].transpose(0, 1)  # [n, H, D]
+    layer = step.states.layer(module.layer_idx, keys, values)
+    if step.above is None:
+        rows = step.row + step.rows.start
+        layer.prompt_keys[rows, :, step.slots] = keys
+        layer.prompt_values[rows, :, step.slots] = values
+    else:
+        layer.keys.index_copy_(0, step.slots, keys)
+        layer.values.index_copy_(0, step.slots, values)
+    n_tokens, n_heads, size = keys.shape
     queries = (query[0].transpose(0, 1) * scaling).reshape(n_tokens, n_heads, -1, size)
     n_shared = queries.shape[2]
 
-    prompt_keys = states.prompt_keys[step.rows].transpose(2, 3)  # [R, H, D, P]
-    scores = _powers(step.spread(queries) @ prompt_keys, cap) + step.hidden  # [R, H, Q * G, P]
+    hidden = step.hidden
+    if hidden.shape[2] > 1:
+        hidden = hidden.repeat_interleave(n_shared, dim=2)  # [R, 1, Q * G, P]
+    products = step.spread(queries) @ layer.prompt_keys[step.rows].transpose(2, 3)
+    scores = _powers(products, cap).add_(hidden)  # [R, H, Q * G, P]
     highest = scores.amax(dim=3, keepdim=True)
     weights = scores.sub_(highest).exp2_()
-    total = weights.sum(dim=3, keepdim=True)
-    found = weights.to(query.dtype) @ states.prompt_values[step.rows]  # [R, H, Q * G, D]
+    total = step.gather(weights.sum(dim=3, keepdim=True), n_shared)  # [n, H, G, 1]
+    highest = step.gather(highest, n_shared)  # [n, H, G, 1]
+    found = weights.to(query.dtype) @ layer.prompt_values[step.rows]  # [R, H, Q * G, D]
     found = step.gather(found, n_shared)  # [n, H, G, D]
-    highest, total = step.gather(highest, n_shared), step.gather(total, n_shared)  # [n, H, G, 1]
+    if step.above is None:
+        return (found / total).to(query.dtype).reshape(1, n_tokens, -1, size), None
 
-    own = _powers(_products(queries, own_keys), cap)  # [n, H, G, 1]
-    up = []
-    for tokens, slots in step.above:
-        keys = states.keys.index_select(0, slots)
-        score = _powers(_products(queries.index_select(0, tokens), keys), cap)
-        up.append((tokens, slots, score))
-    top = torch.maximum(highest, own)
-    for tokens, _slots, score in up:
-        top.index_copy_(0, tokens, torch.maximum(top.index_select(0, tokens), score))
+    products = queries.new_zeros(n_tokens, n_heads, n_shared, 1 + len(step.above)).float()
+    products[..., :1] = _products(queries, keys)
+    for at, (tokens, slots) in enumerate(step.above, start=1):
+        above = layer.keys.index_select(0, slots)
+        products[..., at : at + 1].index_copy_(
+            0, tokens, _products(queries.index_select(0, tokens), above)
+        )
+    scores = _powers(products, cap).add_(step.missing)  # [n, H, G, 1 + steps up]
+    top = torch.maximum(highest, scores.amax(dim=3, keepdim=True))
     rescale = highest.sub_(top).exp2_()
-    weight = own.sub_(top).exp2_()
-    total = total.mul_(rescale).add_(weight)
-    found = found.mul_(rescale).addcmul_(weight, own_values[:, :, None])
-    for tokens, slots, score in up:
-        weight = score.sub_(top.index_select(0, tokens)).exp2_()
-        values = states.values.index_select(0, slots)[:, :, None]
+    weights = scores.sub_(top).exp2_()
+    total = total.mul_(rescale).add_(weights[..., :1])
+    found = found.mul_(rescale).add_(weights[..., :1] * values[:, :, None])
+    for at, (tokens, slots) in enumerate(step.above, start=1):
+        weight = weights[..., at : at + 1].index_select(0, tokens)
+        seen = layer.values.index_select(0, slots)[:, :, None]
         total.index_add_(0, tokens, weight)
-        found.index_add_(0, tokens, (weight * values).to(found.dtype))
-    output = found.div_(total).to(query.dtype)
-    return output.reshape(1, n_tokens, -1, size), None
+        found.index_add_(0, tokens, (weight * seen).to(found.dtype))
+    return found.div_(total).to(query.dtype).reshape(1, n_tokens, -1, size), None
 
 
 def _products(queries: Tensor, keys: Tensor) -> Tensor:
@@ -160,11 +173,9 @@ def _products(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 def _powers(scores: Tensor, cap: float | None) -> Tensor:
-    """Return the powers of two, float32, whose softmax is that of the scores, capped if so set."""
+    """Return powers of two, float32, from scores that are such powers or have yet to be capped."""
     scores = scores.float()
-    if cap is not None:
-        scores = (scores / cap).tanh_() * cap
-    return scores * (1 / math.log(2))
+    return scores if cap is None else (scores / cap).tanh_().mul_(cap / math.log(2))
 
 
 AttentionInterface.register(NAME, attend)

@@ -170,11 +170,40 @@ def test_a_tokenizer_may_fall_back_to_bytes() -> None:
         check_rows(planner, PAIRS, TableConfig(score=score), N - 2, descriptions)
 
 
-def test_prompts_of_a_batch_do_not_see_each_other() -> None:
-    engine = PlanningEngine(make_planner(), DESCRIPTIONS, TableConfig())
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("architecture", ["llama", "qwen3", "gpt2"])
+def test_a_row_is_the_same_to_the_last_bit_whatever_is_read_beside_it(
+    architecture: str, score: Score
+) -> None:
+    planner = make_planner(architecture=architecture)
+    engine = PlanningEngine(planner, DESCRIPTIONS, TableConfig(score=score))
     together = engine.score_candidates(PAIRS, range(N))
-    for row, pair in enumerate(PAIRS[:4]):
-        assert np.abs(engine.score_candidates([pair], range(N)) - together[row]).max() < 1e-4
+    reverse = engine.score_candidates(PAIRS[::-1], range(N))[::-1]
+    assert np.array_equal(together, reverse)
+    some = engine.score_candidates(PAIRS, [7, 1])
+    assert np.array_equal(some, together[:, [7, 1]])
+    for row, pair in enumerate(PAIRS[:6]):
+        assert np.array_equal(engine.score_candidates([pair], range(N))[0], together[row])
+    if score == "open":  # other descriptions in the tree change nothing either
+        other = ("jazz piano", *DESCRIPTIONS[1:-1], "river kayaks", "late trains, night buses")
+        changed = PlanningEngine(planner, other, TableConfig(score=score))
+        contexts = [pair for pair in PAIRS if not {0, N - 1} & set(pair.members)]
+        kept = [PAIRS.index(pair) for pair in contexts]
+        found = changed.score_candidates(contexts, range(1, N - 1))
+        # the same numbers are added up, in double precision, in another order
+        assert np.abs(found - together[kept][:, 1 : N - 1]).max() < 1e-12
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_no_size_of_batch_changes_a_bit_of_a_row(score: Score) -> None:
+    planner = make_planner()
+    config = TableConfig(score=score, score_step=1e-7, **SHALLOW)
+    engine = PlanningEngine(planner, DESCRIPTIONS, config)
+    together = engine.rank_batch(PAIRS)
+    for size in (1, 5):
+        parts = [engine.rank_batch(PAIRS[at : at + size]) for at in range(0, len(PAIRS), size)]
+        assert np.array_equal(np.concatenate([p.clusters for p in parts]), together.clusters)
+        assert np.array_equal(np.concatenate([p.scores for p in parts]), together.scores)
 
 
 def test_a_planner_that_gives_no_numbers_is_refused() -> None:

@@ -12,9 +12,10 @@ from torch import Tensor
 from transformers import AttentionInterface
 
 from inference.planning.description_tree import NOTHING
-from inference.planning.tree_attention import NAME, LayerStates, PlaceStep, attend, reading_places
+from inference.planning.row_states import RowStates
+from inference.planning.tree_attention import HIDDEN, NAME, Step, attend, reading
 
-SIZE, CAPACITY, N_PROMPT = 4, 8, 5
+SIZE, CAPACITY, N_PROMPT = 4, 8, 32
 TREES = st.lists(st.lists(st.integers(-1, 6), max_size=CAPACITY), min_size=1, max_size=4).filter(
     lambda rows: any(rows)
 )
@@ -51,11 +52,14 @@ def test_packed_rows_attend_as_each_alone(
     queries = torch.randn(1, n_heads * n_shared, n_tokens, SIZE, generator=rng)
     keys, values = torch.randn(2, 1, n_heads, n_tokens, SIZE, generator=rng)
     prompts = torch.randn(2, n_rows, n_heads, N_PROMPT, SIZE, generator=rng)
-    n_padded = [row % N_PROMPT for row in range(n_rows)]
+    lengths = [3 + 7 * row for row in range(n_rows)]
     hidden = torch.zeros(n_rows, 1, 1, N_PROMPT)
-    for row, count in enumerate(n_padded):
-        hidden[row, ..., :count] = torch.finfo(torch.float32).min
-    room = torch.full((2, n_rows * CAPACITY, n_heads, SIZE), torch.nan)
+    for row, length in enumerate(lengths):
+        hidden[row, ..., length:] = HIDDEN
+    states = RowStates(n_rows, N_PROMPT, CAPACITY)
+    layer = states.layer(0, keys[0].transpose(0, 1), values[0].transpose(0, 1))
+    layer.prompt_keys.copy_(prompts[0])
+    layer.prompt_values.copy_(prompts[1])
     depth = max(len(way) for found in ways for way in found)
     above = []
     for step in range(1, depth):
@@ -65,18 +69,19 @@ def test_packed_rows_attend_as_each_alone(
             if len(ways[row][place]) > step
         ]
         above.append((torch.tensor([t for t, _ in deep]), torch.tensor([s for _, s in deep])))
-    packed = PlaceStep(
-        layers=[LayerStates(prompts[0], prompts[1], room[0], room[1])],
+    packed = Step(
+        states=states,
         rows=slice(0, n_rows),
         hidden=hidden,
         row=torch.tensor([row for row, _ in tokens]),
         rank=torch.tensor([place for _, place in tokens]),
         width=max(map(len, ways)),
+        is_full=len({len(found) for found in ways}) == 1,
         slots=torch.tensor([row * CAPACITY + place for row, place in tokens]),
         above=above,
     )
     config = SimpleNamespace(_attn_implementation="before")
-    with reading_places(config, packed):
+    with reading(config, packed):
         assert config._attn_implementation == NAME
         found, _ = attend(SimpleNamespace(layer_idx=0), queries, keys, values, None, scaling=0.7)
     assert config._attn_implementation == "before"
@@ -86,7 +91,7 @@ def test_packed_rows_attend_as_each_alone(
         for head in range(n_heads * n_shared):
             shared = head // n_shared
             seen = [
-                torch.cat([part[row, shared, n_padded[row] :], own[0, shared, way]])
+                torch.cat([part[row, shared, : lengths[row]], own[0, shared, way]])
                 for part, own in ((prompts[0], keys), (prompts[1], values))
             ]
             expected = plain(queries[0, head, number], seen[0], seen[1], 0.7)
