@@ -103,7 +103,8 @@ def print_layers(world: TrainedWorld) -> None:
         print(
             f"{name}: linear layers {use.rate / 1e9:.1f} of {use.peak / 1e9:.1f} GFLOP/s, "
             f"{use.rate / use.peak:.0%} of the peak, {use.share_of_time:.0%} of all time; "
-            f"a pair: {use.tokens:.1f} tokens, {use.operations / 1e6:.1f} MFLOP, {1e3 * use.seconds:.3f} ms",
+            f"a pair: {use.tokens:.1f} tokens, {use.operations / 1e6:.1f} MFLOP, "
+            f"{1e3 * use.seconds:.3f} ms",
             flush=True,
         )
 

@@ -36,7 +36,10 @@ TOKENS_TOGETHER = 64
 """A pass has a multiple of that many tokens."""
 
 FEWEST = 8
-"""Tokens of a row that meet its prompt, at least; fewer are multiplied by another routine."""
+"""Tokens that meet a prompt at once, at least; fewer are multiplied by another routine."""
+
+MOST = 16
+"""Tokens of a row that meet its prompt at once where rows differ in how many they have."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +134,17 @@ class PlannerReader:
         slots = torch.arange(rows.states.n_slots, device=row.device)
         hidden = torch.where(slots < rows.lengths[:, None], 0.0, HIDDEN)[:, None, None]
         outputs = []
-        for span, part in _passes(counts):
+        for _, part in _passes(counts):
+            groups = _Groups.of(row[part], rank[part])
             some, found = _in_groups(row[part]), _in_groups(place[part])
-            width = max(FEWEST, int(rank[part].max()) + 1)
             step = Step(
                 states=rows.states,
-                rows=span,
-                hidden=hidden[span],
-                row=some - span.start,
-                rank=_in_groups(rank[part]),
-                width=width,
-                is_full=len(some) == (span.stop - span.start) * width == part.stop - part.start,
+                rows=groups.rows,
+                hidden=hidden[groups.rows],
+                group=_in_groups(groups.group),
+                rank=_in_groups(groups.rank),
+                width=groups.width,
+                is_full=len(some) == len(groups.rows) * groups.width == len(groups.rank),
                 slots=rows.slot_of[some, found],
                 above=self._above(rows, some, found),
             )
@@ -180,9 +183,9 @@ class PlannerReader:
             reach = starts[span, None] + ranks  # [R, Q]
             step = Step(
                 states=states,
-                rows=span,
+                rows=torch.arange(span.start, span.stop, device=counts.device),
                 hidden=torch.where(slots <= reach[:, :, None], 0.0, HIDDEN)[:, None],
-                row=some - span.start,
+                group=some - span.start,
                 rank=offsets,
                 width=width,
                 is_full=len(some) == (span.stop - span.start) * width == part.stop - part.start,
@@ -200,6 +203,25 @@ class PlannerReader:
                 input_ids=tokens[None], position_ids=positions[None], use_cache=False
             )
         return outputs[0]
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Tokens [n] of rows, in groups that meet their prompt at once; see :class:`Step`."""
+
+    rows: Tensor
+    group: Tensor
+    rank: Tensor
+    width: int
+
+    @classmethod
+    def of(cls, row: Tensor, rank: Tensor) -> _Groups:
+        """Return a group for each row where all have as many tokens, else groups of up to MOST."""
+        most = int(rank.max()) + 1
+        n_rows = int((rank == 0).sum())
+        width = max(FEWEST, most if len(row) == n_rows * most else min(most, MOST))
+        starts = rank % width == 0
+        return cls(row[starts], starts.cumsum(0) - 1, rank % width, width)
 
 
 def _rank(counts: Tensor) -> Tensor:

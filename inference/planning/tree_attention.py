@@ -24,9 +24,8 @@ from transformers import AttentionInterface
 
 from inference.planning.row_states import RowStates
 
-# Shapes: n tokens read at once, R rows they belong to, Q tokens of the row that has most of them
-# or a few more, P slots of the prompts, H key-value heads, G query heads that share one, D head
-# dimension.
+# Shapes: n tokens read at once, in R groups of up to Q, the tokens of a group being of one row;
+# P slots of the prompts, H key-value heads, G query heads that share one, D head dimension.
 
 NAME = "interest_explorer_rows"
 HIDDEN = -1e30
@@ -39,13 +38,13 @@ class Step:
 
     Attributes:
         states: keys and values of the batch.
-        rows: the rows in ``states`` that the tokens belong to.
+        rows: the row in ``states`` of each group.
         hidden: :data:`HIDDEN` at slots of the prompt that tokens do not see, else 0: float32
-            [R, 1, Q, P], or [R, 1, 1, P] where all tokens of a row see the same.
-        row: of each token among ``rows``, int64 [n].
-        rank: of each token among those of its row, int64 [n].
+            [R, 1, Q, P], or [R, 1, 1, P] where all tokens of a group see the same.
+        group: of each token, int64 [n].
+        rank: of each token among those of its group, int64 [n].
         width: Q.
-        is_full: whether every row has Q tokens, none of them repeated.
+        is_full: whether every group has Q tokens, none of them repeated.
         slots: where each token's own keys and values go, int64 [n]: in its row's prompt, if the
             tokens are a prompt's, or else among the places of all rows.
         above: for places, and each step up the tree: the tokens that have a place so far above
@@ -53,9 +52,9 @@ class Step:
     """
 
     states: RowStates
-    rows: slice
+    rows: Tensor
     hidden: Tensor
-    row: Tensor
+    group: Tensor
     rank: Tensor
     width: int
     is_full: bool
@@ -66,29 +65,29 @@ class Step:
     def missing(self) -> Tensor:
         """:data:`HIDDEN` where a token has no place so far above it, [n, 1, 1, 1 + steps up]."""
         above = self.above or ()
-        missing = self.hidden.new_full((len(self.row), 1 + len(above)), HIDDEN)
+        missing = self.hidden.new_full((len(self.group), 1 + len(above)), HIDDEN)
         missing[:, 0] = 0
         for at, (tokens, _) in enumerate(above, start=1):
             missing[tokens, at] = 0
         return missing[:, None, None]
 
     def spread(self, states: Tensor) -> Tensor:
-        """Return [n, H, G, D] as [R, H, Q * G, D], with zeros where a row has fewer tokens."""
-        n_rows, shape = len(self.hidden), states.shape[1:]
+        """Return [n, H, G, D] as [R, H, Q * G, D], with zeros where a group has fewer tokens."""
+        n_groups, shape = len(self.rows), states.shape[1:]
         if not self.is_full:
-            padded = states.new_zeros(n_rows * self.width, *shape)
-            states = padded.index_copy_(0, self.row * self.width + self.rank, states)
-        padded = states.view(n_rows, self.width, *shape)
-        return padded.transpose(1, 2).reshape(n_rows, shape[0], -1, shape[2])
+            padded = states.new_zeros(n_groups * self.width, *shape)
+            states = padded.index_copy_(0, self.group * self.width + self.rank, states)
+        padded = states.view(n_groups, self.width, *shape)
+        return padded.transpose(1, 2).reshape(n_groups, shape[0], -1, shape[2])
 
     def gather(self, spread: Tensor, n_shared: int) -> Tensor:
         """Return [R, H, Q * G, X] as [n, H, G, X]: the opposite of :meth:`spread`."""
-        n_rows, n_heads, _, size = spread.shape
-        padded = spread.view(n_rows, n_heads, self.width, n_shared, size).transpose(1, 2)
+        n_groups, n_heads, _, size = spread.shape
+        padded = spread.view(n_groups, n_heads, self.width, n_shared, size).transpose(1, 2)
         padded = padded.reshape(-1, n_heads, n_shared, size)
         if self.is_full:
             return padded
-        return padded.index_select(0, self.row * self.width + self.rank)
+        return padded.index_select(0, self.group * self.width + self.rank)
 
 
 _STEP: ContextVar[Step] = ContextVar("step")
@@ -122,7 +121,7 @@ def attend(
     keys, values = key[0].transpose(0, 1), value[0].transpose(0, 1)  # [n, H, D]
     layer = step.states.layer(module.layer_idx, keys, values)
     if step.above is None:
-        rows = step.row + step.rows.start
+        rows = step.rows[step.group]
         layer.prompt_keys[rows, :, step.slots] = keys
         layer.prompt_values[rows, :, step.slots] = values
     else:
@@ -135,13 +134,15 @@ def attend(
     hidden = step.hidden
     if hidden.shape[2] > 1:
         hidden = hidden.repeat_interleave(n_shared, dim=2)  # [R, 1, Q * G, P]
-    products = step.spread(queries) @ layer.prompt_keys[step.rows].transpose(2, 3)
+    products = step.spread(queries) @ layer.prompt_keys.index_select(0, step.rows).transpose(2, 3)
     scores = _powers(products, cap).add_(hidden)  # [R, H, Q * G, P]
     highest = scores.amax(dim=3, keepdim=True)
     weights = scores.sub_(highest).exp2_()
     total = step.gather(weights.sum(dim=3, keepdim=True), n_shared)  # [n, H, G, 1]
     highest = step.gather(highest, n_shared)  # [n, H, G, 1]
-    found = weights.to(query.dtype) @ layer.prompt_values[step.rows]  # [R, H, Q * G, D]
+    found = weights.to(query.dtype) @ layer.prompt_values.index_select(
+        0, step.rows
+    )  # [R, H, Q * G, D]
     found = step.gather(found, n_shared)  # [n, H, G, D]
     if step.above is None:
         return (found / total).to(query.dtype).reshape(1, n_tokens, -1, size), None

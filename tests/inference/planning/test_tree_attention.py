@@ -71,9 +71,9 @@ def test_packed_rows_attend_as_each_alone(
         above.append((torch.tensor([t for t, _ in deep]), torch.tensor([s for _, s in deep])))
     packed = Step(
         states=states,
-        rows=slice(0, n_rows),
+        rows=torch.arange(n_rows),
         hidden=hidden,
-        row=torch.tensor([row for row, _ in tokens]),
+        group=torch.tensor([row for row, _ in tokens]),
         rank=torch.tensor([place for _, place in tokens]),
         width=max(map(len, ways)),
         is_full=len({len(found) for found in ways}) == 1,
