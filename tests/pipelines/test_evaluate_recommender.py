@@ -19,6 +19,7 @@ from pipelines.gates_config import GatesConfig, recommender_bounds
 from pipelines.stages import evaluate_recommender
 from tests.worlds.item_evaluation import build_house
 from training.item_evaluation import plots
+from training.item_evaluation.buckets import ITEM_BUCKETS
 
 BELOW_POPULARITY = "recommender_over_popularity_ndcg_at_10_high"
 GOOD = {BELOW_POPULARITY: 0.01, "novel_planned_over_random_hit_rate_at_10_high": 0.01}
@@ -58,6 +59,9 @@ def test_figures_are_those_that_were_planted(house: Path) -> None:
     assert figures["recommender_over_popularity_ndcg_at_10_low"] > 0
     for name in plots.MODELS:
         assert 0 <= figures[f"{name}_ndcg_at_10_low"] <= figures[f"{name}_ndcg_at_10"] <= 1
+    items = pl.read_csv(paths.plots_of("evaluate_recommender") / "items.csv")
+    assert items.columns == ["bucket", *plots.MODELS]
+    assert items.height == sum(figures[f"n_positives_{b}_items"] > 0 for b in ITEM_BUCKETS)
     sizes = pl.read_csv(paths.plots_of("evaluate_recommender") / "plan_sizes.csv")
     assert sizes["n_clusters"].to_list() == [1, 2, 3, 5, 10]
     # within the one planned cluster everything is found; a random one is right in a third
