@@ -25,6 +25,7 @@ LIST_KINDS: Mapping[str, str] = {
 }
 RESTRICTIONS: Mapping[str, str] = {
     "anywhere": "anywhere",
+    "unconsumed": "all unconsumed clusters",
     "planned": "planned clusters",
     "random": "random clusters",
     "true": "the true clusters",

@@ -57,7 +57,7 @@ PLANNED_CLUSTERS = 5
 
 
 def main() -> None:
-    """Rank the test cases by every model, restrict ours in four ways, write figures, then judge."""
+    """Rank the test cases by every model, restrict ours in five ways, write figures, then judge."""
     runtime = read_params("runtime", RuntimeConfig)
     gates = read_params("gates", GatesConfig)
     torch.set_num_threads(runtime.threads)

@@ -18,7 +18,7 @@ MODELS = (
     "ease",
     "popularity",
 )
-RESTRICTIONS = ("anywhere", "planned", "random", "true")
+RESTRICTIONS = ("anywhere", "unconsumed", "planned", "random", "true")
 
 
 def frame_models(figures: Mapping[str, float]) -> pl.DataFrame:

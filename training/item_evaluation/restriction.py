@@ -68,9 +68,10 @@ def report_restriction(
     layout: ItemLayout,
     rng: np.random.Generator,
 ) -> dict[str, float]:
-    """Return flat figures of the same recommender under four restrictions.
+    """Return flat figures of the same recommender under five restrictions.
 
     - ``anywhere``: none;
+    - ``unconsumed``: every cluster that is new to the user, no plan needed;
     - ``planned``: the planned clusters;
     - ``random``: as many unconsumed ones, the mean of ``N_DRAWS`` draws in each case;
     - ``true``: the clusters that were novel in the window, what a perfect plan would allow.
@@ -93,9 +94,10 @@ def report_restriction(
     }
     if not len(events):
         return figures
-    everything = list(range(layout.n_clusters))
+    everything = range(layout.n_clusters)
     plans: dict[str, Plans] = {
         "anywhere": [everything] * len(events),
+        "unconsumed": [sorted(set(everything).difference(c)) for c in events.consumed_clusters],
         "planned": planned,
         "true": events.novel_clusters,
     }
@@ -104,15 +106,12 @@ def report_restriction(
         for draw in range(N_DRAWS)
     }
     ranks = rank_within(scorer, events, layout, plans | draws)
-    measured = {
-        name: _measure(ranks[name], plan, events, layout) for name, plan in (plans | draws).items()
+    drawn = [_measure(ranks[name], plan, events, layout) for name, plan in draws.items()]
+    compared = {name: _measure(ranks[name], plan, events, layout) for name, plan in plans.items()}
+    compared["random"] = {
+        measure: np.mean([measured[measure] for measured in drawn], axis=0)
+        for measure in compared["planned"]
     }
-    random = {
-        measure: np.mean([measured[draw][measure] for draw in draws], axis=0)
-        for measure in measured["planned"]
-    }
-    compared = {"anywhere": measured["anywhere"], "planned": measured["planned"]}
-    compared |= {"random": random, "true": measured["true"]}
     columns = {
         f"novel_{where}_{measure}": values
         for where, measures in compared.items()

@@ -86,7 +86,10 @@ def test_a_true_cluster_helps_and_a_wrong_plan_finds_nothing(fitted: SequenceRec
     assert figures["novel_random_hit_rate_at_10_low"] <= figures["novel_random_hit_rate_at_10"]
     loss = figures["novel_planned_over_true_hit_rate_at_10"]
     assert loss == figures["novel_planned_over_true_hit_rate_at_10_high"] == -1
-    assert frame_restrictions(figures).height == 4
+    assert frame_restrictions(figures).height == 5
+    # all that is consumed is of the first ring
+    assert figures["novel_unconsumed_searched_share"] == 0.75
+    assert figures["novel_unconsumed_reach"] == 1
 
 
 @pytest.mark.parametrize("clusters", [[0], [2], [1, 3], [0, 1, 2, 3]])
