@@ -25,7 +25,7 @@ LIST_KINDS: Mapping[str, str] = {
 }
 RESTRICTIONS: Mapping[str, str] = {
     "anywhere": "anywhere",
-    "unconsumed": "all unconsumed clusters",
+    "unconsumed": "all new clusters",
     "planned": "planned clusters",
     "random": "random clusters",
     "true": "the true clusters",
