@@ -6,10 +6,11 @@ import shutil
 import sys
 from dataclasses import asdict
 
+import numpy as np
 import polars as pl
 import torch
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_POPULARITY
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_POPULARITY, ITEMS
 from pipelines import paths, stage
 from pipelines.artefact_io import (
     atomic_file,
@@ -21,12 +22,13 @@ from pipelines.artefact_io import (
 )
 from pipelines.params import read_params
 from training.clusters.config import ClusterConfig
+from training.clusters.places_io import load_places
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.recommender.config import RecommenderConfig
 from training.recommender.fit import EpochReport
-from training.recommender.layout import arrange_items
+from training.recommender.layout import ItemLayout, arrange_items
 from training.recommender.popularity import count_likes
 from training.recommender.processes import join_team
 from training.recommender.release_fit import fit_for_release
@@ -57,6 +59,7 @@ def main() -> None:
         runtime.seed,
         epochs.append,
         paths.RECOMMENDER_TRAINING,
+        read_item_text(layout) if config.item_text else None,
     )
     if not join_team(config).is_first:
         sys.exit()  # of several processes that trained together one writes
@@ -68,6 +71,19 @@ def main() -> None:
     likes = count_likes(interactions, layout, timeline.fit_until)
     write_table(likes, paths.ITEM_POPULARITY, ITEM_POPULARITY)
     shutil.rmtree(paths.RECOMMENDER_TRAINING, ignore_errors=True)
+
+
+def read_item_text(layout: ItemLayout) -> np.ndarray:
+    """Return what the stage clusters made of each item's text, in order of place, ``[I, T]``.
+
+    Unit rows; zeros for an item without text.
+    """
+    encoder = load_places(paths.TREE_PLACES).encoder.text
+    items = read_table(paths.ITEMS, ITEMS).sort("item_id")
+    rows = items.select("item_id").with_row_index("row")
+    of_place = layout.frame.join(rows, on="item_id", how="left", maintain_order="left")
+    text: np.ndarray = encoder.encode(items)[of_place["row"].to_numpy()]
+    return text
 
 
 if __name__ == "__main__":

@@ -10,15 +10,26 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
 
-from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEM_CLUSTERS
+from expectations.contracts.tables import (
+    CLUSTERS,
+    INTERACTIONS,
+    ITEM_CLUSTERS,
+    ITEM_POPULARITY,
+    ITEMS,
+)
 from pipelines import paths
-from pipelines.artefact_io import write_json, write_table
+from pipelines.artefact_io import read_table, write_json, write_table
+from pipelines.stages import clusters, recommender
 from tests.worlds import recommender as world
+from tests.worlds.clusters import CUT, build_topic_world
+from training.clusters.places_io import load_places
 from training.curation.timeline import Timeline
+from training.recommender.recommender import SequenceRecommender
 from training.recommender.release_fit import CHECKPOINT_FILES
 
 TOP = Path(__file__).parents[2]
@@ -67,6 +78,48 @@ def contents(folder: Path) -> dict[str, bytes]:
     files = [file for out in OUTS for file in ((folder / out).rglob("*"), [folder / out])]
     flat = [file for group in files for file in group if file.is_file()]
     return {str(file.relative_to(folder)): file.read_bytes() for file in flat}
+
+
+def test_items_that_nobody_liked_are_placed_by_their_text_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text is the clusters stage's own, in the model's order of items."""
+    monkeypatch.chdir(tmp_path)
+    topics = build_topic_world()
+    copied = topics.items.head(1).with_columns(item_id=pl.lit("a newcomer"))
+    items = pl.concat([topics.items, copied])
+    write_table(items, paths.ITEMS, ITEMS)
+    write_table(topics.interactions, paths.INTERACTIONS, INTERACTIONS)
+    write_json(Timeline(CUT, (CUT,), CUT + timedelta(days=1)).to_json(), paths.TIMELINE)
+    tiny = world.SMALL.model_dump() | {"max_epochs": 1, "refit": False}
+    level = {"levels": [3], "representation": {"text_dimensions": 12}}
+    models = {}
+    for item_text in (False, True):
+        section = tiny | {"item_text": item_text}
+        params = {"recommender": section, "clusters": level, "runtime": {"threads": 1}}
+        Path("params.yaml").write_text(yaml.safe_dump(params))
+        if not item_text:
+            clusters.main()
+        recommender.main()
+        models[item_text] = SequenceRecommender.load(paths.RECOMMENDER)
+    layout = models[True].layout
+    text = recommender.read_item_text(layout)
+    encoder = load_places(paths.TREE_PLACES).encoder.text
+    for place, item in list(enumerate(layout.item_ids))[::7]:
+        of_item = items.filter(pl.col("item_id") == item)
+        np.testing.assert_allclose(text[place], encoder.encode(of_item)[0], atol=1e-6)
+    newcomer, original = (layout.index_of[i] - 1 for i in ("a newcomer", copied_from(items)))
+    np.testing.assert_allclose(text[newcomer], text[original], atol=1e-6)
+    changed = (models[False].model.items.weight != models[True].model.items.weight).any(dim=1)
+    likes = read_table(paths.ITEM_POPULARITY, ITEM_POPULARITY)
+    unliked = likes.filter(pl.col("n_positive") == 0)["item_id"]
+    assert {layout.item_ids[i - 1] for i in changed.nonzero().flatten()} == set(unliked)
+    assert "a newcomer" in set(unliked)
+
+
+def copied_from(items: pl.DataFrame) -> str:
+    """Return the id of the item that the newcomer repeats."""
+    return str(items["item_id"][0])
 
 
 @pytest.mark.long

@@ -48,6 +48,9 @@ class RecommenderConfig(Config):
     neighbours: NeighbourConfig = NeighbourConfig()
     """The counting model whose part is added to the transformer's score."""
 
+    item_text: bool = False
+    """Whether items that nobody liked are placed by their text."""
+
     # training
     warm_start: bool = True
     """Start from item vectors that counting gives, and not from noise."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
 from training.recommender.checkpoint import Checkpoint, Checkpoints, fingerprint_of
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences
-from training.recommender.layout import ItemLayout
+from training.recommender.item_text import place_cold_items
+from training.recommender.layout import FIRST_ITEM, ItemLayout
+from training.recommender.model import SequenceTransformer
 from training.recommender.neighbours import SequentialNeighbours, fit_neighbours
 from training.recommender.processes import Team, join_team
 from training.recommender.recommender import SequenceRecommender
@@ -47,6 +51,7 @@ def choose_n_epochs(
     seed: int,
     report: Report,
     checkpoint: Path | None = None,
+    text: np.ndarray | None = None,
 ) -> tuple[int, SequenceRecommender]:
     """Train until validation NDCG@10 stops rising; return the best epoch and its recommender.
 
@@ -59,6 +64,8 @@ def choose_n_epochs(
         report: is told of every epoch, also of those that a killed training had finished.
         checkpoint: a file to keep the state in; a training that finds its own goes on from there
             and ends with the same weights, bit for bit. It is left when all is done.
+        text: what the items say, unit rows in order of place, ``[n_items, d]``: places the items
+            that nobody liked.
 
     Raises:
         UserError: no user has liked two items.
@@ -67,19 +74,20 @@ def choose_n_epochs(
     trainer = Trainer(sequences, layout, config, seed, team)
     neighbours = _count_neighbours(sequences, layout, config)
     data = (sequences, cases.histories, cases.positives)
-    kept = _open(checkpoint, data, layout, config, seed, "choose")
+    kept = _open(checkpoint, data, layout, config, seed, f"choose {_digest(text)}")
     run = _Run(trainer, kept, report, team)
     with _progress("recommender, choosing", config.max_epochs, run, team) as bar:
         while not run.is_over(config.max_epochs, config.patience):
             loss = trainer.run_epoch(run.keep_when_due)
             epoch, ndcg = trainer.position.epochs, None
             if len(cases.histories):
-                recommender = SequenceRecommender(trainer.copy_model(), layout, config, neighbours)
-                ndcg = measure_ndcg(recommender, cases)
+                model = _finish(trainer.copy_model(), sequences, text)
+                ndcg = measure_ndcg(SequenceRecommender(model, layout, config, neighbours), cases)
             run.finish_epoch(EpochReport("choose", epoch, loss, ndcg))
             bar.update()
     model = trainer.copy_model()
     model.load_state_dict(run.best_weights)
+    model = _finish(model, sequences, text)
     return run.best_epoch, SequenceRecommender(model, layout, config, neighbours)
 
 
@@ -91,6 +99,7 @@ def fit_recommender(
     n_epochs: int | None = None,
     report: Report = lambda epoch: None,
     checkpoint: Path | None = None,
+    text: np.ndarray | None = None,
 ) -> SequenceRecommender:
     """Train on all the sequences for ``n_epochs`` and return the recommender.
 
@@ -102,6 +111,7 @@ def fit_recommender(
         n_epochs: as a rule from :func:`choose_n_epochs`; ``config.max_epochs`` if ``None``.
         report: is told of every epoch, also of those that a killed training had finished.
         checkpoint: as for :func:`choose_n_epochs`.
+        text: likewise.
 
     Raises:
         UserError: no user has liked two items.
@@ -117,7 +127,19 @@ def fit_recommender(
             loss = trainer.run_epoch(run.keep_when_due)
             run.finish_epoch(EpochReport("refit", trainer.position.epochs, loss, None))
             bar.update()
-    return SequenceRecommender(trainer.copy_model(), layout, config, neighbours)
+    model = _finish(trainer.copy_model(), sequences, text)
+    return SequenceRecommender(model, layout, config, neighbours)
+
+
+def _finish(
+    model: SequenceTransformer, sequences: Sequences, text: np.ndarray | None
+) -> SequenceTransformer:
+    """Return the model with its cold items placed, where it is known what they say."""
+    if text is not None:
+        n_indices = len(model.items.weight)
+        likes = np.bincount(sequences.items, minlength=n_indices)[FIRST_ITEM:]
+        place_cold_items(model, likes, text)
+    return model
 
 
 def _count_neighbours(
@@ -196,6 +218,10 @@ def _open(
     if file is None:
         return None
     return Checkpoints(file, fingerprint_of(data, layout, config, seed, what))
+
+
+def _digest(text: np.ndarray | None) -> str:
+    return "" if text is None else hashlib.sha256(np.ascontiguousarray(text).data).hexdigest()
 
 
 def _progress(title: str, n_epochs: int, run: _Run, team: Team) -> tqdm:

@@ -26,6 +26,7 @@ def fit_for_release(
     seed: int,
     report: Report,
     scratch: Path | None = None,
+    text: np.ndarray | None = None,
 ) -> SequenceRecommender:
     """Return a recommender fitted on what was liked before the first test origin.
 
@@ -43,6 +44,7 @@ def fit_for_release(
         scratch: a folder of its own for sequences, which are then mapped from disk, and for the
             state of both trainings: a killed one goes on from there and ends with the same
             weights. The caller removes it when all is kept.
+        text: places the items that nobody liked; see :func:`choose_n_epochs`.
 
     Raises:
         UserError: no user has liked two items before the validation window.
@@ -54,8 +56,8 @@ def fit_for_release(
     if scratch:
         scratch.mkdir(parents=True, exist_ok=True)
     _, earlier = read_sequences(interactions, layout, timeline.validation_start, scratch)
-    n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, report, first)
+    n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, report, first, text)
     if not config.refit:
         return chosen
     _, everything = read_sequences(interactions, layout, timeline.fit_until, scratch)
-    return fit_recommender(everything, layout, config, seed, n_epochs, report, second)
+    return fit_recommender(everything, layout, config, seed, n_epochs, report, second, text)
