@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -113,10 +112,10 @@ class BlockScorer:
         Raises:
             ValueError: a query names a cluster that does not exist.
         """
-        n_clusters = self.blocks.n_clusters
-        for cluster in chain.from_iterable(query.clusters or () for query in queries):
-            if not 0 <= cluster < n_clusters:
-                raise ValueError(f"no cluster {cluster} of {n_clusters}")
+        named = [cluster for query in queries if query.clusters for cluster in query.clusters]
+        if named and not 0 <= min(named) <= max(named) < self.blocks.n_clusters:
+            wrong = min(named) if min(named) < 0 else max(named)
+            raise ValueError(f"no cluster {wrong} of {self.blocks.n_clusters}")
         if len(queries) == 1:
             return self._rank_alone(states, queries[0], bonuses)
         depth = max((query.k for query in queries), default=0)
@@ -142,9 +141,10 @@ class BlockScorer:
             if len(rows) <= ALONE_UP_TO:
                 yield from ([row] for row in rows)
                 continue
-            named = list(set(chain.from_iterable(queries[row].blocks for row in rows)))
-            longest = int((self.blocks.ends[named] - self.blocks.firsts[named]).max())
-            n_cells = longest * max(len(queries[row].blocks) for row in rows)  # of one query
+            plans = [queries[row].blocks for row in rows]
+            numbers = [number for plan in plans for number in plan]
+            longest = int((self.blocks.ends[numbers] - self.blocks.firsts[numbers]).max())
+            n_cells = longest * max(map(len, plans))  # of one query
             step = max(1, CELLS_AT_ONCE // max(1, n_cells))
             yield from (rows[start : start + step] for start in range(0, len(rows), step))
 

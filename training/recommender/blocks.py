@@ -59,3 +59,13 @@ class Blocks:
         return [
             self.vectors[first:end] for first, end in zip(self.first_of, self.end_of, strict=True)
         ]
+
+    @cached_property
+    def columns_of(self) -> list[np.ndarray]:
+        """The vectors of each block turned, contiguous ``[D, B]``: a copy, made at the first use.
+
+        A product of several states with a block takes half the time so; one state alone is faster
+        by the rows, and never needs the copy. Of the catalogue as a whole there is none.
+        """
+        turned = [np.ascontiguousarray(vectors.T) for vectors in self.vectors_of[:-1]]
+        return [*turned, self.vectors[:0].T]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-SMALL_PRODUCT = 800
-"""Scores up to which BLAS takes the vectors as they lie; beyond, it copies the block first."""
-ONE_BY_ONE_UP_TO = 3
+from training.recommender.blocks import EVERYWHERE, Blocks
+
+ONE_BY_ONE_UP_TO = 5
 """Up to so many states are multiplied singly: the block stays in the cache."""
-ITEMS_FIRST_UP_TO = 24
-"""Up to so many, BLAS is faster with the items in the rows of the product than in its columns."""
+ONE_BY_ONE_FROM = 300
+"""But not with fewer items than this, where the calls would cost more than the work."""
 
 
-def multiply_into(scores: np.ndarray, states: np.ndarray, block: np.ndarray) -> None:
-    """Write the products of states and items into the first columns of ``scores``.
+def multiply_into(scores: np.ndarray, states: np.ndarray, blocks: Blocks, number: int) -> None:
+    """Write the products of states and the items of a block into the first columns of ``scores``.
 
     The bounds are measured, on OpenBLAS with 64 and 128 dimensions: where a handful of states
     asks for hundreds of items, the plain product costs three times as much as the best.
@@ -21,13 +21,16 @@ def multiply_into(scores: np.ndarray, states: np.ndarray, block: np.ndarray) -> 
     Args:
         scores: to be filled, float32 ``[n, at least B]``.
         states: float32 ``[n, D]``.
-        block: item vectors, float32 ``[B, D]``.
+        blocks: the item vectors.
+        number: of the block.
     """
-    n_states, n_items = len(states), len(block)
-    if n_states > ITEMS_FIRST_UP_TO or n_states * n_items <= SMALL_PRODUCT:
-        np.matmul(states, block.T, out=scores[:, :n_items])
-    elif n_states <= ONE_BY_ONE_UP_TO:
+    n_states, n_items = len(states), len(blocks.vectors_of[number])
+    if n_states == 1:
+        np.dot(blocks.vectors_of[number], states[0], out=scores[0, :n_items])
+    elif number == EVERYWHERE:
+        np.matmul(states, blocks.vectors.T, out=scores[:, :n_items])
+    elif n_states <= ONE_BY_ONE_UP_TO and n_items >= ONE_BY_ONE_FROM:
         for row, state in zip(scores, states, strict=True):
-            np.dot(block, state, out=row[:n_items])
+            np.dot(state, blocks.columns_of[number], out=row[:n_items])
     else:
-        scores[:, :n_items] = np.dot(block, states.T).T  # [n, B]
+        np.matmul(states, blocks.columns_of[number], out=scores[:, :n_items])

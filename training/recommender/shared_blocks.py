@@ -7,7 +7,7 @@ S pieces of one query at most, W items of the longest piece, K places wanted at 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class SharedBlocks:
         states: np.ndarray,
         row_of_query: np.ndarray,
     ) -> None:
-        numbers = np.array(list(chain.from_iterable(plans)))  # [N]
+        numbers = np.array([number for plan in plans for number in plan])  # [N]
         lengths = np.array([len(plan) for plan in plans])  # [Q]
         order = np.argsort(numbers, kind="stable")  # pieces of one block side by side
         numbers = numbers[order]
@@ -52,7 +52,7 @@ class SharedBlocks:
         askers = states[self._state]  # [N, D]
         edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), n_pieces]
         for (start, end), number in zip(pairwise(edges), numbers[edges[:-1]].tolist(), strict=True):
-            multiply_into(self._scores[start:end], askers[start:end], blocks.vectors_of[number])
+            multiply_into(self._scores[start:end], askers[start:end], blocks, number)
 
     def add(self, places: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> None:
         """Add values to the scores of those places that lie in a state's blocks.

@@ -17,7 +17,8 @@ from training.recommender.block_scoring import (
     Bonus,
     RankedPlaces,
 )
-from training.recommender.products import ITEMS_FIRST_UP_TO, multiply_into
+from training.recommender.blocks import EVERYWHERE, Blocks
+from training.recommender.products import ONE_BY_ONE_UP_TO, multiply_into
 from training.recommender.shared_blocks import NO_PLACE
 from training.recommender.top_places import top_columns, top_of_row, top_places
 
@@ -124,19 +125,21 @@ def test_a_cluster_that_does_not_exist_is_refused(cluster: int) -> None:
         scorer.rank(np.ones((1, 4), dtype=np.float32), [BlockQuery(0, 1, [cluster])])
 
 
-@pytest.mark.parametrize("small", [0, 800])
-@pytest.mark.parametrize("n_states", [1, 3, 4, ITEMS_FIRST_UP_TO, ITEMS_FIRST_UP_TO + 1])
+@pytest.mark.parametrize("one_by_one_from", [0, 300])
+@pytest.mark.parametrize("number", [0, 1, EVERYWHERE])
+@pytest.mark.parametrize("n_states", [1, 2, ONE_BY_ONE_UP_TO, ONE_BY_ONE_UP_TO + 1])
 def test_products_fill_the_first_columns_and_no_others(
-    n_states: int, small: int, monkeypatch: pytest.MonkeyPatch
+    n_states: int, number: int, one_by_one_from: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(products, "SMALL_PRODUCT", small)
+    monkeypatch.setattr(products, "ONE_BY_ONE_FROM", one_by_one_from)
     rng = np.random.default_rng(n_states)
     states = rng.integers(-3, 4, (n_states, 5)).astype(np.float32)
-    block = rng.integers(-3, 4, (7, 5)).astype(np.float32)
+    blocks = Blocks(rng.integers(-3, 4, (7, 5)).astype(np.float32), np.array([0, 3, 7]))
     scores = np.full((n_states, 9), 99, dtype=np.float32)
-    multiply_into(scores, states, block)
-    assert np.array_equal(scores[:, :7], states @ block.T)
-    assert np.all(scores[:, 7:] == 99)
+    multiply_into(scores, states, blocks, number)
+    expected = states @ blocks.vectors_of[number].T
+    assert np.array_equal(scores[:, : expected.shape[1]], expected)
+    assert np.all(scores[:, expected.shape[1] :] == 99)
 
 
 SCORES = st.lists(st.sampled_from([-np.inf, 0.0, 1.0, 2.0, 3.0]), max_size=12)
