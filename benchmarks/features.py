@@ -51,7 +51,7 @@ HISTORY = 5
 CASES = 400
 LOADERS = ("materialize", "write_to_online_store", "write_rows")
 BATCH = 5_000
-REDIS = "pipelines.online_stores.redis.BulkRedisOnlineStore"
+REDIS = "feature_repo.online_stores.redis.BulkRedisOnlineStore"
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from feast.infra.key_encoding_utils import deserialize_entity_key
 from feast.protos.feast.types.Value_pb2 import Value
 
 from expectations.contracts.tables import RELEASE, Table
-from pipelines.online_stores.encoded_rows import EncodedRows, TakesEncodedRows
-from pipelines.online_stores.wire_format import encode_keys, encode_lists
+from feature_repo.online_stores.encoded_rows import EncodedRows, TakesEncodedRows
+from feature_repo.online_stores.wire_format import encode_keys, encode_lists
 
 ROWS_AT_ONCE = 5_000
 """One transaction of the store, and all that is in memory beside the frames given."""

@@ -105,8 +105,8 @@ def test_programmatic_apply_twice_is_apply_once(tree: Path) -> None:
 
 def test_feasts_own_command_and_ours_agree(tree: Path) -> None:
     printed = run_feast(tree, "apply")
-    assert printed.count("Created entity") == 3
-    assert printed.count("Created feature view") == len(VIEWS)
+    for view in VIEWS:
+        assert f"Deploying infrastructure for {view}" in printed
     assert (tree / "var").is_dir()
     store = open_store(tree)
     assert {view.name for view in store.list_feature_views()} == VIEWS

@@ -55,7 +55,7 @@ def tree(
 ) -> Iterator[Path]:
     """A working tree that Feast's command has been applied to, with a few rows online."""
     root = tmp_path_factory.mktemp("feast") / "tree"
-    for room in ("feature_repo", "expectations", "pipelines"):
+    for room in ("feature_repo", "expectations"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / room, root / room, ignore=ignored)
     with selected_store(request.param, root), pytest.MonkeyPatch.context() as patch:

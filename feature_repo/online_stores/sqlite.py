@@ -11,7 +11,7 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStor
 from feast.utils import to_naive_utc
 from pydantic import field_validator
 
-from pipelines.online_stores.encoded_rows import EncodedRows, TakesEncodedRows
+from feature_repo.online_stores.encoded_rows import EncodedRows, TakesEncodedRows
 
 KILOBYTES_KEPT = 65_536
 """Pages that a batch changed and that wait in memory for its end: written sooner, they would keep
@@ -21,8 +21,8 @@ readers out until then."""
 class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc]
     """Settings of Feast's sqlite store, without those for searching vectors and text."""
 
-    type: Literal["pipelines.online_stores.sqlite.BulkSqliteOnlineStore"] = (
-        "pipelines.online_stores.sqlite.BulkSqliteOnlineStore"
+    type: Literal["feature_repo.online_stores.sqlite.BulkSqliteOnlineStore"] = (
+        "feature_repo.online_stores.sqlite.BulkSqliteOnlineStore"
     )
 
     @field_validator("vector_enabled", "enable_openai_compatible_store")

@@ -23,20 +23,20 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, USER_ITEM_HISTORY, Table
+from feature_repo.online_stores.redis import BulkRedisOnlineStoreConfig
+from feature_repo.online_stores.sqlite import BulkSqliteOnlineStoreConfig
+from feature_repo.online_stores.wire_format import encode_keys, encode_lists
 from inference.serving.features import PLAN_SERVICE, USER_SERVICE
 from pipelines import paths
 from pipelines.feature_store import apply_definitions, open_store
-from pipelines.online_stores.redis import BulkRedisOnlineStoreConfig
-from pipelines.online_stores.sqlite import BulkSqliteOnlineStoreConfig
-from pipelines.online_stores.wire_format import encode_keys, encode_lists
 from pipelines.online_writes import write_rows
 from tests.servers import redis_server
 from tests.worlds.stores import REPOSITORY
 
 NOON = datetime(2024, 5, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 BULK = {
-    "sqlite": "pipelines.online_stores.sqlite.BulkSqliteOnlineStore",
-    "redis": "pipelines.online_stores.redis.BulkRedisOnlineStore",
+    "sqlite": "feature_repo.online_stores.sqlite.BulkSqliteOnlineStore",
+    "redis": "feature_repo.online_stores.redis.BulkRedisOnlineStore",
 }
 INTEGERS = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 2**14)
 FLOATS = st.floats(width=32, allow_nan=False)

@@ -13,14 +13,14 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 from google.protobuf.timestamp_pb2 import Timestamp
 from redis import Redis
 
-from pipelines.online_stores.encoded_rows import EncodedRows, TakesEncodedRows
+from feature_repo.online_stores.encoded_rows import EncodedRows, TakesEncodedRows
 
 
 class BulkRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
     """Settings of Feast's Redis store; rows of a release do not expire, and newer ones stay."""
 
-    type: Literal["pipelines.online_stores.redis.BulkRedisOnlineStore"] = (
-        "pipelines.online_stores.redis.BulkRedisOnlineStore"
+    type: Literal["feature_repo.online_stores.redis.BulkRedisOnlineStore"] = (
+        "feature_repo.online_stores.redis.BulkRedisOnlineStore"
     )
     key_ttl_seconds: None = None
     skip_dedup: Literal[False] = False
