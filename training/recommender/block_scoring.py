@@ -6,7 +6,7 @@ most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from training.recommender.side_by_side import SideBySide
 CELLS_AT_ONCE = 32_000_000
 """Scores held at one time: 128 MB."""
 ALONE_UP_TO = 6
-"""So many queries are answered one by one: sorting out who shares a block would cost more."""
+"""So many states are answered one by one: sorting out who shares a block would cost more."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ class RankedPlaces:
     scores: np.ndarray
 
 
+Rank = Callable[[np.ndarray, Sequence[BlockQuery], Sequence[Bonus] | None], RankedPlaces]
+"""A way to answer some queries: from states, queries and bonuses."""
+
+
 class BlockScorer:
     """Answers queries over item vectors: a score is a dot product plus a bonus.
 
@@ -117,50 +121,59 @@ class BlockScorer:
             wrong = min(named) if min(named) < 0 else max(named)
             raise ValueError(f"no cluster {wrong} of {self.blocks.n_clusters}")
         if len(queries) == 1:
-            return self._rank_alone(states, queries[0], bonuses)
+            return self._rank_alone(states, queries, bonuses)
         depth = max((query.k for query in queries), default=0)
         places = np.full((len(queries), depth), NO_PLACE)  # [Q, K]
         scores = np.full((len(queries), depth), -np.inf, dtype=np.float32)  # [Q, K]
-        for rows in self._share_out(queries):
-            part = [queries[row] for row in rows]
-            if len(part) == 1:
-                found = self._rank_alone(states, part[0], bonuses)
-            else:
-                found = self._rank_together(states, part, bonuses)
-            places[rows, : found.places.shape[1]] = found.places
-            scores[rows, : found.places.shape[1]] = found.scores
+        for numbers, rank in self._share_out(queries):
+            found = rank(states, [queries[number] for number in numbers], bonuses)
+            places[numbers, : found.places.shape[1]] = found.places
+            scores[numbers, : found.places.shape[1]] = found.scores
         beyond = np.arange(depth) >= np.array([[query.k] for query in queries])  # [Q, K]
         places[beyond], scores[beyond] = NO_PLACE, -np.inf
         return RankedPlaces(places, scores)
 
-    def _share_out(self, queries: Sequence[BlockQuery]) -> Iterator[list[int]]:
-        """Yield which queries are answered at once: like with like, in bounded memory."""
-        within = [row for row, query in enumerate(queries) if query.clusters]
-        anywhere = [row for row, query in enumerate(queries) if query.clusters is None]
-        for rows in (within, anywhere):
-            if len(rows) <= ALONE_UP_TO:
-                yield from ([row] for row in rows)
+    def _share_out(self, queries: Sequence[BlockQuery]) -> Iterator[tuple[list[int], Rank]]:
+        """Yield which queries are answered at once, and how: like with like, in bounded memory."""
+        within = [number for number, query in enumerate(queries) if query.clusters]
+        anywhere = [number for number, query in enumerate(queries) if query.clusters is None]
+        for numbers in (within, anywhere):
+            if len({queries[number].row for number in numbers}) <= ALONE_UP_TO:
+                for group in _group_by_state([queries[number] for number in numbers]):
+                    yield [numbers[at] for at in group], self._rank_alone
                 continue
-            plans = [queries[row].blocks for row in rows]
-            numbers = [number for plan in plans for number in plan]
-            longest = int((self.blocks.ends[numbers] - self.blocks.firsts[numbers]).max())
+            plans = [queries[number].blocks for number in numbers]
+            blocks = [block for plan in plans for block in plan]
+            longest = int((self.blocks.ends[blocks] - self.blocks.firsts[blocks]).max())
             n_cells = longest * max(map(len, plans))  # of one query
             step = max(1, CELLS_AT_ONCE // max(1, n_cells))
-            yield from (rows[start : start + step] for start in range(0, len(rows), step))
+            for start in range(0, len(numbers), step):
+                yield numbers[start : start + step], self._rank_together
 
     def _rank_alone(
-        self, states: np.ndarray, query: BlockQuery, bonuses: Sequence[Bonus] | None
+        self, states: np.ndarray, queries: Sequence[BlockQuery], bonuses: Sequence[Bonus] | None
     ) -> RankedPlaces:
-        scores = SideBySide(self.blocks, query.blocks, states[query.row])
+        """Answer one query, or several of one state that ask for one block each, each another."""
+        row = queries[0].row
+        numbers = [number for query in queries for number in query.blocks]
+        scores = SideBySide.score(self.blocks, numbers, states[row])
         if bonuses is not None:
-            scores.add(bonuses[query.row].places, bonuses[query.row].values)
-        if query.clusters is None:
-            scores.bar(_in_order(query.excluded))
-        places, best = scores.best(query.k)
-        if not query.excluded.isdisjoint(places):
-            scores.bar(_in_order(query.excluded))
-            places, best = scores.best(query.k)
-        return RankedPlaces(np.array([places], np.int64), np.array([best], np.float32))
+            scores.add(bonuses[row].places, bonuses[row].values)
+        places, best = [], []
+        for query, part in zip(queries, scores.split(len(queries)), strict=True):
+            if query.clusters is None:
+                part.bar(_in_order(query.excluded))
+            found, values = part.best(query.k)
+            if not query.excluded.isdisjoint(found):
+                part.bar(_in_order(query.excluded))
+                found, values = part.best(query.k)
+            places.append(found)
+            best.append(values)
+        depth = max(map(len, places))
+        for found, values in zip(places, best, strict=True):
+            found += [NO_PLACE] * (depth - len(found))
+            values += [-np.inf] * (depth - len(values))
+        return RankedPlaces(np.array(places, np.int64), np.array(best, np.float32))
 
     def _rank_together(
         self, states: np.ndarray, queries: Sequence[BlockQuery], bonuses: Sequence[Bonus] | None
@@ -184,6 +197,21 @@ class BlockScorer:
             scores.bar([barred.get(number, nothing) for number in range(len(queries))])
             places[hit], best[hit] = scores.best(hit, depth)
         return RankedPlaces(places, best)
+
+
+def _group_by_state(queries: Sequence[BlockQuery]) -> list[list[int]]:
+    """Return the numbers of queries that one pass can answer: of one state, for one block each."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    asked: dict[tuple[int, int], int] = {}  # how often each block by each state
+    for number, query in enumerate(queries):
+        if len(query.blocks) > 1:
+            key = (-1, number)
+        else:  # who asks for the same block again goes into another group
+            piece = (query.row, query.blocks[0])
+            key = (query.row, asked.get(piece, 0))
+            asked[piece] = key[1] + 1
+        groups.setdefault(key, []).append(number)
+    return list(groups.values())
 
 
 def _in_order(places: AbstractSet[int]) -> np.ndarray:

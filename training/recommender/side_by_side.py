@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from operator import sub
 
@@ -13,22 +14,45 @@ from training.recommender.blocks import Blocks
 from training.recommender.top_places import top_of_row
 
 
+@dataclass(slots=True)
 class SideBySide:
-    """What one query looks at. All but products is done on lists: that is faster for a handful.
+    """What a query looks at. All but products is done on lists: that is faster for a handful.
 
-    Args:
-        blocks: the item vectors.
-        numbers: of the blocks to score, ascending, each once.
-        state: who asks, float32 ``[D]``.
+    Attributes:
+        scores: of the items of one block after the other, float32 ``[cells]``.
+        firsts: the first place of each block.
+        ends: the place after the last of each.
+        stops: the cell after the last of each.
     """
 
-    def __init__(self, blocks: Blocks, numbers: Sequence[int], state: np.ndarray) -> None:
-        self._firsts = [blocks.first_of[number] for number in numbers]
-        self._ends = [blocks.end_of[number] for number in numbers]
-        self._stops = list(accumulate(map(sub, self._ends, self._firsts)))
-        self._shifts = list(map(sub, self._ends, self._stops))  # from a cell to its place
+    scores: np.ndarray
+    firsts: list[int]
+    ends: list[int]
+    stops: list[int]
+
+    @classmethod
+    def score(cls, blocks: Blocks, numbers: Sequence[int], state: np.ndarray) -> SideBySide:
+        """Return the scores of a state.
+
+        Args:
+            blocks: the item vectors.
+            numbers: of the blocks to score, each once.
+            state: float32 ``[D]``.
+        """
+        firsts = [blocks.first_of[number] for number in numbers]
+        ends = [blocks.end_of[number] for number in numbers]
         products = [blocks.vectors_of[number].dot(state) for number in numbers]
-        self._scores = np.concatenate(products) if products else np.empty(0, dtype=np.float32)
+        scores = np.concatenate(products) if products else np.empty(0, dtype=np.float32)
+        return cls(scores, firsts, ends, list(accumulate(map(sub, ends, firsts))))
+
+    def split(self, n_parts: int) -> list[SideBySide]:
+        """Return the whole as one part, or each of its blocks as one; they share the scores."""
+        if n_parts == 1:
+            return [self]
+        return [
+            SideBySide(self.scores[stop - (end - first) : stop], [first], [end], [end - first])
+            for first, end, stop in zip(self.firsts, self.ends, self.stops, strict=True)
+        ]
 
     def add(self, places: np.ndarray, values: np.ndarray) -> None:
         """Add values to the scores of those places that lie in the blocks.
@@ -38,21 +62,29 @@ class SideBySide:
             values: float32 ``[n]``.
         """
         for found, shift in self._find(places):
-            self._scores[places[found] - shift] += values[found]
+            self.scores[places[found] - shift] += values[found]
 
     def bar(self, places: np.ndarray) -> None:
         """Keep places, ascending and each once, from being among the best."""
         for found, shift in self._find(places):
-            self._scores[places[found] - shift] = -np.inf
+            self.scores[places[found] - shift] = -np.inf
 
     def best(self, k: int) -> tuple[list[int], list[float]]:
-        """Return the best ``k`` places and their scores, best first, equal ones by place."""
-        best, cells = top_of_row(self._scores, k)
-        return [cell + self._shifts[bisect_right(self._stops, cell)] for cell in cells], best
+        """Return the best ``k`` places and their scores, best first, equal ones by place.
+
+        The blocks must stand in ascending order.
+        """
+        best, cells = top_of_row(self.scores, k)
+        shifts = self._shifts()
+        return [cell + shifts[bisect_right(self.stops, cell)] for cell in cells], best
+
+    def _shifts(self) -> list[int]:
+        """Return what leads from a cell to its place, for each block."""
+        return list(map(sub, self.ends, self.stops))
 
     def _find(self, places: np.ndarray) -> Iterator[tuple[slice, int]]:
         """Yield which places lie in each block that holds any, and the shift of its cells."""
-        low, high = places.searchsorted([self._firsts, self._ends]).tolist()
-        for start, end, shift in zip(low, high, self._shifts, strict=True):
+        low, high = places.searchsorted([self.firsts, self.ends]).tolist()
+        for start, end, shift in zip(low, high, self._shifts(), strict=True):
             if start < end:
                 yield slice(start, end), shift

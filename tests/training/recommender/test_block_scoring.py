@@ -168,3 +168,14 @@ def test_a_query_answers_alike_alone_and_among_others() -> None:
         alone = scorer.rank(states[row : row + 1], [replace(query, row=0)])
         assert np.array_equal(together.places[row], alone.places[0])
         assert together.scores[row] == pytest.approx(alone.scores[0], abs=1e-5)
+
+
+def test_queries_of_one_state_for_a_block_each_share_one_pass() -> None:
+    """Also where two ask for the same block and bar different places."""
+    scorer = BlockScorer(np.eye(6, dtype=np.float32), np.array([0, 2, 4, 6]))
+    states = np.array([[6, 5, 4, 3, 2, 1]], dtype=np.float32)
+    plans = ([2], [0], [2], None, [0, 2])
+    barred = ({4}, set(), {5}, {0}, {0, 1, 4})
+    queries = [BlockQuery(0, 2, plan, bar) for plan, bar in zip(plans, barred, strict=True)]
+    ranked = scorer.rank(states, queries)
+    assert ranked.places.tolist() == [[5, NO_PLACE], [0, 1], [4, NO_PLACE], [1, 2], [5, NO_PLACE]]
