@@ -91,6 +91,11 @@ def test_the_run_says_what_was_built_and_how_it_measured(tree: PublishedReleases
     assert len(run.data.tags["dvc_lock_sha256"]) == 64
     curve = client.get_metric_history(version.run_id, "curve.planner.match_rate")
     assert [(point.step, point.value) for point in curve] == [(10, 0.1), (20, 0.9)]
+    losses = client.get_metric_history(version.run_id, "curve.recommender.train_loss")
+    assert [(point.step, point.value) for point in losses] == [(0, 5.0), (1, 4.5)]
+    name = "curve.recommender.validation_ndcg_at_10"
+    ndcgs = client.get_metric_history(version.run_id, name)
+    assert [(point.step, point.value) for point in ndcgs] == [(0, 0.25)]  # none while refitting
 
 
 def test_logged_models_load_without_pickle_and_answer(tree: PublishedReleases) -> None:

@@ -234,6 +234,8 @@ def _write_models() -> None:
     adapted.save_pretrained(paths.PLANNER_ADAPTER)
     write_base_record(paths.BASE_MODEL, paths.PLANNER_ADAPTER / BASE_RECORD)
     paths.PLANNER_CURVE.write_text("step,loss,match_rate\n10,2.5,0.1\n20,1.5,0.9\n")
+    header = "phase,epoch,train_loss,validation_ndcg_at_10\n"
+    paths.RECOMMENDER_CURVE.write_text(f"{header}choose,1,5.0,0.25\nrefit,1,4.5,\n")
     write_recommender(seed=0)
 
 
