@@ -43,7 +43,9 @@ def main(folder: Path, loss: str) -> None:
     recommender = fit_recommender(sequences, layout, config, seed=0, checkpoint=folder / "state")
     team = join_team(config)
     save_file(recommender.model.state_dict(), folder / f"weights-{team.number}.safetensors")
-    content = {"number": team.number, "size": team.size, "windows": n_windows}
+    own = torch.full((2,), float(team.number + 7))
+    team.agree([own])
+    content = {"size": team.size, "windows": n_windows, "agreed": own.tolist()}
     (folder / f"work-{team.number}.json").write_text(json.dumps(content))
 
 

@@ -48,6 +48,13 @@ class Team:
         for tensor, piece in zip(tensors, pieces, strict=True):
             tensor.copy_(piece.view_as(tensor))
 
+    def agree(self, tensors: Sequence[Tensor]) -> None:
+        """Make each tensor in all processes what it is in the first."""
+        if not self.is_first:
+            for tensor in tensors:
+                tensor.zero_()
+        self.add_up(tensors)
+
 
 def join_team(config: RecommenderConfig) -> Team:
     """Return this process's place, by ``config.device`` and what launched it.

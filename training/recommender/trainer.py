@@ -76,6 +76,8 @@ class Trainer:
             vectors = find_item_vectors(sequences, layout.n_items, config.dimension, seed)
             self.model.start_items_from(torch.from_numpy(vectors))
         self.model.to(team.device)
+        with torch.no_grad():
+            team.agree(list(self.model.parameters()))
         self._optimizers = Optimizers(self.model, config, by_rows=self.draws)
         self.position = Position()
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ TOP = Path(__file__).parents[3]
 CPU = torch.device("cpu")
 
 
-def launch(folder: Path, loss: str, n_processes: int) -> list[dict[str, int]]:
+def launch(folder: Path, loss: str, n_processes: int) -> list[dict[str, Any]]:
     """Fit in ``n_processes`` that talk over gloo; return what each did."""
     folder.mkdir()
     starter = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={n_processes}"]
@@ -41,6 +42,7 @@ def test_two_processes_share_the_work_and_end_where_one_does(loss: str, tmp_path
     (one,) = launch(tmp_path / "one", loss, 1)
     both = launch(tmp_path / "two", loss, 2)
     assert [work["size"] for work in both] == [2, 2]
+    assert [work["agreed"] for work in both] == [[7, 7], [7, 7]]  # what the first one has
     assert both[0]["windows"] + both[1]["windows"] == one["windows"]
     assert min(work["windows"] for work in both) > 0.45 * one["windows"]
     alone = load_file(tmp_path / "one" / "weights-0.safetensors")
