@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.recommender.blocks import EVERYWHERE, Blocks
+from training.recommender.coarse_search import CoarseSearch
 from training.recommender.shared_blocks import NO_PLACE, SharedBlocks
 from training.recommender.side_by_side import SideBySide
+from training.recommender.top_places import top_of_row
 
 CELLS_AT_ONCE = 32_000_000
 """Scores held at one time: 128 MB."""
@@ -71,6 +73,7 @@ class RankedPlaces:
     scores: np.ndarray
 
 
+NO_BONUS = Bonus(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 Rank = Callable[[np.ndarray, Sequence[BlockQuery], Sequence[Bonus] | None], RankedPlaces]
 """A way to answer some queries: from states, queries and bonuses."""
 
@@ -86,6 +89,10 @@ class BlockScorer:
 
     def __init__(self, vectors: np.ndarray, block_starts: np.ndarray) -> None:
         self.blocks = Blocks(vectors, block_starts)
+
+    def prepare(self) -> None:
+        """Make now what the first query about a large catalogue would else wait for."""
+        _ = self.blocks.coarse
 
     def score_all(self, states: np.ndarray, bonuses: Sequence[Bonus] | None = None) -> np.ndarray:
         """Return the score of every item for every state, float32 ``[U, I]``.
@@ -155,6 +162,10 @@ class BlockScorer:
     ) -> RankedPlaces:
         """Answer one query, or several of one state that ask for one block each, each another."""
         row = queries[0].row
+        if queries[0].clusters is None and self.blocks.coarse is not None:
+            searched = self._search_catalogue(self.blocks.coarse, states, queries[0], bonuses)
+            if searched is not None:
+                return searched
         numbers = [number for query in queries for number in query.blocks]
         scores = SideBySide.score(self.blocks, numbers, states[row])
         if bonuses is not None:
@@ -174,6 +185,27 @@ class BlockScorer:
             found += [NO_PLACE] * (depth - len(found))
             values += [-np.inf] * (depth - len(values))
         return RankedPlaces(np.array(places, np.int64), np.array(best, np.float32))
+
+    def _search_catalogue(
+        self,
+        coarse: CoarseSearch,
+        states: np.ndarray,
+        query: BlockQuery,
+        bonuses: Sequence[Bonus] | None,
+    ) -> RankedPlaces | None:
+        """Answer a query about the whole catalogue exactly, by what a coarse search leaves."""
+        bonus = NO_BONUS if bonuses is None else bonuses[query.row]
+        state, barred = states[query.row], _in_order(query.excluded)
+        left = coarse.narrow(state, query.k, (bonus.places, bonus.values), barred)
+        if left is None:
+            return None
+        scores = self.blocks.vectors[left] @ state  # [left]
+        _, at, of_bonus = np.intersect1d(
+            left, bonus.places, assume_unique=True, return_indices=True
+        )
+        scores[at] += bonus.values[of_bonus]
+        best, cells = top_of_row(scores, query.k)
+        return RankedPlaces(left[cells][None], np.array([best], np.float32))
 
     def _rank_together(
         self, states: np.ndarray, queries: Sequence[BlockQuery], bonuses: Sequence[Bonus] | None

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 
+from training.recommender.coarse_search import CoarseSearch
+
+COARSE_FROM = 200_000
+"""Items from which on the whole catalogue is searched in eight bits first."""
 EVERYWHERE = -1
 """The number of the block that holds the whole catalogue."""
 
@@ -69,3 +74,12 @@ class Blocks:
         """
         turned = [np.ascontiguousarray(vectors.T) for vectors in self.vectors_of[:-1]]
         return [*turned, self.vectors[:0].T]
+
+    @cached_property
+    def coarse(self) -> CoarseSearch | None:
+        """The catalogue in eight bits, made at the first use.
+
+        ``None`` for a small catalogue, and where the processor has no instructions for it.
+        """
+        is_fast = torch.backends.cpu.get_cpu_capability() == "AVX512"
+        return CoarseSearch(self.vectors) if is_fast and len(self.vectors) >= COARSE_FROM else None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.recommender import block_scoring, products
+from training.recommender import block_scoring, blocks, products
 from training.recommender.block_scoring import (
     BlockQuery,
     BlockScorer,
@@ -71,12 +71,19 @@ def answer_of(ranked: RankedPlaces, number: int) -> tuple[list[int], list[float]
     return ranked.places[number][there].tolist(), ranked.scores[number][there].tolist()
 
 
-@given(worlds(), st.booleans(), st.sampled_from([0, 2, 6]), st.sampled_from([1, 40, 32_000_000]))
+@given(
+    worlds(),
+    st.booleans(),
+    st.sampled_from([0, 2, 6]),
+    st.sampled_from([1, 40, 32_000_000]),
+    st.sampled_from([0, 200_000]),
+)
 def test_every_answer_is_full_scoring_with_a_mask(
     world: tuple[BlockScorer, np.ndarray, list[Bonus], list[BlockQuery]],
     has_bonuses: bool,
     alone_up_to: int,
     cells_at_once: int,
+    coarse_from: int,
 ) -> None:
     scorer, states, bonuses, queries = world
     starts = scorer.blocks.block_starts
@@ -84,6 +91,7 @@ def test_every_answer_is_full_scoring_with_a_mask(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(block_scoring, "ALONE_UP_TO", alone_up_to)
         patch.setattr(block_scoring, "CELLS_AT_ONCE", cells_at_once)
+        patch.setattr(blocks, "COARSE_FROM", coarse_from)
         ranked = scorer.rank(states, queries, given_bonuses)
     for number, query in enumerate(queries):
         expected = rank_by_mask(scorer, states, starts, given_bonuses, query)
@@ -134,10 +142,10 @@ def test_products_fill_the_first_columns_and_no_others(
     monkeypatch.setattr(products, "ONE_BY_ONE_FROM", one_by_one_from)
     rng = np.random.default_rng(n_states)
     states = rng.integers(-3, 4, (n_states, 5)).astype(np.float32)
-    blocks = Blocks(rng.integers(-3, 4, (7, 5)).astype(np.float32), np.array([0, 3, 7]))
+    cut = Blocks(rng.integers(-3, 4, (7, 5)).astype(np.float32), np.array([0, 3, 7]))
     scores = np.full((n_states, 9), 99, dtype=np.float32)
-    multiply_into(scores, states, blocks, number)
-    expected = states @ blocks.vectors_of[number].T
+    multiply_into(scores, states, cut, number)
+    expected = states @ cut.vectors_of[number].T
     assert np.array_equal(scores[:, : expected.shape[1]], expected)
     assert np.all(scores[:, expected.shape[1] :] == 99)
 
