@@ -45,6 +45,7 @@ class DescriptionTree:
         branch_tokens: int64 [E], those of one segment together.
         branch_targets: segment that a branch leads to, or G + the cluster it completes, int64 [E].
         branch_starts: first branch of each segment, and E, int64 [G + 1].
+        n_below: clusters below each segment, float64 [G].
         ways: segments on the way to each cluster without the root, int64 [N, S], filled.
     """
 
@@ -58,6 +59,7 @@ class DescriptionTree:
     branch_tokens: Tensor
     branch_targets: Tensor
     branch_starts: Tensor
+    n_below: Tensor
     ways: Tensor
 
     @property
@@ -141,6 +143,10 @@ def _lay_out(
         branch_tokens=_row(tokens),
         branch_targets=_row(targets),
         branch_starts=_row(branch_starts),
+        n_below=torch.bincount(
+            _row([0] * len(completions) + [segment for way in ways for segment in way]),
+            minlength=len(chains),
+        ).double(),
         ways=_table(ways),
     )
 

@@ -23,6 +23,9 @@ from inference.planning.reader import OpenRows, PlannerReader
 
 ROOT = 0
 
+EAGERNESS = 0.8
+"""How far a step looks down from what must be read to what a guess says must be read later."""
+
 
 @dataclass(frozen=True)
 class Frontier:
@@ -120,12 +123,23 @@ class TreeSearch:
         unread = frontier.unread  # [B, G]
         finished = frontier.cluster_scores.masked_fill(barred, float("-inf"))
         last = torch.cat([unread, finished], dim=1).topk(depth, dim=1).values[:, -1:]  # [B, 1]
-        is_wanted = (unread >= last - margin) & torch.isfinite(unread)
+        needed = (unread >= last - margin) & torch.isfinite(unread)  # [B, G]
+        guess = self._guess_last(unread, finished, depth)  # [B, 1]
+        likely = (unread >= last - margin - EAGERNESS * (last - guess)) & torch.isfinite(unread)
+        is_wanted = likely & needed.any(dim=1, keepdim=True)
         most = int(is_wanted.sum(dim=1).max())
         scores, chosen = torch.where(is_wanted, unread, float("-inf")).topk(most, dim=1)
         lengths = (self._tree.segment_places != NOTHING).sum(dim=1)[chosen]  # [B, K]
         fits = lengths.cumsum(dim=1) <= room[:, None]
         return torch.where(torch.isfinite(scores) & fits, chosen, NOTHING)
+
+    def _guess_last(self, unread: Tensor, finished: Tensor, depth: int) -> Tensor:
+        """Return the last place's score if segments were shared out evenly below them, [B, 1]."""
+        n_below = self._tree.n_below  # [G]
+        shares = torch.cat([unread - n_below.log(), finished], dim=1)
+        best, at = shares.topk(depth, dim=1)  # [B, depth]
+        counts = torch.cat([n_below, n_below.new_ones(finished.shape[1])])[at].cumsum(dim=1)
+        return best.gather(1, (counts >= depth).int().argmax(dim=1, keepdim=True))
 
     def _read(self, rows: OpenRows, chosen: Tensor, frontier: Frontier) -> None:
         """Read the chosen segments [B, K]; write what they say."""
