@@ -43,7 +43,7 @@ class TableConfig(Config):
         score: what a score is the logarithm of: the probability that the planner writes a
             description when held to the descriptions (``closed``), or when it may write anything
             (``open``); see ``docs/planning.md``.
-        batch_rows: contexts that are planned together; changes at most the last bits.
+        batch_rows: contexts that are planned together; changes no bit of the table.
         places_per_row: tokens of descriptions read for one row at most, beyond ``whole_up_to``
             clusters; a row that needs more is left with an error bound.
         cache_megabytes: bound on the key-value cache; fewer rows are planned at once to keep it.

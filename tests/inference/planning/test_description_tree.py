@@ -73,6 +73,10 @@ def test_every_branch_leads_to_one_segment_or_cluster(words: list[list[int]], sc
     assert targets == list(range(1, tree.n_segments + len(words)))
     levels = [sum(s != NOTHING for s in way) for way in tree.ways.tolist()]
     assert max(levels) == int(tree.segment_levels.max())
+    below = [
+        sum(segment in way for way in tree.ways.tolist()) for segment in range(tree.n_segments)
+    ]
+    assert tree.n_below.tolist() == [len(words), *below[1:]]
     for segment, places in enumerate(tree.segment_places.tolist()):
         inside = [place for place in places if place != NOTHING]
         assert [int(tree.segment_of_end[p]) for p in inside[-1:]] == ([segment] if inside else [])
