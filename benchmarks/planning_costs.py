@@ -80,11 +80,16 @@ class LayerUse:
 
 
 def compare(world: TrainedWorld, n_pairs: int) -> tuple[EngineCost, BeamCost]:
-    """Return what both take for the same pairs, held against plain passes over everything."""
-    pairs = consecutive_pairs(len(world.descriptions), n_pairs)
+    """Return what both take, held against plain passes over every description.
+
+    ``generate`` and the oracle take the first ``n_pairs`` of the pairs, which the engine plans as
+    the table does: a whole micro-batch at once.
+    """
+    at_once = max(n_pairs, TableConfig().batch_rows)
+    pairs = consecutive_pairs(len(world.descriptions), at_once)
     plain = PlainPlanning(world.planner, world.descriptions)
-    truth = [plain.score(pair) for pair in pairs]
-    return measure_engine(world, pairs, COUNT, truth), measure_beams(plain, pairs, truth)
+    truth = [plain.score(pair) for pair in pairs[:n_pairs]]
+    return measure_engine(world, pairs, COUNT, truth), measure_beams(plain, pairs[:n_pairs], truth)
 
 
 def measure_engine(
@@ -99,7 +104,7 @@ def measure_engine(
         world: the planner.
         pairs: one micro-batch.
         depth: places of a row.
-        truth: the oracle's scores of every cluster, by pair.
+        truth: the oracle's scores of every cluster, for the first pairs.
     """
     config = TableConfig() if depth is None else TableConfig(whole_up_to=1, depth=depth)
     engine = PlanningEngine(world.planner, world.descriptions, config)

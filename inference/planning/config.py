@@ -68,7 +68,7 @@ class TableConfig(Config):
     ray_address: str | None = Field(default=None, pattern=r"^(auto|[^/:\s]+:\d+)$")
     ray_gpus: float = Field(default=0.0, ge=0)
     score: Score = "closed"
-    batch_rows: int = Field(default=128, ge=1)
+    batch_rows: int = Field(default=256, ge=1)
     places_per_row: int = Field(default=1024, ge=1)
     cache_megabytes: int = Field(default=1024, ge=1)
     search_dtype: Literal["float32", "bfloat16"] = "float32"
