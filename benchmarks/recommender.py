@@ -36,9 +36,10 @@ from expectations.contracts.errors import UserError
 from training.metrics import bootstrap_interval, ndcg_at_k
 from training.recommender.config import NeighbourConfig, RecommenderConfig
 from training.recommender.data import Sequences, cut_windows
-from training.recommender.fit import EpochReport, fit_recommender
+from training.recommender.fit import fit_recommender
 from training.recommender.layout import FIRST_ITEM, ItemLayout, arrange_items
 from training.recommender.top_places import top_places
+from training.recommender.training_run import EpochReport
 
 REQUIREMENTS = ("rectools[torch]==0.19.0", "torch==2.13.0", "numpy<2")
 RIVAL = Path(__file__).with_name("rectools_process.py")

@@ -27,11 +27,11 @@ from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.recommender.config import RecommenderConfig
-from training.recommender.fit import EpochReport
 from training.recommender.layout import ItemLayout, arrange_items
 from training.recommender.popularity import count_likes
 from training.recommender.processes import join_team
 from training.recommender.release_fit import fit_for_release
+from training.recommender.training_run import EpochReport
 
 
 def main() -> None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from torch import Tensor
 from tqdm import tqdm
 
-from training.recommender.checkpoint import Checkpoint, Checkpoints, fingerprint_of
+from training.recommender.checkpoint import Checkpoints, fingerprint_of
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences
 from training.recommender.item_text import place_cold_items
@@ -23,24 +18,8 @@ from training.recommender.neighbours import SequentialNeighbours, fit_neighbours
 from training.recommender.processes import Team, join_team
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.trainer import Trainer
+from training.recommender.training_run import EpochReport, Report, TrainingRun
 from training.recommender.validation import ValidationCases, measure_ndcg
-
-BEST = "best."
-
-Phase = Literal["choose", "refit"]
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """One epoch: mean loss in nats per target, and validation NDCG@10 where it was measured."""
-
-    phase: Phase
-    epoch: int
-    train_loss: float
-    validation_ndcg_at_10: float | None
-
-
-Report = Callable[[EpochReport], None]
 
 
 def choose_n_epochs(
@@ -75,7 +54,7 @@ def choose_n_epochs(
     neighbours = _count_neighbours(sequences, layout, config)
     data = (sequences, cases.histories, cases.positives)
     kept = _open(checkpoint, data, layout, config, seed, f"choose {_digest(text)}")
-    run = _Run(trainer, kept, report, team)
+    run = TrainingRun(trainer, kept, report, team)
     with _progress("recommender, choosing", config.max_epochs, run, team) as bar:
         while not run.is_over(config.max_epochs, config.patience):
             loss = trainer.run_epoch(run.keep_when_due)
@@ -121,7 +100,7 @@ def fit_recommender(
     trainer = Trainer(sequences, layout, config, seed, team)
     neighbours = _count_neighbours(sequences, layout, config)
     kept = _open(checkpoint, (sequences,), layout, config, seed, f"refit {n_epochs}")
-    run = _Run(trainer, kept, report, team)
+    run = TrainingRun(trainer, kept, report, team)
     with _progress("recommender, fitting", n_epochs, run, team) as bar:
         while not run.is_over(n_epochs, n_epochs):
             loss = trainer.run_epoch(run.keep_when_due)
@@ -150,63 +129,6 @@ def _count_neighbours(
     return fit_neighbours(sequences, layout.n_items, config.neighbours)
 
 
-class _Run:
-    """A training with what it has shown so far: its curve and, by it, the best weights."""
-
-    def __init__(
-        self, trainer: Trainer, kept: Checkpoints | None, report: Report, team: Team
-    ) -> None:
-        self._trainer = trainer
-        self._kept = kept
-        self._report = report
-        self._is_first = team.is_first
-        self.curve: list[EpochReport] = []
-        self.best_weights: dict[str, Tensor] = {}
-        found = kept.read() if kept else None
-        if found is not None:
-            trainer.restore(found.tensors, found.record["position"])
-            self.curve = [EpochReport(**epoch) for epoch in found.record["curve"]]
-            for name, weight in found.tensors.items():
-                if name.startswith(BEST):
-                    self.best_weights[name.removeprefix(BEST)] = weight
-            for epoch in self.curve:
-                report(epoch)
-
-    @property
-    def best_epoch(self) -> int:
-        """The first epoch with the highest NDCG; the last one where none was measured."""
-        best, highest = 0, -math.inf
-        for epoch in self.curve:
-            ndcg = epoch.validation_ndcg_at_10
-            if ndcg is None or ndcg > highest:
-                best, highest = epoch.epoch, -math.inf if ndcg is None else ndcg
-        return best
-
-    def is_over(self, max_epochs: int, patience: int) -> bool:
-        """Return whether the last epoch is done, or as many as ``patience`` without a better."""
-        return len(self.curve) >= min(max_epochs, self.best_epoch + patience)
-
-    def finish_epoch(self, epoch: EpochReport) -> None:
-        """Note and tell how an epoch went, and keep its state."""
-        self.curve.append(epoch)
-        if epoch.phase == "choose" and self.best_epoch == epoch.epoch:
-            self.best_weights = self._trainer.copy_model().state_dict()
-        self._report(epoch)
-        if self._kept is not None and self._is_first:
-            self._kept.write(self._state())
-
-    def keep_when_due(self) -> None:
-        """Keep the state within an epoch now and then."""
-        if self._kept is not None and self._is_first:
-            self._kept.write_when_due(self._state)
-
-    def _state(self) -> Checkpoint:
-        tensors, position = self._trainer.state()
-        best = {f"{BEST}{name}": weight for name, weight in self.best_weights.items()}
-        record = {"position": position, "curve": [asdict(epoch) for epoch in self.curve]}
-        return Checkpoint(tensors | best, record)
-
-
 def _open(
     file: Path | None,
     data: tuple[Sequences, ...],
@@ -224,6 +146,6 @@ def _digest(text: np.ndarray | None) -> str:
     return "" if text is None else hashlib.sha256(np.ascontiguousarray(text).data).hexdigest()
 
 
-def _progress(title: str, n_epochs: int, run: _Run, team: Team) -> tqdm:
+def _progress(title: str, n_epochs: int, run: TrainingRun, team: Team) -> tqdm:
     off = None if team.is_first else True  # None: wherever there is no terminal
     return tqdm(total=n_epochs, initial=len(run.curve), desc=title, unit="epoch", disable=off)

@@ -10,9 +10,10 @@ import polars as pl
 from training.curation.timeline import Timeline
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import read_sequences
-from training.recommender.fit import Report, choose_n_epochs, fit_recommender
+from training.recommender.fit import choose_n_epochs, fit_recommender
 from training.recommender.layout import ItemLayout
 from training.recommender.recommender import SequenceRecommender
+from training.recommender.training_run import Report
 from training.recommender.validation import find_validation_cases
 
 CHECKPOINT_FILES = ("choose.safetensors", "refit.safetensors")

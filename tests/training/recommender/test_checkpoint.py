@@ -15,9 +15,9 @@ from training.recommender import checkpoint
 from training.recommender.checkpoint import Checkpoint, Checkpoints, fingerprint_of
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences
-from training.recommender.fit import EpochReport
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.release_fit import CHECKPOINT_FILES, fit_for_release
+from training.recommender.training_run import EpochReport
 
 TINY = world.SMALL.model_copy(update={"max_epochs": 2, "batch_tokens": 64, "n_negatives": 20})
 

@@ -14,11 +14,12 @@ from tests.worlds import recommender as world
 from training.curation.timeline import Timeline
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, read_sequences
-from training.recommender.fit import EpochReport, choose_n_epochs, fit_recommender
+from training.recommender.fit import choose_n_epochs, fit_recommender
 from training.recommender.popularity import count_likes
 from training.recommender.protocol import BatchRecommender, Recommender
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.release_fit import fit_for_release
+from training.recommender.training_run import EpochReport
 from training.recommender.validation import find_validation_cases, measure_ndcg
 
 HOUR = timedelta(hours=1)
