@@ -41,7 +41,7 @@ class RecommenderConfig(Config):
     n_heads: int = Field(default=2, ge=1)
     max_length: int = Field(default=50, ge=1)
     """Items of a history that the model sees, the newest ones."""
-    dropout: float = Field(default=0.4, ge=0, lt=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
     temperature: float = Field(default=0.06, gt=0)
     """Divides the cosine between a history and an item."""
 
