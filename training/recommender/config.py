@@ -78,9 +78,9 @@ class RecommenderConfig(Config):
     the loss, on a GPU all."""
 
     # when to stop
-    patience: int = Field(default=2, ge=1)
+    patience: int = Field(default=3, ge=1)
     """Epochs without a better validation NDCG@10 after which training stops."""
-    max_validation_users: int = Field(default=2000, ge=1)
+    max_validation_users: int = Field(default=5000, ge=1)
     refit: bool = True
     """Train again, for the best number of epochs, with the validation window included."""
 
