@@ -126,7 +126,9 @@ class SequenceRecommender:
             UserError: the folder lacks a file, or its parts do not fit together.
         """
         parts = RecommenderParts.load(folder)
-        return cls(parts.model, parts.layout, parts.config, parts.neighbours)
+        recommender = cls(parts.model, parts.layout, parts.config, parts.neighbours)
+        recommender._ranker.scorer.prepare()  # the first request is not to wait for it
+        return recommender
 
     def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
         """Return each query's newest known items as embedding indices, oldest first."""

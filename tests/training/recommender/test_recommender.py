@@ -139,3 +139,11 @@ def test_a_folder_of_mixed_or_missing_parts_is_refused(
     (tmp_path / "config.json").unlink()
     with pytest.raises(UserError, match=r"holds config\.json"):
         SequenceRecommender.load(tmp_path)
+
+
+def test_a_loaded_recommender_is_ready_to_search(
+    fitted: SequenceRecommender, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path)
+    loaded = SequenceRecommender.load(tmp_path)
+    assert "coarse" in vars(loaded._ranker.scorer.blocks)  # made, not left to the first request
