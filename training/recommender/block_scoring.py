@@ -217,7 +217,7 @@ class BlockScorer:
         if any(query.clusters is None for query in queries):
             scores.bar([_in_order(query.excluded) for query in queries])
         depth = max(query.k for query in queries)
-        places, best = scores.best(range(len(queries)), depth)  # [Q, K] each
+        places, best = scores.best(slice(None), depth)  # [Q, K] each
         hit = [
             number
             for number, found in enumerate(places.tolist())

@@ -1,7 +1,8 @@
 """Scores of many queries over blocks that some of them share: each block is multiplied once.
 
 Shapes: Q queries, U states, D dimension, N pieces (a piece is what one query asks of one block),
-S pieces of one query at most, W items of the longest piece, K places wanted at most, M matches.
+S pieces of one query at most, W items of all pieces of one query at most, K places wanted at
+most, M matches.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ NO_PLACE = -1
 
 
 class SharedBlocks:
-    """What a batch of queries looks at: a row of scores for each piece, those of a block together.
+    """What a batch of queries looks at: a row of scores for each, its pieces side by side.
 
     Args:
         blocks: the item vectors.
@@ -37,22 +38,33 @@ class SharedBlocks:
     ) -> None:
         numbers = np.array([number for plan in plans for number in plan])  # [N]
         lengths = np.array([len(plan) for plan in plans])  # [Q]
+        sizes = blocks.ends[numbers] - blocks.firsts[numbers]  # [N]
+        query = np.repeat(np.arange(len(plans)), lengths)  # [N]
+        nth = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # [N]
+        widths = np.zeros((len(plans), lengths.max()), dtype=np.int64)  # [Q, S]
+        widths[query, nth] = sizes
+        ends = np.cumsum(widths, axis=1)
+        self._starts = ends - widths  # [Q, S], the column of each piece's first place
+        self._first_places = np.zeros_like(widths)  # [Q, S]
+        self._first_places[query, nth] = blocks.firsts[numbers]
+        self._scores = np.empty((len(plans), ends[:, -1].max()), dtype=np.float32)  # [Q, W]
+        for row, end in zip(self._scores, ends[:, -1].tolist(), strict=True):
+            row[end:] = -np.inf
         order = np.argsort(numbers, kind="stable")  # pieces of one block side by side
         numbers = numbers[order]
-        n_pieces = len(numbers)
-        self._query = np.repeat(np.arange(len(plans)), lengths)[order]  # [N]
+        self._query = query[order]  # [N]
         self._state = row_of_query[self._query]  # [N]
         self._firsts, self._ends = blocks.firsts[numbers], blocks.ends[numbers]  # [N]
-        nth = np.arange(n_pieces) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # [N]
-        # Queries with fewer pieces than others are filled up with a last row of nothing.
-        self._pieces = np.full((len(plans), lengths.max()), n_pieces)  # [Q, S]
-        self._pieces[self._query, nth[order]] = np.arange(n_pieces)
-        width = int((self._ends - self._firsts).max())
-        self._scores = np.full((n_pieces + 1, width), -np.inf, dtype=np.float32)  # [N + 1, W]
+        self._cells = (query * self._scores.shape[1] + self._starts[query, nth])[order]  # [N]
+        line = self._scores.ravel()  # a view
+        pieces = [
+            line[i : i + n]
+            for i, n in zip(self._cells.tolist(), sizes[order].tolist(), strict=True)
+        ]
         askers = states[self._state]  # [N, D]
-        edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), n_pieces]
+        edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)]
         for (start, end), number in zip(pairwise(edges), numbers[edges[:-1]].tolist(), strict=True):
-            multiply_into(self._scores[start:end], askers[start:end], blocks, number)
+            multiply_into(pieces[start:end], askers[start:end], blocks, number)
 
     def add(self, places: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> None:
         """Add values to the scores of those places that lie in a state's blocks.
@@ -68,18 +80,19 @@ class SharedBlocks:
         """Keep places of each query, ascending and each once, from being among its best."""
         self._scores.ravel()[self._find(places, self._query)[1]] = -np.inf
 
-    def best(self, queries: Sequence[int], k: int) -> tuple[np.ndarray, np.ndarray]:
+    def best(self, queries: slice | Sequence[int], k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the best places of some queries, best first, equal ones by place.
 
         Returns:
             Places and scores, int64 and float32 ``[queries, K]``; ``NO_PLACE`` and minus infinity
             where there are no more.
         """
-        pieces, width = self._pieces[queries], self._scores.shape[1]  # [Q, S]
-        side_by_side = np.take(self._scores, pieces, axis=0).reshape(len(pieces), -1)  # [Q, S * W]
-        best, columns = top_columns(side_by_side, k)  # [Q, K]
-        piece = np.take_along_axis(pieces, columns // width, axis=1)  # [Q, K]
-        places = np.append(self._firsts, 0)[piece] + columns % width  # [Q, K]
+        best, columns = top_columns(self._scores[queries], k)  # [queries, K]
+        starts, first_places = self._starts[queries], self._first_places[queries]  # [queries, S]
+        # Empty pieces start where the next one does: the last that has begun is the one.
+        piece = (columns[:, :, None] >= starts[:, None, :]).sum(axis=2) - 1  # [queries, K]
+        shifts = np.take_along_axis(first_places - starts, piece, axis=1)
+        places = columns + shifts  # [queries, K]
         places[best == -np.inf] = NO_PLACE
         return places, best
 
@@ -103,4 +116,4 @@ class SharedBlocks:
         counts = high - low
         piece = np.repeat(np.arange(len(counts)), counts)  # [M]
         chosen = np.arange(len(piece)) + (low - np.cumsum(counts) + counts)[piece]
-        return chosen, stacked[chosen] - self._firsts[piece] + piece * self._scores.shape[1]
+        return chosen, stacked[chosen] - self._firsts[piece] + self._cells[piece]
