@@ -64,7 +64,7 @@ class TableConfig(Config):
     shard_rows: int = Field(default=512, ge=1)
     engine: Literal["local", "ray"] = "local"
     workers: int = Field(default=1, ge=1)
-    worker_threads: int = Field(default=2, ge=1)
+    worker_threads: int = Field(default=1, ge=1)
     ray_address: str | None = Field(default=None, pattern=r"^(auto|[^/:\s]+:\d+)$")
     ray_gpus: float = Field(default=0.0, ge=0)
     score: Score = "closed"
