@@ -12,7 +12,7 @@ from training.config import Config
 class NeighbourConfig(Config):
     """The counting model beside the transformer; see ``training/recommender/neighbours.py``."""
 
-    weight: float = Field(default=2.0, ge=0)
+    weight: float = Field(default=5.0, ge=0)
     """Of the counting model's part in a score; 0 leaves it out."""
     floor: float = Field(default=10.0, gt=0)
     """An item's share begins to tell where it is so many times that of an average item."""
@@ -41,7 +41,7 @@ class RecommenderConfig(Config):
     n_heads: int = Field(default=2, ge=1)
     max_length: int = Field(default=50, ge=1)
     """Items of a history that the model sees, the newest ones."""
-    dropout: float = Field(default=0.3, ge=0, lt=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
     temperature: float = Field(default=0.06, gt=0)
     """Divides the cosine between a history and an item."""
 
@@ -59,7 +59,7 @@ class RecommenderConfig(Config):
     batch_tokens: int = Field(default=512, ge=1)
     """Positions with a loss in one optimiser step."""
     learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.1, ge=0)
     loss: Literal["auto", "full", "sampled", "gbce"] = "auto"
     """``auto`` is the softmax over all items or, of a large catalogue, over drawn ones."""
     full_softmax_items: int = Field(default=50_000, ge=1)
