@@ -52,6 +52,10 @@ class RecommenderParts:
         """
         _require(folder, CONFIG_FILE, WEIGHTS_FILE, ITEMS_FILE)
         content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        absent = sorted({"n_clusters", "has_neighbours", "config"} - content.keys())
+        if absent:
+            rule = f"{CONFIG_FILE} says all that this version writes"
+            raise UserError(str(folder), rule, "train the recommender again", f"no {absent[0]}")
         config = RecommenderConfig.model_validate(content["config"])
         layout = ItemLayout.load(folder / ITEMS_FILE, content["n_clusters"])
         model = make_empty_model(layout, config)

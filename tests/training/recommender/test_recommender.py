@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,14 @@ def test_a_loaded_recommender_is_ready_to_search(
     fitted.save(tmp_path)
     loaded = SequenceRecommender.load(tmp_path)
     assert "coarse" in vars(loaded._ranker.scorer.blocks)  # made, not left to the first request
+
+
+def test_a_folder_of_an_older_version_is_refused(
+    fitted: SequenceRecommender, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    del content["has_neighbours"]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"no has_neighbours.*train the recommender again"):
+        SequenceRecommender.load(tmp_path)
