@@ -22,7 +22,7 @@ SMALL_WORLD = {
     },
     "clusters": {"levels": [2, 4, 12]},
     "planner": {"max_steps": 200, "embedded": {"vocabulary": 1000, "steps": 200}},
-    "recommender": {"max_epochs": 3},
+    "recommender": {"max_epochs": 2, "dimension": 32},
     "experiment": {"max_users": 50, "rounds": 3},
 }
 POLL_SECONDS = 0.05
