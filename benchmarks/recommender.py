@@ -33,12 +33,12 @@ import torch
 
 from benchmarks.sequence_worlds import make_walks, read_lines
 from expectations.contracts.errors import UserError
+from training.item_scoring.top_places import top_places
 from training.metrics import bootstrap_interval, ndcg_at_k
 from training.recommender.config import NeighbourConfig, RecommenderConfig
 from training.recommender.data import Sequences, cut_windows
 from training.recommender.fit import fit_recommender
 from training.recommender.layout import FIRST_ITEM, ItemLayout, arrange_items
-from training.recommender.top_places import top_places
 from training.recommender.training_run import EpochReport
 
 REQUIREMENTS = ("rectools[torch]==0.19.0", "torch==2.13.0", "numpy<2")

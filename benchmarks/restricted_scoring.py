@@ -27,7 +27,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from inference.serving.config import ServingConfig
-from training.recommender.block_scoring import BlockQuery, BlockScorer, Bonus
+from training.item_scoring.block_scoring import BlockQuery, BlockScorer, Bonus
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM, arrange_items

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from expectations.contracts.values import PADDING_INDEX
 from training.item_evaluation.cases import HeldOut
+from training.item_scoring.top_places import top_places
 from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM
-from training.recommender.top_places import top_places
 
 # Shapes: C cases, P positives of all cases, B cases of one batch, I items.
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.recommender.block_scoring import BlockQuery, BlockScorer, Bonus
+from training.item_scoring.block_scoring import BlockQuery, BlockScorer, Bonus
+from training.item_scoring.shared_blocks import NO_PLACE
 from training.recommender.layout import ItemLayout
 from training.recommender.protocol import ItemQuery, ScoredItem
-from training.recommender.shared_blocks import NO_PLACE
 
 
 class ItemRanker:

@@ -18,7 +18,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from training.recommender.block_scoring import Bonus
+from training.item_scoring.block_scoring import Bonus
 from training.recommender.config import NeighbourConfig
 from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM

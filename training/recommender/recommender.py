@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.recommender.block_scoring import Bonus
+from training.item_scoring.block_scoring import Bonus
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, pad
 from training.recommender.item_ranker import ItemRanker

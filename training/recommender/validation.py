@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from training.curation.user_chunks import read_chunk, split_users
+from training.item_scoring.top_places import top_places
 from training.metrics import ndcg_at_k
 from training.recommender.data import CHUNK_INTERACTIONS, Sequences, read_sequences
 from training.recommender.layout import FIRST_ITEM, ItemLayout
 from training.recommender.recommender import SequenceRecommender
-from training.recommender.top_places import top_places
 
 PLACES = 10
 USERS_AT_ONCE = 512

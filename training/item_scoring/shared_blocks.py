@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from training.recommender.blocks import Blocks
-from training.recommender.products import multiply_into
-from training.recommender.top_places import top_columns
+from training.item_scoring.blocks import Blocks
+from training.item_scoring.products import multiply_into
+from training.item_scoring.top_places import top_columns
 
 NO_PLACE = -1
 

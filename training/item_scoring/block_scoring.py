@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.recommender.blocks import EVERYWHERE, Blocks
-from training.recommender.coarse_search import CoarseSearch
-from training.recommender.shared_blocks import NO_PLACE, SharedBlocks
-from training.recommender.side_by_side import SideBySide
-from training.recommender.top_places import top_of_row
+from training.item_scoring.blocks import EVERYWHERE, Blocks
+from training.item_scoring.coarse_search import CoarseSearch
+from training.item_scoring.shared_blocks import NO_PLACE, SharedBlocks
+from training.item_scoring.side_by_side import SideBySide
+from training.item_scoring.top_places import top_of_row
 
 CELLS_AT_ONCE = 32_000_000
 """Scores held at one time: 128 MB."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.recommender.blocks import EVERYWHERE, Blocks
+from training.item_scoring.blocks import EVERYWHERE, Blocks
 
 ONE_BY_ONE_UP_TO = 5
 """Up to so many states are multiplied singly: the block stays in the cache."""

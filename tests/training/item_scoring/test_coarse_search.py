@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from training.recommender.coarse_search import CoarseSearch
+from training.item_scoring.coarse_search import CoarseSearch
 
 NOTHING = np.empty(0, dtype=np.int64)
 NO_BONUS = (NOTHING, np.empty(0, dtype=np.float32))

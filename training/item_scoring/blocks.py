@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from training.recommender.coarse_search import CoarseSearch
+from training.item_scoring.coarse_search import CoarseSearch
 
 COARSE_FROM = 200_000
 """Items from which on the whole catalogue is searched in eight bits first."""

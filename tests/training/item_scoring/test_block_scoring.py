@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.recommender import block_scoring, blocks, products
-from training.recommender.block_scoring import (
+from training.item_scoring import block_scoring, blocks, products
+from training.item_scoring.block_scoring import (
     BlockQuery,
     BlockScorer,
     Bonus,
     RankedPlaces,
 )
-from training.recommender.blocks import EVERYWHERE, Blocks
-from training.recommender.products import ONE_BY_ONE_UP_TO, multiply_into
-from training.recommender.shared_blocks import NO_PLACE
-from training.recommender.top_places import top_columns, top_of_row, top_places
+from training.item_scoring.blocks import EVERYWHERE, Blocks
+from training.item_scoring.products import ONE_BY_ONE_UP_TO, multiply_into
+from training.item_scoring.shared_blocks import NO_PLACE
+from training.item_scoring.top_places import top_columns, top_of_row, top_places
 
 
 @st.composite

@@ -10,8 +10,8 @@ from operator import sub
 
 import numpy as np
 
-from training.recommender.blocks import Blocks
-from training.recommender.top_places import top_of_row
+from training.item_scoring.blocks import Blocks
+from training.item_scoring.top_places import top_of_row
 
 
 @dataclass(slots=True)

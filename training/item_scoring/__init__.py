@@ -1,0 +1,1 @@
+"""Scores and ranks the items of a layout, block by block and exactly; the arithmetic of lists."""
