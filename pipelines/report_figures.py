@@ -76,7 +76,7 @@ def show_planner(figures: Figures) -> list[str]:
     if "match_rate" in figures:
         asked = figures.get("n_prompts", figures.get("n_rows_table"))
         of = f" of {asked:,} prompts" if asked else ""
-        lines.append(f"match rate  {figures['match_rate']:.1%}{of}, decoded without constraint")
+        lines.append(f"match rate  {figures['match_rate']:.2%}{of}, decoded without constraint")
     for where, words in (("table", "rows of the table"), ("as_served", "served plans")):
         if f"coverage_at_5_{where}" in figures:
             lines.append(

@@ -20,7 +20,6 @@ MODELS: Mapping[str, str] = {
 LIST_KINDS: Mapping[str, str] = {
     "coverage": "coverage",
     "novelty": "novelty, bits",
-    "serendipity": "serendipity",
     "diversity": "diversity",
 }
 RESTRICTIONS: Mapping[str, str] = {
