@@ -19,17 +19,26 @@ def source_files() -> list[Path]:
 @cache
 def imports_of(file: Path) -> frozenset[Path]:
     """The files of ours that ``file`` imports directly, at any depth of its code."""
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     found: set[Path] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                found |= _files_of(alias.name)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found |= _files_of(node.module)
-            for alias in node.names:
-                found |= _files_of(f"{node.module}.{alias.name}")
+    for name in imported_names((ROOT / file).read_text(encoding="utf-8")):
+        found |= _files_of(name)
     return frozenset(found - {file})
+
+
+def imported_names(source: str) -> set[str]:
+    """Every dotted name that some source imports: modules, and what is taken from them."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def libraries_of(source: str) -> set[str]:
+    """The top modules that some source imports, Python's own and ours included."""
+    return {name.split(".")[0] for name in imported_names(source)}
 
 
 def closure_of(file: Path) -> frozenset[Path]:
