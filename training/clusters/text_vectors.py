@@ -163,7 +163,7 @@ def _load_sentences(name: str) -> SentenceTransformer:
         raise UserError(
             "clusters.representation.text_encoder",
             "a sentence encoder needs the package sentence-transformers",
-            "install the extra: pip install 'interest-explorer[text]', or set it to tfidf",
+            "pip install -c constraints.txt -e '.[text]', or set it to tfidf",
             name,
         ) from None
     try:
