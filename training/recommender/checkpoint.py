@@ -23,7 +23,9 @@ from training.recommender.layout import ItemLayout
 
 RECORD = "record"
 FINGERPRINT = "fingerprint"
-SOURCE = Path(__file__).parent
+ROOM = Path(__file__).parent
+SOURCES = (ROOM, ROOM.parent / "item_scoring", ROOM.parent / "metrics.py")
+"""The code that a training runs: validation ranks by scores, and stops by a figure."""
 SECONDS_BETWEEN = 60.0
 """Wall time from one checkpoint to the next within an epoch; every epoch's end leaves one too."""
 
@@ -83,6 +85,11 @@ class Checkpoints:
             self.write(make())
 
 
+def source_files() -> list[Path]:
+    """Return the files of :data:`SOURCES`, in order."""
+    return [f for part in SOURCES for f in (sorted(part.glob("*.py")) if part.is_dir() else [part])]
+
+
 def fingerprint_of(
     data: Sequence[Sequences], layout: ItemLayout, config: RecommenderConfig, seed: int, what: str
 ) -> str:
@@ -98,7 +105,7 @@ def fingerprint_of(
     total = hashlib.sha256()
     settings = [config.model_dump(), seed, what, torch.__version__, torch.get_num_threads()]
     total.update(json.dumps(settings, sort_keys=True).encode())
-    for file in sorted(SOURCE.glob("*.py")):
+    for file in source_files():
         total.update(file.read_bytes())
     total.update("\n".join(layout.item_ids).encode())
     total.update(layout.block_starts.tobytes())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.house.imports import ROOT, closure_of, is_only_a_docstring
 from tests.worlds import recommender as world
 from training.curation.timeline import Timeline
 from training.recommender import checkpoint
@@ -73,8 +74,12 @@ def test_broken_off_after_any_checkpoint_it_ends_with_the_same_weights(
     assert_equal(resumed, unbroken)
 
 
-@pytest.mark.parametrize("damage", ["other seed", "other data", "torn", "none of ours"])
-def test_what_is_not_of_this_training_is_passed_over(damage: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage", ["other seed", "other data", "other code", "torn", "none of ours"]
+)
+def test_what_is_not_of_this_training_is_passed_over(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "state.safetensors"
     layout, sequences = world.make_layout(), Sequences.of([[1, 2, 3], [4, 5]])
     mine = fingerprint_of((sequences,), layout, TINY, 0, "test")
@@ -90,11 +95,27 @@ def test_what_is_not_of_this_training_is_passed_over(damage: str, tmp_path: Path
     elif damage == "other data":
         changed = Sequences(sequences.items[::-1], sequences.offsets)
         mine = fingerprint_of((changed,), layout, TINY, 0, "test")
+    elif damage == "other code":
+        (tmp_path / "loss.py").write_text("loss = 0.0\n")
+        monkeypatch.setattr(checkpoint, "SOURCES", (*checkpoint.SOURCES, tmp_path))
+        mine = fingerprint_of((sequences,), layout, TINY, 0, "test")
     elif damage == "torn":
         file.write_bytes(file.read_bytes()[:40])
     else:
         file.write_bytes(b"\x00" * 4096)
     assert Checkpoints(file, mine).read() is None
+
+
+def test_the_fingerprint_has_all_the_code_that_a_training_runs() -> None:
+    # of settings and data it has the content
+    ready_before = {Path("training/config.py"), Path("training/curation/user_chunks.py")}
+    runs = {
+        file
+        for file in closure_of(Path("training/recommender/fit.py"))
+        if file.parts[0] == "training" and not is_only_a_docstring(file)
+    }
+    known = {file.relative_to(ROOT) for file in checkpoint.source_files()}
+    assert sorted(runs - ready_before - known) == []
 
 
 def test_a_write_that_breaks_off_leaves_the_old_state(
