@@ -11,7 +11,7 @@ import pytest
 import pipelines  # noqa: F401  switches telemetry off before anything else is imported
 
 if TYPE_CHECKING:
-    from tests.worlds.serving import PublishedReleases
+    from tests.worlds.published import PublishedReleases
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -41,8 +41,17 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> PublishedReleases:
     Tests share it: they may move aliases, and set those they rely on.
     """
     # Importing Feast and MLflow takes seconds; only tests that ask for this pay for it.
-    from tests.worlds.serving import build_tree, publish_releases
+    from tests.worlds.published import publish_releases
+    from tests.worlds.serving import build_tree
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         return publish_releases(build_tree(tmp_path_factory.mktemp("releases")))
+
+
+@pytest.fixture
+def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
+    """Those releases, their tree being the working directory, with a registry of its own."""
+    monkeypatch.chdir(published.root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return published

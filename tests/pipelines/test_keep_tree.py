@@ -14,23 +14,21 @@ from pipelines import paths
 from pipelines.keep_tree import keep_tree, main
 from pipelines.previous_tree import hash_tree
 from pipelines.tracking import open_tracking, tracking_uri
-from tests.worlds.serving import PublishedReleases
+from tests.worlds.published import PublishedReleases
 from training.clusters.config import ClusterConfig
 
 TABLES = (paths.CLUSTERS.name, paths.ITEM_CLUSTERS.name)
 
 
 def test_a_kept_tree_is_the_one_of_the_release_and_its_setting_is_printed(
-    published: PublishedReleases,
+    tree: PublishedReleases,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     open_tracking()
     source = ReleaseSource(tracking_uri())
-    with source.fetch(published.first) as fetched:
+    with source.fetch(tree.first) as fetched:
         release_id = fetched.manifest.release_id
         expected = {name: (fetched.folder / name).read_bytes() for name in TABLES}
     kept = tmp_path / "kept"
@@ -43,4 +41,4 @@ def test_a_kept_tree_is_the_one_of_the_release_and_its_setting_is_printed(
     assert config.previous.folder == str(kept)
     assert config.previous.sha256 == hash_tree(kept)
     with pytest.raises(UserError, match="name a new folder"):
-        keep_tree(source, published.first, kept)
+        keep_tree(source, tree.first, kept)

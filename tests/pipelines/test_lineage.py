@@ -9,14 +9,9 @@ import pytest
 from pipelines import paths
 from pipelines.feature_store import open_offline_store, open_store
 from pipelines.tracking import EXPERIMENT, open_tracking, tracking_uri
-from tests.worlds.serving import PublishedReleases
+from tests.worlds.published import PublishedReleases
 
-
-@pytest.fixture(autouse=True)
-def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return published
+pytestmark = pytest.mark.usefixtures("tree")
 
 
 def test_the_run_of_a_release_names_its_features(tree: PublishedReleases) -> None:

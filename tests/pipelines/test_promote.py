@@ -25,7 +25,7 @@ from pipelines.promote import Promoter
 from pipelines.promotion_log import Promotion, previous_champion, read_promotions
 from pipelines.tracking import open_tracking, tracking_uri
 from tests.servers import free_port
-from tests.worlds.serving import PublishedReleases
+from tests.worlds.published import PublishedReleases
 
 PROBES = 50
 PATIENCE_SECONDS = 120.0
@@ -33,12 +33,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
-def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+def _no_champion(tree: PublishedReleases) -> None:
     if champion() is not None:
         open_tracking().delete_registered_model_alias("interest-explorer", CHAMPION)
-    return published
 
 
 @pytest.fixture

@@ -24,14 +24,10 @@ from pipelines.online_store import latest_states
 from pipelines.publish import publish
 from pipelines.release_parts import RELEASE_PARTS
 from pipelines.tracking import open_tracking, tracking_uri
-from tests.worlds.serving import NAMES, PEOPLE, PublishedReleases
+from tests.worlds.published import PublishedReleases
+from tests.worlds.serving import NAMES, PEOPLE
 
-
-@pytest.fixture(autouse=True)
-def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return published
+pytestmark = pytest.mark.usefixtures("tree")
 
 
 def test_the_online_rows_are_the_newest_states(tree: PublishedReleases) -> None:

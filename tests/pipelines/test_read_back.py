@@ -15,14 +15,10 @@ from pipelines.feature_store import open_store
 from pipelines.online_store import latest_states
 from pipelines.read_back import guard_read_back
 from pipelines.tracking import tracking_uri
-from tests.worlds.serving import PEOPLE, PublishedReleases
+from tests.worlds.published import PublishedReleases
+from tests.worlds.serving import PEOPLE
 
-
-@pytest.fixture(autouse=True)
-def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return published
+pytestmark = pytest.mark.usefixtures("tree")
 
 
 @pytest.fixture

@@ -35,18 +35,16 @@ from pipelines.report_recommender import (
     show_restriction,
 )
 from pipelines.tracking import open_tracking, tracking_uri
-from tests.worlds.serving import NAMES, PublishedReleases
+from tests.worlds.published import PublishedReleases
+from tests.worlds.serving import NAMES
 from training.item_evaluation import plots
 
 MAX_WIDTH = 100
 
 
 @pytest.fixture(autouse=True)
-def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    point_alias(open_tracking(), CHAMPION, published.first)
-    return published
+def _first_is_champion(tree: PublishedReleases) -> None:
+    point_alias(open_tracking(), CHAMPION, tree.first)
 
 
 def test_the_report_is_the_same_twice_and_fits_the_page(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-import torch
 from fastapi.testclient import TestClient
 
 from expectations.contracts.forgotten import add_forgotten
@@ -19,15 +17,15 @@ from inference.events.log import EventLog
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
-from inference.serving.registered import CHAMPION
 from inference.serving.release_loader import ReleaseLoader
 from inference.serving.release_source import ReleaseSource
 from pipelines import paths
 from pipelines.feature_store import open_store
 from pipelines.live_events import open_live_view
-from pipelines.model_registry import point_alias
-from pipelines.tracking import open_tracking, tracking_uri
-from tests.worlds.serving import NAMES, NOW, PEOPLE, PublishedReleases, item_of
+from pipelines.tracking import tracking_uri
+from tests.inference.serving.asked_service import ask, set_champion
+from tests.worlds.published import PublishedReleases
+from tests.worlds.serving import NAMES, NOW, PEOPLE, item_of
 
 LATER = NOW + timedelta(days=1)
 
@@ -54,13 +52,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> ServingConfig:
 
 
 @pytest.fixture
-def client(
-    published: PublishedReleases, config: ServingConfig, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TestClient]:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    torch.set_num_threads(1)
-    point_alias(open_tracking(), CHAMPION, published.first)
+def client(tree: PublishedReleases, config: ServingConfig) -> Iterator[TestClient]:
+    set_champion(tree.first)
     reader = FeatureReader(open_store)
     loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config)
     with TestClient(create_app(loader, reader, config, open_live_view(config))) as client:
@@ -72,11 +65,8 @@ def sent(event_id: str, user: str, item: str, at: datetime = LATER, **more: Any)
     return {**named, "timestamp": at.isoformat(), **more}
 
 
-def ask(client: TestClient, user: str) -> dict[str, Any]:
-    response = client.get(f"/v1/users/{quote(user, safe='')}/recommendations", params={"count": 20})
-    assert response.status_code == 200, response.text
-    content: dict[str, Any] = response.json()
-    return content
+def ask_all(client: TestClient, user: str) -> dict[str, Any]:
+    return ask(client, user, count=20)
 
 
 def history(answer: dict[str, Any]) -> list[int]:
@@ -84,12 +74,12 @@ def history(answer: dict[str, Any]) -> list[int]:
 
 
 def test_the_next_request_sees_the_event(client: TestClient) -> None:
-    assert history(ask(client, "ben")) == [4]
+    assert history(ask_all(client, "ben")) == [4]
     liked = item_of(2, 3)
     response = client.post("/v1/events", json=sent("ben 1", "ben", liked, feedback=5))
     assert response.status_code == 200
     assert response.json() == {"event_id": "ben 1", "status": "accepted", "visible": True}
-    answer = ask(client, "ben")
+    answer = ask_all(client, "ben")
     assert history(answer) == [2, 4]
     assert answer["answered_by"] == "full"
     assert liked not in [item["item_id"] for item in answer["items"]]
@@ -97,26 +87,26 @@ def test_the_next_request_sees_the_event(client: TestClient) -> None:
 
 
 def test_a_person_nobody_knew_is_known_after_one_event(client: TestClient) -> None:
-    assert ask(client, "new/comer")["answered_by"] == "unknown_user"
+    assert ask_all(client, "new/comer")["answered_by"] == "unknown_user"
     client.post("/v1/events", json=sent("new 1", "new/comer", item_of(5, 0)))
-    answer = ask(client, "new/comer")
+    answer = ask_all(client, "new/comer")
     assert (answer["answered_by"], history(answer)) == ("single_cluster", [5])
     assert answer["history"][0]["description"] == NAMES[5]
 
 
 def test_an_event_below_the_threshold_is_consumed_and_not_liked(client: TestClient) -> None:
-    before = history(ask(client, "zoe"))
+    before = history(ask_all(client, "zoe"))
     client.post("/v1/events", json=sent("zoe 1", "zoe", item_of(4, 0), feedback=1))
-    answer = ask(client, "zoe")
+    answer = ask_all(client, "zoe")
     assert history(answer) == before == PEOPLE["zoe"].history
     assert 4 not in [p["cluster_id"] for p in answer["planned"]]
     assert item_of(4, 0) not in [item["item_id"] for item in answer["items"]]
 
 
 def test_an_item_the_release_does_not_know_does_no_harm(client: TestClient) -> None:
-    before = ask(client, "ann")
+    before = ask_all(client, "ann")
     client.post("/v1/events", json=sent("ann 1", "ann", "made yesterday"))
-    assert ask(client, "ann") == before
+    assert ask_all(client, "ann") == before
 
 
 def test_an_event_sent_twice_counts_once(client: TestClient) -> None:
@@ -144,7 +134,7 @@ def test_a_batch_is_answered_event_by_event(client: TestClient, config: ServingC
         "accepted",
     ]
     assert content["visible"]
-    assert history(ask(client, "dot")) == [2, 1]
+    assert history(ask_all(client, "dot")) == [2, 1]
 
 
 TOO_LATE = datetime.now(UTC) + timedelta(days=2)

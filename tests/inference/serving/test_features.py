@@ -17,17 +17,13 @@ from inference.serving.features import KEYS_AT_ONCE, PLAN_SERVICE, USER_SERVICE,
 from inference.serving.release_source import ReleaseSource
 from pipelines.feature_store import open_store
 from pipelines.tracking import tracking_uri
-from tests.worlds.serving import N_CLUSTERS, PEOPLE, PublishedReleases
+from tests.worlds.published import PublishedReleases
+from tests.worlds.serving import N_CLUSTERS, PEOPLE
 
 PAIRS = [*all_pairs(N_CLUSTERS), ClusterPair.of(0, N_CLUSTERS)]
 N_THREADS = 8
 
-
-@pytest.fixture(autouse=True)
-def tree(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> PublishedReleases:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return published
+pytestmark = pytest.mark.usefixtures("tree")
 
 
 @pytest.fixture

@@ -14,23 +14,21 @@ import uvicorn
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
-from inference.serving.registered import CHAMPION
 from inference.serving.release_loader import ReleaseLoader
 from inference.serving.release_source import ReleaseSource
 from pipelines.feature_store import open_store
-from pipelines.model_registry import point_alias
-from pipelines.tracking import open_tracking, tracking_uri
+from pipelines.tracking import tracking_uri
+from tests.inference.serving.asked_service import set_champion
 from tests.servers import free_port, render_page
-from tests.worlds.serving import NAMES, PublishedReleases
+from tests.worlds.published import PublishedReleases
+from tests.worlds.serving import NAMES
 
 PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
-def address(published: PublishedReleases, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.chdir(published.root)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    point_alias(open_tracking(), CHAMPION, published.first)
+def address(tree: PublishedReleases) -> Iterator[str]:
+    set_champion(tree.first)
     config, reader = ServingConfig(port=free_port()), FeatureReader(open_store)
     app = create_app(ReleaseLoader(ReleaseSource(tracking_uri()), reader, config), reader, config)
     server = uvicorn.Server(uvicorn.Config(app, port=config.port, log_level="warning"))
