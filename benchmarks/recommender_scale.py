@@ -35,11 +35,11 @@ import torch
 
 from benchmarks.sequence_worlds import make_walks
 from expectations.contracts.tables import INTERACTIONS
+from training.processes import join_team
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, count_batches, cut_windows, read_sequences
 from training.recommender.layout import FIRST_ITEM, ItemLayout, arrange_items
 from training.recommender.neighbours import fit_neighbours
-from training.recommender.processes import join_team
 from training.recommender.trainer import Trainer
 from training.recommender.warm_start import find_item_vectors
 
@@ -93,7 +93,7 @@ def write_flat(arguments: argparse.Namespace) -> dict[str, Any]:
 def train_flat(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train over the flat file for the time set; return what a step costs."""
     sequences, layout, config = _open_flat(arguments), _layout(arguments.items), _config(arguments)
-    trainer = Trainer(sequences, layout, config, 0, join_team(config))
+    trainer = Trainer(sequences, layout, config, 0, join_team(config.device, "recommender.device"))
     n_batches = count_batches(cut_windows(sequences, EVENTS), config.batch_tokens)
     return _train(trainer, n_batches, arguments.seconds)
 
@@ -141,7 +141,7 @@ def train_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
     _, sequences = read_sequences(log, layout, until, arguments.folder)
     read_seconds = time.perf_counter() - started
     memory_to_read = _peak_mb()
-    trainer = Trainer(sequences, layout, config, 0, join_team(config))
+    trainer = Trainer(sequences, layout, config, 0, join_team(config.device, "recommender.device"))
     n_batches = count_batches(cut_windows(sequences, config.max_length), config.batch_tokens)
     cost = _train(trainer, n_batches, arguments.large_seconds)
     sizes = {"users": len(sequences), "events": len(sequences.items), "read_seconds": read_seconds}

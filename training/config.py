@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where a model is trained; ``auto`` is a GPU where there is one."""
 
 
 class Config(BaseModel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import polars as pl
 import torch
 
@@ -17,6 +19,7 @@ from training.planner.config import PlannerConfig
 from training.planner.examples import read_examples
 from training.planner.finetune import fine_tune
 from training.planner.model_io import load_base
+from training.processes import join_team
 
 CURVE_DECIMALS = 6
 
@@ -32,13 +35,16 @@ def main() -> None:
     )
     transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
     tuned = fine_tune(
-        load_base(paths.BASE_MODEL),
+        load_base(paths.BASE_MODEL, config.hardware),
         clusters.descriptions,
         read_examples(transitions, "train"),
         read_examples(transitions, "validation"),
         config,
         runtime.seed,
     )
+    if not join_team(config.hardware.device, "planner.hardware.device").is_first:
+        sys.exit()  # of several processes that trained together one writes
+
     with atomic_folder(paths.PLANNER_ADAPTER) as folder:
         save_adapter(tuned.model, paths.BASE_MODEL, folder)
     with atomic_file(paths.PLANNER_CURVE) as file:

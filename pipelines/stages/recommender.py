@@ -26,10 +26,10 @@ from training.clusters.places_io import load_places
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
+from training.processes import join_team
 from training.recommender.config import RecommenderConfig
 from training.recommender.layout import ItemLayout, arrange_items
 from training.recommender.popularity import count_likes
-from training.recommender.processes import join_team
 from training.recommender.release_fit import fit_for_release
 from training.recommender.training_run import EpochReport
 
@@ -61,7 +61,7 @@ def main() -> None:
         paths.RECOMMENDER_TRAINING,
         read_item_text(layout) if config.item_text else None,
     )
-    if not join_team(config).is_first:
+    if not join_team(config.device, "recommender.device").is_first:
         sys.exit()  # of several processes that trained together one writes
 
     with atomic_folder(paths.RECOMMENDER) as folder:

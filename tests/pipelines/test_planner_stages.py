@@ -78,6 +78,7 @@ def test_the_stages_leave_a_base_model_an_adapter_and_its_curve() -> None:
         "validation_loss",
         "validation_recall_at_10",
         "match_rate",
+        "validation_coverage_at_5",
     ]
 
 

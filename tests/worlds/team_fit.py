@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.worlds import recommender as world
+from training.processes import join_team
 from training.recommender import trainer
 from training.recommender.batch_loss import batch_loss
 from training.recommender.data import read_sequences
 from training.recommender.fit import fit_recommender
-from training.recommender.processes import join_team
 
 
 def main(folder: Path, loss: str) -> None:
@@ -41,7 +41,7 @@ def main(folder: Path, loss: str) -> None:
     log = world.make_interactions(world.walk(60, 10, noise=0.1, seed=0))
     _, sequences = read_sequences(log, layout, world.START + timedelta(days=1))
     recommender = fit_recommender(sequences, layout, config, seed=0, checkpoint=folder / "state")
-    team = join_team(config)
+    team = join_team(config.device, "recommender.device")
     save_file(recommender.model.state_dict(), folder / f"weights-{team.number}.safetensors")
     own = torch.full((2,), float(team.number + 7))
     team.agree([own])

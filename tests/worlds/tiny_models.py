@@ -19,7 +19,7 @@ from training.planner.prompt import render_completion, render_prompt
 from training.planner.tokenizer import train_tokenizer
 
 ARCHITECTURES = ("llama", "gpt2", "qwen3", "gemma3")
-HIDDEN, LAYERS, HEADS = 48, 2, 2
+HIDDEN, LAYERS, HEADS = 64, 2, 2
 
 
 def save_tiny_base(folder: Path, architecture: str, descriptions: Sequence[str]) -> Path:

@@ -56,7 +56,8 @@ def pretrain(
     for step in tqdm(range(1, config.steps + 1), desc="base model", unit="step", disable=None):
         batch = torch.from_numpy(blocks[step - 1])
         loss = model(input_ids=batch, labels=batch, use_cache=False).loss
-        descend(loss, list(model.parameters()), optimizer, schedule)
+        loss.backward()
+        descend(list(model.parameters()), optimizer, schedule)
         losses.append(loss.item())
         if step % REPORT_EVERY == 0 or step == config.steps:
             report(PretrainPoint(step, sum(losses) / len(losses)))

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from training.config import Config
+from training.config import Config, Device
 
 EMBEDDED = "embedded"
 
@@ -40,6 +40,25 @@ class LoraSettings(Config):
     targets: tuple[str, ...] = ()
 
 
+class HardwareConfig(Config):
+    """How a base model is held and trained where memory or speed asks for it.
+
+    Results do not depend on ``gradient_checkpointing`` and ``micro_batch`` but for the order of
+    sums. ``quantization`` is of the frozen weights while they are tuned; the planner that is
+    loaded afterwards is whole.
+    """
+
+    device: Device = "auto"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the frozen weights; ``auto`` is bfloat16 on a GPU. The adapter's are always float32."""
+    quantization: Literal["none", "4bit"] = "none"
+    """``4bit`` is NF4; needs the extra ``quantization``."""
+    gradient_checkpointing: bool = False
+    """Compute the layers again on the way back, instead of keeping what they gave."""
+    micro_batch: int | None = Field(default=None, ge=1)
+    """Prompts read at once by one process, whose gradients add up; its whole share if ``None``."""
+
+
 class PlannerConfig(Config):
     """The planner.
 
@@ -58,6 +77,7 @@ class PlannerConfig(Config):
     base_model: str = EMBEDDED
     embedded: EmbeddedConfig = EmbeddedConfig()
     lora: LoraSettings = LoraSettings()
+    hardware: HardwareConfig = HardwareConfig()
     context_sampling: Literal["newest", "history"] = "history"
     single_share: float = Field(default=0.1, ge=0, le=1)
     completion_weight: float = Field(default=0.1, gt=0)

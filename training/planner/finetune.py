@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,17 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.planner.adapter_io import add_adapter
+from training.planner.base_limits import check_room
+from training.planner.batch import Course, add_gradients, draw_batch
 from training.planner.companions import Companions
 from training.planner.completion_tree import grow_tree
 from training.planner.config import PlannerConfig
-from training.planner.examples import Examples, sample_contexts, weigh_targets
-from training.planner.losses import completion_loss, listwise_loss
+from training.planner.examples import Examples, weigh_targets
+from training.planner.hardware import prepare_for_tuning
 from training.planner.model_io import Planner
 from training.planner.schedule import descend, make_optimizer
-from training.planner.scored_batch import score_batch
 from training.planner.validation import PlannerTokens, ValidationReport, Validator
+from training.processes import Team, join_team
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,7 @@ class CurvePoint:
     validation_loss: float
     validation_recall_at_10: float
     match_rate: float
-
-
-@dataclass(frozen=True)
-class Course:
-    """What is learned from: transitions, which of them share a prompt, and what each counts.
-
-    ``target_weights`` are by novel cluster, float32 [N].
-    """
-
-    examples: Examples
-    companions: Companions
-    target_weights: Tensor
+    validation_coverage_at_5: float
 
 
 @dataclass(frozen=True)
@@ -76,76 +67,63 @@ def fine_tune(
         train: transitions to learn from.
         validation: transitions to stop by.
         config: all settings.
-        seed: of weights and batches.
+        seed: of weights, batches and dropout.
         report: is told each point of the curve as it comes.
+
+    Raises:
+        UserError: the longest prompt does not fit the base model.
     """
     rng = np.random.default_rng(seed)
-    model = add_adapter(base[0], config.lora, seed)
+    team = join_team(config.hardware.device, "planner.hardware.device")
+    model = add_adapter(prepare_for_tuning(base[0], config.hardware), config.lora, seed)
     planner = Planner(model, base[1])
     tokens = encode_descriptions(planner, descriptions)
+    check_room(planner, tokens)
     weights_of = weigh_targets(train, len(descriptions), config.target_balance)
     course = Course(train, Companions(train, config), torch.from_numpy(weights_of))
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
     weights = [weight for weight in model.parameters() if weight.requires_grad]
+    with torch.no_grad():
+        team.agree(weights)
     optimizer, schedule = make_optimizer(
         weights, config.learning_rate, config.weight_decay, config.max_steps, config.warmup_share
     )
     keeper = _BestAdapter(model, config)
     losses: list[float] = []
-    for step in tqdm(range(1, config.max_steps + 1), desc="planner", unit="step", disable=None):
-        loss = batch_loss(planner, tokens, course, config, rng)
-        descend(loss, weights, optimizer, schedule)
-        losses.append(loss.item())
-        if step % config.evaluate_every == 0 or step == config.max_steps:
-            point = _point(step, losses, validator.look(planner))
+    with torch.random.fork_rng():  # dropout, where a base model has it, draws from the global one
+        torch.manual_seed(seed + team.number)
+        for step in _steps(config, team):
             model.train()
-            report(point)
-            losses.clear()
-            if keeper.is_exhausted_after(point):
-                break
+            batch = draw_batch(course, len(descriptions), config, rng)
+            losses.append(add_gradients(planner, tokens, batch, course, config, weights, team))
+            descend(weights, optimizer, schedule)
+            if step % config.evaluate_every == 0 or step == config.max_steps:
+                point = _point(step, losses, _agree(validator.look(planner), team))
+                report(point)
+                losses.clear()
+                if keeper.is_exhausted_after(point):
+                    break
     keeper.restore()
     return FineTuned(model.eval(), tuple(keeper.curve), keeper.best_step)
+
+
+def _steps(config: PlannerConfig, team: Team) -> Iterable[int]:
+    off = None if team.is_first else True  # None: wherever there is no terminal
+    steps = range(1, config.max_steps + 1)
+    return tqdm(steps, desc="planner", unit="step", disable=off)  # type: ignore[no-any-return]
+
+
+def _agree(seen: ValidationReport, team: Team) -> ValidationReport:
+    """Return what the first process saw, so that all of them stop at the same step."""
+    figures = torch.tensor(astuple(seen), dtype=torch.float64, device=team.device)
+    team.agree([figures])
+    return ValidationReport(*figures.tolist())
 
 
 def encode_descriptions(planner: Planner, descriptions: tuple[str, ...]) -> PlannerTokens:
     """Return the descriptions as completions and as the tree of their branches."""
     completions = tuple(tuple(planner.encode_completion(text)) for text in descriptions)
     return PlannerTokens(descriptions, completions, grow_tree(completions))
-
-
-def batch_loss(
-    planner: Planner,
-    tokens: PlannerTokens,
-    course: Course,
-    config: PlannerConfig,
-    rng: np.random.Generator,
-) -> Tensor:
-    """Return the weighted sum of completion loss and list-wise loss over one random batch."""
-    batch = course.examples.take(rng.integers(len(course.examples), size=config.batch_size))
-    contexts = sample_contexts(batch, config, rng)
-    scored = score_batch(
-        planner.model,
-        [tokens.prompt_of(planner, context) for context in contexts],
-        [tokens.completions[target] for target in batch.targets],
-        tokens.tree if config.listwise_weight else None,
-        planner.pad_token_id,
-    )
-    loss = config.completion_weight * completion_loss(
-        scored.token_log_probabilities, scored.token_mask
-    )
-    if scored.cluster_scores is None:
-        return loss
-    drawn = course.companions.draw(contexts, config.listwise_choices, rng)  # [B, W]
-    others = course.examples.take(drawn.reshape(-1))
-    targets = torch.from_numpy(others.targets.reshape(drawn.shape)).to(loss.device)  # [B, W]
-    free = others.candidates(len(tokens.descriptions)).reshape(*drawn.shape, -1)  # [B, W, N]
-    ranking = listwise_loss(
-        scored.cluster_scores,
-        targets,
-        torch.from_numpy(free).to(loss.device),
-        course.target_weights.to(loss.device),
-    )
-    return loss + config.listwise_weight * ranking
 
 
 def _point(step: int, losses: list[float], seen: ValidationReport) -> CurvePoint:
@@ -155,6 +133,7 @@ def _point(step: int, losses: list[float], seen: ValidationReport) -> CurvePoint
         validation_loss=seen.loss,
         validation_recall_at_10=seen.recall_at_10,
         match_rate=seen.match_rate,
+        validation_coverage_at_5=seen.coverage_at_5,
     )
 
 

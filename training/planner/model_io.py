@@ -13,10 +13,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from expectations.contracts.errors import UserError
 from training.planner.base_reference import check_base_record, read_reference
+from training.planner.config import HardwareConfig
+from training.planner.hardware import dtype_of, quantization_of
 from training.planner.prompt import parse_completion, render_completion, render_prompt
+from training.processes import join_team
 
 BASE_RECORD = "base.json"
 """Beside an adapter: which base model it was trained on."""
+ORDINARY = HardwareConfig()
 
 
 @dataclass(frozen=True)
@@ -81,22 +85,28 @@ class Planner:
         return [[int(token) for token in row] for row in rows]
 
 
-def load_base(folder: Path) -> tuple[Any, Any]:
+def load_base(folder: Path, hardware: HardwareConfig = ORDINARY) -> tuple[Any, Any]:
     """Return (model, tokenizer) of the base model at ``folder``, following its reference if any.
 
-    Weights are bfloat16 on a GPU and float32 otherwise.
+    Args:
+        folder: of the stage base_model.
+        hardware: where the model goes, and how its weights are held.
 
     Raises:
-        UserError: the folder holds no model, or the tokenizer has no end token.
+        UserError: the folder holds no model, the tokenizer has no end token, or the settings ask
+            for what is not there.
     """
     reference = read_reference(folder)
     source = reference.base_model if reference else str(folder)
     revision = reference.revision if reference else None
-    on_gpu = torch.cuda.is_available()
+    device = join_team(hardware.device, "planner.hardware.device").device
+    dtype = dtype_of(hardware, device)
+    quantization = quantization_of(hardware, dtype)
+    placed = {"quantization_config": quantization, "device_map": {"": device}}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
         model = AutoModelForCausalLM.from_pretrained(
-            source, revision=revision, dtype=torch.bfloat16 if on_gpu else torch.float32
+            source, revision=revision, dtype=dtype, **(placed if quantization else {})
         )
     except (OSError, ValueError) as error:
         remedy = "give planner.base_model a causal model's folder or Hugging Face id"
@@ -104,17 +114,20 @@ def load_base(folder: Path) -> tuple[Any, Any]:
             source, "holds a model and its tokenizer", remedy, str(error)[:200]
         ) from None
     _require_end_token(tokenizer, source)
-    return model.to("cuda" if on_gpu else "cpu"), tokenizer
+    return model if quantization else model.to(device), tokenizer
 
 
 def load_planner(base_folder: Path, adapter_folder: Path) -> Planner:
     """Return the planner: the base model with the adapter merged into its weights.
 
+    They are merged in float32, whatever the base was held in while it was tuned: an adapter's
+    changes are small, and the table's scores are exact sums.
+
     Raises:
         UserError: the adapter was trained on another base model.
     """
     check_base_record(base_folder, adapter_folder / BASE_RECORD)
-    model, tokenizer = load_base(base_folder)
+    model, tokenizer = load_base(base_folder, HardwareConfig(dtype="float32"))
     merged = PeftModel.from_pretrained(model, str(adapter_folder)).merge_and_unload()
     return Planner(merged.eval(), tokenizer)
 

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
 
 MAX_GRADIENT_NORM = 1.0
 BETAS = (0.9, 0.98)
@@ -42,9 +41,8 @@ def learning_rate_share(step: int, max_steps: int, warmup_share: float) -> float
     return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def descend(loss: Tensor, weights: list[Any], optimizer: Any, schedule: Any) -> None:
-    """Take one step down the gradient, whose norm is clipped."""
-    loss.backward()
+def descend(weights: list[Any], optimizer: Any, schedule: Any) -> None:
+    """Take one step down the gradients that lie at the weights, their norm clipped."""
     torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
     optimizer.step()
     schedule.step()

@@ -1,4 +1,4 @@
-"""Looks at a planner in training: validation loss, recall, and the unconstrained match rate."""
+"""Looks at a planner in training: validation loss, recall, coverage, unconstrained match rate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from expectations.contracts.values import HISTORY_SIZE, ClusterPair
+from training.metrics import coverage_at_k
 from training.planner.completion_tree import CompletionTree
 from training.planner.config import PlannerConfig
 from training.planner.decode import write_greedily
@@ -19,6 +20,7 @@ from training.planner.model_io import Planner
 from training.planner.scored_batch import score_batch
 
 RECALL_DEPTH = 10
+COVERAGE_DEPTH = 5
 
 # Shapes: R validation transitions, U distinct contexts among them, N clusters.
 
@@ -55,11 +57,14 @@ class ValidationReport:
         loss: list-wise loss over the clusters not in the history, prompts of the newest clusters.
         recall_at_10: share of targets in the first ten of them.
         match_rate: share of prompts after which unconstrained decoding writes a description.
+        coverage_at_5: share of clusters in the first five places after any of the validation
+            prompts, its own clusters left out.
     """
 
     loss: float
     recall_at_10: float
     match_rate: float
+    coverage_at_5: float
 
 
 class Validator:
@@ -77,12 +82,15 @@ class Validator:
         self._tokens = tokens
         self._contexts = sorted(set(newest_contexts(self._examples)))
         self._watched = sample_pairs(len(tokens.descriptions), config.match_prompts, rng)
-        self._batch_size = config.batch_size
+        row_of = {context: row for row, context in enumerate(self._contexts)}
+        self._rows = [row_of[context] for context in newest_contexts(self._examples)]  # [R]
+        self._batch_size = config.hardware.micro_batch or config.batch_size
 
     def look(self, planner: Planner) -> ValidationReport:
         """Return the figures of the planner as it is now; leaves it in evaluation mode."""
         planner.model.eval()
-        scores = self._scores(planner)  # [R, N]
+        by_context = self._scores(planner)  # [U, N]
+        scores = by_context[self._rows]  # [R, N]
         candidates = torch.from_numpy(self._examples.candidates(scores.shape[1]))
         targets = torch.from_numpy(self._examples.targets)
         loss = listwise_loss(scores, targets[:, None], candidates[:, None]).item()
@@ -92,7 +100,19 @@ class Validator:
             loss=loss,
             recall_at_10=(places < RECALL_DEPTH).double().mean().item(),
             match_rate=measure_match_rate(planner, self._tokens, self._watched),
+            coverage_at_5=self._coverage(by_context),
         )
+
+    def _coverage(self, by_context: torch.Tensor) -> float:
+        n_clusters = by_context.shape[1]
+        ranked = by_context.argsort(dim=1, descending=True, stable=True)  # [U, N]
+        rankings = [
+            [cluster for cluster in row if cluster not in context.members]
+            for context, row in zip(
+                self._contexts, ranked[:, : COVERAGE_DEPTH + HISTORY_SIZE].tolist(), strict=True
+            )
+        ]
+        return coverage_at_k(rankings, n_clusters, COVERAGE_DEPTH)
 
     def _scores(self, planner: Planner) -> torch.Tensor:
         prompts = [self._tokens.prompt_of(planner, context) for context in self._contexts]
@@ -109,10 +129,7 @@ class Validator:
                 )
             assert batch.cluster_scores is not None  # a tree was given
             pieces.append(batch.cluster_scores.cpu())
-        by_context = torch.cat(pieces)  # [U, N]
-        row_of = {context: row for row, context in enumerate(self._contexts)}
-        rows = [row_of[context] for context in newest_contexts(self._examples)]
-        return by_context[rows]  # [R, N]
+        return torch.cat(pieces)  # [U, N]
 
 
 def measure_match_rate(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from training.config import Config
+from training.config import Config, Device
 
 
 class NeighbourConfig(Config):
@@ -71,8 +71,7 @@ class RecommenderConfig(Config):
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     """Share of all steps over which the learning rate rises."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """``auto`` is a GPU where there is one."""
+    device: Device = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of products; ``auto`` is bfloat16 where the device multiplies it: on a processor those of
     the loss, on a GPU all."""

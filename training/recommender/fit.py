@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from training.processes import Team, join_team
 from training.recommender.checkpoint import Checkpoints, fingerprint_of
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences
@@ -15,7 +16,6 @@ from training.recommender.item_text import place_cold_items
 from training.recommender.layout import FIRST_ITEM, ItemLayout
 from training.recommender.model import SequenceTransformer
 from training.recommender.neighbours import SequentialNeighbours, fit_neighbours
-from training.recommender.processes import Team, join_team
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.trainer import Trainer
 from training.recommender.training_run import EpochReport, Report, TrainingRun
@@ -49,7 +49,7 @@ def choose_n_epochs(
     Raises:
         UserError: no user has liked two items.
     """
-    team = join_team(config)
+    team = join_team(config.device, "recommender.device")
     trainer = Trainer(sequences, layout, config, seed, team)
     neighbours = _count_neighbours(sequences, layout, config)
     data = (sequences, cases.histories, cases.positives)
@@ -96,7 +96,7 @@ def fit_recommender(
         UserError: no user has liked two items.
     """
     n_epochs = config.max_epochs if n_epochs is None else n_epochs
-    team = join_team(config)
+    team = join_team(config.device, "recommender.device")
     trainer = Trainer(sequences, layout, config, seed, team)
     neighbours = _count_neighbours(sequences, layout, config)
     kept = _open(checkpoint, (sequences,), layout, config, seed, f"refit {n_epochs}")

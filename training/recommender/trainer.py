@@ -16,6 +16,7 @@ from torch import Tensor
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import PADDING_INDEX
+from training.processes import Team
 from training.recommender.batch_loss import batch_loss, draw_items, draws_negatives
 from training.recommender.config import RecommenderConfig
 from training.recommender.data import Sequences, count_batches, cut_windows, pad, plan_batches
@@ -23,7 +24,6 @@ from training.recommender.layout import ItemLayout
 from training.recommender.model import SequenceTransformer, make_model
 from training.recommender.optimizers import Optimizers
 from training.recommender.precision import products_of
-from training.recommender.processes import Team
 from training.recommender.warm_start import find_item_vectors
 
 ORDER, NEGATIVES, DROPOUT = range(3)

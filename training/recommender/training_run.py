@@ -9,8 +9,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from training.processes import Team
 from training.recommender.checkpoint import Checkpoint, Checkpoints
-from training.recommender.processes import Team
 from training.recommender.trainer import Trainer
 
 BEST = "best."

@@ -16,7 +16,7 @@ from accelerate.utils import reduce
 from torch import Tensor
 
 from expectations.contracts.errors import UserError
-from training.recommender.config import RecommenderConfig
+from training.config import Device
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,20 @@ class Team:
         self.add_up(tensors)
 
 
-def join_team(config: RecommenderConfig) -> Team:
-    """Return this process's place, by ``config.device`` and what launched it.
+def join_team(device: Device, setting: str) -> Team:
+    """Return this process's place, by the device that is asked for and what launched it.
+
+    Args:
+        device: a kind, or ``auto`` for a GPU where there is one.
+        setting: the name of the setting that says so, for whom it has to be told.
 
     Raises:
         UserError: a GPU is asked for and there is none.
     """
     has_gpu = torch.cuda.is_available()
-    if config.device == "cuda" and not has_gpu:
-        raise UserError("recommender.device", "a GPU can be reached", "set it to auto or cpu")
-    on_gpu = has_gpu and config.device != "cpu"
+    if device == "cuda" and not has_gpu:
+        raise UserError(setting, "a GPU can be reached", "set it to auto or cpu")
+    on_gpu = has_gpu and device != "cpu"
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Team(0, 1, torch.device("cuda" if on_gpu else "cpu"))
     state = PartialState(cpu=not on_gpu)
