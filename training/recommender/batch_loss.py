@@ -15,7 +15,12 @@ from torch.nn import functional
 from expectations.contracts.values import PADDING_INDEX
 from training.recommender.config import RecommenderConfig
 from training.recommender.layout import FIRST_ITEM
-from training.recommender.losses import full_softmax_loss, gbce_loss, sampled_softmax_loss
+from training.recommender.losses import (
+    Candidates,
+    full_softmax_loss,
+    gbce_loss,
+    sampled_softmax_loss,
+)
 from training.recommender.model import SequenceTransformer
 from training.recommender.precision import forward_precision
 
@@ -97,7 +102,7 @@ def batch_loss(
     wanted = functional.embedding(torch.searchsorted(drawn.rows, indices), unit)  # [N, D]
     negative_rows = torch.searchsorted(drawn.rows, drawn.negatives + FIRST_ITEM)  # [M]
     negatives = functional.embedding(negative_rows, unit)  # [M, D]
-    candidates = (states, wanted, negatives, targets, drawn.negatives, n_items, tau)
+    candidates = Candidates(wanted, negatives, targets, drawn.negatives, n_items)
     if config.loss == "gbce":
-        return gbce_loss(*candidates, config.gbce_calibration), len(targets)
-    return sampled_softmax_loss(*candidates, products), len(targets)
+        return gbce_loss(states, candidates, tau, config.gbce_calibration), len(targets)
+    return sampled_softmax_loss(states, candidates, tau, products), len(targets)

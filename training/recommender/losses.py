@@ -7,12 +7,33 @@ and a negative that is its own target.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from training.recommender.shared_softmax import FullSoftmax, SampledSoftmax
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What followed each position, and items drawn uniformly from all that stand against it.
+
+    Attributes:
+        target_vectors: unit vector of the item that followed each position, ``[N, D]``.
+        negative_vectors: unit vectors of the drawn items, shared by the batch, ``[M, D]``.
+        targets: place of the item that followed, int64 ``[N]``.
+        negatives: places of the drawn items, int64 ``[M]``; those equal to a position's target
+            are passed over there.
+        n_items: items in the catalogue.
+    """
+
+    target_vectors: Tensor
+    negative_vectors: Tensor
+    targets: Tensor
+    negatives: Tensor
+    n_items: int
 
 
 def full_softmax_loss(
@@ -55,11 +76,7 @@ def full_softmax_loss(
 
 def sampled_softmax_loss(
     states: Tensor,
-    target_vectors: Tensor,
-    negative_vectors: Tensor,
-    targets: Tensor,
-    negatives: Tensor,
-    n_items: int,
+    candidates: Candidates,
     temperature: float,
     products: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -75,33 +92,31 @@ def sampled_softmax_loss(
 
     Args:
         states: unit vectors of real positions only, ``[N, D]``.
-        target_vectors: unit vector of the item that followed each, ``[N, D]``.
-        negative_vectors: unit vectors of the drawn items, shared by the batch, ``[M, D]``.
-        targets: place of the item that followed, int64 ``[N]``.
-        negatives: places drawn uniformly from all items, int64 ``[M]``.
-        n_items: items in the catalogue.
+        candidates: of the same positions.
         temperature: divides the cosines.
         products: as for :func:`full_softmax_loss`.
 
     Returns:
         A scalar in nats; with every item drawn once it equals :func:`full_softmax_loss`.
     """
-    own = _own_targets(targets, negatives)  # [P] each
-    n_left = len(negatives) - torch.bincount(own[0], minlength=len(targets))  # [N]
-    corrections = math.log(n_items - 1) - n_left.clamp(min=1).to(states.dtype).log()  # [N]
+    own, n_left = _find_own_targets(candidates)  # [P] each, [N]
+    n_others = candidates.n_items - 1
+    corrections = math.log(n_others) - n_left.clamp(min=1).to(states.dtype).log()  # [N]
     loss: Tensor = SampledSoftmax.apply(
-        states, target_vectors, negative_vectors, own, corrections, temperature, products
+        states,
+        candidates.target_vectors,
+        candidates.negative_vectors,
+        own,
+        corrections,
+        temperature,
+        products,
     )  # []
     return loss
 
 
 def gbce_loss(
     states: Tensor,
-    target_vectors: Tensor,
-    negative_vectors: Tensor,
-    targets: Tensor,
-    negatives: Tensor,
-    n_items: int,
+    candidates: Candidates,
     temperature: float,
     calibration: float,
 ) -> Tensor:
@@ -118,12 +133,7 @@ def gbce_loss(
 
     Args:
         states: unit vectors of real positions only, ``[N, D]``.
-        target_vectors: unit vector of the item that followed each, ``[N, D]``.
-        negative_vectors: unit vectors of the drawn items, shared by the batch, ``[M, D]``.
-        targets: place of the item that followed, int64 ``[N]``.
-        negatives: places drawn uniformly from all items, int64 ``[M]``; those equal to a
-            position's target are passed over there.
-        n_items: items in the catalogue.
+        candidates: of the same positions.
         temperature: divides the cosines.
         calibration: the paper's t: 0 is plain binary cross-entropy, 1 learns true chances.
 
@@ -131,23 +141,28 @@ def gbce_loss(
         A scalar in nats.
     """
     scaled = states / temperature  # [N, D]
-    positive = (scaled * target_vectors).sum(dim=1)  # [N]
-    logits = scaled @ negative_vectors.T  # [N, M]
-    own = _own_targets(targets, negatives)  # [P] each
-    n_left = len(negatives) - torch.bincount(own[0], minlength=len(targets))  # [N]
-    drawn = n_left.clamp(min=1).to(states.dtype) / (n_items - 1)  # [N]
+    positive = (scaled * candidates.target_vectors).sum(dim=1)  # [N]
+    logits = scaled @ candidates.negative_vectors.T  # [N, M]
+    own, n_left = _find_own_targets(candidates)  # [P] each, [N]
+    drawn = n_left.clamp(min=1).to(states.dtype) / (candidates.n_items - 1)  # [N]
     power = calibration * (drawn - 1) + 1  # [N], the formula multiplied out
     refused = functional.softplus(logits).index_put(own, logits.new_zeros(()))  # [N, M]
     losses = power * functional.softplus(-positive) + refused.sum(dim=1)  # [N]
     return (losses / (n_left + 1)).mean()  # []
 
 
-def _own_targets(targets: Tensor, negatives: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where a negative is a position's own target: positions and negatives, ``[P]`` each."""
+def _find_own_targets(candidates: Candidates) -> tuple[tuple[Tensor, Tensor], Tensor]:
+    """Return where a negative is a position's own target, and how many it leaves each position.
+
+    Returns:
+        Positions and negatives, int64 ``[P]`` each, and the numbers, int64 ``[N]``.
+    """
+    targets, negatives = candidates.targets, candidates.negatives
     ascending, order = negatives.sort()  # [M] each
     first = torch.searchsorted(ascending, targets)  # [N]
     counts = torch.searchsorted(ascending, targets, right=True) - first  # [N]
     positions = torch.repeat_interleave(counts)  # [P]
     nth = torch.arange(len(positions), device=targets.device)
     nth = nth - (counts.cumsum(0) - counts)[positions]  # [P], which of a position's own it is
-    return positions, order[first[positions] + nth]
+    n_left = len(negatives) - counts  # [N]
+    return (positions, order[first[positions] + nth]), n_left

@@ -9,7 +9,12 @@ import torch
 from torch.nn import functional
 
 from training.recommender import losses, optimizers, shared_softmax
-from training.recommender.losses import full_softmax_loss, gbce_loss, sampled_softmax_loss
+from training.recommender.losses import (
+    Candidates,
+    full_softmax_loss,
+    gbce_loss,
+    sampled_softmax_loss,
+)
 
 
 def unit_vectors(n: int, seed: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -72,6 +77,13 @@ def draw(
     return unit_vectors(n, seed + 1), unit_vectors(n_items, seed + 2), targets, negatives
 
 
+def gather(
+    items: torch.Tensor, targets: torch.Tensor, negatives: torch.Tensor, n_items: int
+) -> Candidates:
+    """Candidates by their places among the vectors of items."""
+    return Candidates(items[targets], items[negatives], targets, negatives, n_items)
+
+
 def sampled_by_formula(
     states: torch.Tensor, items: torch.Tensor, targets: torch.Tensor, negatives: torch.Tensor
 ) -> torch.Tensor:
@@ -93,9 +105,7 @@ def test_sampled_softmax_and_its_gradients_are_the_formulas(
     states, items, targets, negatives = draw(9, 30, 12, seed=7)
     expected = sampled_by_formula(states, items, targets, negatives)
     wanted = torch.autograd.grad(expected, (states, items))
-    found = sampled_softmax_loss(
-        states, items[targets], items[negatives], targets, negatives, len(items), 0.1
-    )
+    found = sampled_softmax_loss(states, gather(items, targets, negatives, len(items)), 0.1)
     torch.testing.assert_close(found, expected)
     for gradient, right in zip(torch.autograd.grad(found, (states, items)), wanted, strict=True):
         torch.testing.assert_close(gradient, right)
@@ -104,7 +114,7 @@ def test_sampled_softmax_and_its_gradients_are_the_formulas(
 def test_sampling_every_item_once_is_the_full_softmax() -> None:
     states, items, targets, _ = draw(5, 10, 10, seed=3)
     everything = torch.arange(10)
-    sampled = sampled_softmax_loss(states, items[targets], items, targets, everything, 10, 0.1)
+    sampled = sampled_softmax_loss(states, gather(items, targets, everything, 10), 0.1)
     torch.testing.assert_close(sampled, full_softmax_loss(states, items, targets, 0.1))
 
 
@@ -116,7 +126,7 @@ def test_sampled_sum_over_other_items_is_unbiased() -> None:
     estimates = []
     for _ in range(400):
         drawn = torch.randint(200, (50,), generator=generator)
-        loss = sampled_softmax_loss(states, items[target], items[drawn], target, drawn, 200, 0.5)
+        loss = sampled_softmax_loss(states, gather(items, target, drawn, 200), 0.5)
         estimates.append((loss.exp() - 1) * (states[0] @ items[7] / 0.5).exp())
     others = (states[0] @ items.T / 0.5).exp()
     truth = others.sum() - others[7]
@@ -132,7 +142,7 @@ def test_gbce_worked_by_hand() -> None:
     """
     state, items = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     target, drawn = torch.tensor([0]), torch.tensor([1])
-    loss = gbce_loss(state, items[target], items[drawn], target, drawn, 5, 1.0, 0.5)
+    loss = gbce_loss(state, gather(items, target, drawn, 5), 1.0, 0.5)
     assert loss.item() == pytest.approx(0.4444679, abs=1e-6)
 
 
@@ -143,25 +153,25 @@ def test_gbce_uncalibrated_is_torchs_binary_cross_entropy() -> None:
     labels = torch.zeros_like(logits)
     labels[:, 0] = 1
     expected = functional.binary_cross_entropy_with_logits(logits / 0.2, labels)
-    args = (states, items[targets], items[drawn], targets, drawn, 20, 0.2)
-    torch.testing.assert_close(gbce_loss(*args, calibration=0.0), expected)
-    assert gbce_loss(*args, calibration=1.0) < expected  # the positive counts for less
+    candidates = gather(items, targets, drawn, 20)
+    torch.testing.assert_close(gbce_loss(states, candidates, 0.2, calibration=0.0), expected)
+    assert (
+        gbce_loss(states, candidates, 0.2, calibration=1.0) < expected
+    )  # the positive counts for less
 
 
 def test_gbce_passes_over_a_positions_own_target_and_has_torchs_gradients() -> None:
     states, items, targets, negatives = draw(6, 20, 8, seed=11)
 
     def loss(s: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        return gbce_loss(s, v[targets], v[negatives], targets, negatives, 20, 0.3, 0.75)
+        return gbce_loss(s, gather(v, targets, negatives, 20), 0.3, 0.75)
 
     assert torch.autograd.gradcheck(loss, (states, items))
     one = slice(0, 1)  # its own target stands twice among the negatives
     others = negatives[negatives != targets[0]]
-    parts = (states[one], items[targets[one]], items[others], targets[one], others, 20, 0.3, 0.0)
-    whole = gbce_loss(
-        states[one], items[targets[one]], items[negatives], targets[one], negatives, 20, 0.3, 0.0
-    )
-    torch.testing.assert_close(whole, gbce_loss(*parts))
+    whole = gbce_loss(states[one], gather(items, targets[one], negatives, 20), 0.3, 0.0)
+    part = gbce_loss(states[one], gather(items, targets[one], others, 20), 0.3, 0.0)
+    torch.testing.assert_close(whole, part)
 
 
 @pytest.mark.parametrize(
@@ -186,9 +196,8 @@ def test_full_calibration_learns_true_chances(calibration: float, learned: list[
             for turn in range(10):
                 drawn = others.roll(turn)[:4]
                 target = torch.tensor([item])
-                total = total + chance * gbce_loss(
-                    state, scores[target], scores[drawn], target, drawn, 11, 1.0, calibration
-                )
+                candidates = gather(scores, target, drawn, 11)
+                total = total + chance * gbce_loss(state, candidates, 1.0, calibration)
         total.backward()
         return total
 
