@@ -18,7 +18,7 @@ from tqdm import tqdm
 from training.item_evaluation.measures import measure_ranks
 from training.item_evaluation.novel_events import NovelEvents, draw_clusters
 from training.item_evaluation.ranks import SequenceScorer, iterate_scores, stand_ahead
-from training.item_evaluation.summary import name_intervals
+from training.item_evaluation.summary import name_columns, name_intervals
 from training.metrics import DECIMALS
 from training.recommender.layout import FIRST_ITEM, ItemLayout
 
@@ -112,16 +112,8 @@ def report_restriction(
         measure: np.mean([measured[measure] for measured in drawn], axis=0)
         for measure in compared["planned"]
     }
-    columns = {
-        f"novel_{where}_{measure}": values
-        for where, measures in compared.items()
-        for measure, values in measures.items()
-    } | {
-        f"novel_planned_over_{where}_{measure}": compared["planned"][measure] - values[measure]
-        for where, values in compared.items()
-        if where != "planned"
-        for measure in MEASURES
-    }
+    columns = name_columns(compared, "planned", MEASURES)
+    columns = {f"novel_{name}": values for name, values in columns.items()}
     return figures | name_intervals(columns, events.users, rng)
 
 

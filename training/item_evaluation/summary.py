@@ -60,17 +60,7 @@ def summarise_models(
     if not len(cases):
         return figures
     measured = {name: measure_cases(rankings, cases, facts) for name, rankings in ranked.items()}
-    ours = next(iter(ranked))
-    columns = {
-        f"{name}_{measure}": values
-        for name, measures in measured.items()
-        for measure, values in measures.items()
-    } | {
-        f"{ours}_over_{name}_{measure}": measured[ours][measure] - measured[name][measure]
-        for name in ranked
-        if name != ours
-        for measure in COMPARED
-    }
+    columns = name_columns(measured, next(iter(ranked)), COMPARED)
     for name, rankings in ranked.items():
         coverage = measure_coverage(rankings.best, len(facts.n_likes))
         figures[f"{name}_coverage_at_10"] = round(coverage, DECIMALS)
@@ -136,6 +126,28 @@ def summarise_items(
             }
             figures |= name_intervals(columns, np.array(users)[any_model.cases], rng)
     return figures
+
+
+def name_columns(
+    measured: Mapping[str, Mapping[str, np.ndarray]], ours: str, compared: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Return ``{name}_{measure}``, then ``{ours}_over_{name}_{measure}``, ``[C]`` each.
+
+    Args:
+        measured: by name and measure, the values of the cases.
+        ours: the name that is compared with each of the others.
+        compared: measures whose difference, case by case, is wanted.
+    """
+    return {
+        f"{name}_{measure}": values
+        for name, measures in measured.items()
+        for measure, values in measures.items()
+    } | {
+        f"{ours}_over_{name}_{measure}": measured[ours][measure] - measures[measure]
+        for name, measures in measured.items()
+        if name != ours
+        for measure in compared
+    }
 
 
 def name_intervals(
