@@ -21,6 +21,7 @@ import numpy as np
 from sklearn.metrics import homogeneity_score
 
 from benchmarks.cluster_worlds import WORLDS, JudgedWorld, read_world
+from benchmarks.markdown import to_markdown
 from training.clusters.config import ClusterConfig, RepresentationConfig
 from training.clusters.quality import find_stays, read_events
 from training.clusters.represent import Representation, represent_items
@@ -176,10 +177,8 @@ def _bootstrap_ratio(
 
 def to_balance_table(measured: list[TreeQuality]) -> str:
     """Return a Markdown table: a row per world and number of clusters, the worst over all trees."""
-    lines = [
-        "| world | clusters | max/mean traffic, worst | asked | fewest items | homogeneity |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    names = ["world", "clusters", "max/mean traffic, worst", "asked", "fewest items", "homogeneity"]
+    rows = []
     pairs = [(quality.world, level) for quality in measured for level in quality.levels]
     for world in dict.fromkeys(world for world, _ in pairs):
         for count in sorted({level.n_clusters for name, level in pairs if name == world}):
@@ -187,27 +186,30 @@ def to_balance_table(measured: list[TreeQuality]) -> str:
             worst = max(found, key=lambda level: level.balance / level.bound)
             known = [level.homogeneity for level in found if level.homogeneity is not None]
             homogeneity = f"{min(known):.3f}" if known else "–"
-            lines.append(
-                f"| {world} | {count} | {worst.balance:.2f} | {worst.bound:.2f} "
-                f"| {min(level.min_items for level in found)} | {homogeneity} |"
-            )
-    return "\n".join(lines)
+            fewest = min(level.min_items for level in found)
+            worst_and_asked = (f"{worst.balance:.2f}", f"{worst.bound:.2f}")
+            rows.append((world, count, *worst_and_asked, fewest, homogeneity))
+    return to_markdown(names, rows)
 
 
 def to_coherence_table(measured: list[TreeQuality]) -> str:
     """Return a Markdown table: a row per world, number of leaves and seed."""
-    lines = [
-        "| world | leaves | seed | steps | stays | on text alone | ratio, 95% interval |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    names = ["world", "leaves", "seed", "steps", "stays", "on text alone", "ratio, 95% interval"]
+    rows = []
     for quality in sorted(measured, key=lambda q: (q.world, q.levels[-1].n_clusters, q.seed)):
         found = quality.coherence
-        lines.append(
-            f"| {quality.world} | {quality.levels[-1].n_clusters} | {quality.seed} "
-            f"| {found.n_steps:,} | {found.ours:.3f} | {found.text_alone:.3f} "
-            f"| {found.ratio:.2f} [{found.low:.2f}, {found.high:.2f}] |"
+        rows.append(
+            (
+                quality.world,
+                quality.levels[-1].n_clusters,
+                quality.seed,
+                f"{found.n_steps:,}",
+                f"{found.ours:.3f}",
+                f"{found.text_alone:.3f}",
+                f"{found.ratio:.2f} [{found.low:.2f}, {found.high:.2f}]",
+            )
         )
-    return "\n".join(lines)
+    return to_markdown(names, rows)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import polars as pl
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.cluster_worlds import WORLDS, JudgedWorld, read_world
+from benchmarks.markdown import to_markdown
 from training.clusters.balance import find_centres
 from training.clusters.changes import list_changes, measure_changes
 from training.clusters.config import ClusterConfig, PreviousTreeConfig
@@ -160,36 +161,41 @@ def match_best(labels: np.ndarray, others: np.ndarray, weights: np.ndarray) -> f
 
 def to_steadiness_table(found: list[LevelSteadiness]) -> str:
     """Return a Markdown table: a row per world and level, the worst over the seeds."""
-    lines = [
-        "| world | clusters | survived | items under the same id | of survivors | afresh "
-        "| max/mean traffic | afresh |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    names = ["world", "clusters", "survived", "items under the same id", "of survivors", "afresh"]
+    rows = []
     for world, n_clusters in dict.fromkeys((level.world, level.n_clusters) for level in found):
         here = [x for x in found if (x.world, x.n_clusters) == (world, n_clusters)]
-        lines.append(
-            f"| {world} | {n_clusters} | {min(x.n_survived for x in here)} "
-            f"| {min(x.same_id for x in here):.1%} "
-            f"| {min(x.same_id_of_survivors for x in here):.1%} "
-            f"| {max(x.fresh_same for x in here):.1%} "
-            f"| {max(x.balance for x in here):.2f} | {max(x.fresh_balance for x in here):.2f} |"
+        rows.append(
+            (
+                world,
+                n_clusters,
+                min(x.n_survived for x in here),
+                f"{min(x.same_id for x in here):.1%}",
+                f"{min(x.same_id_of_survivors for x in here):.1%}",
+                f"{max(x.fresh_same for x in here):.1%}",
+                f"{max(x.balance for x in here):.2f}",
+                f"{max(x.fresh_balance for x in here):.2f}",
+            )
         )
-    return "\n".join(lines)
+    return to_markdown([*names, "max/mean traffic", "afresh"], rows)
 
 
 def to_quality_table(found: list[RebuildQuality]) -> str:
     """Return a Markdown table: a row per world and seed."""
-    lines = [
-        "| world | seed | leaves with the same name | similarity to the centre | afresh "
-        "| next item stays | afresh |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    lines += [
-        f"| {x.world} | {x.seed} | {x.kept_names:.1%} | {x.tightness:.3f} "
-        f"| {x.fresh_tightness:.3f} | {x.stays:.3f} | {x.fresh_stays:.3f} |"
+    names = ["world", "seed", "leaves with the same name", "similarity to the centre", "afresh"]
+    rows = [
+        (
+            x.world,
+            x.seed,
+            f"{x.kept_names:.1%}",
+            f"{x.tightness:.3f}",
+            f"{x.fresh_tightness:.3f}",
+            f"{x.stays:.3f}",
+            f"{x.fresh_stays:.3f}",
+        )
         for x in found
     ]
-    return "\n".join(lines)
+    return to_markdown([*names, "next item stays", "afresh"], rows)
 
 
 def _build(

@@ -21,7 +21,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -31,6 +31,14 @@ import scipy.sparse as sp
 
 from benchmarks.cluster_quality import levels_above
 from benchmarks.cluster_worlds import WORLDS, JudgedWorld, read_world
+from benchmarks.description_tables import (
+    LEAVES,
+    OURS,
+    Judged,
+    Shape,
+    to_npmi_table,
+    to_shape_table,
+)
 from benchmarks.name_extractors import EXTRACTORS, ClusterWords, gather_words
 from pipelines.artefact_io import read_table
 from pipelines.sources.synthetic.truth import TRUE_TOPICS, topics_path
@@ -40,41 +48,8 @@ from training.clusters.represent import Representation, represent_items
 from training.clusters.tree import ClusterTree, build_tree
 from training.clusters.words import read_words, stem_word
 
-OURS = "ours"
 SEEDS = (0, 1, 2)
-LEAVES = 64
 N_WORDS = ClusterConfig().description.words
-RESAMPLES = 2000
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The names that one extractor gave to the leaves of one tree, from one half of its items.
-
-    ``npmi`` and ``npmi_as_long`` hold a figure per leaf, the latter with as many words as ours;
-    ``distinct`` is the share of names that no other leaf has.
-    """
-
-    world: str
-    seed: int
-    extractor: str
-    npmi: np.ndarray
-    npmi_as_long: np.ndarray
-    found: float
-    distinct: float
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What the names of a whole tree look like, level by level together."""
-
-    world: str
-    seed: int
-    n_leaves: int
-    n_repeated: int
-    n_unfit: int
-    n_first_words: float
-    named_after_topic: float | None
 
 
 def main() -> None:
@@ -262,69 +237,6 @@ def _measure_shape(
 def _names_topic(topic: str, description: str) -> bool:
     stems = {stem_word(word) for word in description.split()}
     return {stem_word(word) for word in topic.lower().split()} <= stems
-
-
-def to_shape_table(shapes: list[Shape]) -> str:
-    """Return a Markdown table: a row per world and number of leaves, the worst of all seeds."""
-    lines = [
-        "| world | leaves | repeated names | not of 2–6 words | first words, as if alike | "
-        "named after the planted topic |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for world, count in dict.fromkeys((shape.world, shape.n_leaves) for shape in shapes):
-        found = [shape for shape in shapes if (shape.world, shape.n_leaves) == (world, count)]
-        topics = [s.named_after_topic for s in found if s.named_after_topic is not None]
-        lines.append(
-            f"| {world} | {count} | {max(shape.n_repeated for shape in found)} "
-            f"| {max(shape.n_unfit for shape in found)} "
-            f"| {min(shape.n_first_words for shape in found):.0f} "
-            f"| {f'{min(topics):.3f}' if topics and count == LEAVES else '–'} |"
-        )
-    return "\n".join(lines)
-
-
-def to_npmi_table(judged: list[Judged]) -> str:
-    """Return a Markdown table: a row per world and extractor, means over seeds and halves."""
-    lines = [
-        "| world | extractor | NPMI per seed | ours above it, 95% interval | ours above it at our "
-        "length | names of one leaf alone | finds its items |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    rng = np.random.default_rng(0)
-    for world in dict.fromkeys(one.world for one in judged):
-        for extractor in (OURS, *EXTRACTORS):
-            found = [one for one in judged if (one.world, one.extractor) == (world, extractor)]
-            own = [one for one in judged if (one.world, one.extractor) == (world, OURS)]
-            seeds = [
-                np.nanmean(np.concatenate([one.npmi for one in found if one.seed == seed]))
-                for seed in dict.fromkeys(one.seed for one in found)
-            ]
-            leads = ["", ""]
-            if extractor != OURS:
-                pairs = list(zip(own, found, strict=True))
-                leads = [
-                    _lead(np.concatenate([a.npmi - b.npmi for a, b in pairs]), rng),
-                    _lead(np.concatenate([a.npmi - b.npmi_as_long for a, b in pairs]), rng),
-                ]
-            lines.append(
-                f"| {world} | {extractor} | {', '.join(f'{value:.3f}' for value in seeds)} "
-                f"| {leads[0]} | {leads[1]} | {np.mean([one.distinct for one in found]):.0%} "
-                f"| {np.mean([one.found for one in found]):.3f} |"
-            )
-    return "\n".join(lines)
-
-
-def _lead(values: np.ndarray, rng: np.random.Generator) -> str:
-    known = values[~np.isnan(values)]
-    low, high = _interval(known, rng)
-    return f"{known.mean():+.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
-    """Return the 95% ends of the mean, resampling clusters."""
-    drawn = rng.choice(values, size=(RESAMPLES, len(values))).mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return float(low), float(high)
 
 
 if __name__ == "__main__":

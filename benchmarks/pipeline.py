@@ -23,6 +23,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from benchmarks.markdown import to_markdown
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from pipelines import paths
 from pipelines.artefact_io import write_table
@@ -219,16 +220,26 @@ def size_of(folder: Path) -> int:
 
 def to_table(costs: list[Cost]) -> str:
     """Return the costs as a Markdown table, one row a size and stage."""
-    lines = [
-        "| interactions | stage | wall seconds | CPU seconds | peak memory, MB | written, MB |",
-        "| ---: | --- | ---: | ---: | ---: | ---: |",
+    names = [
+        "interactions",
+        "stage",
+        "wall seconds",
+        "CPU seconds",
+        "peak memory, MB",
+        "written, MB",
     ]
-    lines += [
-        f"| {cost.interactions:,} | {cost.stage} | {cost.wall_seconds:.1f} "
-        f"| {cost.cpu_seconds:.1f} | {cost.peak_memory_mb:,} | {cost.written_mb:,.0f} |"
+    rows = (
+        (
+            f"{cost.interactions:,}",
+            cost.stage,
+            f"{cost.wall_seconds:.1f}",
+            f"{cost.cpu_seconds:.1f}",
+            f"{cost.peak_memory_mb:,}",
+            f"{cost.written_mb:,.0f}",
+        )
         for cost in costs
-    ]
-    return "\n".join(lines)
+    )
+    return to_markdown(names, rows, n_texts=2)
 
 
 if __name__ == "__main__":
