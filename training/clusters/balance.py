@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.clusters.mending import (
+    Division,
     lift_small_clusters,
     relieve_full_clusters,
     swap_out_of_full_clusters,
@@ -233,11 +234,11 @@ def _assign(
 
 def _mend(points: Points, labels: np.ndarray, centres: np.ndarray, limits: Limits) -> np.ndarray:
     """Make the limits hold: fewest points, then the cap, by moves and, where stuck, by swaps."""
-    vectors, loads, fewest = points.vectors, points.loads, limits.min_points
-    cap = max(limits.balance * loads.sum() / len(centres), float(loads.max()))
-    labels = lift_small_clusters(vectors, loads, centres, labels, cap, fewest)
-    labels = relieve_full_clusters(vectors, loads, centres, labels, cap, fewest)
-    return swap_out_of_full_clusters(vectors, loads, centres, labels, cap)
+    cap = max(limits.balance * points.loads.sum() / len(centres), float(points.loads.max()))
+    division = Division(points.vectors, points.loads, centres, cap, limits.min_points)
+    labels = lift_small_clusters(division, labels)
+    labels = relieve_full_clusters(division, labels)
+    return swap_out_of_full_clusters(division, labels)
 
 
 def _revive(centres: np.ndarray, before: np.ndarray, labels: np.ndarray) -> np.ndarray:

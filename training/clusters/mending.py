@@ -1,6 +1,11 @@
-"""Mends an almost balanced clustering: moves the points that lose least until the rules hold."""
+"""Mends an almost balanced clustering: moves the points that lose least until the rules hold.
+
+Labels tell the cluster of each point, int64 ``[n]``; those given are left as they are.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,69 +16,65 @@ SWAPS_PER_CLUSTER = 4
 SWAP_CHOICES = 8  # heaviest points of a full cluster that are tried
 
 
-def relieve_full_clusters(
-    vectors: np.ndarray,
-    loads: np.ndarray,
-    centres: np.ndarray,
-    labels: np.ndarray,
-    cap: float,
-    min_points: int,
-) -> np.ndarray:
-    """Move points out of clusters above ``cap`` into those with room; return the new labels.
+@dataclass(frozen=True)
+class Division:
+    """What is divided among clusters, and the rules; n points of d dimensions, k clusters.
 
-    Each round ranks the movable points by the similarity they lose per unit of load, and takes
-    them as long as their cluster is too full, keeps ``min_points``, and their goal has room.
-
-    Args:
+    Attributes:
         vectors: unit rows ``[n, d]``.
         loads: load of each point ``[n]``.
         centres: unit rows ``[k, d]``.
-        labels: cluster of each point ``[n]``.
         cap: most load of a cluster.
         min_points: fewest points of a cluster.
     """
+
+    vectors: np.ndarray
+    loads: np.ndarray
+    centres: np.ndarray
+    cap: float
+    min_points: int
+
+    def sum_loads(self, labels: np.ndarray) -> np.ndarray:
+        """Return the load of each cluster ``[k]``."""
+        return np.bincount(labels, weights=self.loads, minlength=len(self.centres))
+
+
+def relieve_full_clusters(division: Division, labels: np.ndarray) -> np.ndarray:
+    """Move points out of clusters above the cap into those with room; return the new labels.
+
+    Each round ranks the movable points by the similarity they lose per unit of load, and takes
+    them as long as their cluster is too full, keeps ``min_points``, and their goal has room.
+    """
     labels = labels.copy()
     for _ in range(ROUNDS):
-        sums = np.bincount(labels, weights=loads, minlength=len(centres))
-        rows = np.flatnonzero((sums > cap)[labels] & (loads > 0))
-        rows, goals, losses = _find_goals(vectors, loads, centres, labels, rows, cap - sums)
-        order = np.lexsort((rows, losses / loads[rows]))
-        taken = _take(rows[order], goals[order], loads, labels, sums, cap, min_points)
+        sums = division.sum_loads(labels)
+        rows = np.flatnonzero((sums > division.cap)[labels] & (division.loads > 0))
+        rows, goals, losses = _find_goals(division, labels, rows, division.cap - sums)
+        order = np.lexsort((rows, losses / division.loads[rows]))
+        taken = _take(division, labels, sums, rows[order], goals[order])
         if not taken.any():
             break
         labels[rows[order][taken]] = goals[order][taken]
     return labels
 
 
-def swap_out_of_full_clusters(
-    vectors: np.ndarray,
-    loads: np.ndarray,
-    centres: np.ndarray,
-    labels: np.ndarray,
-    cap: float,
-) -> np.ndarray:
+def swap_out_of_full_clusters(division: Division, labels: np.ndarray) -> np.ndarray:
     """Let full clusters exchange a heavy point for a lighter one; return the new labels.
 
     This helps where moving does not: a cluster of few heavy points can spare none, and no other
     has room for one of them. Each exchange brings the fuller of the two below what the full one
     had, to the cap if that can be; among those that do, it takes the one that loses least
     similarity. Numbers of points stay.
-
-    Args:
-        vectors: unit rows ``[n, d]``.
-        loads: load of each point ``[n]``.
-        centres: unit rows ``[k, d]``.
-        labels: cluster of each point ``[n]``.
-        cap: most load of a cluster.
     """
+    vectors, loads, centres = division.vectors, division.loads, division.centres
     labels = labels.copy()
-    sums = np.bincount(labels, weights=loads, minlength=len(centres))
+    sums = division.sum_loads(labels)
     own = np.einsum("nd,nd->n", vectors, centres[labels])
     for _ in range(SWAPS_PER_CLUSTER * len(centres)):
         full = int(np.argmax(sums))
-        if sums[full] <= cap:
+        if sums[full] <= division.cap:
             break
-        swap = _find_swap(vectors, loads, centres, labels, sums, own, full, cap)
+        swap = _find_swap(division, labels, sums, own, full)
         if swap is None:
             break
         out, into = swap
@@ -87,36 +88,22 @@ def swap_out_of_full_clusters(
     return labels
 
 
-def lift_small_clusters(
-    vectors: np.ndarray,
-    loads: np.ndarray,
-    centres: np.ndarray,
-    labels: np.ndarray,
-    cap: float,
-    min_points: int,
-) -> np.ndarray:
+def lift_small_clusters(division: Division, labels: np.ndarray) -> np.ndarray:
     """Give every cluster at least ``min_points`` points; return the new labels.
 
     A small cluster takes, one by one, the point nearest to its centre among those of clusters
     that can spare one, within the cap if any such point is light enough, else the lightest. There
     must be ``min_points`` points per cluster.
-
-    Args:
-        vectors: unit rows ``[n, d]``.
-        loads: load of each point ``[n]``.
-        centres: unit rows ``[k, d]``.
-        labels: cluster of each point ``[n]``.
-        cap: most load of a cluster.
-        min_points: fewest points of a cluster.
     """
+    loads, min_points = division.loads, division.min_points
     labels = labels.copy()
-    counts = np.bincount(labels, minlength=len(centres))
-    sums = np.bincount(labels, weights=loads, minlength=len(centres))
+    counts = np.bincount(labels, minlength=len(division.centres))
+    sums = division.sum_loads(labels)
     for cluster in np.flatnonzero(counts < min_points):
-        similarity = vectors @ centres[cluster]
+        similarity = division.vectors @ division.centres[cluster]
         for _ in range(min_points - counts[cluster]):
             spare = (counts > min_points)[labels]
-            light = spare & (sums[cluster] + loads <= cap)
+            light = spare & (sums[cluster] + loads <= division.cap)
             if light.any():
                 row = int(np.where(light, similarity, -np.inf).argmax())
             else:
@@ -129,16 +116,18 @@ def lift_small_clusters(
 
 
 def _find_swap(
-    vectors: np.ndarray,
-    loads: np.ndarray,
-    centres: np.ndarray,
-    labels: np.ndarray,
-    sums: np.ndarray,
-    own: np.ndarray,
-    full: int,
-    cap: float,
+    division: Division, labels: np.ndarray, sums: np.ndarray, own: np.ndarray, full: int
 ) -> tuple[int, int] | None:
-    """Return the point to give and the point to take for it; ``None`` if no swap helps."""
+    """Return the point to give and the point to take for it; ``None`` if no swap helps.
+
+    Args:
+        division: the points.
+        labels: cluster of each point ``[n]``.
+        sums: load of each cluster ``[k]``.
+        own: similarity of each point to its centre ``[n]``.
+        full: the cluster that gives a heavy point.
+    """
+    vectors, loads, centres = division.vectors, division.loads, division.centres
     members = np.flatnonzero(labels == full)
     others = np.flatnonzero(labels != full)
     goals = labels[others]
@@ -146,7 +135,7 @@ def _find_swap(
     best: tuple[float, float, int, int] | None = None
     for member in members[np.argsort(-loads[members], kind="stable")][:SWAP_CHOICES]:
         moved = loads[member] - loads[others]
-        fuller = np.maximum(np.maximum(sums[full] - moved, sums[goals] + moved), cap)
+        fuller = np.maximum(np.maximum(sums[full] - moved, sums[goals] + moved), division.cap)
         fuller[moved <= 0] = np.inf
         lost = own[member] - (centres @ vectors[member])[goals] - gained
         lowest = float(fuller.min(initial=np.inf))
@@ -159,20 +148,15 @@ def _find_swap(
 
 
 def _find_goals(
-    vectors: np.ndarray,
-    loads: np.ndarray,
-    centres: np.ndarray,
-    labels: np.ndarray,
-    rows: np.ndarray,
-    room: np.ndarray,
+    division: Division, labels: np.ndarray, rows: np.ndarray, room: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return movable rows, the best cluster with room for each, and the similarity it loses."""
     goals = np.empty(len(rows), dtype=np.int64)
     losses = np.empty(len(rows))
-    for part in pieces(len(rows), len(centres)):
-        similarity = vectors[rows[part]] @ centres.T  # [part, k]
+    for part in pieces(len(rows), len(division.centres)):
+        similarity = division.vectors[rows[part]] @ division.centres.T  # [part, k]
         own = np.take_along_axis(similarity, labels[rows[part]][:, None], axis=1)[:, 0]
-        reachable = np.where(loads[rows[part], None] <= room[None, :], similarity, -np.inf)
+        reachable = np.where(division.loads[rows[part], None] <= room[None, :], similarity, -np.inf)
         goals[part] = reachable.argmax(axis=1)
         losses[part] = own - reachable.max(axis=1)
     movable = np.isfinite(losses)
@@ -180,20 +164,14 @@ def _find_goals(
 
 
 def _take(
-    rows: np.ndarray,
-    goals: np.ndarray,
-    loads: np.ndarray,
-    labels: np.ndarray,
-    sums: np.ndarray,
-    cap: float,
-    min_points: int,
+    division: Division, labels: np.ndarray, sums: np.ndarray, rows: np.ndarray, goals: np.ndarray
 ) -> np.ndarray:
     """Say which of the ranked moves are made: greedily, best first, within every limit."""
-    weights = loads[rows]
+    cap, weights = division.cap, division.loads[rows]
     sources = labels[rows]
     counts = np.bincount(labels, minlength=len(sums))
     still_full = sums[sources] - (_running_sum(sources, weights) - weights) > cap
-    can_spare = _running_sum(sources, np.ones(len(rows))) <= (counts - min_points)[sources]
+    can_spare = _running_sum(sources, np.ones(len(rows))) <= (counts - division.min_points)[sources]
     # Filled by the wanted moves alone, whether taken or not: cautious, the next round sees more.
     wanted = still_full & can_spare
     has_room = _running_sum(goals, weights * wanted) <= (cap - sums)[goals]

@@ -17,6 +17,7 @@ from training.clusters.balance import (
     measure_overload,
 )
 from training.clusters.mending import (
+    Division,
     lift_small_clusters,
     relieve_full_clusters,
     swap_out_of_full_clusters,
@@ -95,10 +96,10 @@ def test_mending_moves_the_point_that_loses_least() -> None:
     vectors = np.array([[1, 0], [1, 0], [0.8, 0.6], [0, 1]], dtype=np.float32)
     labels = np.array([0, 0, 0, 1])
     loads = np.ones(4)
-    mended = relieve_full_clusters(vectors, loads, centres, labels, cap=2.0, min_points=1)
+    mended = relieve_full_clusters(Division(vectors, loads, centres, cap=2.0, min_points=1), labels)
     assert mended.tolist() == [0, 0, 1, 1]
     assert labels.tolist() == [0, 0, 0, 1]
-    stuck = relieve_full_clusters(vectors, loads, centres, labels, cap=2.0, min_points=3)
+    stuck = relieve_full_clusters(Division(vectors, loads, centres, cap=2.0, min_points=3), labels)
     assert stuck.tolist() == labels.tolist()
 
 
@@ -107,11 +108,11 @@ def test_a_small_cluster_takes_the_nearest_point_that_is_light_enough() -> None:
     vectors = np.array([[1, 0], [0.9, 0.436], [0.8, 0.6], [0, 1]], dtype=np.float32)
     labels = np.array([0, 0, 0, 1])
     loads = np.array([1.0, 1, 3, 1])
-    near = lift_small_clusters(vectors, loads, centres, labels, cap=4.0, min_points=2)
+    near = lift_small_clusters(Division(vectors, loads, centres, cap=4.0, min_points=2), labels)
     assert near.tolist() == [0, 0, 1, 1]
-    light = lift_small_clusters(vectors, loads, centres, labels, cap=3.0, min_points=2)
+    light = lift_small_clusters(Division(vectors, loads, centres, cap=3.0, min_points=2), labels)
     assert light.tolist() == [0, 1, 0, 1]
-    lightest = lift_small_clusters(vectors, loads, centres, labels, cap=1.0, min_points=2)
+    lightest = lift_small_clusters(Division(vectors, loads, centres, cap=1.0, min_points=2), labels)
     assert lightest.tolist() == [1, 0, 0, 1]
 
 
@@ -122,10 +123,14 @@ def test_full_clusters_swap_where_no_move_is_left() -> None:
     labels = np.array([0, 0, 1, 1])
     loads = np.array([5.0, 4, 1, 1])
     assert (
-        relieve_full_clusters(vectors, loads, centres, labels, cap=6.0, min_points=2).tolist()
+        relieve_full_clusters(
+            Division(vectors, loads, centres, cap=6.0, min_points=2), labels
+        ).tolist()
         == labels.tolist()
     )
-    swapped = swap_out_of_full_clusters(vectors, loads, centres, labels, cap=6.0)
+    swapped = swap_out_of_full_clusters(
+        Division(vectors, loads, centres, cap=6.0, min_points=2), labels
+    )
     assert swapped.tolist() == [0, 1, 0, 1]
     assert labels.tolist() == [0, 0, 1, 1]
 
@@ -139,7 +144,9 @@ def test_swaps_keep_numbers_and_never_make_the_fullest_fuller(
     labels = np.random.default_rng(seed).permutation(np.arange(60) % 12)
     centres = find_centres(points, labels, 12)
     limit = cap * points.loads.sum() / 12
-    swapped = swap_out_of_full_clusters(points.vectors, points.loads, centres, labels, limit)
+    swapped = swap_out_of_full_clusters(
+        Division(points.vectors, points.loads, centres, limit, 1), labels
+    )
     assert np.array_equal(np.bincount(swapped), np.bincount(labels))
     before = np.bincount(labels, weights=points.loads).max()
     after = np.bincount(swapped, weights=points.loads).max()
