@@ -29,9 +29,12 @@ CONTENDERS: Mapping[str, str] = {
     "as_served": "planner, as served",
     "planner_alone": "planner, two newest clusters",
     "pair_counts": "pair counts, as served",
-    "ease": "EASE on clusters",
+    "best_baseline": "best single baseline",
+    "stack": "all baselines together",
+    "stack_with_planner": "the same and the planner",
     "popularity": "popularity",
 }
+BEST_FLAG = "is_best_baseline_"
 OUTCOMES: Mapping[str, str] = {
     "novel_clusters_per_user": "novel clusters liked per person",
     "users_with_novel_cluster_share": "people who liked a novel cluster",
@@ -133,4 +136,9 @@ def _tabulate_recall(figures: Figures) -> list[str]:
         f"recall of the novel clusters that {figures.get('n_users', 0):,} people took to later "
         f"({figures['n_cases']:,} cases)"
     )
-    return [lead, "", *show_columns(["", "recall@1", "recall@5", "recall@10"], rows)]
+    shown = [lead, "", *show_columns(["", "recall@1", "recall@5", "recall@10"], rows)]
+    best = [name.removeprefix(BEST_FLAG) for name in figures if name.startswith(BEST_FLAG)]
+    chosen = [name for name in best if figures[f"{BEST_FLAG}{name}"]]
+    if chosen:
+        shown += ["", f"best single baseline on validation: {chosen[0].replace('_', ' ')}"]
+    return shown

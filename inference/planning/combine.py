@@ -93,10 +93,12 @@ class PlanBatch:
 
     Attributes:
         clusters: novel clusters best first, int64 [B, depth], ``NO_CLUSTER`` after a plan's end.
+        scores: their combined scores, float64 [B, depth], minus infinity after a plan's end.
         n_missing: rows each user's plan had to do without, int64 [B].
     """
 
     clusters: NDArray[np.int64]
+    scores: NDArray[np.float64]
     n_missing: NDArray[np.int64]
 
     def rankings(self) -> list[list[int]]:
@@ -114,6 +116,7 @@ def plan_batch(
     """Return the served plans of many users to ``depth``; see :func:`plan_for`."""
     n_missing = np.zeros(len(histories), dtype=np.int64)  # [B]
     planned = np.full((len(histories), depth), NO_CLUSTER, dtype=np.int64)  # [B, depth]
+    scores = np.full((len(histories), depth), -np.inf)  # [B, depth]
     for n_history in range(1, config.max_history + 1):
         users = [
             user
@@ -134,9 +137,10 @@ def plan_batch(
             found = np.where(absent, 0.0, weights)  # [B, P]
             _, combined = _combine(clusters, table.scores[places], found, dropped, config)
             order = _rank(combined)[:, :depth]  # [B, depth]
-            reached = np.isfinite(np.take_along_axis(combined, order, axis=1))
-            planned[chosen, : order.shape[1]] = np.where(reached, order, NO_CLUSTER)
-    return PlanBatch(planned, n_missing)
+            best = np.take_along_axis(combined, order, axis=1)  # [B, depth]
+            scores[chosen, : order.shape[1]] = best
+            planned[chosen, : order.shape[1]] = np.where(np.isfinite(best), order, NO_CLUSTER)
+    return PlanBatch(planned, scores, n_missing)
 
 
 def _pairs_of_places(n_history: int) -> list[ClusterPair]:

@@ -12,28 +12,29 @@ from dataclasses import asdict
 
 import numpy as np
 
+from inference.planning.baseline_choice import ChosenBaselines
 from inference.planning.contenders import (
     AS_SERVED,
-    EASE,
-    PAIR_COUNTS,
+    BEST_BASELINE,
     PLANNER_ALONE,
-    POPULARITY,
-    BaselineSettings,
-    share_common_places,
+    STACK,
+    STACK_WITH_PLANNER,
+    Judges,
 )
+from inference.planning.counts_table import share_common_places
 from inference.planning.plan_table import PlanTable
 from training.evaluation.cases import PlannerCases, Ranking
 from training.evaluation.compare import compare_segments, measure_exposure
 from training.evaluation.matches import MatchFigures
 from training.metrics import DECIMALS, Interval
 
-AGAINST = (
-    (AS_SERVED, PAIR_COUNTS),
-    (AS_SERVED, EASE),
-    (AS_SERVED, POPULARITY),
-    (AS_SERVED, PLANNER_ALONE),
-)
 COMMON_PLACES = 10
+
+
+def list_differences(baselines: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return which contenders' differences are wanted: ours first, then against what."""
+    ours = (*baselines, BEST_BASELINE, PLANNER_ALONE)
+    return (*((AS_SERVED, name) for name in ours), (STACK_WITH_PLANNER, STACK))
 
 
 def describe_cases(
@@ -65,9 +66,24 @@ def describe_plans(
     return {**segments, **measure_exposure(rankings, n_clusters)}
 
 
-def describe_tables(
-    table: PlanTable, counts: PlanTable, matches: MatchFigures, settings: BaselineSettings
-) -> dict[str, float]:
+def describe_judges(chosen: ChosenBaselines, judges: Judges) -> dict[str, float]:
+    """Return what was chosen on validation: settings, the best baseline, weights of the stacks."""
+    stacks = {STACK: judges.stack, STACK_WITH_PLANNER: judges.stack_with_planner}
+    return {
+        **{f"chosen_setting_{name}": value for name, value in chosen.settings.items()},
+        **{
+            f"is_best_baseline_{name}": float(name == judges.best_baseline)
+            for name in chosen.scores
+        },
+        **{
+            f"weight_in_{stack}_{member}": _rounded(float(weight))
+            for stack, fitted in stacks.items()
+            for member, weight in zip(fitted.members, fitted.weights, strict=True)
+        },
+    }
+
+
+def describe_tables(table: PlanTable, counts: PlanTable, matches: MatchFigures) -> dict[str, float]:
     """Return match rate, breadth and self-transitions over all rows, beside pair counts' table."""
     breadth = {"table": table.rankings(), "table_of_pair_counts": counts.rankings()}
     common = share_common_places(table, counts, COMMON_PLACES)
@@ -78,8 +94,6 @@ def describe_tables(
         "n_rows_table": len(table.clusters),
         "self_transition_rate": _rounded(float(table.proposes_members().mean())),
         f"share_of_top_{COMMON_PLACES}_in_pair_counts": _rounded(common),
-        "chosen_pair_prior": settings.pair_prior,
-        "chosen_ease_penalty": settings.ease_penalty,
     }
 
 

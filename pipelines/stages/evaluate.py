@@ -13,41 +13,47 @@ from expectations.contracts.tables import (
     PLAN_FIGURES,
 )
 from expectations.contracts.values import all_pairs
+from inference.planning.baseline_choice import (
+    PAIR_COUNTS,
+    PAIR_COUNTS_ALONE,
+    RECALL_AT_10,
+    choose_settings,
+    list_baselines,
+    score_baselines,
+    tabulate_chosen_counts,
+)
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
     AS_SERVED,
-    PAIR_COUNTS,
-    RECALL_AT_10,
-    choose_settings,
-    fit_baselines,
+    fit_judges,
     rank_contenders,
+    score_planner,
 )
+from inference.planning.counts_table import score_newest
 from inference.planning.plan_table import PlanTable
 from inference.planning.planner_figures import (
-    AGAINST,
     describe_cases,
+    describe_judges,
     describe_plans,
     describe_tables,
+    list_differences,
 )
 from pipelines import paths, stage
 from pipelines.artefact_io import (
     atomic_folder,
-    read_json,
     read_table,
-    scan_table,
     write_json,
     write_table,
 )
 from pipelines.gates_config import GatesConfig, planner_bounds
 from pipelines.guards import StageGuards
 from pipelines.params import read_params
-from training.baselines.visits import collect_visits
+from pipelines.planner_windows import read_window
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
-from training.curation.timeline import Timeline
 from training.evaluation.case_figures import tabulate_cases
-from training.evaluation.cases import PlannerCases, rows_of_split
+from training.evaluation.cases import rows_of_split
 from training.evaluation.compare import (
     compare_accuracy,
     measure_cases,
@@ -70,7 +76,6 @@ def main() -> None:
     torch.set_num_threads(runtime.threads)
     rng = np.random.default_rng(runtime.seed)
 
-    timeline = Timeline.from_json(read_json(paths.TIMELINE))
     clusters = serving_clusters(
         read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
     )
@@ -78,37 +83,53 @@ def main() -> None:
     table = PlanTable.from_frame(
         read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE), n_clusters
     )
-    frame = read_table(paths.CASES, CASES)
-    validation, test = (PlannerCases.from_frame(frame, name) for name in ("validation", "test"))
+    validation, test = (read_window(split, clusters) for split in ("validation", "test"))
 
-    interactions, membership = scan_table(paths.INTERACTIONS), clusters.item_cluster_frame()
-    before, until_test = (  # what validation may have learnt from, and what the test may
-        collect_visits(interactions, membership, until, n_clusters)
-        for until in (timeline.train_until, timeline.fit_until)
+    baselines = list_baselines(evaluation, table_config, plan)
+    chosen = choose_settings(baselines, validation)
+    fitted = score_baselines(baselines, chosen.settings, test)
+    counts_before, counts = (
+        tabulate_chosen_counts(chosen, window, evaluation, table_config)
+        for window in (validation, test)
     )
-    settings = choose_settings(before, validation, evaluation, table_config, plan)
-    fitted = fit_baselines(until_test, settings, evaluation, table_config)
-    fitted_before = fit_baselines(before, settings, evaluation, table_config)
-    ranked = rank_contenders(table, fitted, test, plan)
-    ranked_before = rank_contenders(table, fitted_before, validation, plan)
+    on_validation, on_test = (
+        {
+            **score_planner(table, window.cases, plan),
+            **scores,
+            PAIR_COUNTS_ALONE: score_newest(counted, window.cases, plan),
+        }
+        for window, scores, counted in (
+            (validation, chosen.scores, counts_before),
+            (test, fitted, counts),
+        )
+    )
+    judges = fit_judges(
+        chosen, on_validation[AS_SERVED], validation.cases, evaluation.stack_penalty
+    )
+    depth = table.clusters.shape[1]
+    ranked = rank_contenders(on_test, judges, test.cases, depth)
+    ranked_before = rank_contenders(on_validation, judges, validation.cases, depth)
     compared, compared_before = (
-        compare_accuracy(rankings, AGAINST, cases, rng, evaluation.resamples)
-        for rankings, cases in ((ranked, test), (ranked_before, validation))
+        compare_accuracy(
+            rankings, list_differences(list(baselines)), window.cases, rng, evaluation.resamples
+        )
+        for rankings, window in ((ranked, test), (ranked_before, validation))
     )
     planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
     matches = measure_matches(planner, list(all_pairs(n_clusters)), clusters.descriptions)
 
     figures = {
-        **describe_cases(test, ranked, compared),
-        **describe_cases(validation, ranked_before, compared_before, "validation_"),
-        **describe_plans(test, ranked, n_clusters, rng, evaluation.resamples),
-        **describe_tables(table, fitted.pair_counts, matches, settings),
+        **describe_cases(test.cases, ranked, compared),
+        **describe_cases(validation.cases, ranked_before, compared_before, "validation_"),
+        **describe_plans(test.cases, ranked, n_clusters, rng, evaluation.resamples),
+        **describe_tables(table, counts, matches),
+        **describe_judges(chosen, judges),
     }
     by_case = {
-        f"recall_at_10{suffix}": measure_cases(ranked[name], test)[:, RECALL_AT_10]
+        f"recall_at_10{suffix}": measure_cases(ranked[name], test.cases)[:, RECALL_AT_10]
         for suffix, name in (("", AS_SERVED), ("_pair_counts", PAIR_COUNTS))
     }
-    compared_later = tabulate_cases(rows_of_split(frame, "test"), by_case)
+    compared_later = tabulate_cases(rows_of_split(read_table(paths.CASES, CASES), "test"), by_case)
     write_table(compared_later, paths.PLAN_FIGURES, PLAN_FIGURES)
     write_json(figures, paths.metrics_of("planner"))
     with atomic_folder(paths.plots_of("evaluate")) as folder:

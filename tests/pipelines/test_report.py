@@ -6,12 +6,13 @@ import pytest
 
 from expectations.contracts.errors import ReleaseError
 from inference.experiment.outcomes import PER_USER
+from inference.planning.baseline_choice import PAIR_COUNTS, POPULARITY
 from inference.planning.contenders import (
     AS_SERVED,
-    EASE,
-    PAIR_COUNTS,
+    BEST_BASELINE,
     PLANNER_ALONE,
-    POPULARITY,
+    STACK,
+    STACK_WITH_PLANNER,
 )
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
@@ -83,11 +84,16 @@ def test_figures_that_are_absent_leave_no_hole() -> None:
 
 
 def test_the_report_asks_for_figures_under_the_names_they_are_written_by() -> None:
-    contenders = {AS_SERVED, PLANNER_ALONE, PAIR_COUNTS, EASE, POPULARITY}
-    assert set(CONTENDERS) == contenders
+    together = {BEST_BASELINE, STACK, STACK_WITH_PLANNER}
+    assert set(CONTENDERS) == {AS_SERVED, PLANNER_ALONE, PAIR_COUNTS, POPULARITY, *together}
     assert set(MODELS) == set(plots.MODELS)
     assert set(RESTRICTIONS) == set(plots.RESTRICTIONS)
     assert set(OUTCOMES) <= {*PER_USER, "catalogue_coverage", "cluster_coverage"}
+
+
+def test_the_best_baseline_is_named() -> None:
+    flags = {"is_best_baseline_ease": 0.0, "is_best_baseline_user_neighbours": 1.0}
+    assert "user neighbours" in show_planner({"n_cases": 5, **flags})[-1]
 
 
 def test_every_figure_stands_beside_its_interval() -> None:

@@ -79,6 +79,23 @@ def compare_segments(
     return figures
 
 
+def average_within_users(
+    figures: NDArray[np.float64], users: Sequence[str]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return each user's mean over all their rows, [users, columns], and the users, ascending.
+
+    So that runs on several clusterings count as one look at each user, not as more users.
+
+    Args:
+        figures: of cases, of any number of runs, [cases, columns].
+        users: of each case.
+    """
+    names, index, counts = np.unique(users, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(names), figures.shape[1]))
+    np.add.at(sums, index, figures)
+    return sums / counts[:, None], names.tolist()
+
+
 def measure_exposure(rankings: Rankings, n_clusters: int) -> dict[str, float]:
     """Return for every method how evenly its plans expose the clusters.
 

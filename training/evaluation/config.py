@@ -15,6 +15,7 @@ class EvaluationConfig(Config):
         pair_window: clusters liked last that count as context of the next one in pair counts.
         pair_priors: strengths of back-off tried for pair counts, in observations.
         ease_penalties: L2 weights tried for EASE, in users.
+        stack_penalty: L2 weight of the stacks, in cases.
 
     Of those tried, the one with the best recall@10 on the validation cases is taken.
     """
@@ -25,3 +26,4 @@ class EvaluationConfig(Config):
     ease_penalties: tuple[float, ...] = Field(
         (10.0, 100.0, 1000.0, 10_000.0, 100_000.0), min_length=1
     )
+    stack_penalty: float = Field(10.0, ge=0)

@@ -45,10 +45,14 @@ def test_one_request_gets_the_plan_that_evaluation_measured(
     users: list[tuple[list[int], list[int]]], config: PlanConfig, table: PlanTable
 ) -> None:
     batch = plan_batch([h for h, _ in users], [c for _, c in users], table, config, depth=N)
-    for (history, consumed), together in zip(users, batch.rankings(), strict=True):
+    for user, ((history, consumed), together) in enumerate(
+        zip(users, batch.rankings(), strict=True)
+    ):
         rows = rows_of(table, pairs_to_look_up(history, config))
         alone = plan_for(history, consumed, rows, config)
         assert ranked(alone) == together
+        scores = batch.scores[user]
+        assert scores[np.isfinite(scores)] == pytest.approx([c.score for c in alone.clusters])
         assert not set(together) & {*history, *consumed}
         assert len(set(together)) == len(together)
 

@@ -1,0 +1,122 @@
+"""The baselines, each with its one setting: chosen on validation, then fitted for the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.planning.config import PlanConfig, TableConfig
+from inference.planning.counts_table import score_served, tabulate_counts
+from inference.planning.plan_table import PlanTable
+from training.baselines.ease import fit_ease, score_ease
+from training.baselines.pair_counts import count_pairs
+from training.baselines.popularity import count_novel_likes
+from training.baselines.window import Scores, Window
+from training.evaluation.compare import measure_cases
+from training.evaluation.config import EvaluationConfig
+
+PAIR_COUNTS = "pair_counts"
+PAIR_COUNTS_ALONE = "pair_counts_alone"
+EASE = "ease"
+POPULARITY = "popularity"
+
+RECALL_AT_10 = 2  # its column in measure_cases
+PLACES = 10
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Something that learns from a window's visits and scores its cases.
+
+    Attributes:
+        values: of its setting that are tried; one value is taken as it is.
+        score: gives the scores of all cases for each of the values asked for.
+    """
+
+    values: tuple[float, ...]
+    score: Callable[[Window, Sequence[float]], list[Scores]]
+
+
+@dataclass(frozen=True)
+class ChosenBaselines:
+    """What validation decided: each baseline's setting and, with it, its scores there.
+
+    ``recalls`` are recall@10 on validation, 0 where there was no case.
+    """
+
+    settings: Mapping[str, float]
+    scores: Mapping[str, Scores]
+    recalls: Mapping[str, float]
+
+    @property
+    def best(self) -> str:
+        """The baseline with the best recall@10 on validation, the first of equals."""
+        return max(self.recalls, key=lambda name: self.recalls[name])
+
+
+def list_baselines(
+    evaluation: EvaluationConfig, table: TableConfig, plan: PlanConfig
+) -> dict[str, Baseline]:
+    """Return every baseline by name."""
+
+    def by_pair_counts(window: Window, priors: Sequence[float]) -> list[Scores]:
+        counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
+        tables = (tabulate_counts(counts.with_prior(prior), table) for prior in priors)
+        return [score_served(filled, window.cases, plan) for filled in tables]
+
+    return {
+        PAIR_COUNTS: Baseline(evaluation.pair_priors, by_pair_counts),
+        EASE: Baseline(evaluation.ease_penalties, _by_ease),
+        POPULARITY: Baseline((1.0,), _by_popularity),
+    }
+
+
+def choose_settings(baselines: Mapping[str, Baseline], validation: Window) -> ChosenBaselines:
+    """Return the settings with the best recall@10 on ``validation``, the first of equals.
+
+    Without cases the first values are taken.
+    """
+    settings, scores, recalls = {}, {}, {}
+    for name, baseline in baselines.items():
+        tried = baseline.score(validation, baseline.values)
+        found = [_recall(each, validation) for each in tried]
+        best = int(np.argmax(found))
+        settings[name], scores[name] = baseline.values[best], tried[best]
+        recalls[name] = found[best]
+    return ChosenBaselines(settings, scores, recalls)
+
+
+def score_baselines(
+    baselines: Mapping[str, Baseline], settings: Mapping[str, float], window: Window
+) -> dict[str, Scores]:
+    """Return every baseline's scores of the window's cases, with the settings chosen."""
+    return {
+        name: baseline.score(window, (settings[name],))[0] for name, baseline in baselines.items()
+    }
+
+
+def tabulate_chosen_counts(
+    chosen: ChosenBaselines, window: Window, evaluation: EvaluationConfig, table: TableConfig
+) -> PlanTable:
+    """Return the table that pair counts of the window's visits fill, with the chosen back-off."""
+    prior = chosen.settings[PAIR_COUNTS]
+    return tabulate_counts(count_pairs(window.visits, evaluation.pair_window, prior), table)
+
+
+def _by_ease(window: Window, penalties: Sequence[float]) -> list[Scores]:
+    fitted = (fit_ease(window.visits, penalty) for penalty in penalties)
+    return [score_ease(weights, window.cases.consumed) for weights in fitted]
+
+
+def _by_popularity(window: Window, powers: Sequence[float]) -> list[Scores]:
+    logs = np.log(count_novel_likes(window.visits) + 1.0)  # [N]
+    return [np.tile(power * logs, (len(window.cases), 1)) for power in powers]
+
+
+def _recall(scores: Scores, window: Window) -> float:
+    if len(window.cases) == 0:
+        return 0.0
+    ranked = window.cases.drop_consumed(scores, PLACES)
+    return float(measure_cases(ranked, window.cases)[:, RECALL_AT_10].mean())

@@ -1,0 +1,109 @@
+"""Stacks find who is right, and are never worse than a member on what they were fitted to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training.baselines.stack import Stack, center_scores, find_offered, fit_stack
+from training.evaluation.cases import PlannerCases
+
+N = 12
+B = 150
+
+
+def draw_cases(rng: np.random.Generator, truth: np.ndarray) -> PlannerCases:
+    """Cases of people with two touched clusters who took to another one by these log-chances."""
+    consumed, positives = [], []
+    for row in truth:
+        touched = rng.choice(N, size=2, replace=False).tolist()
+        chances = np.exp(row)
+        chances[touched] = 0
+        positives.append(frozenset([int(rng.choice(N, p=chances / chances.sum()))]))
+        consumed.append(touched)
+    users = tuple(f"u{case}" for case in range(len(truth)))
+    return PlannerCases(users, [[c[0]] for c in consumed], consumed, positives)
+
+
+def log_loss(scores: np.ndarray, cases: PlannerCases) -> float:
+    """The mean surprise at what came, scores taken as log-chances up to a constant."""
+    offered = find_offered(scores, cases)
+    logits = np.where(offered, scores, -np.inf)
+    logits = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return float(-np.mean([logits[row, min(p)] for row, p in enumerate(cases.positives)]))
+
+
+def test_who_knows_gets_the_weight_and_who_guesses_none() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(2000, N)) * 2
+    cases = draw_cases(rng, truth)
+    noise = rng.normal(size=truth.shape)
+    stack = fit_stack({"knows": truth, "guesses": noise}, cases, penalty=0.0)
+    weights = dict(zip(stack.members, stack.weights / stack.scales, strict=True))
+    # the drawn choices are a softmax of the truth itself, so its weight is one; the standard
+    # error of a weight on unit noise is about 1 / sqrt(2000) = .02
+    assert weights["knows"] == pytest.approx(1.0, abs=0.1)
+    assert weights["guesses"] < 0.1
+    assert fit_stack({"lies": -truth, "guesses": noise}, cases, penalty=0.0).weights[0] == 0
+
+
+def test_two_halves_of_the_truth_are_put_together() -> None:
+    rng = np.random.default_rng(1)
+    halves = rng.normal(size=(2, 2000, N)) * 1.5
+    cases = draw_cases(rng, halves.sum(axis=0))
+    members = {"first": halves[0], "second": halves[1]}
+    stack = fit_stack(members, cases, penalty=1.0)
+    assert stack.weights / stack.scales == pytest.approx([1.0, 1.0], abs=0.12)
+    together = log_loss(stack.score(members, cases), cases)
+    assert together < min(log_loss(each, cases) for each in members.values()) - 0.1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_without_penalty_no_member_explains_its_cases_better(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=(B, N))
+    cases = draw_cases(rng, truth)
+    members = {str(m): truth * rng.random() + rng.normal(size=truth.shape) for m in range(3)}
+    stack = fit_stack(members, cases, penalty=0.0)
+    reached = log_loss(stack.score(members, cases), cases)
+    for member in members.values():
+        best = min(log_loss(member * weight, cases) for weight in np.linspace(0, 2, 21))
+        assert reached <= best + 1e-6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_new_numbers_for_clusters_change_nothing_but_the_numbers(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=(40, N))
+    cases = draw_cases(rng, truth)
+    members = {"a": truth, "b": rng.normal(size=truth.shape)}
+    new = rng.permutation(N)  # cluster c is called new[c]
+    renamed = PlannerCases(
+        cases.users,
+        [[int(new[c]) for c in each] for each in cases.histories],
+        [[int(new[c]) for c in each] for each in cases.consumed],
+        [frozenset(int(new[c]) for c in each) for each in cases.positives],
+    )
+    moved = {name: each[:, np.argsort(new)] for name, each in members.items()}
+    first = fit_stack(members, cases, 1.0).score(members, cases)
+    second = fit_stack(moved, renamed, 1.0).score(moved, renamed)
+    np.testing.assert_allclose(second[:, new], first, atol=1e-4)
+
+
+def test_consumed_clusters_are_not_scored_and_gaps_stand_last() -> None:
+    cases = PlannerCases(("ann",), [[0]], [[0, 1]], [frozenset([2])])
+    scores = np.array([[9.0, 9.0, 1.0, -np.inf, 3.0]])
+    offered = find_offered(scores, cases)
+    assert center_scores(scores, offered).tolist() == [[0, 0, *np.array([1, 1, 3]) - 5 / 3]]
+    stack = Stack(("only",), np.ones(1), np.ones(1))
+    assert np.isneginf(stack.score({"only": scores}, cases)[0, :2]).all()
+
+
+def test_without_cases_all_have_equal_weights() -> None:
+    nobody = PlannerCases((), [], [], [])
+    stack = fit_stack({"a": np.zeros((0, N)), "b": np.zeros((0, N))}, nobody, 1.0)
+    assert stack.weights.tolist() == [1.0, 1.0]

@@ -1,0 +1,99 @@
+"""A stack: the weighted sum of what several contenders score, weights fitted on cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from training.baselines.window import Scores
+from training.evaluation.cases import PlannerCases
+
+# Shapes: M members, B cases, N clusters.
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A conditional logit over the clusters that a case's user may still be offered.
+
+    McFadden, "Conditional logit analysis of qualitative choice behavior" (1974).
+
+    Attributes:
+        members: whose scores go in.
+        scales: by what each member's scores are divided, so that weights compare, [M].
+        weights: of the members, none negative, [M].
+    """
+
+    members: tuple[str, ...]
+    scales: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    def score(self, scores: Mapping[str, Scores], cases: PlannerCases) -> Scores:
+        """Return the weighted sum of the members' scores, [B, N]."""
+        offered = find_offered(scores[self.members[0]], cases)
+        total = np.zeros(offered.shape)
+        for name, scale, weight in zip(self.members, self.scales, self.weights, strict=True):
+            total += weight / scale * center_scores(scores[name], offered)
+        return np.where(offered, total, -np.inf)
+
+
+def fit_stack(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float) -> Stack:
+    """Return the stack of all these contenders that explains best what the cases came to like.
+
+    The positives of a case share its weight. Without a case all weights are equal.
+
+    Args:
+        scores: by member, as each scored these cases.
+        cases: what came of them is what the weights are fitted to.
+        penalty: L2 weight, in cases.
+    """
+    members = tuple(scores)
+    if len(cases) == 0:
+        return Stack(members, np.ones(len(members)), np.ones(len(members)))
+    offered = find_offered(scores[members[0]], cases)  # [B, N]
+    centered = [center_scores(scores[name], offered) for name in members]
+    scales = np.array([member[offered].std() for member in centered])
+    scales[scales == 0] = 1.0
+    features = np.stack([m / scale for m, scale in zip(centered, scales, strict=True)])  # [M, B, N]
+    wanted = np.zeros(offered.shape)  # [B, N], rows sum to 1
+    for row, positives in enumerate(cases.positives):
+        wanted[row, sorted(positives)] = 1 / len(positives)
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        logits = np.where(offered, np.tensordot(weights, features, axes=1), -np.inf)
+        logits -= logits.max(axis=1, keepdims=True)
+        chances = np.exp(logits)
+        totals = chances.sum(axis=1, keepdims=True)
+        chances /= totals
+        said = np.where(wanted > 0, logits - np.log(totals), 0.0)
+        value = -(wanted * said).sum() + penalty / 2 * (weights @ weights)
+        slope = np.tensordot(features, chances - wanted, axes=2) + penalty * weights
+        return float(value), slope
+
+    start = np.full(len(members), 1 / len(members))
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(members))
+    return Stack(members, scales, np.asarray(found.x))
+
+
+def find_offered(scores: Scores, cases: PlannerCases) -> NDArray[np.bool_]:
+    """Return which clusters the user of each case has not touched, [B, N]."""
+    offered = np.ones(scores.shape, dtype=bool)
+    for row, (history, consumed) in enumerate(zip(cases.histories, cases.consumed, strict=True)):
+        offered[row, [*history, *consumed]] = False
+    return offered
+
+
+def center_scores(scores: Scores, offered: NDArray[np.bool_]) -> Scores:
+    """Return scores less their mean over the offered clusters of the case; 0 elsewhere, [B, N].
+
+    An offered cluster without a score gets the lowest score of its case.
+    """
+    known = offered & np.isfinite(scores)
+    lowest = np.where(known, scores, np.inf).min(axis=1, keepdims=True)  # [B, 1]
+    filled = np.where(known, scores, np.where(np.isfinite(lowest), lowest, 0.0))
+    filled = np.where(offered, filled, 0.0)
+    means = filled.sum(axis=1, keepdims=True) / np.maximum(offered.sum(axis=1, keepdims=True), 1)
+    return np.where(offered, filled - means, 0.0)

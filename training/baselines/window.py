@@ -1,0 +1,29 @@
+"""One split's evaluation cases, and all that a baseline may know when it answers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.baselines.visits import Pasts, Visits
+from training.evaluation.cases import PlannerCases
+
+Scores = NDArray[np.float64]
+"""Of every cluster for every case, [B, N]; minus infinity where a cluster cannot be proposed."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The cases of one split with what was known before them.
+
+    Attributes:
+        cases: what is asked and what came of it, B of them.
+        pasts: what the user of each case had touched before its origin, [B].
+        visits: of all users, before the split's first origin: what may be learnt from.
+    """
+
+    cases: PlannerCases
+    pasts: Pasts
+    visits: Visits
