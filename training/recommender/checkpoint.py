@@ -24,7 +24,7 @@ from training.recommender.layout import ItemLayout
 RECORD = "record"
 FINGERPRINT = "fingerprint"
 ROOM = Path(__file__).parent
-SOURCES = (ROOM, ROOM.parent / "item_scoring", ROOM.parent / "metrics.py")
+SOURCES = (ROOM, *(ROOM.parent / name for name in ("item_scoring", "metrics.py", "processes.py")))
 """The code that a training runs: validation ranks by scores, and stops by a figure."""
 SECONDS_BETWEEN = 60.0
 """Wall time from one checkpoint to the next within an epoch; every epoch's end leaves one too."""
