@@ -26,6 +26,11 @@ def save_tiny_base(folder: Path, architecture: str, descriptions: Sequence[str])
     """Save an untrained model and a tokenizer fit for the descriptions; return the folder."""
     texts = [render_prompt(descriptions), *(render_completion(text) for text in descriptions)]
     tokenizer = train_tokenizer(texts * 3, descriptions, vocabulary=400)
+    return save_tiny_model(folder, architecture, tokenizer)
+
+
+def save_tiny_model(folder: Path, architecture: str, tokenizer: Any) -> Path:
+    """Save an untrained model for this tokenizer, with it; return the folder."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(_config(architecture, tokenizer))

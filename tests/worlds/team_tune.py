@@ -1,0 +1,61 @@
+"""Fine-tunes a tiny base model in one of several processes; a launcher starts this file in each.
+
+`python -m torch.distributed.run --nproc_per_node 2 -m tests.worlds.team_tune FOLDER` reads the base
+model in FOLDER/../base, and leaves in FOLDER each process's adapter, its curve and how many prompts
+it was trained on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tests.worlds.planner import planned_rule_world
+from training.planner import batch as training_batch
+from training.planner.batch import Batch, batch_loss
+from training.planner.config import HardwareConfig, PlannerConfig
+from training.planner.examples import read_examples
+from training.planner.finetune import fine_tune
+from training.planner.model_io import load_base
+from training.processes import join_team
+
+CONFIG = PlannerConfig(
+    hardware=HardwareConfig(device="cpu", micro_batch=2),
+    batch_size=7,
+    listwise_choices=3,
+    max_steps=10,
+    evaluate_every=5,
+)
+
+
+def main(folder: Path) -> None:
+    """Fine-tune, and write down what this process did."""
+    torch.set_num_threads(1)
+    n_prompts = 0
+
+    def count(planner: object, tokens: object, batch: Batch, *others: object) -> Tensor:
+        nonlocal n_prompts
+        n_prompts += len(batch)
+        return batch_loss(planner, tokens, batch, *others)  # type: ignore[arg-type]
+
+    training_batch.batch_loss = count
+    world = planned_rule_world(n_clusters=5, copies=1)
+    examples = (read_examples(world.transitions, split) for split in ("train", "validation"))
+    base = load_base(folder.parent / "base", CONFIG.hardware)
+    tuned = fine_tune(base, world.descriptions, *examples, CONFIG, seed=0)
+    team = join_team("cpu", "planner.hardware.device")
+    adapter = {name: w.detach() for name, w in tuned.model.named_parameters() if "lora_" in name}
+    save_file(adapter, folder / f"adapter-{team.number}.safetensors")
+    curve = [asdict(point) for point in tuned.curve]
+    content = {"size": team.size, "prompts": n_prompts, "curve": curve}
+    (folder / f"work-{team.number}.json").write_text(json.dumps(content))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
