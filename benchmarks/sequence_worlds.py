@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from expectations.contracts.errors import UserError
+from pipelines.sources.sequence_file import read_sequence_file
 
 TOPICS_OF_A_USER = 3
 STAYING = 0.8
@@ -59,12 +60,10 @@ def read_lines(file: Path) -> list[list[str]]:
     """Return the items of each user of a file with one user a line: ``user item item …``.
 
     Raises:
-        UserError: a line names fewer than two items.
+        UserError: the file is not of that form, or a user has fewer than two items.
     """
-    sequences = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        items = line.split()[1:]
+    sequences = read_sequence_file(file)
+    for items in sequences:
         if len(items) < 2:
-            raise UserError(f"{file}:{number}", "user item item …", "drop the line", line[:60])
-        sequences.append(items)
+            raise UserError(str(file), "a user has two items or more", "drop the line", items[0])
     return sequences

@@ -57,7 +57,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(runtime.threads)
 
-    layout, sequences = lay_out(read_sequence_file(arguments.file).items)
+    layout, sequences = lay_out(read_sequence_file(arguments.file))
     parts = cut_leave_one_out(sequences)
     if not len(parts.test_targets):
         remedy = "give users of three items or more: one to know, one to stop by, one to test on"

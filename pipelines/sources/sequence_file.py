@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from expectations.contracts.errors import UserError
@@ -10,21 +9,8 @@ from expectations.contracts.errors import UserError
 REMEDY = "write one user a line: user item item …, oldest item first, apart by blanks"
 
 
-@dataclass(frozen=True)
-class SequenceFile:
-    """What a file of sequences holds; row ``u`` of both belongs to one user.
-
-    Attributes:
-        users: their ids, each once.
-        items: of each user, oldest first, one or more.
-    """
-
-    users: list[str]
-    items: list[list[str]]
-
-
-def read_sequence_file(file: Path) -> SequenceFile:
-    """Return the sequences of a file; empty lines are passed over.
+def read_sequence_file(file: Path) -> list[list[str]]:
+    """Return the items of each user, oldest first, one or more; empty lines are passed over.
 
     Raises:
         UserError: the file is absent, not text or empty, a user stands without items or twice.
@@ -50,4 +36,4 @@ def read_sequence_file(file: Path) -> SequenceFile:
         items.append(sequence)
     if not items:
         raise UserError(str(file), "holds one user or more", REMEDY)
-    return SequenceFile(list(first_line), items)
+    return items

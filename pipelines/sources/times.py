@@ -9,7 +9,6 @@ import polars as pl
 from pipelines.sources.config import TimeFormat
 from pipelines.sources.raw_tables import Cell, collect
 
-UTC_TIME = pl.Datetime("us", "UTC")
 SAMPLED_ROWS = 1000
 FIRST_MILLISECONDS = 1e11  # as seconds that is the year 5138, as milliseconds 1973
 MICROSECONDS_PER = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000}

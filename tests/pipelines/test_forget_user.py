@@ -28,7 +28,6 @@ from tests.worlds.serving import PEOPLE, build_tree, likes_around_the_ring, writ
 from tests.worlds.stores import STORES, selected_store
 
 CONFIG = ServingConfig()
-LATER_US = 1_800_000_000_000_000
 GONE = "zoe"  # the last one: a probe of whether a load came to its end
 
 

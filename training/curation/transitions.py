@@ -8,15 +8,6 @@ from expectations.contracts.values import HISTORY_SIZE
 from training.curation.timeline import MICROSECOND, Timeline
 from training.curation.touches import find_first_contacts, find_touches
 
-LABEL_COLUMNS = (
-    "split",
-    "user_id",
-    "event_timestamp",
-    "target_cluster",
-    "n_consumed",
-    "newest_cluster",
-)
-
 
 def mine_transitions(events: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
     """Return the labels of these users: whose first touch of which cluster was positive.
