@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.house.imports import ROOT, closure_of, is_only_a_docstring
 from tests.worlds import recommender as world
 from training.curation.timeline import Timeline
 from training.recommender import checkpoint
@@ -104,18 +103,6 @@ def test_what_is_not_of_this_training_is_passed_over(
     else:
         file.write_bytes(b"\x00" * 4096)
     assert Checkpoints(file, mine).read() is None
-
-
-def test_the_fingerprint_has_all_the_code_that_a_training_runs() -> None:
-    # of settings and data it has the content
-    ready_before = {Path("training/config.py"), Path("training/curation/user_chunks.py")}
-    runs = {
-        file
-        for file in closure_of(Path("training/recommender/fit.py"))
-        if file.parts[0] == "training" and not is_only_a_docstring(file)
-    }
-    known = {file.relative_to(ROOT) for file in checkpoint.source_files()}
-    assert sorted(runs - ready_before - known) == []
 
 
 def test_a_write_that_breaks_off_leaves_the_old_state(
