@@ -68,9 +68,8 @@ def _message(field: str, content: list[object] | None) -> bytes:
 
 def test_a_list_longer_than_a_short_length_and_a_null_item() -> None:
     long = list(range(100_000))
-    assert encode_lists(pa.array([long], pa.list_(pa.int64()))) == [
-        _message("int64_list_val", long)
-    ]  # type: ignore[arg-type]
+    column = pa.array([long], pa.list_(pa.int64()))
+    assert encode_lists(column) == [_message("int64_list_val", long)]
     with pytest.raises(ValueError, match="1 items of lists are null"):
         encode_lists(pa.array([[1, None]], pa.list_(pa.int64())))
 

@@ -35,9 +35,10 @@ def launch(folder: Path, loss: str, n_processes: int) -> list[dict[str, Any]]:
 @pytest.mark.long
 @pytest.mark.parametrize("loss", ["full", "sampled"])
 def test_two_processes_share_the_work_and_end_where_one_does(loss: str, tmp_path: Path) -> None:
-    """Sums in another order move the last bits, and Adam follows them where a gradient is nothing
+    """Weights, some .1 from where they started, agree to .002.
 
-    but rounding (the keys' biases): weights, some .1 from where they started, agree to .002.
+    Sums in another order move the last bits, and Adam follows them where a gradient is nothing but
+    rounding (the keys' biases).
     """
     (one,) = launch(tmp_path / "one", loss, 1)
     both = launch(tmp_path / "two", loss, 2)
