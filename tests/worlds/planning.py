@@ -68,23 +68,6 @@ def make_tokenizer(descriptions: Sequence[str], vocabulary: int = 340) -> PreTra
     return PreTrainedTokenizerFast(tokenizer_object=core, pad_token="<pad>", eos_token="<end>")
 
 
-def make_fallback_tokenizer(descriptions: Sequence[str]) -> PreTrainedTokenizerFast:
-    """Return a tokenizer of SentencePiece's kind: blanks as marks, unknown letters as bytes."""
-    core = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
-    core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
-    core.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()])
-    trainer = trainers.BpeTrainer(
-        vocab_size=600,
-        special_tokens=["<pad>", "<end>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256))],
-        show_progress=False,
-    )
-    ascii_only = [text.encode("ascii", "ignore").decode().strip() for text in descriptions]
-    core.train_from_iterator([render_prompt([text]) for text in ascii_only], trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core, pad_token="<pad>", eos_token="<end>", unk_token="<unk>"
-    )
-
-
 def make_planner(
     descriptions: Sequence[str] = DESCRIPTIONS,
     architecture: str = "llama",

@@ -67,8 +67,11 @@ def save_base_of(kind: BaseKind, folder: Path, known: Sequence[str]) -> Path:
     Other descriptions can be written with it, too.
     """
     texts = [render_prompt(known), *(render_completion(text) for text in known)]
-    make = train_sentence_pieces if kind.blanks_as_letters else train_bytes
-    tokenizer = make(texts * 3, known)
+    tokenizer = (
+        train_sentence_pieces(texts)
+        if kind.blanks_as_letters
+        else train_tokenizer(texts * 3, known, vocabulary=400)
+    )
     if kind.chats:
         turns = [AddedToken(name, special=True) for name in (TURN_OPENS, TURN_ENDS)]
         tokenizer.add_tokens(turns, special_tokens=True)
@@ -83,18 +86,11 @@ def save_base_of(kind: BaseKind, folder: Path, known: Sequence[str]) -> Path:
     return folder
 
 
-def train_bytes(texts: Sequence[str], known: Sequence[str]) -> Any:
-    """Return a byte-level BPE tokenizer."""
-    return train_tokenizer(texts, known, vocabulary=400)
-
-
-def train_sentence_pieces(texts: Sequence[str], known: Sequence[str]) -> Any:
+def train_sentence_pieces(texts: Sequence[str]) -> Any:
     """Return a BPE tokenizer of letters with byte fallback, as Llama 2's and Gemma's are."""
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.Metaspace(replacement=BLANK)
-    learner.train_from_iterator(
-        texts, trainers.BpeTrainer(vocab_size=120, show_progress=False, min_frequency=2)
-    )
+    learner.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=120, show_progress=False))
     learned = json.loads(learner.to_str())["model"]
     names = [*SPECIAL, *BYTES, *sorted(learned["vocab"], key=learned["vocab"].get)]
     pieces = Tokenizer(

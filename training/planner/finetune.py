@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from training.planner.adapter_io import add_adapter
-from training.planner.base_limits import check_room
+from training.planner.base_limits import check_base
 from training.planner.batch import Course, add_gradients, draw_batch
 from training.planner.companions import Companions
 from training.planner.completion_tree import grow_tree
@@ -71,14 +71,15 @@ def fine_tune(
         report: is told each point of the curve as it comes.
 
     Raises:
-        UserError: the longest prompt does not fit the base model.
+        UserError: the base model cannot take the prompts in, or reads them in its own order.
     """
     rng = np.random.default_rng(seed)
     team = join_team(config.hardware.device, "planner.hardware.device")
-    model = add_adapter(prepare_for_tuning(base[0], config.hardware), config.lora, seed)
+    plain = Planner(prepare_for_tuning(base[0], config.hardware), base[1])
+    tokens = encode_descriptions(plain, descriptions)
+    check_base(plain, tokens)
+    model = add_adapter(plain.model, config.lora, seed)
     planner = Planner(model, base[1])
-    tokens = encode_descriptions(planner, descriptions)
-    check_room(planner, tokens)
     weights_of = weigh_targets(train, len(descriptions), config.target_balance)
     course = Course(train, Companions(train, config), torch.from_numpy(weights_of))
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))

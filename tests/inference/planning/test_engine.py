@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from inference.planning.config import Score, TableConfig
 from inference.planning.engine import PlanningEngine
 from tests.worlds.planning import (
     DESCRIPTIONS,
-    make_fallback_tokenizer,
     make_planner,
     score_one_by_one,
 )
-from training.planner.model_io import Planner
+from tests.worlds.tiny_bases import KINDS, BaseKind, save_base_of, train_sentence_pieces
+from training.planner.model_io import Planner, load_base
+from training.planner.prompt import render_prompt
 
 N = len(DESCRIPTIONS)
 PAIRS = [pair for pair in all_pairs(N) if len(pair.members) == 2][::3]
@@ -58,6 +60,14 @@ def test_whole_rows_are_those_of_plain_transformers(architecture: str, score: Sc
     for contexts in (PAIRS, SINGLES):
         depth = N - len(contexts[0].members)
         check_rows(planner, contexts, TableConfig(score=score), depth)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.architecture)
+def test_rows_of_any_kind_of_base_are_those_of_plain_transformers(
+    kind: BaseKind, tmp_path: Path
+) -> None:
+    model, tokenizer = load_base(save_base_of(kind, tmp_path, DESCRIPTIONS[:3]))
+    check_rows(Planner(model.eval(), tokenizer), PAIRS, TableConfig(), N - 2)
 
 
 @pytest.mark.parametrize("score", SCORES)
@@ -160,7 +170,7 @@ def test_an_adapter_need_not_be_merged(target: str) -> None:
 
 def test_a_tokenizer_may_fall_back_to_bytes() -> None:
     descriptions = (*DESCRIPTIONS[:-2], "café culture ☕", "café culture ☘")
-    tokenizer = make_fallback_tokenizer(descriptions)
+    tokenizer = train_sentence_pieces([render_prompt(DESCRIPTIONS)])
     planner = make_planner(descriptions, tokenizer=tokenizer)
     cup, clover = (planner.encode_completion(text) for text in descriptions[-2:])
     spelled = tokenizer.convert_ids_to_tokens(cup)
