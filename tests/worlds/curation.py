@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+from hypothesis import strategies as st
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -25,6 +26,17 @@ class Event:
     def item_id(self) -> str:
         """The item; the cluster's first one where none is named."""
         return self.item or f"c{self.cluster}i0"
+
+
+def any_event(users: Sequence[str], seconds: int, clusters: int) -> st.SearchStrategy[Event]:
+    """Draws events of these users, within so many seconds and clusters."""
+    return st.builds(
+        Event,
+        user=st.sampled_from(users),
+        second=st.integers(0, seconds - 1),
+        cluster=st.integers(0, clusters - 1),
+        positive=st.booleans(),
+    )
 
 
 def at(second: int) -> datetime:

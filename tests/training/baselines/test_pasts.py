@@ -7,17 +7,11 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.worlds.curation import Event, at, interactions_of, item_clusters_of
+from tests.worlds.curation import Event, any_event, at, interactions_of, item_clusters_of
 from training.baselines.visits import collect_pasts, collect_visits
 
 EVENTS = st.lists(
-    st.builds(
-        Event,
-        user=st.sampled_from(["ann", "bob", "cid"]),
-        second=st.integers(0, 8),
-        cluster=st.integers(0, 4),
-        positive=st.booleans(),
-    ),
+    any_event(["ann", "bob", "cid"], seconds=9, clusters=5),
     min_size=1,
     max_size=40,
 )

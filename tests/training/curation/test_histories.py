@@ -13,6 +13,7 @@ from expectations.contracts.tables import USER_CLUSTER_HISTORY, USER_ITEM_HISTOR
 from pipelines.artefact_io import to_arrow
 from tests.worlds.curation import (
     Event,
+    any_event,
     at,
     clustered,
     interactions_of,
@@ -29,13 +30,7 @@ WIDTH = 3
 CONFIG = HistoryConfig(max_clusters=WIDTH, max_items=2, max_consumed_items=3)
 
 events_lists = st.lists(
-    st.builds(
-        Event,
-        user=st.sampled_from(["a", "b", "ü"]),
-        second=st.integers(0, 12),
-        cluster=st.integers(0, 5),
-        positive=st.booleans(),
-    ),
+    any_event(["a", "b", "ü"], seconds=13, clusters=6),
     min_size=1,
     max_size=40,
     unique_by=lambda e: (e.user, e.second, e.cluster),

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.worlds.curation import Event, at, clustered, state_of
+from tests.worlds.curation import Event, any_event, at, clustered, state_of
 from training.curation.cases import mine_cases, mine_item_cases
 from training.curation.timeline import MICROSECOND, Timeline
 from training.curation.transitions import mine_transitions, to_transitions
@@ -14,13 +14,7 @@ from training.curation.transitions import mine_transitions, to_transitions
 TIMELINE = Timeline(at(8), (at(12), at(16)), at(20) + MICROSECOND)
 
 events_lists = st.lists(
-    st.builds(
-        Event,
-        user=st.sampled_from(["a", "b", "c"]),
-        second=st.integers(0, 20),
-        cluster=st.integers(0, 6),
-        positive=st.booleans(),
-    ),
+    any_event(["a", "b", "c"], seconds=21, clusters=7),
     min_size=1,
     max_size=50,
     unique_by=lambda e: (e.user, e.second, e.cluster),
