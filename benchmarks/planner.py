@@ -57,6 +57,7 @@ from pipelines.planner_windows import Split, read_window
 from training.baselines.window import Scores, Window
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.config import RuntimeConfig
 from training.evaluation.compare import (
     METRICS,
     average_within_users,
@@ -174,6 +175,7 @@ def gather_field(split: Split) -> Field:
         read_params("evaluation", EvaluationConfig),
         read_params("table", TableConfig),
         read_params("plan", PlanConfig),
+        read_params("runtime", RuntimeConfig).seed,
     )
     validation = read_window("validation", clusters)
     chosen = choose_settings(baselines, validation)

@@ -10,9 +10,13 @@ import numpy as np
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.counts_table import score_served, tabulate_counts
 from inference.planning.plan_table import PlanTable
+from training.baselines.cluster_transformer import score_pasts, train_path
 from training.baselines.ease import fit_ease, score_ease
+from training.baselines.examples import make_examples
+from training.baselines.logistic import fit_logistic
 from training.baselines.pair_counts import count_pairs
 from training.baselines.popularity import count_novel_likes
+from training.baselines.user_knn import score_by_neighbours
 from training.baselines.window import Scores, Window
 from training.evaluation.compare import measure_cases
 from training.evaluation.config import EvaluationConfig
@@ -20,6 +24,9 @@ from training.evaluation.config import EvaluationConfig
 PAIR_COUNTS = "pair_counts"
 PAIR_COUNTS_ALONE = "pair_counts_alone"
 EASE = "ease"
+USER_NEIGHBOURS = "user_neighbours"
+LOGISTIC = "logistic"
+CLUSTER_TRANSFORMER = "cluster_transformer"
 POPULARITY = "popularity"
 
 RECALL_AT_10 = 2  # its column in measure_cases
@@ -57,18 +64,31 @@ class ChosenBaselines:
 
 
 def list_baselines(
-    evaluation: EvaluationConfig, table: TableConfig, plan: PlanConfig
+    evaluation: EvaluationConfig, table: TableConfig, plan: PlanConfig, seed: int
 ) -> dict[str, Baseline]:
-    """Return every baseline by name."""
+    """Return every baseline by name; ``seed`` is that of the transformer."""
 
     def by_pair_counts(window: Window, priors: Sequence[float]) -> list[Scores]:
         counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
         tables = (tabulate_counts(counts.with_prior(prior), table) for prior in priors)
         return [score_served(filled, window.cases, plan) for filled in tables]
 
+    def by_logistic(window: Window, penalties: Sequence[float]) -> list[Scores]:
+        examples = make_examples(window.visits, evaluation.max_transitions)
+        fitted = fit_logistic(examples, penalties, evaluation.logistic_decay)
+        return [model.score(window.pasts) for model in fitted]
+
+    def by_transformer(window: Window, epochs: Sequence[float]) -> list[Scores]:
+        examples = make_examples(window.visits, evaluation.max_transitions)
+        path = train_path(examples, [int(epoch) for epoch in epochs], seed)
+        return [score_pasts(model, window.pasts) for model in path]
+
     return {
         PAIR_COUNTS: Baseline(evaluation.pair_priors, by_pair_counts),
         EASE: Baseline(evaluation.ease_penalties, _by_ease),
+        USER_NEIGHBOURS: Baseline(evaluation.neighbour_counts, _by_neighbours),
+        LOGISTIC: Baseline(evaluation.logistic_penalties, by_logistic),
+        CLUSTER_TRANSFORMER: Baseline(evaluation.transformer_epochs, by_transformer),
         POPULARITY: Baseline((1.0,), _by_popularity),
     }
 
@@ -108,6 +128,10 @@ def tabulate_chosen_counts(
 def _by_ease(window: Window, penalties: Sequence[float]) -> list[Scores]:
     fitted = (fit_ease(window.visits, penalty) for penalty in penalties)
     return [score_ease(weights, window.cases.consumed) for weights in fitted]
+
+
+def _by_neighbours(window: Window, counts: Sequence[float]) -> list[Scores]:
+    return score_by_neighbours(window.visits, window.pasts.clusters, counts)
 
 
 def _by_popularity(window: Window, powers: Sequence[float]) -> list[Scores]:

@@ -85,7 +85,7 @@ def main() -> None:
     )
     validation, test = (read_window(split, clusters) for split in ("validation", "test"))
 
-    baselines = list_baselines(evaluation, table_config, plan)
+    baselines = list_baselines(evaluation, table_config, plan, runtime.seed)
     chosen = choose_settings(baselines, validation)
     fitted = score_baselines(baselines, chosen.settings, test)
     counts_before, counts = (

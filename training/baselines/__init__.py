@@ -1,1 +1,1 @@
-"""Cluster-level baselines that a planner must beat: popularity, pair counts, EASE."""
+"""Cluster-level baselines that a planner must beat, from popularity to a transformer; stacks."""

@@ -40,10 +40,12 @@ class Pasts:
     Attributes:
         clusters: distinct clusters, by first contact, those of one time in ascending id.
         liked_first: whether that first contact was positive, one flag per cluster.
+        ages: how many later moments brought something new, 0 for the newest; ties are equal.
     """
 
     clusters: list[list[int]]
     liked_first: list[list[bool]]
+    ages: list[list[int]]
 
     def __len__(self) -> int:
         return len(self.clusters)
@@ -85,7 +87,7 @@ def collect_pasts(
         cases: columns ``origin`` and ``user_id``, one row per case, in the order of the result.
     """
     if cases.is_empty():
-        return Pasts([], [])
+        return Pasts([], [], [])
     found = []
     for origin in cases["origin"].unique().sort().to_list():
         asked = cases.lazy().filter(pl.col("origin") == origin).select("origin", "user_id")
@@ -94,14 +96,19 @@ def collect_pasts(
             _first_contacts(theirs, item_clusters, origin)
             .sort("user_id", "touched_at", "cluster_id")
             .group_by("user_id", maintain_order=True)
-            .agg("cluster_id", liked_first=pl.col("liked_at") == pl.col("touched_at"))
+            .agg(
+                "cluster_id",
+                liked_first=pl.col("liked_at") == pl.col("touched_at"),
+                age=pl.col("touched_at").rank("dense", descending=True).cast(pl.Int64) - 1,
+            )
         )
         found.append(asked.join(contacts, on="user_id").collect())
     keys = cases.select("origin", "user_id")
     pasts = keys.join(
         pl.concat(found), on=["origin", "user_id"], how="left", maintain_order="left"
-    ).with_columns(pl.col("cluster_id", "liked_first").fill_null([]))
-    return Pasts(pasts["cluster_id"].to_list(), pasts["liked_first"].to_list())
+    ).with_columns(pl.col("cluster_id", "liked_first", "age").fill_null([]))
+    columns = (pasts[name].to_list() for name in ("cluster_id", "liked_first", "age"))
+    return Pasts(*columns)
 
 
 def _first_contacts(

@@ -15,6 +15,11 @@ class EvaluationConfig(Config):
         pair_window: clusters liked last that count as context of the next one in pair counts.
         pair_priors: strengths of back-off tried for pair counts, in observations.
         ease_penalties: L2 weights tried for EASE, in users.
+        neighbour_counts: numbers of neighbours tried for user-kNN.
+        logistic_penalties: L2 weights tried for logistic regression, in transitions.
+        logistic_decay: of a liked cluster's recency there, from one moment to the next newer one.
+        transformer_epochs: numbers of epochs tried for the transformer over cluster ids, ascending.
+        max_transitions: newest transitions that logistic regression and transformer learn from.
         stack_penalty: L2 weight of the stacks, in cases.
 
     Of those tried, the one with the best recall@10 on the validation cases is taken.
@@ -26,4 +31,11 @@ class EvaluationConfig(Config):
     ease_penalties: tuple[float, ...] = Field(
         (10.0, 100.0, 1000.0, 10_000.0, 100_000.0), min_length=1
     )
+    neighbour_counts: tuple[int, ...] = Field((50, 100, 200, 400, 800, 1600), min_length=1)
+    logistic_penalties: tuple[float, ...] = Field(
+        (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1
+    )
+    logistic_decay: float = Field(0.8, gt=0, le=1)
+    transformer_epochs: tuple[int, ...] = Field((2, 4, 6, 8, 10, 12), min_length=1)
+    max_transitions: int = Field(40_000, ge=1)
     stack_penalty: float = Field(10.0, ge=0)

@@ -26,36 +26,16 @@ from inference.planning.contenders import (
 )
 from inference.planning.counts_table import score_served, tabulate_counts
 from inference.planning.planner_figures import list_differences
-from tests.worlds.curation import Event, at, interactions_of, item_clusters_of
+from tests.worlds.circles import N, draw_window
 from training.baselines.pair_counts import count_pairs
-from training.baselines.visits import Pasts, collect_visits
+from training.baselines.visits import Pasts
 from training.baselines.window import Window
 from training.evaluation.cases import PlannerCases
 from training.evaluation.config import EvaluationConfig
 
-N = 9
 PLAN = PlanConfig()
 TABLE = TableConfig()
-
-
-def draw_window(rng: np.random.Generator, n_users: int = 60) -> Window:
-    """People walk a circle of clusters, now and then anywhere; cases stand before the last step."""
-    events, consumed, positives = [], [], []
-    for user in range(n_users):
-        place, walk = int(rng.integers(N)), []
-        for _ in range(int(rng.integers(3, 6))):
-            walk.append(place)
-            free = [c for c in range(N) if c not in walk]
-            step = (place + 1) % N
-            place = step if step in free and rng.random() < 0.8 else int(rng.choice(free))
-        events += [Event(f"u{user:03}", second, c) for second, c in enumerate(walk[:-1])]
-        consumed.append(walk[:-1])
-        positives.append(frozenset(walk[-1:]))
-    members = item_clusters_of([Event("all", 0, cluster) for cluster in range(N)])
-    visits = collect_visits(interactions_of(events).lazy(), members, at(99), N)
-    users = tuple(f"u{user:03}" for user in range(n_users))
-    cases = PlannerCases(users, [each[::-1] for each in consumed], consumed, positives)
-    return Window(cases, Pasts(consumed, [[True] * len(each) for each in consumed]), visits)
+QUICK = EvaluationConfig(transformer_epochs=(1, 2), pair_priors=(10.0, 100.0))
 
 
 @settings(max_examples=5, deadline=None)
@@ -63,7 +43,7 @@ def draw_window(rng: np.random.Generator, n_users: int = 60) -> Window:
 def test_no_contender_proposes_what_was_consumed(seed: int, depth: int) -> None:
     window = draw_window(np.random.default_rng(seed))
     table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
-    baselines = list_baselines(EvaluationConfig(), TABLE, PLAN)
+    baselines = list_baselines(QUICK, TABLE, PLAN, seed=0)
     chosen = choose_settings(baselines, window)
     scores = {**score_planner(table, window.cases, PLAN), **chosen.scores}
     judges = fit_judges(chosen, scores[AS_SERVED], window.cases, 1.0)
@@ -85,13 +65,13 @@ def test_scores_of_the_served_plan_rank_as_the_plan_does() -> None:
 
 def test_a_setting_is_chosen_by_recall_and_used_for_other_windows() -> None:
     window, other = (draw_window(np.random.default_rng(seed), 300) for seed in (0, 1))
-    baselines = list_baselines(EvaluationConfig(), TABLE, PLAN)
+    baselines = list_baselines(QUICK, TABLE, PLAN, seed=0)
     chosen = choose_settings(baselines, window)
     assert chosen.best != "popularity"  # the circle is known to whoever reads the past
     assert chosen.recalls[chosen.best] == max(chosen.recalls.values())
     scores = score_baselines(baselines, chosen.settings, other)
     prior = chosen.settings[PAIR_COUNTS]
-    table = tabulate_counts(count_pairs(other.visits, EvaluationConfig().pair_window, prior), TABLE)
+    table = tabulate_counts(count_pairs(other.visits, QUICK.pair_window, prior), TABLE)
     assert np.array_equal(scores[PAIR_COUNTS], score_served(table, other.cases, PLAN))
 
 
@@ -104,8 +84,8 @@ def test_the_differences_are_against_every_baseline() -> None:
 
 def test_without_validation_cases_the_first_settings_are_taken() -> None:
     window = draw_window(np.random.default_rng(0))
-    empty = Window(PlannerCases((), [], [], []), Pasts([], []), window.visits)
-    baselines = list_baselines(EvaluationConfig(), TABLE, PLAN)
+    empty = Window(PlannerCases((), [], [], []), Pasts([], [], []), window.visits)
+    baselines = list_baselines(QUICK, TABLE, PLAN, seed=0)
     chosen = choose_settings(baselines, empty)
     assert chosen.settings == {name: each.values[0] for name, each in baselines.items()}
     table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)

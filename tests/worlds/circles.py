@@ -1,0 +1,47 @@
+"""People who walk round a circle of clusters: whoever reads the past knows the next one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.worlds.curation import Event, at, interactions_of, item_clusters_of
+from training.baselines.visits import Pasts, Visits, collect_visits
+from training.baselines.window import Window
+from training.evaluation.cases import PlannerCases
+
+N = 9
+LATER = 99  # seconds: after everything
+
+
+def visits_of(events: list[Event], n_clusters: int = N) -> Visits:
+    """All visits that the events hold."""
+    members = item_clusters_of([Event("all", 0, cluster) for cluster in range(n_clusters)])
+    return collect_visits(interactions_of(events).lazy(), members, at(LATER), n_clusters)
+
+
+def past_of(*walks: list[int]) -> Pasts:
+    """Pasts of people who liked these clusters one after the other."""
+    liked = [[True] * len(walk) for walk in walks]
+    ages = [list(range(len(walk)))[::-1] for walk in walks]
+    return Pasts(list(walks), liked, ages)
+
+
+def draw_window(rng: np.random.Generator, n_users: int = 60) -> Window:
+    """Eight steps of ten go to the next cluster, the others anywhere new.
+
+    Cases ask for the last step of every walk, which the visits do not hold.
+    """
+    events, consumed, positives = [], [], []
+    for user in range(n_users):
+        place, walk = int(rng.integers(N)), []
+        for _ in range(int(rng.integers(3, 6))):
+            walk.append(place)
+            free = [c for c in range(N) if c not in walk]
+            step = (place + 1) % N
+            place = step if step in free and rng.random() < 0.8 else int(rng.choice(free))
+        events += [Event(f"u{user:03}", second, c) for second, c in enumerate(walk[:-1])]
+        consumed.append(walk[:-1])
+        positives.append(frozenset(walk[-1:]))
+    users = tuple(f"u{user:03}" for user in range(n_users))
+    cases = PlannerCases(users, [each[::-1] for each in consumed], consumed, positives)
+    return Window(cases, past_of(*consumed), visits_of(events))
