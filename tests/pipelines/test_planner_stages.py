@@ -84,7 +84,8 @@ def test_the_stages_leave_a_base_model_an_adapter_and_its_curve() -> None:
 
 def test_a_local_model_folder_can_be_the_base(house: Path) -> None:
     folder = save_tiny_base(house / "mine", "llama", planned_rule_world().descriptions)
-    set_params({"base_model": str(folder)})
+    hardware = {"dtype": "bfloat16", "gradient_checkpointing": True, "micro_batch": 3}
+    set_params({"base_model": str(folder), "hardware": hardware})
     base_model.main()
     planner.main()
     assert [file.name for file in paths.BASE_MODEL.iterdir()] == ["reference.json"]

@@ -91,7 +91,8 @@ def fine_tune(
     )
     keeper = _BestAdapter(model, config)
     losses: list[float] = []
-    with torch.random.fork_rng():  # dropout, where a base model has it, draws from the global one
+    own_gpu = [team.device] if team.device.type == "cuda" else []
+    with torch.random.fork_rng(own_gpu):  # a base model's dropout draws from the global generator
         torch.manual_seed(seed + team.number)
         for step in _steps(config, team):
             model.train()

@@ -160,3 +160,27 @@ def test_patience_ends_training_and_the_best_look_is_kept(trained: Trained) -> N
     assert tuned.curve[-1].step < 40
     best = max(tuned.curve, key=lambda p: (min(p.match_rate, 0.99), -p.validation_loss))
     assert tuned.best_step == best.step
+
+
+def test_a_bases_own_dropout_is_on_from_the_first_step_and_follows_from_the_seed(
+    tmp_path: Path,
+) -> None:
+    world = planned_rule_world(n_clusters=4, copies=1)
+    base = save_tiny_base(tmp_path, "gpt2", world.descriptions)
+    settings = {"batch_size": 4, "max_steps": 2, "evaluate_every": 2}
+
+    def losses(global_seed: int, dropout: float) -> list[float]:
+        model, tokenizer = load_base(base)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = dropout
+        torch.manual_seed(global_seed)
+        state = torch.get_rng_state()
+        config = SMALL.model_copy(update=settings)
+        examples = (read_examples(world.transitions, split) for split in ("train", "validation"))
+        tuned = fine_tune((model, tokenizer), world.descriptions, *examples, config, seed=0)
+        assert torch.equal(torch.get_rng_state(), state)
+        return [point.train_loss for point in tuned.curve]
+
+    assert losses(1, dropout=0.1) == losses(2, dropout=0.1)
+    assert losses(1, dropout=0.1) != losses(1, dropout=0.0)
