@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.planner_runs import (
+    MARKS,
     PlannerRun,
     Settings,
     make_clustering,
@@ -71,7 +72,7 @@ from training.planner.model_io import load_planner
 
 BOOTSTRAP_SEED = 0
 RESAMPLES = 2000
-MATCHES = "matches.json"
+MATCHES = paths.VAR / "matches.json"
 RECALL_AT_10 = METRICS[2]
 LOOK = "This is a look at the test window: log it, with its outcome, in docs/experiments.md."
 
@@ -152,11 +153,11 @@ def compete(
 ) -> list[Outcome]:
     """Return the outcome of each planner on one clustering; baselines are fitted once."""
     world = make_clustering(settings, clustering, root)
-    with contextlib.chdir(world):
+    with contextlib.chdir(world.folder):
         field = gather_field(split)
     outcomes = []
     for seed in seeds:
-        run = make_planner(settings, clustering, seed, world, root)
+        run = make_planner(settings, world, seed, root)
         with contextlib.chdir(run.folder):
             outcomes.append(measure_run(run, field))
         reached = outcomes[-1].cases[AS_SERVED][:, METRICS.index(RECALL_AT_10)].mean()
@@ -212,13 +213,16 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
 
 def find_matches(descriptions: tuple[str, ...]) -> dict[str, float]:
     """Return the match rate over all rows, measured once for each planner."""
-    kept = Path(MATCHES)
-    if not kept.exists():
+    mark = (MARKS / "planner").read_text()
+    kept = read_json(MATCHES) if MATCHES.exists() else {}
+    if kept.get("of") != mark:
         planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
         pairs = list(all_pairs(len(descriptions)))
-        write_json(asdict(measure_matches(planner, pairs, descriptions)), kept)
-    found: dict[str, float] = read_json(kept)
-    return found
+        found = asdict(measure_matches(planner, pairs, descriptions))
+        kept = {"of": mark, "found": found}
+        write_json(kept, MATCHES)
+    figures: dict[str, float] = kept["found"]
+    return figures
 
 
 def compare_outcomes(outcomes: Sequence[Outcome]) -> dict[str, Interval]:

@@ -1,7 +1,7 @@
 """Makes the clusterings and planners that ``benchmarks.planner`` measures: the pipeline's stages.
 
-A folder's name tells the settings and the code of the stages behind it, so a run is used again
-only where neither has changed.
+A stage is run again only where its settings, its code or a stage before it have changed; other
+settings get other folders.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from pipelines import paths
 from pipelines.params import PARAMS_FILE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+DATA_STAGES = ("ingest",)
 CLUSTERING_STAGES = ("clusters", "histories", "curate")
+RECOMMENDER_STAGES = ("recommender",)
 PLANNER_STAGES = ("base_model", "planner", "table")
 CLUSTERING_SECTIONS = ("dataset", "split", "clusters", "histories", "curation")
 PLANNER_SECTIONS = (*CLUSTERING_SECTIONS, "planner", "table")
-DONE = "done"
-LOG = "stages.log"
+MARKS = paths.VAR / "marks"  # of each stage that has run: what it was run with
+LOG = paths.VAR / "stages.log"
 DIGITS = 12  # of a SHA-256, in folder names
 
 Settings = dict[str, Any]
@@ -75,66 +77,89 @@ def read_settings(changes: Sequence[str], threads: int) -> Settings:
     return settings
 
 
-def make_clustering(settings: Settings, seed: int, root: Path) -> Path:
-    """Return the folder of a clustering: all that does not depend on the planner."""
-    folder = root / f"clustering_{seed}_{_digest(settings, CLUSTERING_SECTIONS)}"
-    if not (folder / DONE).exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(REPOSITORY / paths.FEATURE_REPO, folder / paths.FEATURE_REPO)
-        _run_stages(("ingest",), settings, settings["runtime"]["seed"], folder)  # same data for all
-        _run_stages(CLUSTERING_STAGES, settings, seed, folder)
-        (folder / DONE).touch()
-    _write_settings(settings, seed, folder)
-    return folder
+@dataclass(frozen=True)
+class Clustering:
+    """All that does not depend on the planner, in its folder; ``mark`` tells how it was made."""
+
+    seed: int
+    folder: Path
+    mark: str
 
 
-def make_planner(
-    settings: Settings, clustering: int, seed: int, world: Path, root: Path
-) -> PlannerRun:
-    """Return a planner trained on the clustering in ``world``, with its table."""
-    name = f"planner_{clustering}_{seed}_{_digest(settings, PLANNER_SECTIONS)}"
-    run = PlannerRun(clustering, seed, root / name)
-    if not (run.folder / DONE).exists():
+def make_clustering(settings: Settings, seed: int, root: Path) -> Clustering:
+    """Return the clustering of that seed; the data are the same for all."""
+    folder = root / f"clustering_{seed}_{_name(settings, CLUSTERING_SECTIONS)}"
+    shutil.copytree(
+        REPOSITORY / paths.FEATURE_REPO, folder / paths.FEATURE_REPO, dirs_exist_ok=True
+    )
+    mark = _run_stages(DATA_STAGES, settings, settings["runtime"]["seed"], folder, "")
+    mark = _run_stages(CLUSTERING_STAGES, settings, seed, folder, mark)
+    _run_stages(RECOMMENDER_STAGES, settings, seed, folder, mark)  # no planner depends on it
+    return Clustering(seed, folder, mark)
+
+
+def make_planner(settings: Settings, clustering: Clustering, seed: int, root: Path) -> PlannerRun:
+    """Return a planner trained on the clustering, with its table."""
+    name = f"planner_{clustering.seed}_{seed}_{_name(settings, PLANNER_SECTIONS)}"
+    run = PlannerRun(clustering.seed, seed, root / name)
+    copied = run.folder / MARKS / "clustering"
+    if not copied.exists() or copied.read_text() != clustering.mark:
         shutil.rmtree(run.folder, ignore_errors=True)
-        shutil.copytree(world / paths.ARTIFACTS, run.folder / paths.ARTIFACTS)
-        _run_stages(PLANNER_STAGES, settings, seed, run.folder)
-        (run.folder / DONE).touch()
-    _write_settings(settings, seed, run.folder)
+        shutil.copytree(clustering.folder / paths.ARTIFACTS, run.folder / paths.ARTIFACTS)
+        _leave(copied, clustering.mark)
+    _run_stages(PLANNER_STAGES, settings, seed, run.folder, clustering.mark)
     return run
 
 
-def _run_stages(stages: Sequence[str], settings: Settings, seed: int, folder: Path) -> None:
-    _write_settings(settings, seed, folder)
-    threads = str(settings["runtime"]["threads"])
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": threads}
-    for stage in stages:
-        print(f"{folder.name}: {stage}", file=sys.stderr, flush=True)
-        command = [sys.executable, "-m", f"pipelines.stages.{stage}"]
-        with (folder / LOG).open("a") as log:
-            done = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        if done.returncode:
-            last = (folder / LOG).read_text().splitlines()[-1:]
-            raise SystemExit(f"stage {stage} failed in {folder}: {' '.join(last)}")
-
-
-def _write_settings(settings: Settings, seed: int, folder: Path) -> None:
+def _run_stages(
+    stages: Sequence[str], settings: Settings, seed: int, folder: Path, mark: str
+) -> str:
+    """Run those of the stages that have not run like this, after ``mark``; return the last mark."""
     own = deepcopy(settings)
     own["runtime"]["seed"] = seed
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / PARAMS_FILE).write_text(yaml.safe_dump(own), encoding="utf-8")
+    for stage in stages:
+        mark = _mark(stage, own, mark)
+        left = folder / MARKS / stage
+        if not left.exists() or left.read_text() != mark:
+            left.unlink(missing_ok=True)
+            _run_stage(stage, own["runtime"]["threads"], folder)
+            _leave(left, mark)
+    return mark
 
 
-def _digest(settings: Settings, sections: Sequence[str]) -> str:
-    """Return what tells apart the settings and the code of the stages that read ``sections``."""
-    more = PLANNER_STAGES if "planner" in sections else ()
-    stages = ("ingest", *CLUSTERING_STAGES, *more)
-    chosen = {name: settings.get(name) for name in sections}
-    found = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode())
+def _run_stage(stage: str, threads: int, folder: Path) -> None:
+    print(f"{folder.name}: {stage}", file=sys.stderr, flush=True)
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": str(threads)}
+    command = [sys.executable, "-m", f"pipelines.stages.{stage}"]
+    file = folder / LOG
+    file.parent.mkdir(exist_ok=True)
+    with file.open("a") as log:
+        done = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    if done.returncode:
+        last = file.read_text().splitlines()[-1:]
+        raise SystemExit(f"stage {stage} failed in {folder}: {' '.join(last)}")
+
+
+def _leave(file: Path, mark: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(mark)
+
+
+def _mark(stage: str, settings: Settings, before: str) -> str:
+    """Return what tells apart how a stage is run: its settings, its code and what came before."""
     pipeline = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    deps = {dep for stage in stages for dep in pipeline[stage]["deps"]}
-    for dep in sorted(deps):
+    chosen = {name: settings.get(name) for name in pipeline[stage]["params"]}
+    found = hashlib.sha256((before + json.dumps(chosen, sort_keys=True)).encode())
+    for dep in sorted(pipeline[stage]["deps"]):
         place = REPOSITORY / dep
-        files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
-        for file in files:
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             if file.suffix == ".py" and file.is_file():
                 found.update(file.read_bytes())
-    return found.hexdigest()[:DIGITS]
+    return found.hexdigest()
+
+
+def _name(settings: Settings, sections: Sequence[str]) -> str:
+    chosen = {name: settings.get(name) for name in sections}
+    return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:DIGITS]

@@ -38,6 +38,7 @@ BASE_MODEL = ARTIFACTS / "base_model"
 PLANNER_ADAPTER = ARTIFACTS / "planner" / "adapter"
 PLANNER_CURVE = ARTIFACTS / "planner" / "curve.csv"
 RECOMMENDER = ARTIFACTS / "recommender" / "model"
+EARLIER_RECOMMENDER = ARTIFACTS / "recommender" / "before_validation"
 RECOMMENDER_CURVE = ARTIFACTS / "recommender" / "curve.csv"
 ITEM_POPULARITY = ARTIFACTS / "recommender" / "item_popularity.parquet"
 

@@ -10,6 +10,7 @@ import numpy as np
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.counts_table import score_served, tabulate_counts
 from inference.planning.plan_table import PlanTable
+from training.baselines.cluster_mass import score_cluster_mass
 from training.baselines.cluster_transformer import score_pasts, train_path
 from training.baselines.ease import fit_ease, score_ease
 from training.baselines.examples import make_examples
@@ -27,6 +28,7 @@ EASE = "ease"
 USER_NEIGHBOURS = "user_neighbours"
 LOGISTIC = "logistic"
 CLUSTER_TRANSFORMER = "cluster_transformer"
+CLUSTER_MASS = "cluster_mass"
 POPULARITY = "popularity"
 
 RECALL_AT_10 = 2  # its column in measure_cases
@@ -89,6 +91,7 @@ def list_baselines(
         USER_NEIGHBOURS: Baseline(evaluation.neighbour_counts, _by_neighbours),
         LOGISTIC: Baseline(evaluation.logistic_penalties, by_logistic),
         CLUSTER_TRANSFORMER: Baseline(evaluation.transformer_epochs, by_transformer),
+        CLUSTER_MASS: Baseline(evaluation.mass_powers, _by_mass),
         POPULARITY: Baseline((1.0,), _by_popularity),
     }
 
@@ -132,6 +135,10 @@ def _by_ease(window: Window, penalties: Sequence[float]) -> list[Scores]:
 
 def _by_neighbours(window: Window, counts: Sequence[float]) -> list[Scores]:
     return score_by_neighbours(window.visits, window.pasts.clusters, counts)
+
+
+def _by_mass(window: Window, powers: Sequence[float]) -> list[Scores]:
+    return score_cluster_mass(window.recommender, window.recent_items, powers)
 
 
 def _by_popularity(window: Window, powers: Sequence[float]) -> list[Scores]:

@@ -51,7 +51,7 @@ def main() -> None:
     layout = arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
 
     epochs: list[EpochReport] = []
-    recommender = fit_for_release(
+    fitted = fit_for_release(
         interactions,
         layout,
         timeline,
@@ -65,7 +65,9 @@ def main() -> None:
         sys.exit()  # of several processes that trained together one writes
 
     with atomic_folder(paths.RECOMMENDER) as folder:
-        recommender.save(folder)
+        fitted.shipped.save(folder)
+    with atomic_folder(paths.EARLIER_RECOMMENDER) as folder:
+        fitted.before_validation.save(folder)
     with atomic_file(paths.RECOMMENDER_CURVE) as file:
         pl.DataFrame([asdict(epoch) for epoch in epochs], infer_schema_length=None).write_csv(file)
     likes = count_likes(interactions, layout, timeline.fit_until)

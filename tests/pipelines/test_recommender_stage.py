@@ -35,7 +35,12 @@ from training.recommender.release_fit import CHECKPOINT_FILES
 
 TOP = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "pipelines.stages.recommender"]
-OUTS = (paths.RECOMMENDER, paths.RECOMMENDER_CURVE, paths.ITEM_POPULARITY)
+OUTS = (
+    paths.RECOMMENDER,
+    paths.EARLIER_RECOMMENDER,
+    paths.RECOMMENDER_CURVE,
+    paths.ITEM_POPULARITY,
+)
 PATIENCE_SECONDS = 120
 
 

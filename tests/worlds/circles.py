@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from tests.worlds.curation import Event, at, interactions_of, item_clusters_of
+from tests.worlds.recommender import SMALL
 from training.baselines.visits import Pasts, Visits, collect_visits
 from training.baselines.window import Window
 from training.evaluation.cases import PlannerCases
+from training.recommender.data import Sequences
+from training.recommender.fit import fit_recommender
+from training.recommender.layout import FIRST_ITEM, arrange_items
+from training.recommender.recommender import SequenceRecommender
 
 N = 9
 LATER = 99  # seconds: after everything
@@ -44,4 +51,15 @@ def draw_window(rng: np.random.Generator, n_users: int = 60) -> Window:
         positives.append(frozenset(walk[-1:]))
     users = tuple(f"u{user:03}" for user in range(n_users))
     cases = PlannerCases(users, [each[::-1] for each in consumed], consumed, positives)
-    return Window(cases, past_of(*consumed), visits_of(events))
+    recent = [[f"c{cluster}i0" for cluster in walk[::-1]] for walk in consumed]
+    return Window(cases, past_of(*consumed), visits_of(events), recommend_next(), recent)
+
+
+@lru_cache
+def recommend_next() -> SequenceRecommender:
+    """A recommender of one item a cluster, fitted on walks round the circle."""
+    names = tuple(f"c{cluster}i0" for cluster in range(N))
+    layout = arrange_items(names, np.arange(N), N)
+    walks = [[FIRST_ITEM + (start + step) % N for step in range(5)] for start in range(N)] * 20
+    config = SMALL.model_copy(update={"max_epochs": 15})
+    return fit_recommender(Sequences.of(walks), layout, config, seed=0)

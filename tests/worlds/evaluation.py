@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,17 @@ from expectations.contracts.values import ClusterPair, all_pairs
 from pipelines import paths
 from pipelines.artefact_io import write_json, write_table
 from tests.worlds.planning import make_planner
+from tests.worlds.recommender import SMALL
 from training.curation.timeline import Timeline
 from training.planner.adapter_io import add_adapter, save_adapter
 from training.planner.base_model import save_base
 from training.planner.config import LoraSettings
 from training.planner.decode import pad_left
 from training.planner.model_io import Planner
+from training.recommender.data import Sequences
+from training.recommender.fit import fit_recommender
+from training.recommender.layout import FIRST_ITEM, arrange_items
+from training.recommender.recommender import SequenceRecommender
 
 NAMES = (
     "alpine walks",
@@ -91,6 +97,9 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     write_table(_item_clusters(), folder / paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
     write_table(_interactions(), folder / paths.INTERACTIONS, INTERACTIONS)
     write_table(_cases(), folder / paths.CASES, CASES)
+    for place in (paths.RECOMMENDER, paths.EARLIER_RECOMMENDER):
+        (folder / place).mkdir(parents=True)
+        _fit_recommender().save(folder / place)
     planner = make_planner(NAMES, width=48)
     contexts = list(all_pairs(N))
     targets = [
@@ -101,6 +110,15 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     save_base(planner.model, planner.tokenizer, folder / paths.BASE_MODEL)
     with_adapter = add_adapter(planner.model, LoraSettings(rank=2), seed=0)  # adds nothing yet
     save_adapter(with_adapter, folder / paths.BASE_MODEL, folder / paths.PLANNER_ADAPTER)
+
+
+@lru_cache
+def _fit_recommender() -> SequenceRecommender:
+    """Fit on walks of four steps round the circle, one item a cluster."""
+    layout = arrange_items([f"item{cluster}" for cluster in range(N)], np.arange(N), N)
+    walks = [[FIRST_ITEM + (start + step) % N for step in range(4)] for start in range(N)] * 20
+    config = SMALL.model_copy(update={"max_epochs": 15})
+    return fit_recommender(Sequences.of(walks), layout, config, seed=0)
 
 
 def _clusters() -> pl.DataFrame:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from training.baselines.visits import Pasts, Visits
 from training.evaluation.cases import PlannerCases
+from training.recommender.recommender import SequenceRecommender
 
 Scores = NDArray[np.float64]
 """Of every cluster for every case, [B, N]; minus infinity where a cluster cannot be proposed."""
@@ -22,8 +23,12 @@ class Window:
         cases: what is asked and what came of it, B of them.
         pasts: what the user of each case had touched before its origin, [B].
         visits: of all users, before the split's first origin: what may be learnt from.
+        recommender: fitted on what lay before the split's first origin.
+        recent_items: what the user of each case liked last before its origin, newest first, [B].
     """
 
     cases: PlannerCases
     pasts: Pasts
     visits: Visits
+    recommender: SequenceRecommender
+    recent_items: list[list[str]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,18 @@ from training.recommender.validation import find_validation_cases
 CHECKPOINT_FILES = ("choose.safetensors", "refit.safetensors")
 
 
+@dataclass(frozen=True)
+class ReleaseFit:
+    """The recommender that is shipped, and the one that was fitted before the validation window.
+
+    They are one and the same without a refit. Only the earlier one may be asked about validation
+    cases: the window told it when to stop, and nothing else.
+    """
+
+    shipped: SequenceRecommender
+    before_validation: SequenceRecommender
+
+
 def fit_for_release(
     interactions: pl.LazyFrame,
     layout: ItemLayout,
@@ -28,8 +41,8 @@ def fit_for_release(
     report: Report,
     scratch: Path | None = None,
     text: np.ndarray | None = None,
-) -> SequenceRecommender:
-    """Return a recommender fitted on what was liked before the first test origin.
+) -> ReleaseFit:
+    """Return recommenders fitted on what was liked before the first test origin.
 
     The validation window tells after how many epochs to stop. With ``config.refit`` the model
     is then trained afresh for as many, that window included: in sequences the freshest items
@@ -59,6 +72,7 @@ def fit_for_release(
     _, earlier = read_sequences(interactions, layout, timeline.validation_start, scratch)
     n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, report, first, text)
     if not config.refit:
-        return chosen
+        return ReleaseFit(chosen, chosen)
     _, everything = read_sequences(interactions, layout, timeline.fit_until, scratch)
-    return fit_recommender(everything, layout, config, seed, n_epochs, report, second, text)
+    refitted = fit_recommender(everything, layout, config, seed, n_epochs, report, second, text)
+    return ReleaseFit(refitted, chosen)

@@ -84,7 +84,8 @@ def test_the_differences_are_against_every_baseline() -> None:
 
 def test_without_validation_cases_the_first_settings_are_taken() -> None:
     window = draw_window(np.random.default_rng(0))
-    empty = Window(PlannerCases((), [], [], []), Pasts([], [], []), window.visits)
+    nobody = PlannerCases((), [], [], [])
+    empty = Window(nobody, Pasts([], [], []), window.visits, window.recommender, [])
     baselines = list_baselines(QUICK, TABLE, PLAN, seed=0)
     chosen = choose_settings(baselines, empty)
     assert chosen.settings == {name: each.values[0] for name, each in baselines.items()}

@@ -33,7 +33,8 @@ def fit(
     start, hour = world.START, timedelta(hours=1)
     timeline = Timeline(start + 6 * hour, (start + 8 * hour,), start + 10 * hour)
     layout = world.make_layout()
-    return fit_for_release(interactions, layout, timeline, config, 0, curve.append, folder)
+    fitted = fit_for_release(interactions, layout, timeline, config, 0, curve.append, folder)
+    return fitted.shipped
 
 
 def assert_equal(one: SequenceRecommender, other: SequenceRecommender) -> None:

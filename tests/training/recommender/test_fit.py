@@ -117,8 +117,22 @@ def test_a_release_fit_uses_nothing_after_the_first_test_origin(refit: bool) -> 
     one = fit_for_release(interactions, layout, timeline, config, 0, curve.append)
     blind = interactions.filter(pl.col("timestamp") < origin)
     other = fit_for_release(blind, layout, timeline, config, 0, lambda epoch: None)
-    assert torch.equal(one.model.items.weight, other.model.items.weight)
+    assert torch.equal(one.shipped.model.items.weight, other.shipped.model.items.weight)
+    assert (one.shipped is one.before_validation) is not refit
     assert {epoch.phase for epoch in curve} == ({"choose", "refit"} if refit else {"choose"})
+
+
+def test_what_answers_validation_cases_knows_of_the_window_when_to_stop_only() -> None:
+    layout = world.make_layout()
+    interactions = world.make_interactions(world.walk(40, 10, noise=0.1, seed=0))
+    border = world.START + 6 * HOUR
+    timeline = Timeline(border, (world.START + 8 * HOUR,), world.START + 10 * HOUR)
+    config = world.SMALL.model_copy(update={"max_epochs": 1})
+    fitted = fit_for_release(interactions, layout, timeline, config, 0, lambda epoch: None)
+    _, before = read_sequences(interactions, layout, border)
+    alone = fit_recommender(before, layout, config, 0, n_epochs=1)
+    assert torch.equal(fitted.before_validation.model.items.weight, alone.model.items.weight)
+    assert not torch.equal(fitted.shipped.model.items.weight, alone.model.items.weight)
 
 
 def test_users_with_one_item_cannot_train() -> None:
