@@ -45,6 +45,8 @@ from inference.planning.baseline_choice import (
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
     AS_SERVED,
+    add_crosswise_stacks,
+    add_stacks,
     fit_judges,
     rank_contenders,
     score_planner,
@@ -194,11 +196,15 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
     n_clusters = field.clusters.n_clusters
     frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, n_clusters)
-    before = score_planner(table, field.validation.cases, plan)
-    judges = fit_judges(field.chosen, before[AS_SERVED], field.validation.cases, penalty)
     cases = field.judged.cases
     scores = {**score_planner(table, cases, plan), **field.scores}
-    ranked = rank_contenders(scores, judges, cases, table.clusters.shape[1])
+    if field.judged is field.validation:
+        scores = add_crosswise_stacks(scores, field.chosen, cases, penalty)
+    else:
+        before = score_planner(table, field.validation.cases, plan)[AS_SERVED]
+        judges = fit_judges(field.chosen, before, field.validation.cases, penalty)
+        scores = add_stacks(scores, judges, cases)
+    ranked = rank_contenders(scores, cases, table.clusters.shape[1])
     return Outcome(
         run,
         cases.users,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from inference.planning.config import PlanConfig, TableConfig
-from inference.planning.counts_table import score_served, tabulate_counts
+from inference.planning.counts_table import score_newest, score_served, tabulate_counts
 from inference.planning.plan_table import PlanTable
 from training.baselines.cluster_mass import score_cluster_mass
 from training.baselines.cluster_transformer import score_pasts, train_path
@@ -70,10 +70,17 @@ def list_baselines(
 ) -> dict[str, Baseline]:
     """Return every baseline by name; ``seed`` is that of the transformer."""
 
-    def by_pair_counts(window: Window, priors: Sequence[float]) -> list[Scores]:
+    def tabulate_all(window: Window, priors: Sequence[float]) -> Iterator[PlanTable]:
         counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
-        tables = (tabulate_counts(counts.with_prior(prior), table) for prior in priors)
+        return (tabulate_counts(counts.with_prior(prior), table) for prior in priors)
+
+    def by_pair_counts(window: Window, priors: Sequence[float]) -> list[Scores]:
+        tables = tabulate_all(window, priors)
         return [score_served(filled, window.cases, plan) for filled in tables]
+
+    def by_newest_pair(window: Window, priors: Sequence[float]) -> list[Scores]:
+        tables = tabulate_all(window, priors)
+        return [score_newest(filled, window.cases, plan) for filled in tables]
 
     def by_logistic(window: Window, penalties: Sequence[float]) -> list[Scores]:
         examples = make_examples(window.visits, evaluation.max_transitions)
@@ -87,6 +94,7 @@ def list_baselines(
 
     return {
         PAIR_COUNTS: Baseline(evaluation.pair_priors, by_pair_counts),
+        PAIR_COUNTS_ALONE: Baseline(evaluation.pair_priors, by_newest_pair),
         EASE: Baseline(evaluation.ease_penalties, _by_ease),
         USER_NEIGHBOURS: Baseline(evaluation.neighbour_counts, _by_neighbours),
         LOGISTIC: Baseline(evaluation.logistic_penalties, by_logistic),
@@ -121,10 +129,9 @@ def score_baselines(
 
 
 def tabulate_chosen_counts(
-    chosen: ChosenBaselines, window: Window, evaluation: EvaluationConfig, table: TableConfig
+    window: Window, prior: float, evaluation: EvaluationConfig, table: TableConfig
 ) -> PlanTable:
-    """Return the table that pair counts of the window's visits fill, with the chosen back-off."""
-    prior = chosen.settings[PAIR_COUNTS]
+    """Return the table that pair counts of the window's visits fill with this back-off."""
     return tabulate_counts(count_pairs(window.visits, evaluation.pair_window, prior), table)
 
 

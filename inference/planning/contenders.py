@@ -9,7 +9,7 @@ from inference.planning.baseline_choice import ChosenBaselines
 from inference.planning.config import PlanConfig
 from inference.planning.counts_table import score_newest, score_served
 from inference.planning.plan_table import PlanTable
-from training.baselines.stack import Stack, fit_stack
+from training.baselines.stack import Stack, fit_stack, score_crosswise
 from training.baselines.window import Scores
 from training.evaluation.cases import PlannerCases, Ranking
 
@@ -47,29 +47,47 @@ def fit_judges(
     chosen: ChosenBaselines, as_served: Scores, cases: PlannerCases, penalty: float
 ) -> Judges:
     """Return what is fitted on the validation cases, given the planner's scores of them."""
-    both = {**chosen.scores, AS_SERVED: as_served}
     return Judges(
         stack=fit_stack(chosen.scores, cases, penalty),
-        stack_with_planner=fit_stack(both, cases, penalty),
+        stack_with_planner=fit_stack({**chosen.scores, AS_SERVED: as_served}, cases, penalty),
         best_baseline=chosen.best,
     )
 
 
-def rank_contenders(
-    scores: Mapping[str, Scores], judges: Judges, cases: PlannerCases, depth: int
-) -> dict[str, list[Ranking]]:
-    """Return every contender's ranking of novel clusters for every case, to ``depth`` places.
+def add_stacks(
+    scores: Mapping[str, Scores], judges: Judges, cases: PlannerCases
+) -> dict[str, Scores]:
+    """Return the scores of the planner and of the single baselines with those of the stacks.
 
-    Args:
-        scores: of the planner and of every single baseline.
-        judges: add the stacks, and the best baseline under a name of its own.
-        cases: what was scored.
-        depth: of the table, which a longer ranking of a baseline must not profit from.
+    The best baseline of validation stands there once more, under a name of its own.
     """
-    everything = {
+    return {
         **scores,
         STACK: judges.stack.score(scores, cases),
         STACK_WITH_PLANNER: judges.stack_with_planner.score(scores, cases),
         BEST_BASELINE: scores[judges.best_baseline],
     }
-    return {name: cases.drop_consumed(each, depth) for name, each in everything.items()}
+
+
+def add_crosswise_stacks(
+    scores: Mapping[str, Scores], chosen: ChosenBaselines, cases: PlannerCases, penalty: float
+) -> dict[str, Scores]:
+    """Return the same for the validation cases: each stacked by weights of other users' cases."""
+    members = {name: scores[name] for name in chosen.scores}
+    with_planner = {**members, AS_SERVED: scores[AS_SERVED]}
+    return {
+        **scores,
+        STACK: score_crosswise(members, cases, penalty),
+        STACK_WITH_PLANNER: score_crosswise(with_planner, cases, penalty),
+        BEST_BASELINE: scores[chosen.best],
+    }
+
+
+def rank_contenders(
+    scores: Mapping[str, Scores], cases: PlannerCases, depth: int
+) -> dict[str, list[Ranking]]:
+    """Return every contender's ranking of novel clusters for every case.
+
+    ``depth`` is the table's: a longer ranking of a baseline must not profit from its length.
+    """
+    return {name: cases.drop_consumed(each, depth) for name, each in scores.items()}

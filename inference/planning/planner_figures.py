@@ -2,7 +2,7 @@
 
 Names are ``{figure}_{contender}``; beside a figure over cases stand its ends, ``_low`` and
 ``_high``, a 95% interval over users. Figures of validation, on which settings are chosen, begin
-with ``validation_``.
+with ``validation_``; there each case is stacked by weights that other users' cases gave.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from expectations.contracts.tables import (
 from expectations.contracts.values import all_pairs
 from inference.planning.baseline_choice import (
     PAIR_COUNTS,
-    PAIR_COUNTS_ALONE,
     RECALL_AT_10,
     choose_settings,
     list_baselines,
@@ -25,11 +24,12 @@ from inference.planning.baseline_choice import (
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
     AS_SERVED,
+    add_crosswise_stacks,
+    add_stacks,
     fit_judges,
     rank_contenders,
     score_planner,
 )
-from inference.planning.counts_table import score_newest
 from inference.planning.plan_table import PlanTable
 from inference.planning.planner_figures import (
     describe_cases,
@@ -87,34 +87,24 @@ def main() -> None:
 
     baselines = list_baselines(evaluation, table_config, plan, runtime.seed)
     chosen = choose_settings(baselines, validation)
-    fitted = score_baselines(baselines, chosen.settings, test)
-    counts_before, counts = (
-        tabulate_chosen_counts(chosen, window, evaluation, table_config)
-        for window in (validation, test)
-    )
-    on_validation, on_test = (
-        {
-            **score_planner(table, window.cases, plan),
-            **scores,
-            PAIR_COUNTS_ALONE: score_newest(counted, window.cases, plan),
-        }
-        for window, scores, counted in (
-            (validation, chosen.scores, counts_before),
-            (test, fitted, counts),
-        )
-    )
-    judges = fit_judges(
-        chosen, on_validation[AS_SERVED], validation.cases, evaluation.stack_penalty
-    )
+    before = {**score_planner(table, validation.cases, plan), **chosen.scores}
+    judges = fit_judges(chosen, before[AS_SERVED], validation.cases, evaluation.stack_penalty)
+    before = add_crosswise_stacks(before, chosen, validation.cases, evaluation.stack_penalty)
+    scores = {
+        **score_planner(table, test.cases, plan),
+        **score_baselines(baselines, chosen.settings, test),
+    }
+    scores = add_stacks(scores, judges, test.cases)
     depth = table.clusters.shape[1]
-    ranked = rank_contenders(on_test, judges, test.cases, depth)
-    ranked_before = rank_contenders(on_validation, judges, validation.cases, depth)
+    ranked = rank_contenders(scores, test.cases, depth)
+    ranked_before = rank_contenders(before, validation.cases, depth)
     compared, compared_before = (
         compare_accuracy(
             rankings, list_differences(list(baselines)), window.cases, rng, evaluation.resamples
         )
         for rankings, window in ((ranked, test), (ranked_before, validation))
     )
+    counts = tabulate_chosen_counts(test, chosen.settings[PAIR_COUNTS], evaluation, table_config)
     planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
     matches = measure_matches(planner, list(all_pairs(n_clusters)), clusters.descriptions)
 

@@ -12,6 +12,8 @@ from scipy.optimize import minimize
 from training.baselines.window import Scores
 from training.evaluation.cases import PlannerCases
 
+FOLDS = 5
+
 # Shapes: M members, B cases, N clusters.
 
 
@@ -76,6 +78,27 @@ def fit_stack(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float)
     start = np.full(len(members), 1 / len(members))
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(members))
     return Stack(members, scales, np.asarray(found.x))
+
+
+def score_crosswise(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float) -> Scores:
+    """Return each case's scores by a stack that was fitted on the cases of other users, [B, N].
+
+    So that a stack can be judged on the cases its weights come from. Users fall into
+    :data:`FOLDS` folds by the order of their ids.
+    """
+    _, order = np.unique(cases.users, return_inverse=True)
+    fold_of_case = order % FOLDS
+    total = np.zeros(next(iter(scores.values())).shape)
+    for fold in range(FOLDS):
+        held_out, others = (
+            np.flatnonzero(fold_of_case == fold),
+            np.flatnonzero(fold_of_case != fold),
+        )
+        learnt = {name: each[others] for name, each in scores.items()}
+        asked = {name: each[held_out] for name, each in scores.items()}
+        stack = fit_stack(learnt, cases.take(others), penalty)
+        total[held_out] = stack.score(asked, cases.take(held_out))
+    return total
 
 
 def find_offered(scores: Scores, cases: PlannerCases) -> NDArray[np.bool_]:

@@ -47,6 +47,15 @@ class PlannerCases:
             positives=[frozenset(novel) for novel in chosen["positives"].to_list()],
         )
 
+    def take(self, rows: NDArray[np.int64]) -> PlannerCases:
+        """Return these cases, in this order."""
+        return PlannerCases(
+            users=tuple(self.users[row] for row in rows),
+            histories=[self.histories[row] for row in rows],
+            consumed=[self.consumed[row] for row in rows],
+            positives=[self.positives[row] for row in rows],
+        )
+
     def drop_consumed(self, scores: NDArray[np.float64], depth: int) -> list[Ranking]:
         """Rank ``scores`` [B, N] or [N] for each case, best first, consumed clusters dropped.
 

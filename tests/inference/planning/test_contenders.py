@@ -20,6 +20,8 @@ from inference.planning.contenders import (
     BEST_BASELINE,
     STACK,
     STACK_WITH_PLANNER,
+    add_crosswise_stacks,
+    add_stacks,
     fit_judges,
     rank_contenders,
     score_planner,
@@ -47,7 +49,9 @@ def test_no_contender_proposes_what_was_consumed(seed: int, depth: int) -> None:
     chosen = choose_settings(baselines, window)
     scores = {**score_planner(table, window.cases, PLAN), **chosen.scores}
     judges = fit_judges(chosen, scores[AS_SERVED], window.cases, 1.0)
-    ranked = rank_contenders(scores, judges, window.cases, depth)
+    everything = add_stacks(scores, judges, window.cases)
+    assert set(everything) == set(add_crosswise_stacks(scores, chosen, window.cases, 1.0))
+    ranked = rank_contenders(everything, window.cases, depth)
     assert {AS_SERVED, STACK, STACK_WITH_PLANNER, BEST_BASELINE, *baselines} <= set(ranked)
     for plans in ranked.values():
         for plan, touched in zip(plans, window.cases.consumed, strict=True):

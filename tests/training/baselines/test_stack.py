@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.baselines.stack import Stack, center_scores, find_offered, fit_stack
+from training.baselines.stack import (
+    Stack,
+    center_scores,
+    find_offered,
+    fit_stack,
+    score_crosswise,
+)
 from training.evaluation.cases import PlannerCases
 
 N = 12
@@ -92,6 +100,22 @@ def test_new_numbers_for_clusters_change_nothing_but_the_numbers(seed: int) -> N
     first = fit_stack(members, cases, 1.0).score(members, cases)
     second = fit_stack(moved, renamed, 1.0).score(moved, renamed)
     np.testing.assert_allclose(second[:, new], first, atol=1e-4)
+
+
+def test_crosswise_no_case_helps_to_score_itself() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=(60, N))
+    cases = draw_cases(rng, truth)
+    members = {"a": truth, "b": rng.normal(size=truth.shape)}
+    before = score_crosswise(members, cases, 1.0)
+    for case in (0, 31):
+        others = sorted(set(range(N)) - set(cases.consumed[case]) - cases.positives[case])
+        positives = [*cases.positives]
+        positives[case] = frozenset(others[:1])  # had it come to something else
+        changed = replace(cases, positives=positives)
+        after = score_crosswise(members, changed, 1.0)
+        np.testing.assert_array_equal(after[case], before[case])
+        assert not np.array_equal(after, before)
 
 
 def test_consumed_clusters_are_not_scored_and_gaps_stand_last() -> None:
