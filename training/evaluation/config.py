@@ -32,7 +32,7 @@ class EvaluationConfig(Config):
     ease_penalties: tuple[float, ...] = Field(
         (10.0, 100.0, 1000.0, 10_000.0, 100_000.0), min_length=1
     )
-    neighbour_counts: tuple[int, ...] = Field((50, 100, 200, 400, 800, 1600), min_length=1)
+    neighbour_counts: tuple[int, ...] = Field((50, 100, 200, 400, 800, 1600, 3200), min_length=1)
     logistic_penalties: tuple[float, ...] = Field(
         (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1
     )

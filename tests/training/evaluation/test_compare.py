@@ -13,6 +13,7 @@ from tests.worlds.evaluation import random_rankings
 from training.evaluation.cases import PlannerCases
 from training.evaluation.compare import (
     METRICS,
+    average_within_users,
     compare_accuracy,
     compare_segments,
     measure_cases,
@@ -122,3 +123,18 @@ def test_matches_are_exact_and_members_are_self_transitions() -> None:
     assert (figures.n_prompts, figures.n_matches, figures.match_rate) == (4, 2, 0.5)
     assert figures.greedy_self_transition_rate == 0.25
     assert figures.match_rate_low < 0.5 < figures.match_rate_high
+
+
+def test_what_several_runs_say_of_a_user_is_averaged_before_users_are() -> None:
+    # bob is in one run, ann in two with three cases: each user counts once
+    figures = np.array([[1.0, 0.0], [0.0, 0.0], [0.5, 3.0], [0.2, 6.0]])
+    averaged, users = average_within_users(figures, ["ann", "ann", "ann", "bob"])
+    assert users == ["ann", "bob"]
+    assert averaged == pytest.approx(np.array([[0.5, 1.0], [0.2, 6.0]]))
+
+
+def test_cases_can_be_taken_in_any_order() -> None:
+    taken = CASES.take(np.array([7, 2, 7]))
+    assert taken.users == (CASES.users[7], CASES.users[2], CASES.users[7])
+    assert [taken.consumed[1], taken.positives[1]] == [CASES.consumed[2], CASES.positives[2]]
+    assert len(taken.histories) == len(taken) == 3
