@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from expectations.contracts.values import HISTORY_SIZE, ClusterPair
 from inference.planning.config import PlanConfig, TableConfig
-from inference.planning.counts_table import score_newest, score_served, tabulate_counts
+from inference.planning.counts_table import score_served, tabulate_counts
 from inference.planning.plan_table import PlanTable
 from training.baselines.cluster_mass import score_cluster_mass
 from training.baselines.cluster_transformer import score_pasts, train_path
@@ -70,17 +71,14 @@ def list_baselines(
 ) -> dict[str, Baseline]:
     """Return every baseline by name; ``seed`` is that of the transformer."""
 
-    def tabulate_all(window: Window, priors: Sequence[float]) -> Iterator[PlanTable]:
-        counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
-        return (tabulate_counts(counts.with_prior(prior), table) for prior in priors)
-
     def by_pair_counts(window: Window, priors: Sequence[float]) -> list[Scores]:
-        tables = tabulate_all(window, priors)
+        tables = tabulate_pair_counts(window, priors, evaluation, table)
         return [score_served(filled, window.cases, plan) for filled in tables]
 
     def by_newest_pair(window: Window, priors: Sequence[float]) -> list[Scores]:
-        tables = tabulate_all(window, priors)
-        return [score_newest(filled, window.cases, plan) for filled in tables]
+        counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
+        pairs = [ClusterPair.of(*history[:HISTORY_SIZE]) for history in window.cases.histories]
+        return [counts.with_prior(prior).score_batch(pairs) for prior in priors]
 
     def by_logistic(window: Window, penalties: Sequence[float]) -> list[Scores]:
         examples = make_examples(window.visits, evaluation.max_transitions)
@@ -128,11 +126,12 @@ def score_baselines(
     }
 
 
-def tabulate_chosen_counts(
-    window: Window, prior: float, evaluation: EvaluationConfig, table: TableConfig
-) -> PlanTable:
-    """Return the table that pair counts of the window's visits fill with this back-off."""
-    return tabulate_counts(count_pairs(window.visits, evaluation.pair_window, prior), table)
+def tabulate_pair_counts(
+    window: Window, priors: Sequence[float], evaluation: EvaluationConfig, table: TableConfig
+) -> Iterator[PlanTable]:
+    """Yield the tables that pair counts of the window's visits fill, one for each back-off."""
+    counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
+    return (tabulate_counts(counts.with_prior(prior), table) for prior in priors)
 
 
 def _by_ease(window: Window, penalties: Sequence[float]) -> list[Scores]:

@@ -19,7 +19,7 @@ from inference.planning.baseline_choice import (
     choose_settings,
     list_baselines,
     score_baselines,
-    tabulate_chosen_counts,
+    tabulate_pair_counts,
 )
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
@@ -104,7 +104,8 @@ def main() -> None:
         )
         for rankings, window in ((ranked, test), (ranked_before, validation))
     )
-    counts = tabulate_chosen_counts(test, chosen.settings[PAIR_COUNTS], evaluation, table_config)
+    prior = chosen.settings[PAIR_COUNTS]
+    counts = next(tabulate_pair_counts(test, (prior,), evaluation, table_config))
     planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
     matches = measure_matches(planner, list(all_pairs(n_clusters)), clusters.descriptions)
 

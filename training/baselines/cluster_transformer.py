@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from training.baselines.examples import Examples
+from training.baselines.sequence_batches import MAX_LENGTH, SequenceBatches, pad_right
 from training.baselines.visits import Pasts
 
 DIMENSION = 64
@@ -22,8 +23,6 @@ LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 0.05
 AVERAGING = 0.99  # of the weights, from one step to the next
 START_SPREAD = 0.1
-MAX_LENGTH = 128  # newest visits that are read
-SEQUENCES_AT_ONCE = 64
 PASTS_AT_ONCE = 256
 
 # Shapes: B sequences, S positions, D dimension, N clusters, T transitions of a batch.
@@ -92,7 +91,7 @@ def train_path(
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
-        batches = _Batches(examples)
+        batches = SequenceBatches(examples)
         averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGING))
         for epoch in range(1, max(epochs) + 1):
             model.train()
@@ -122,7 +121,7 @@ def score_pasts(model: ClusterTransformer, pasts: Pasts) -> NDArray[np.float64]:
         chosen = order[start : start + PASTS_AT_ONCE]
         kept = np.minimum(lengths[chosen], MAX_LENGTH)
         inputs = [
-            torch.from_numpy(_pad([column[case][-MAX_LENGTH:] for case in chosen], filling))
+            torch.from_numpy(pad_right([column[case][-MAX_LENGTH:] for case in chosen], filling))
             for column, filling in (
                 (pasts.clusters, n_clusters),
                 ([[int(flag) for flag in each] for each in pasts.liked_first], 0),
@@ -133,69 +132,6 @@ def score_pasts(model: ClusterTransformer, pasts: Pasts) -> NDArray[np.float64]:
             found = model(*inputs)[torch.arange(len(chosen)), torch.from_numpy(kept - 1)]  # [B, N]
         scores[chosen] = found.double().numpy()
     return scores
-
-
-Batch = tuple[tuple[Tensor, Tensor, Tensor], Tensor, Tensor, Tensor, Tensor]
-
-
-class _Batches:
-    """Batches of whole users, those with like many visits together."""
-
-    def __init__(self, examples: Examples) -> None:
-        self._examples = examples
-        rows, entries = examples.rows_of_earlier()
-        self._touched = np.zeros((len(examples), examples.n_clusters), dtype=bool)  # [T, N]
-        self._touched[rows, examples.clusters[entries]] = True
-        starts = examples.user_starts[examples.chosen]
-        self._users, first = np.unique(starts, return_index=True)
-        self._bounds = np.r_[first, len(examples)]
-        self._lengths = examples.ends[self._bounds[1:] - 1] - self._users
-
-    def draw(self, rng: np.random.Generator) -> Iterator[Batch]:
-        order = rng.permutation(len(self._users))
-        order = order[np.argsort(self._lengths[order], kind="stable")]
-        cuts = np.arange(0, len(order), SEQUENCES_AT_ONCE)
-        for cut in rng.permutation(cuts):
-            yield self._lay_out(np.sort(order[cut : cut + SEQUENCES_AT_ONCE]))
-
-    def _lay_out(self, users: NDArray[np.int64]) -> Batch:
-        examples = self._examples
-        offsets = np.maximum(self._lengths[users] - MAX_LENGTH, 0)  # oldest visits left out
-        starts = self._users[users] + offsets
-        ends = starts + np.minimum(self._lengths[users], MAX_LENGTH)
-        spans = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
-        moments = [_from_zero(examples.moments[span]) for span in spans]
-        inputs = (
-            torch.from_numpy(_pad([examples.clusters[s] for s in spans], examples.n_clusters)),
-            torch.from_numpy(_pad([examples.liked_first[s] for s in spans], 0)),
-            torch.from_numpy(_pad(moments, 0)),
-        )
-        chosen = np.concatenate(
-            [np.arange(self._bounds[user], self._bounds[user + 1]) for user in users]
-        )
-        counts = self._bounds[users + 1] - self._bounds[users]
-        rows = np.repeat(np.arange(len(users)), counts)
-        places = examples.ends[chosen] - 1 - starts[rows]  # of the last visit strictly before
-        seen = places >= 0
-        chosen, rows, places = chosen[seen], rows[seen], places[seen]
-        return (
-            inputs,
-            torch.from_numpy(rows),
-            torch.from_numpy(places),
-            torch.from_numpy(self._touched[chosen]),
-            torch.from_numpy(examples.targets[chosen]),
-        )
-
-
-def _pad(lists: Sequence[Sequence[int] | NDArray[np.generic]], filling: int) -> NDArray[np.int64]:
-    padded = np.full((len(lists), max(map(len, lists))), filling, dtype=np.int64)
-    for row, values in enumerate(lists):
-        padded[row, : len(values)] = values
-    return padded
-
-
-def _from_zero(moments: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.asarray(moments - moments[0])
 
 
 def _count_moments(ages: Sequence[int]) -> list[int]:

@@ -42,7 +42,8 @@ class PairCounts:
         """
         n_clusters = len(self.popularity)
         after_one = self._after_one
-        ends = np.array([(pair.members[0], pair.members[-1]) for pair in contexts])  # [B, 2]
+        members = [(pair.members[0], pair.members[-1]) for pair in contexts]
+        ends = np.array(members, dtype=np.int64).reshape(-1, 2)  # [B, 2]
         expected = (after_one[ends[:, 0]] + after_one[ends[:, 1]]) / 2  # [B, N]
         counts = self.pairs[ends[:, 0] * n_clusters + ends[:, 1]].toarray()  # [B, N]
         return np.asarray(np.log(_shrink(counts, expected, self.prior)))

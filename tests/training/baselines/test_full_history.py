@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from tests.worlds.circles import N, draw_window, past_of, visits_of
 from tests.worlds.curation import Event
-from training.baselines.cluster_transformer import MAX_LENGTH, score_pasts, train_path
+from training.baselines.cluster_transformer import score_pasts, train_path
 from training.baselines.examples import make_examples
 from training.baselines.logistic import fit_logistic
+from training.baselines.sequence_batches import MAX_LENGTH
 from training.baselines.user_knn import score_by_neighbours
 from training.baselines.visits import Visits
 from training.evaluation.compare import measure_cases
