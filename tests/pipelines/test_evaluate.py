@@ -19,7 +19,8 @@ from pipelines.artefact_io import read_json, read_table, write_table
 from pipelines.gates_config import GatesConfig, planner_bounds
 from pipelines.stages import evaluate, table
 from pipelines.table_guards import table_bounds
-from tests.worlds.evaluation import PARAMS, N, build_house
+from tests.worlds.evaluation import PARAMS, N, build_house, fit_circle_recommender
+from tests.worlds.recommender import fit_small
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,30 @@ def test_a_table_of_another_tree_is_refused(house: Path) -> None:
     write_table(clusters.head(N - 1), paths.CLUSTERS, CLUSTERS)
     with pytest.raises(UserError, match="novel_cluster_table"):
         evaluate.main()
+
+
+def test_a_recommender_of_another_tree_is_refused(house: Path) -> None:
+    table.main()
+    shutil.rmtree(paths.EARLIER_RECOMMENDER)
+    paths.EARLIER_RECOMMENDER.mkdir()
+    fit_small().save(paths.EARLIER_RECOMMENDER)
+    with pytest.raises(UserError, match=r"before_validation.*is of this cluster tree"):
+        evaluate.main()
+
+
+def test_validation_is_not_put_to_the_recommender_that_has_seen_it(house: Path) -> None:
+    table.main()
+    evaluate.main()
+    before = read_json(paths.metrics_of("planner"))
+    turned = {name: figure for name, figure in before.items() if "cluster_mass" in name}
+    assert turned["validation_recall_at_1_cluster_mass"] == turned["recall_at_1_cluster_mass"] == 1
+    # now the shipped one expects everybody to walk backwards; the earlier one is as it was
+    backwards = fit_circle_recommender(step=-1)
+    backwards.save(paths.RECOMMENDER)
+    evaluate.main()
+    after = read_json(paths.metrics_of("planner"))
+    assert after["validation_recall_at_1_cluster_mass"] == 1
+    assert after["recall_at_1_cluster_mass"] < 0.5
 
 
 def loosen(folder: Path, **sections: dict[str, float]) -> None:

@@ -99,7 +99,7 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     write_table(_cases(), folder / paths.CASES, CASES)
     for place in (paths.RECOMMENDER, paths.EARLIER_RECOMMENDER):
         (folder / place).mkdir(parents=True)
-        _fit_recommender().save(folder / place)
+        fit_circle_recommender().save(folder / place)
     planner = make_planner(NAMES, width=48)
     contexts = list(all_pairs(N))
     targets = [
@@ -113,12 +113,14 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
 
 
 @lru_cache
-def _fit_recommender() -> SequenceRecommender:
-    """Fit on walks of four steps round the circle, one item a cluster."""
+def fit_circle_recommender(step: int = 1) -> SequenceRecommender:
+    """Fit on walks round the circle, one item a cluster, forwards or backwards (``step`` -1)."""
     layout = arrange_items([f"item{cluster}" for cluster in range(N)], np.arange(N), N)
-    walks = [[FIRST_ITEM + (start + step) % N for step in range(4)] for start in range(N)] * 20
+    walks = [
+        [FIRST_ITEM + (start + step * place) % N for place in range(4)] for start in range(N)
+    ] * 20
     config = SMALL.model_copy(update={"max_epochs": 15})
-    return fit_recommender(Sequences.of(walks), layout, config, seed=0)
+    return fit_recommender(Sequences.of(walks * 20), layout, config, seed=0)
 
 
 def _clusters() -> pl.DataFrame:
