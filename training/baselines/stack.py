@@ -45,16 +45,18 @@ class Stack:
 def fit_stack(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float) -> Stack:
     """Return the stack of all these contenders that explains best what the cases came to like.
 
-    The positives of a case share its weight. Without a case all weights are equal.
+    The positives of a case share its weight. Few cases leave the weights near those of a plain
+    mean, equal and one in sum, to which the penalty draws them.
 
     Args:
         scores: by member, as each scored these cases.
         cases: what came of them is what the weights are fitted to.
-        penalty: L2 weight, in cases.
+        penalty: L2 weight of the distance from a plain mean, in cases.
     """
     members = tuple(scores)
+    mean = np.full(len(members), 1 / len(members))
     if len(cases) == 0:
-        return Stack(members, np.ones(len(members)), np.ones(len(members)))
+        return Stack(members, np.ones(len(members)), mean)
     offered = find_offered(scores[members[0]], cases)  # [B, N]
     centered = [center_scores(scores[name], offered) for name in members]
     scales = np.array([member[offered].std() for member in centered])
@@ -71,12 +73,11 @@ def fit_stack(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float)
         totals = chances.sum(axis=1, keepdims=True)
         chances /= totals
         said = np.where(wanted > 0, logits - np.log(totals), 0.0)
-        value = -(wanted * said).sum() + penalty / 2 * (weights @ weights)
-        slope = np.tensordot(features, chances - wanted, axes=2) + penalty * weights
+        value = -(wanted * said).sum() + penalty / 2 * ((weights - mean) ** 2).sum()
+        slope = np.tensordot(features, chances - wanted, axes=2) + penalty * (weights - mean)
         return float(value), slope
 
-    start = np.full(len(members), 1 / len(members))
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(members))
+    found = minimize(loss, mean, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(members))
     return Stack(members, scales, np.asarray(found.x))
 
 

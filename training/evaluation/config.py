@@ -21,7 +21,7 @@ class EvaluationConfig(Config):
         transformer_epochs: numbers of epochs tried for the transformer over cluster ids, ascending.
         max_transitions: newest transitions that logistic regression and transformer learn from.
         mass_powers: tried for the recommender's cluster mass, by which its scores are multiplied.
-        stack_penalty: L2 weight of the stacks, in cases.
+        stack_penalty: L2 weight of the stacks' distance from a plain mean, in cases.
 
     Of those tried, the one with the best recall@10 on the validation cases is taken.
     """
@@ -37,7 +37,7 @@ class EvaluationConfig(Config):
         (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1
     )
     logistic_decay: float = Field(0.8, gt=0, le=1)
-    transformer_epochs: tuple[int, ...] = Field((2, 4, 6, 8, 10, 12), min_length=1)
+    transformer_epochs: tuple[int, ...] = Field((2, 4, 6, 8, 10, 12, 16), min_length=1)
     max_transitions: int = Field(40_000, ge=1)
     mass_powers: tuple[float, ...] = Field((0.25, 0.5, 1.0), min_length=1)
-    stack_penalty: float = Field(10.0, ge=0)
+    stack_penalty: float = Field(100.0, ge=0)

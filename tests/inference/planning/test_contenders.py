@@ -95,4 +95,4 @@ def test_without_validation_cases_the_first_settings_are_taken() -> None:
     assert chosen.settings == {name: each.values[0] for name, each in baselines.items()}
     table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
     judges = fit_judges(chosen, score_served(table, empty.cases, PLAN), empty.cases, 1.0)
-    assert judges.stack.weights == pytest.approx(1.0)
+    assert judges.stack.weights == pytest.approx(1 / len(baselines))

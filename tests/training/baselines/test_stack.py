@@ -130,4 +130,13 @@ def test_consumed_clusters_are_not_scored_and_gaps_stand_last() -> None:
 def test_without_cases_all_have_equal_weights() -> None:
     nobody = PlannerCases((), [], [], [])
     stack = fit_stack({"a": np.zeros((0, N)), "b": np.zeros((0, N))}, nobody, 1.0)
-    assert stack.weights.tolist() == [1.0, 1.0]
+    assert stack.weights.tolist() == [0.5, 0.5]
+
+
+def test_a_handful_of_cases_moves_the_weights_little() -> None:
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=(8, N))
+    cases = draw_cases(rng, truth)
+    members = {"knows": truth, "guesses": rng.normal(size=truth.shape)}
+    assert fit_stack(members, cases, penalty=1000.0).weights == pytest.approx([0.5, 0.5], abs=0.05)
+    assert abs(fit_stack(members, cases, penalty=0.1).weights - 0.5).max() > 0.2
