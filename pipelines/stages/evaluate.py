@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
+import polars as pl
 import torch
 
 from expectations.contracts.tables import (
@@ -53,7 +56,7 @@ from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.evaluation.case_figures import tabulate_cases
-from training.evaluation.cases import rows_of_split
+from training.evaluation.cases import PlannerCases, Ranking, rows_of_split
 from training.evaluation.compare import (
     compare_accuracy,
     measure_cases,
@@ -61,7 +64,7 @@ from training.evaluation.compare import (
     tabulate_recall,
 )
 from training.evaluation.config import EvaluationConfig
-from training.evaluation.matches import measure_matches
+from training.evaluation.matches import MatchFigures, measure_matches
 from training.planner.model_io import load_planner
 
 
@@ -90,14 +93,12 @@ def main() -> None:
     before = {**score_planner(table, validation.cases, plan), **chosen.scores}
     judges = fit_judges(chosen, before[AS_SERVED], validation.cases, evaluation.stack_penalty)
     before = add_crosswise_stacks(before, chosen, validation.cases, evaluation.stack_penalty)
-    scores = {
-        **score_planner(table, test.cases, plan),
-        **score_baselines(baselines, chosen.settings, test),
-    }
-    scores = add_stacks(scores, judges, test.cases)
-    depth = table.clusters.shape[1]
-    ranked = rank_contenders(scores, test.cases, depth)
-    ranked_before = rank_contenders(before, validation.cases, depth)
+    fitted = score_baselines(baselines, chosen.settings, test)
+    scores = add_stacks({**score_planner(table, test.cases, plan), **fitted}, judges, test.cases)
+    ranked, ranked_before = (
+        rank_contenders(each, window.cases, table.clusters.shape[1])
+        for each, window in ((scores, test), (before, validation))
+    )
     compared, compared_before = (
         compare_accuracy(
             rankings, list_differences(list(baselines)), window.cases, rng, evaluation.resamples
@@ -106,22 +107,14 @@ def main() -> None:
     )
     prior = chosen.settings[PAIR_COUNTS]
     counts = next(tabulate_pair_counts(test, (prior,), evaluation, table_config))
-    planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
-    matches = measure_matches(planner, list(all_pairs(n_clusters)), clusters.descriptions)
-
     figures = {
         **describe_cases(test.cases, ranked, compared),
         **describe_cases(validation.cases, ranked_before, compared_before, "validation_"),
         **describe_plans(test.cases, ranked, n_clusters, rng, evaluation.resamples),
-        **describe_tables(table, counts, matches),
+        **describe_tables(table, counts, match_descriptions(clusters.descriptions)),
         **describe_judges(chosen, judges),
     }
-    by_case = {
-        f"recall_at_10{suffix}": measure_cases(ranked[name], test.cases)[:, RECALL_AT_10]
-        for suffix, name in (("", AS_SERVED), ("_pair_counts", PAIR_COUNTS))
-    }
-    compared_later = tabulate_cases(rows_of_split(read_table(paths.CASES, CASES), "test"), by_case)
-    write_table(compared_later, paths.PLAN_FIGURES, PLAN_FIGURES)
+    write_table(tabulate_later(ranked, test.cases), paths.PLAN_FIGURES, PLAN_FIGURES)
     write_json(figures, paths.metrics_of("planner"))
     with atomic_folder(paths.plots_of("evaluate")) as folder:
         tabulate_recall(compared, list(ranked)).write_csv(folder / "recall.csv")
@@ -129,6 +122,21 @@ def main() -> None:
     guards = StageGuards(paths.gates_of("evaluate"))
     guards.judge_figures("planner_figures", figures, planner_bounds(gates))
     guards.settle()
+
+
+def match_descriptions(descriptions: tuple[str, ...]) -> MatchFigures:
+    """Return how often the planner, left to itself, writes a description, over all rows."""
+    planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
+    return measure_matches(planner, list(all_pairs(len(descriptions))), descriptions)
+
+
+def tabulate_later(ranked: Mapping[str, Sequence[Ranking]], cases: PlannerCases) -> pl.DataFrame:
+    """Return what a later release is compared with: recall@10 of every test case."""
+    by_case = {
+        f"recall_at_10{suffix}": measure_cases(ranked[name], cases)[:, RECALL_AT_10]
+        for suffix, name in (("", AS_SERVED), ("_pair_counts", PAIR_COUNTS))
+    }
+    return tabulate_cases(rows_of_split(read_table(paths.CASES, CASES), "test"), by_case)
 
 
 if __name__ == "__main__":
