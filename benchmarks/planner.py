@@ -42,6 +42,7 @@ from inference.planning.baseline_choice import (
     list_baselines,
     score_baselines,
 )
+from inference.planning.case_table import plan_looked_up
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
     AS_SERVED,
@@ -196,13 +197,22 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
     n_clusters = field.clusters.n_clusters
     frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, n_clusters)
+    validated = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
+    looked_up = plan_looked_up(
+        validated,
+        field.clusters.descriptions,
+        field.validation.cases.histories,
+        read_params("table", TableConfig),
+        plan,
+    )
+    before = score_planner(looked_up, field.validation.cases, plan)
     cases = field.judged.cases
-    scores = {**score_planner(table, cases, plan), **field.scores}
     if field.judged is field.validation:
+        scores = {**before, **field.scores}
         scores = add_crosswise_stacks(scores, field.chosen, cases, penalty)
     else:
-        before = score_planner(table, field.validation.cases, plan)[AS_SERVED]
-        judges = fit_judges(field.chosen, before, field.validation.cases, penalty)
+        judges = fit_judges(field.chosen, before[AS_SERVED], field.validation.cases, penalty)
+        scores = {**score_planner(table, cases, plan), **field.scores}
         scores = add_stacks(scores, judges, cases)
     ranked = rank_contenders(scores, cases, table.clusters.shape[1])
     return Outcome(

@@ -26,10 +26,10 @@ from pipelines.params import PARAMS_FILE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA_STAGES = ("ingest",)
-CLUSTERING_STAGES = ("clusters", "histories", "curate")
+CLUSTERING_STAGES = ("clusters", "histories", "curate", "collective")
 RECOMMENDER_STAGES = ("recommender",)
 PLANNER_STAGES = ("base_model", "planner", "table")
-CLUSTERING_SECTIONS = ("dataset", "split", "clusters", "histories", "curation")
+CLUSTERING_SECTIONS = ("dataset", "split", "clusters", "histories", "curation", "collective")
 PLANNER_SECTIONS = (*CLUSTERING_SECTIONS, "planner", "table")
 MARKS = paths.VAR / "marks"  # of each stage that has run: what it was run with
 LOG = paths.VAR / "stages.log"

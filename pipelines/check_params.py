@@ -11,6 +11,7 @@ from pipelines.params import read_params
 from pipelines.retention import RetentionConfig
 from pipelines.sources.config import DatasetConfig
 from training.clusters.config import ClusterConfig
+from training.collective.config import CollectiveConfig
 from training.config import Config, RuntimeConfig
 from training.curation.config import CurationConfig, HistoryConfig
 from training.curation.timeline import SplitConfig
@@ -25,6 +26,7 @@ CONFIG_OF: dict[str, type[Config]] = {
     "clusters": ClusterConfig,
     "histories": HistoryConfig,
     "curation": CurationConfig,
+    "collective": CollectiveConfig,
     "planner": PlannerConfig,
     "recommender": RecommenderConfig,
     "table": TableConfig,

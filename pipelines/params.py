@@ -21,6 +21,7 @@ SECTIONS = (
     "clusters",
     "histories",
     "curation",
+    "collective",
     "planner",
     "recommender",
     "table",

@@ -33,9 +33,14 @@ TRANSITIONS = ARTIFACTS / "curate" / "transitions.parquet"
 CASES = ARTIFACTS / "curate" / "cases.parquet"
 ITEM_CASES = ARTIFACTS / "curate" / "item_cases.parquet"
 
+# collective
+SIGNAL_BEFORE_VALIDATION = ARTIFACTS / "collective" / "before_validation.safetensors"
+SIGNAL_BEFORE_TEST = ARTIFACTS / "collective" / "before_test.safetensors"
+
 # models
 BASE_MODEL = ARTIFACTS / "base_model"
 PLANNER_ADAPTER = ARTIFACTS / "planner" / "adapter"
+VALIDATED_ADAPTER = ARTIFACTS / "planner" / "validated"  # knows nothing of the validation period
 PLANNER_CURVE = ARTIFACTS / "planner" / "curve.csv"
 RECOMMENDER = ARTIFACTS / "recommender" / "model"
 EARLIER_RECOMMENDER = ARTIFACTS / "recommender" / "before_validation"

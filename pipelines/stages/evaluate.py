@@ -24,6 +24,7 @@ from inference.planning.baseline_choice import (
     score_baselines,
     tabulate_pair_counts,
 )
+from inference.planning.case_table import plan_looked_up
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
     AS_SERVED,
@@ -90,7 +91,14 @@ def main() -> None:
 
     baselines = list_baselines(evaluation, table_config, plan, runtime.seed)
     chosen = choose_settings(baselines, validation)
-    before = {**score_planner(table, validation.cases, plan), **chosen.scores}
+    looked_up = plan_looked_up(
+        load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER),
+        clusters.descriptions,
+        validation.cases.histories,
+        table_config,
+        plan,
+    )
+    before = {**score_planner(looked_up, validation.cases, plan), **chosen.scores}
     judges = fit_judges(chosen, before[AS_SERVED], validation.cases, evaluation.stack_penalty)
     before = add_crosswise_stacks(before, chosen, validation.cases, evaluation.stack_penalty)
     fitted = score_baselines(baselines, chosen.settings, test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import polars as pl
 import torch
@@ -13,11 +14,12 @@ from pipelines.artefact_io import atomic_file, atomic_folder, read_table
 from pipelines.params import read_params
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
+from training.collective.signal import load_signal
 from training.config import RuntimeConfig
 from training.planner.adapter_io import save_adapter
 from training.planner.config import PlannerConfig
 from training.planner.examples import read_examples
-from training.planner.finetune import fine_tune
+from training.planner.finetune import FineTuned, fine_tune, refit
 from training.planner.model_io import load_base
 from training.processes import join_team
 
@@ -25,7 +27,7 @@ CURVE_DECIMALS = 6
 
 
 def main() -> None:
-    """Write the adapter and its training curve."""
+    """Write the adapter that validation judges, the one that is released, and the curve."""
     runtime = read_params("runtime", RuntimeConfig)
     config = read_params("planner", PlannerConfig)
     level = read_params("clusters", ClusterConfig).level
@@ -34,21 +36,36 @@ def main() -> None:
         read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
     )
     transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
+    train, validation = (read_examples(transitions, split) for split in ("train", "validation"))
+    base = load_base(paths.BASE_MODEL, config.hardware)
+    # of several processes that train together one writes
+    is_first = join_team(config.hardware.device, "planner.hardware.device").is_first
     tuned = fine_tune(
-        load_base(paths.BASE_MODEL, config.hardware),
+        base,
         clusters.descriptions,
-        read_examples(transitions, "train"),
-        read_examples(transitions, "validation"),
+        train,
+        validation,
         config,
         runtime.seed,
+        load_signal(paths.SIGNAL_BEFORE_VALIDATION),
     )
-    if not join_team(config.hardware.device, "planner.hardware.device").is_first:
-        sys.exit()  # of several processes that trained together one writes
-
-    with atomic_folder(paths.PLANNER_ADAPTER) as folder:
-        save_adapter(tuned.model, paths.BASE_MODEL, folder)
+    if is_first:
+        write_adapter(tuned, paths.VALIDATED_ADAPTER)
+    if config.refit:
+        signal = load_signal(paths.SIGNAL_BEFORE_TEST)
+        everything = train.join(validation)
+        refit(tuned, base[1], clusters.descriptions, everything, config, runtime.seed, signal)
+    if not is_first:
+        sys.exit()
+    write_adapter(tuned, paths.PLANNER_ADAPTER)
     with atomic_file(paths.PLANNER_CURVE) as file:
         pl.DataFrame(tuned.curve).write_csv(file, float_precision=CURVE_DECIMALS)
+
+
+def write_adapter(tuned: FineTuned, folder: Path) -> None:
+    """Write the adapter as it is now."""
+    with atomic_folder(folder) as partial:
+        save_adapter(tuned.model, paths.BASE_MODEL, partial)
 
 
 if __name__ == "__main__":

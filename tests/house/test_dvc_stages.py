@@ -19,6 +19,7 @@ EXPECTED = (
     "clusters",
     "histories",
     "curate",
+    "collective",
     "base_model",
     "planner",
     "recommender",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import HISTORY_SIZE, ClusterPair
 from training.planner.companions import Companions
 from training.planner.config import PlannerConfig
-from training.planner.examples import Examples, sample_contexts
-from training.planner.losses import completion_loss, listwise_loss
+from training.planner.examples import Examples, sample_contexts, weigh_targets
+from training.planner.losses import collective_loss, completion_loss, listwise_loss
 from training.planner.model_io import Planner
 from training.planner.scored_batch import score_batch
 from training.planner.validation import PlannerTokens
@@ -23,74 +24,150 @@ from training.processes import Team
 # Shapes: B prompts, W choices held against each, N clusters.
 
 
+NOBODY = -1
+"""Stands where a prompt shows no person's history, so that nobody's choice is known."""
+
+
+class Collective(Protocol):
+    """What everybody's choices let expect after a context."""
+
+    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+        """Return the log-probability of every cluster, [B, N]; minus infinity at members."""
+        ...
+
+
 @dataclass(frozen=True)
 class Course:
-    """What is learned from: transitions, which of them share a prompt, and what each counts.
+    """What is learned from.
 
-    ``target_weights`` are by novel cluster, float32 [N].
+    Attributes:
+        examples: transitions.
+        companions: which of them share a prompt.
+        target_weights: what a choice counts by its novel cluster, float32 [N].
+        collective: what is to be expected after any context; ``None`` to do without.
     """
 
     examples: Examples
     companions: Companions
-    target_weights: Tensor
+    target_weights: NDArray[np.float32]
+    collective: Collective | None = None
+
+    @classmethod
+    def of(
+        cls,
+        examples: Examples,
+        n_clusters: int,
+        config: PlannerConfig,
+        collective: Collective | None = None,
+    ) -> Course:
+        """Return the course that the settings make of these transitions."""
+        weights = weigh_targets(examples, n_clusters, config.target_balance)
+        expected = collective if config.collective_weight else None
+        return cls(examples, Companions(examples, config), weights, expected)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Prompts and what people chose after them.
+    """Prompts and what may be chosen after them.
 
     Attributes:
         contexts: history clusters that each prompt shows, B.
-        targets: the novel cluster of one person each, int64 [B].
-        choices: novel clusters of people who share the prompt, int64 [B, W].
+        targets: the novel cluster that is written after each, int64 [B].
+        choices: novel clusters of people who share the prompt, int64 [B, W]; ``NOBODY`` in the
+            rows of prompts that are no person's.
         is_candidate: what each of those could have chosen, bool [B, W, N].
+        expected: the collective signal, a distribution a row, float32 [B, N]; [B, 0] without.
     """
 
     contexts: list[ClusterPair]
     targets: NDArray[np.int64]
     choices: NDArray[np.int64]
     is_candidate: NDArray[np.bool_]
+    expected: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.targets)
 
+    @property
+    def needs_scores(self) -> bool:
+        """Whether descriptions are to be ranked, and not only written."""
+        return bool(self.choices.shape[1] or self.expected.shape[1])
+
     def take(self, rows: NDArray[np.int64]) -> Batch:
         """Return these prompts of it."""
-        contexts = [self.contexts[row] for row in rows.tolist()]
-        return Batch(contexts, self.targets[rows], self.choices[rows], self.is_candidate[rows])
+        return Batch(
+            [self.contexts[row] for row in rows.tolist()],
+            self.targets[rows],
+            self.choices[rows],
+            self.is_candidate[rows],
+            self.expected[rows],
+        )
 
 
 def draw_batch(
     course: Course, n_clusters: int, config: PlannerConfig, rng: np.random.Generator
 ) -> Batch:
-    """Return one random batch."""
-    drawn = course.examples.take(rng.integers(len(course.examples), size=config.batch_size))
+    """Return one random batch: people's prompts first, then the table's."""
+    n_free = round(config.batch_size * config.table_share) if course.collective else 0
+    drawn = course.examples.take(
+        rng.integers(len(course.examples), size=config.batch_size - n_free)
+    )
     contexts = sample_contexts(drawn, config, rng)
-    if not config.listwise_weight:
-        nobody = np.empty((len(drawn), 0), dtype=np.int64)
-        return Batch(contexts, drawn.targets, nobody, np.empty((*nobody.shape, n_clusters), bool))
-    rows = course.companions.draw(contexts, config.listwise_choices, rng)  # [B, W]
-    others = course.examples.take(rows.reshape(-1))
-    is_candidate = others.candidates(n_clusters).reshape(*rows.shape, n_clusters)
-    return Batch(contexts, drawn.targets, others.targets.reshape(rows.shape), is_candidate)
+    width = config.listwise_choices if config.listwise_weight else 0
+    choices = np.full((config.batch_size, width), NOBODY, dtype=np.int64)
+    is_candidate = np.zeros((config.batch_size, width, n_clusters), dtype=bool)
+    if width:
+        rows = course.companions.draw(contexts, width, rng)  # [people, W]
+        others = course.examples.take(rows.reshape(-1))
+        choices[: len(contexts)] = others.targets.reshape(rows.shape)
+        is_candidate[: len(contexts)] = others.candidates(n_clusters).reshape(*rows.shape, -1)
+    contexts = contexts + draw_contexts(n_clusters, n_free, config.single_share, rng)
+    expected = _expect(course, contexts, n_clusters)
+    written = [rng.choice(n_clusters, p=row) for row in expected[len(drawn) :]]
+    targets = np.concatenate([drawn.targets, np.array(written, dtype=np.int64)])
+    return Batch(contexts, targets, choices, is_candidate, expected.astype(np.float32))
+
+
+def draw_contexts(
+    n_clusters: int, count: int, single_share: float, rng: np.random.Generator
+) -> list[ClusterPair]:
+    """Return random contexts of the table, single clusters among them."""
+    members = [
+        rng.choice(
+            n_clusters, size=1 if rng.random() < single_share else HISTORY_SIZE, replace=False
+        )
+        for _ in range(count)
+    ]
+    return [ClusterPair.of(*chosen.tolist()) for chosen in members]
+
+
+def _expect(
+    course: Course, contexts: Sequence[ClusterPair], n_clusters: int
+) -> NDArray[np.float64]:
+    """Return what is to be expected after each context, frequent clusters counting less, [B, N]."""
+    if course.collective is None:
+        return np.empty((len(contexts), 0))
+    shares = np.exp(course.collective.score_batch(contexts)) * course.target_weights
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def batch_loss(
     planner: Planner,
     tokens: PlannerTokens,
     batch: Batch,
-    target_weights: Tensor,
+    target_weights: NDArray[np.float32],
     config: PlannerConfig,
 ) -> Tensor:
-    """Return the weighted sum of completion loss and list-wise loss, both means over the prompts.
+    """Return the weighted sum of all losses, each a mean over the prompts.
 
-    ``target_weights`` are what a choice counts by its novel cluster, float32 [N].
+    ``target_weights`` are what a choice counts by its novel cluster, [N]. A prompt of nobody adds
+    nothing to the list-wise loss.
     """
     scored = score_batch(
         planner.model,
         [tokens.prompt_of(planner, context) for context in batch.contexts],
         [tokens.completions[target] for target in batch.targets],
-        tokens.tree if config.listwise_weight else None,
+        tokens.tree if batch.needs_scores else None,
         planner.pad_token_id,
     )
     loss = config.completion_weight * completion_loss(
@@ -98,13 +175,21 @@ def batch_loss(
     )
     if scored.cluster_scores is None:
         return loss
-    ranking = listwise_loss(
-        scored.cluster_scores,
-        torch.from_numpy(batch.choices).to(loss.device),
-        torch.from_numpy(batch.is_candidate).to(loss.device),
-        target_weights.to(loss.device),
-    )
-    return loss + config.listwise_weight * ranking
+    device = loss.device
+    asked = np.flatnonzero((batch.choices != NOBODY).any(axis=1))  # none where W is 0
+    if len(asked):
+        ranking = listwise_loss(
+            scored.cluster_scores[torch.as_tensor(asked, device=device)],
+            torch.from_numpy(batch.choices[asked]).to(device),
+            torch.from_numpy(batch.is_candidate[asked]).to(device),
+            torch.from_numpy(target_weights).to(device),
+        )
+        loss = loss + config.listwise_weight * ranking * (len(asked) / len(batch))
+    if batch.expected.shape[1]:
+        expected = torch.from_numpy(batch.expected).to(device)
+        gap = collective_loss(scored.cluster_scores, expected)
+        loss = loss + config.collective_weight * gap
+    return loss
 
 
 def add_gradients(

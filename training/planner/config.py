@@ -70,8 +70,13 @@ class PlannerConfig(Config):
     ``completion_weight`` weighs the language-model loss of one person's whole completion, which
     keeps the match rate; ``listwise_weight`` the list-wise loss over ``listwise_choices`` people
     who share the prompt, which teaches the ranking. The former is noisy, the latter is not.
+    ``collective_weight`` weighs how far what it writes may differ from the collective signal:
+    what everybody's choices let expect after a prompt; ``table_share`` of the prompts then show
+    any context of the table, and not one person's.
     ``target_balance`` lets a choice count less the more often its novel cluster is chosen, as that
     power of how often: 0 not at all, 1 so that every cluster counts the same. It buys coverage.
+    ``refit`` trains on, for ``refit_share`` of the steps that were best and at ``refit_rate`` of
+    the learning rate, with what the validation period adds.
     """
 
     base_model: str = EMBEDDED
@@ -81,16 +86,21 @@ class PlannerConfig(Config):
     context_sampling: Literal["newest", "history"] = "history"
     single_share: float = Field(default=0.1, ge=0, le=1)
     completion_weight: float = Field(default=0.1, gt=0)
-    listwise_weight: float = Field(default=1.0, ge=0)
+    listwise_weight: float = Field(default=0.2, ge=0)
     listwise_choices: int = Field(default=64, ge=1)
-    target_balance: float = Field(default=0.5, ge=0, le=1)
+    collective_weight: float = Field(default=1.0, ge=0)
+    table_share: float = Field(default=0.5, ge=0, lt=1)
+    target_balance: float = Field(default=0.2, ge=0, le=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
-    batch_size: int = Field(default=32, ge=1)
-    max_steps: int = Field(default=800, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    max_steps: int = Field(default=400, ge=1)
     evaluate_every: int = Field(default=100, ge=1)
     patience: int = Field(default=4, ge=1)
     validation_rows: int = Field(default=1000, ge=1)
     match_prompts: int = Field(default=1000, ge=1)
     min_match_rate: float = Field(default=0.995, ge=0, le=1)
+    refit: bool = True
+    refit_share: float = Field(default=0.25, gt=0, le=1)
+    refit_rate: float = Field(default=0.5, gt=0, le=1)

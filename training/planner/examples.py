@@ -38,6 +38,19 @@ class Examples:
         """Return the transitions of these rows, in their order."""
         return Examples(self.histories[rows], self.lengths[rows], self.targets[rows])
 
+    def join(self, others: Examples) -> Examples:
+        """Return these transitions and then the others."""
+        width = max(self.histories.shape[1], others.histories.shape[1])
+        histories = [
+            np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=NO_CLUSTER)
+            for part in (self.histories, others.histories)
+        ]
+        return Examples(
+            np.concatenate(histories),
+            np.concatenate([self.lengths, others.lengths]),
+            np.concatenate([self.targets, others.targets]),
+        )
+
     def candidates(self, n_clusters: int) -> NDArray[np.bool_]:
         """Return which clusters are not in each user's history, bool [R, N]."""
         free = np.ones((len(self), n_clusters + 1), dtype=bool)  # [R, N + 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -13,11 +13,10 @@ from tqdm import tqdm
 
 from training.planner.adapter_io import add_adapter
 from training.planner.base_limits import check_base
-from training.planner.batch import Course, add_gradients, draw_batch
-from training.planner.companions import Companions
+from training.planner.batch import Collective, Course, add_gradients, draw_batch
 from training.planner.completion_tree import grow_tree
 from training.planner.config import PlannerConfig
-from training.planner.examples import Examples, weigh_targets
+from training.planner.examples import Examples
 from training.planner.hardware import prepare_for_tuning
 from training.planner.model_io import Planner
 from training.planner.schedule import descend, make_optimizer
@@ -53,6 +52,7 @@ def fine_tune(
     validation: Examples,
     config: PlannerConfig,
     seed: int,
+    collective: Collective | None = None,
     report: Callable[[CurvePoint], None] = lambda point: None,
 ) -> FineTuned:
     """Return the base model with a trained adapter.
@@ -68,6 +68,7 @@ def fine_tune(
         validation: transitions to stop by.
         config: all settings.
         seed: of weights, batches and dropout.
+        collective: what everybody's choices let expect, from before the validation period.
         report: is told each point of the curve as it comes.
 
     Raises:
@@ -80,33 +81,85 @@ def fine_tune(
     check_base(plain, tokens)
     model = add_adapter(plain.model, config.lora, seed)
     planner = Planner(model, base[1])
-    weights_of = weigh_targets(train, len(descriptions), config.target_balance)
-    course = Course(train, Companions(train, config), torch.from_numpy(weights_of))
+    course = Course.of(train, len(descriptions), config, collective)
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
     with torch.no_grad():
-        team.agree(weights)
+        team.agree(trained_weights(model))
+    keeper = _BestAdapter(model, config)
+    losses: list[float] = []
+    for step, loss in _train(planner, tokens, course, config, team, rng, seed):
+        losses.append(loss)
+        if step % config.evaluate_every == 0 or step == config.max_steps:
+            point = _point(step, losses, _agree(validator.look(planner), team))
+            report(point)
+            losses.clear()
+            if keeper.is_exhausted_after(point):
+                break
+    keeper.restore()
+    return FineTuned(model.eval(), tuple(keeper.curve), keeper.best_step)
+
+
+def refit(
+    tuned: FineTuned,
+    tokenizer: Any,
+    descriptions: tuple[str, ...],
+    everything: Examples,
+    config: PlannerConfig,
+    seed: int,
+    collective: Collective | None = None,
+) -> None:
+    """Train the tuned adapter on, with what the validation period adds; nothing is held out.
+
+    Args:
+        tuned: of :func:`fine_tune`; its model's adapter is changed.
+        tokenizer: of the base model.
+        descriptions: by cluster id.
+        everything: the transitions of training and validation.
+        config: all settings.
+        seed: of batches and dropout.
+        collective: what everybody's choices let expect, from before the first test origin.
+    """
+    n_steps = max(1, round(config.refit_share * tuned.best_step))
+    rate = config.refit_rate * config.learning_rate
+    shorter = config.model_copy(update={"max_steps": n_steps, "learning_rate": rate})
+    team = join_team(config.hardware.device, "planner.hardware.device")
+    planner = Planner(tuned.model, tokenizer)
+    tokens = encode_descriptions(planner, descriptions)
+    course = Course.of(everything, len(descriptions), config, collective)
+    rng = np.random.default_rng([seed, 2])
+    for _ in _train(planner, tokens, course, shorter, team, rng, seed):
+        pass
+    tuned.model.eval()
+
+
+def _train(
+    planner: Planner,
+    tokens: PlannerTokens,
+    course: Course,
+    config: PlannerConfig,
+    team: Team,
+    rng: np.random.Generator,
+    seed: int,
+) -> Iterator[tuple[int, float]]:
+    """Take ``config.max_steps`` steps, giving each one's number and loss."""
+    weights = trained_weights(planner.model)
     optimizer, schedule = make_optimizer(
         weights, config.learning_rate, config.weight_decay, config.max_steps, config.warmup_share
     )
-    keeper = _BestAdapter(model, config)
-    losses: list[float] = []
     own_gpu = [team.device] if team.device.type == "cuda" else []
     with torch.random.fork_rng(own_gpu):  # a base model's dropout draws from the global generator
         torch.manual_seed(seed + team.number)
         for step in _steps(config, team):
-            model.train()
-            batch = draw_batch(course, len(descriptions), config, rng)
-            losses.append(add_gradients(planner, tokens, batch, course, config, weights, team))
+            planner.model.train()
+            batch = draw_batch(course, len(tokens.descriptions), config, rng)
+            loss = add_gradients(planner, tokens, batch, course, config, weights, team)
             descend(weights, optimizer, schedule)
-            if step % config.evaluate_every == 0 or step == config.max_steps:
-                point = _point(step, losses, _agree(validator.look(planner), team))
-                report(point)
-                losses.clear()
-                if keeper.is_exhausted_after(point):
-                    break
-    keeper.restore()
-    return FineTuned(model.eval(), tuple(keeper.curve), keeper.best_step)
+            yield step, loss
+
+
+def trained_weights(model: Any) -> list[Any]:
+    """Return the weights of the adapter."""
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def _steps(config: PlannerConfig, team: Team) -> Iterable[int]:

@@ -51,3 +51,28 @@ def listwise_loss(
     chosen = scores.gather(1, targets)  # [B, W]
     losses = torch.logsumexp(allowed, dim=-1) - chosen  # [B, W]
     return losses.mean() if weights is None else (losses * weights[targets]).mean()
+
+
+def collective_loss(scores: Tensor, expected: Tensor) -> Tensor:
+    """Return the mean over prompts of KL(expected || scores), in nats.
+
+    ``L = 1/B sum_b sum_c q_bc log( q_bc / p_bc )``, where ``p_b`` is the softmax of the scores over
+    the clusters that ``q_b`` gives any chance: a context's own members have none.
+
+    Args:
+        scores: log-score of every cluster after each prompt, [B, N].
+        expected: what everybody's choices let expect, a distribution a row, [B, N].
+
+    >>> scores = torch.tensor([[0.25, 0.5, 0.25]]).log()
+    >>> round(collective_loss(scores, torch.tensor([[0.5, 0.0, 0.5]])).item(), 6)
+    0.0
+    >>> round(collective_loss(scores, torch.tensor([[1.0, 0.0, 0.0]])).item(), 6)  # ln 1
+    0.0
+    >>> round(collective_loss(scores, torch.tensor([[0.5, 0.5, 0.0]])).item(), 6)
+    0.058892
+    """
+    possible = expected > 0  # [B, N]
+    written = torch.log_softmax(scores.masked_fill(~possible, float("-inf")), dim=-1)  # [B, N]
+    logs = torch.log(expected.clamp(min=torch.finfo(expected.dtype).tiny))
+    gaps = torch.where(possible, logs - written.masked_fill(~possible, 0.0), 0.0)
+    return (expected * gaps).sum(dim=-1).mean()

@@ -1,0 +1,47 @@
+"""The rows that some users' plans look up, planned for them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+from expectations.contracts.values import ClusterPair
+from inference.planning.combine import pairs_to_look_up
+from inference.planning.config import PlanConfig, TableConfig
+from inference.planning.plan_table import PlanTable
+from inference.planning.shards import frame_rows
+from inference.planning.table import cut_batches, make_ranker, stamp_rows
+from training.planner.model_io import Planner
+
+NO_TIME = datetime(1970, 1, 1)
+
+
+def plan_looked_up(
+    planner: Planner,
+    descriptions: tuple[str, ...],
+    histories: Sequence[Sequence[int]],
+    table: TableConfig,
+    plan: PlanConfig,
+) -> PlanTable:
+    """Return a table with the rows that plans of these histories look up, and no other.
+
+    Args:
+        planner: in evaluation mode.
+        descriptions: of every cluster, by id.
+        histories: history clusters, newest first.
+        table: depth, rounding, batch size.
+        plan: which pairs of a history are looked up.
+    """
+    ranker = make_ranker(planner, descriptions, table)
+    needed = {pair for history in histories for pair in pairs_to_look_up(history, plan)}
+    rows = [
+        frame_rows(contexts, ranker.rank_batch(contexts))
+        for contexts in cut_batches(sorted(needed, key=_size_first), table.batch_rows)
+    ]
+    return PlanTable.from_frame(stamp_rows(pl.concat(rows), NO_TIME), len(descriptions))
+
+
+def _size_first(pair: ClusterPair) -> tuple[int, tuple[int, ...]]:
+    return len(pair.members), pair.members

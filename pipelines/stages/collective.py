@@ -1,0 +1,65 @@
+"""Stage collective: what everybody's choices, and how near clusters stand, say of each context."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
+from pipelines import paths, stage
+from pipelines.artefact_io import atomic_file, read_json, read_table, scan_table, write_json
+from pipelines.params import read_params
+from training.clusters.config import ClusterConfig
+from training.clusters.tree_view import serving_clusters
+from training.collective.config import CollectiveConfig
+from training.collective.evidence import Evidence, gather_evidence
+from training.collective.fit import fit_weights
+from training.collective.signal import save_signal
+from training.config import RuntimeConfig
+from training.curation.timeline import Timeline
+from training.planner.examples import read_examples
+
+
+def main() -> None:
+    """Weigh the evidence on validation transitions; write the signal without and with them."""
+    config = read_params("collective", CollectiveConfig)
+    cluster_config = read_params("clusters", ClusterConfig)
+    runtime = read_params("runtime", RuntimeConfig)
+    timeline = Timeline.from_json(read_json(paths.TIMELINE))
+    items = read_table(paths.ITEMS, ITEMS)
+    clusters = serving_clusters(
+        read_table(paths.CLUSTERS, CLUSTERS),
+        read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS),
+        cluster_config.serving_level,
+    )
+    transitions = read_examples(read_table(paths.TRANSITIONS, TRANSITIONS), "validation")
+
+    def gather(before: datetime) -> Evidence:
+        return gather_evidence(
+            items,
+            scan_table(paths.INTERACTIONS),
+            clusters.item_cluster_frame(),
+            clusters.n_clusters,
+            before,
+            config,
+            cluster_config.representation,
+            np.random.default_rng(runtime.seed),
+        )
+
+    with threadpool_limits(runtime.threads):  # another number of threads sums in another order
+        evidence = gather(timeline.train_until)
+        weights = fit_weights(evidence, transitions, config, np.random.default_rng(runtime.seed))
+        signals = {
+            paths.SIGNAL_BEFORE_VALIDATION: weights.weigh(evidence),
+            paths.SIGNAL_BEFORE_TEST: weights.weigh(gather(timeline.fit_until)),
+        }
+    write_json(weights.to_metrics(), paths.metrics_of("collective"))
+    for path, signal in signals.items():
+        with atomic_file(path) as file:
+            save_signal(signal, file)
+
+
+if __name__ == "__main__":
+    stage.run("collective", main)
