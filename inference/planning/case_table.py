@@ -36,6 +36,8 @@ def plan_looked_up(
     """
     ranker = make_ranker(planner, descriptions, table)
     needed = {pair for history in histories for pair in pairs_to_look_up(history, plan)}
+    if not needed:
+        return PlanTable.without_rows(len(descriptions))
     rows = [
         frame_rows(contexts, ranker.rank_batch(contexts))
         for contexts in cut_batches(sorted(needed, key=_size_first), table.batch_rows)

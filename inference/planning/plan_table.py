@@ -62,6 +62,12 @@ class PlanTable:
         return [[c for c in row if c != NO_CLUSTER] for row in self.clusters.tolist()]
 
     @classmethod
+    def without_rows(cls, n_clusters: int) -> PlanTable:
+        """Return a table that has a row for no pair."""
+        places = np.full((n_clusters, n_clusters), NO_ROW, dtype=np.int32)
+        return cls(places, np.empty((0, 0), np.int32), np.empty((0, 0), np.float32))
+
+    @classmethod
     def from_frame(cls, frame: pl.DataFrame, n_clusters: int) -> PlanTable:
         """Lay out NOVEL_CLUSTER_TABLE in arrays.
 

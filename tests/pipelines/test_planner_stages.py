@@ -11,10 +11,12 @@ import yaml
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
 from pipelines import paths
-from pipelines.artefact_io import write_table
+from pipelines.artefact_io import atomic_file, write_table
 from pipelines.stages import base_model, planner
+from tests.worlds.collective import make_signal
 from tests.worlds.planner import co_interest_world, planned_rule_world
 from tests.worlds.tiny_models import save_tiny_base
+from training.collective.signal import save_signal
 from training.planner.model_io import load_planner
 
 TINY = {
@@ -55,6 +57,9 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_table(members, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
     write_table(world.items, paths.ITEMS, ITEMS)
     write_table(world.transitions, paths.TRANSITIONS, TRANSITIONS)
+    for seed, path in enumerate((paths.SIGNAL_BEFORE_VALIDATION, paths.SIGNAL_BEFORE_TEST)):
+        with atomic_file(path) as file:
+            save_signal(make_signal(seed, view.n_clusters), file)
     return tmp_path
 
 
@@ -80,6 +85,23 @@ def test_the_stages_leave_a_base_model_an_adapter_and_its_curve() -> None:
         "match_rate",
         "validation_coverage_at_5",
     ]
+
+
+@pytest.mark.usefixtures("house")
+def test_a_refit_starts_from_the_adapter_that_validation_judged() -> None:
+    set_params({})
+    base_model.main()
+    planner.main()
+    weights = "adapter_model.safetensors"
+    judged, released = (
+        (folder / weights).read_bytes()
+        for folder in (paths.VALIDATED_ADAPTER, paths.PLANNER_ADAPTER)
+    )
+    assert judged != released
+    set_params({"refit": False})
+    planner.main()
+    assert (paths.VALIDATED_ADAPTER / weights).read_bytes() == judged
+    assert (paths.PLANNER_ADAPTER / weights).read_bytes() == judged
 
 
 def test_a_local_model_folder_can_be_the_base(house: Path) -> None:

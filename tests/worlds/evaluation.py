@@ -109,7 +109,8 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     teach(planner, targets, steps)
     save_base(planner.model, planner.tokenizer, folder / paths.BASE_MODEL)
     with_adapter = add_adapter(planner.model, LoraSettings(rank=2), seed=0)  # adds nothing yet
-    save_adapter(with_adapter, folder / paths.BASE_MODEL, folder / paths.PLANNER_ADAPTER)
+    for adapter in (paths.PLANNER_ADAPTER, paths.VALIDATED_ADAPTER):
+        save_adapter(with_adapter, folder / paths.BASE_MODEL, folder / adapter)
 
 
 @lru_cache

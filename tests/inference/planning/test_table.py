@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from expectations.contracts.checks import check_table
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
 from expectations.contracts.values import ClusterPair, all_pairs
-from inference.planning.config import TableConfig
+from inference.planning.case_table import plan_looked_up
+from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.describe import describe_table
+from inference.planning.plan_table import PlanTable
 from inference.planning.ranking import RankEverything, rank_scores
 from inference.planning.table import batches_of_pairs, fill_table, n_rows, plan_table
 from pipelines.artefact_io import to_arrow
@@ -155,3 +157,21 @@ def test_a_collapsed_table_shows_in_its_figures() -> None:
     assert figures.top5_least_tenth_share == 0
     first = make_table(likes)["scores"].list.first()
     assert figures.top1_score_median == pytest.approx(first.median())
+
+
+def test_rows_looked_up_are_those_of_the_whole_table(planned: pl.DataFrame) -> None:
+    whole = PlanTable.from_frame(planned, N)
+    histories = [[3, 1, 2], [4], [1, 3], []]
+    part = plan_looked_up(make_planner(), DESCRIPTIONS, histories, SMALL, PlanConfig())
+    needed = {ClusterPair.of(*pair) for pair in ((1, 3), (2, 3), (1, 2), (4,))}
+    for pair in all_pairs(N):
+        ours, theirs = part.row(pair), whole.row(pair)
+        assert (ours is not None) == (pair in needed)
+        if ours is not None and theirs is not None:
+            assert ours.novel_clusters.tolist() == theirs.novel_clusters.tolist()
+            np.testing.assert_array_equal(ours.scores, theirs.scores)
+
+
+def test_no_history_needs_no_row() -> None:
+    part = plan_looked_up(make_planner(), DESCRIPTIONS, [[], []], SMALL, PlanConfig())
+    assert not [pair for pair in all_pairs(N) if part.row(pair)]

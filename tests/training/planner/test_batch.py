@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from expectations.contracts.values import ClusterPair
 from tests.worlds.planner import planned_rule_world
 from tests.worlds.tiny_models import ARCHITECTURES, save_tiny_base
 from training.planner.adapter_io import add_adapter
-from training.planner.batch import Course, add_gradients, draw_batch
-from training.planner.companions import Companions
+from training.planner.batch import NOBODY, Course, add_gradients, batch_loss, draw_batch
 from training.planner.config import HardwareConfig, PlannerConfig
-from training.planner.examples import read_examples, weigh_targets
+from training.planner.examples import read_examples
 from training.planner.finetune import encode_descriptions
 from training.planner.hardware import prepare_for_tuning
 from training.planner.model_io import Planner, load_base
@@ -24,6 +26,18 @@ from training.processes import Team
 
 WORLD = planned_rule_world(n_clusters=5, copies=1)
 WHOLE = PlannerConfig(batch_size=7, listwise_choices=3)
+N = len(WORLD.descriptions)
+
+
+class Planted:
+    """A collective signal that anybody can compute: cluster c is as likely as c + 1 says."""
+
+    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+        shares = np.tile(np.arange(1.0, N + 1), (len(contexts), 1))
+        for row, context in enumerate(contexts):
+            shares[row, list(context.members)] = 0.0
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(shares / shares.sum(axis=1, keepdims=True)))
 
 
 def gradients_of(base: Path, config: PlannerConfig) -> tuple[float, list[Tensor]]:
@@ -39,8 +53,7 @@ def gradients_of(base: Path, config: PlannerConfig) -> tuple[float, list[Tensor]
         if isinstance(module, torch.nn.Dropout):  # GPT-2's own; it draws anew for every piece
             module.p = 0.0
     examples = read_examples(WORLD.transitions, "train")
-    weights_of = weigh_targets(examples, len(WORLD.descriptions), config.target_balance)
-    course = Course(examples, Companions(examples, config), torch.from_numpy(weights_of))
+    course = Course.of(examples, len(WORLD.descriptions), config, Planted())
     batch = draw_batch(course, len(WORLD.descriptions), config, np.random.default_rng(0))
     weights: list[Any] = [weight for weight in model.parameters() if weight.requires_grad]
     loss = add_gradients(
@@ -91,3 +104,54 @@ def test_checkpoints_are_kept_and_layers_computed_twice(tmp_path: Path) -> None:
         model(torch.arange(5, 15)[None], use_cache=False).logits.sum().backward()
         runs.append(n_runs)
     assert runs == [1, 2]
+
+
+def test_half_of_the_prompts_are_the_tables_and_expect_what_the_signal_says() -> None:
+    examples = read_examples(WORLD.transitions, "train")
+    config = WHOLE.model_copy(update={"batch_size": 400, "target_balance": 0.5})
+    course = Course.of(examples, N, config, Planted())
+    batch = draw_batch(course, N, config, np.random.default_rng(0))
+    assert (batch.choices[:200] != NOBODY).all()
+    assert (batch.choices[200:] == NOBODY).all()
+    assert len(set(batch.contexts[200:])) == N + N * (N - 1) // 2  # every row of the table
+    shares = np.exp(Planted().score_batch(batch.contexts)) * course.target_weights
+    np.testing.assert_allclose(
+        batch.expected, shares / shares.sum(axis=1, keepdims=True), rtol=1e-6
+    )
+    for context, target in zip(batch.contexts, batch.targets, strict=True):
+        assert target not in context.members
+
+
+@pytest.mark.parametrize(
+    "without", [{"collective_weight": 0.0}, {"collective_weight": 0.0, "listwise_weight": 0.0}]
+)
+def test_without_the_signal_every_prompt_is_a_persons(without: dict[str, float]) -> None:
+    examples = read_examples(WORLD.transitions, "train")
+    config = WHOLE.model_copy(update=without)
+    course = Course.of(examples, N, config, Planted())
+    batch = draw_batch(course, N, config, np.random.default_rng(0))
+    assert batch.expected.shape == (7, 0)
+    assert batch.needs_scores == bool(config.listwise_weight)
+    assert len(batch) == 7
+
+
+def test_the_loss_falls_by_what_the_signal_and_the_choices_weigh(tmp_path: Path) -> None:
+    """Losses are means over all prompts: people's choices count for their share of them."""
+    base = save_tiny_base(tmp_path, "llama", WORLD.descriptions)
+    planner = Planner(*load_base(base))
+    tokens = encode_descriptions(planner, WORLD.descriptions)
+    examples = read_examples(WORLD.transitions, "train")
+    course = Course.of(examples, N, WHOLE, Planted())
+    batch = draw_batch(course, N, WHOLE, np.random.default_rng(0))
+    losses = {}
+    for listwise, collective in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 2.0)):
+        weights = {"listwise_weight": listwise, "collective_weight": collective}
+        config = WHOLE.model_copy(update=weights)
+        with torch.no_grad():
+            loss = batch_loss(planner, tokens, batch, course.target_weights, config)
+        losses[listwise, collective] = float(loss)
+    alone = losses[0.0, 0.0]
+    assert losses[1.0, 0.0] > alone
+    assert losses[0.0, 1.0] > alone
+    both = alone + 0.5 * (losses[1.0, 0.0] - alone) + 2 * (losses[0.0, 1.0] - alone)
+    assert losses[0.5, 2.0] == pytest.approx(both, rel=1e-5)

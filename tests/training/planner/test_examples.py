@@ -82,3 +82,13 @@ def test_a_split_without_transitions_is_an_error_that_says_what_to_do() -> None:
             co_interest_world(6, 20).transitions.filter(pl.col("split") == "train"), "validation"
         )
     assert "validation_share" in caught.value.remedy
+
+
+def test_joined_transitions_keep_their_histories() -> None:
+    short, long = examples_of([1], [2, 3]), examples_of([4, 5, 6, 7], target=0)
+    for joined, order in ((short.join(long), (0, 1, 2)), (long.join(short), (1, 2, 0))):
+        rows = joined.take(np.array(order))
+        histories = [row[row >= 0].tolist() for row in rows.histories]
+        assert histories == [[1], [2, 3], [4, 5, 6, 7]]
+        assert rows.lengths.tolist() == [1, 2, 4]
+        assert rows.targets.tolist() == [9, 9, 0]

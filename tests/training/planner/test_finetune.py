@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
@@ -20,8 +23,14 @@ from training.planner.config import PlannerConfig
 from training.planner.corpus import write_corpus
 from training.planner.decode import write_greedily
 from training.planner.examples import read_examples
-from training.planner.finetune import CurvePoint, FineTuned, encode_descriptions, fine_tune
-from training.planner.model_io import BASE_RECORD, load_base, load_planner
+from training.planner.finetune import (
+    CurvePoint,
+    FineTuned,
+    encode_descriptions,
+    fine_tune,
+    refit,
+)
+from training.planner.model_io import BASE_RECORD, Planner, load_base, load_planner
 from training.planner.validation import measure_match_rate
 
 SMALL = PlannerConfig.model_validate(
@@ -37,6 +46,7 @@ SMALL = PlannerConfig.model_validate(
             "learning_rate": 5e-3,
         },
         "single_share": 0.0,
+        "listwise_weight": 1.0,
         "listwise_choices": 2,
         "batch_size": 24,
         "max_steps": 100,
@@ -184,3 +194,51 @@ def test_a_bases_own_dropout_is_on_from_the_first_step_and_follows_from_the_seed
 
     assert losses(1, dropout=0.1) == losses(2, dropout=0.1)
     assert losses(1, dropout=0.1) != losses(1, dropout=0.0)
+
+
+class Backwards:
+    """A collective signal at odds with what people do: the answer of the pair, one further."""
+
+    def __init__(self, n_clusters: int) -> None:
+        self.n_clusters = n_clusters
+
+    def answer(self, context: ClusterPair) -> int:
+        answer = (answer_of(context.members[0], context.members[-1], self.n_clusters) + 1) % (
+            self.n_clusters
+        )
+        while answer in context.members:
+            answer = (answer + 1) % self.n_clusters
+        return answer
+
+    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+        shares = np.full((len(contexts), self.n_clusters), 0.02)
+        for row, context in enumerate(contexts):
+            shares[row, self.answer(context)] = 1.0
+            shares[row, list(context.members)] = 0.0
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(shares / shares.sum(axis=1, keepdims=True)))
+
+
+def test_a_refit_follows_what_the_signal_says_now(trained: Trained) -> None:
+    """Trained on people's rule first; then the signal alone, which says otherwise, is followed."""
+    world = trained.world
+    model, tokenizer = load_base(trained.base)
+    examples = read_examples(world.transitions, "train")
+    heard = read_examples(world.transitions, "validation")
+    tuned = fine_tune((model, tokenizer), world.descriptions, examples, heard, SMALL, seed=0)
+    before = {name: w.detach().clone() for name, w in tuned.model.named_parameters()}
+    signal = Backwards(len(world.descriptions))
+    alone = {"listwise_weight": 0.0, "table_share": 0.9, "refit_share": 1.0, "refit_rate": 1.0}
+    config = SMALL.model_copy(update=alone)
+    everything = examples.join(heard)
+    refit(tuned, tokenizer, world.descriptions, everything, config, seed=0, collective=signal)
+    moved = [name for name, w in tuned.model.named_parameters() if not torch.equal(w, before[name])]
+    assert moved
+    assert all("lora_" in name for name in moved)
+    planner = Planner(tuned.model, tokenizer)
+    tokens = encode_descriptions(planner, world.descriptions)
+    pairs = pairs_of(world)
+    prompts = [tokens.prompt_of(planner, pair) for pair in pairs]
+    texts = write_greedily(planner, prompts, tokens.longest)
+    wanted = [world.descriptions[signal.answer(pair)] for pair in pairs]
+    assert sum(text == right for text, right in zip(texts, wanted, strict=True)) >= len(pairs) - 2

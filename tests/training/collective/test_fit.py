@@ -1,0 +1,108 @@
+"""The weights of the evidence: planted ones are found, idle evidence counts nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from expectations.contracts.values import pairs_of_history
+from training.baselines.pair_counts import PairCounts
+from training.collective.config import CollectiveConfig
+from training.collective.evidence import PULLS, Evidence
+from training.collective.fit import EVIDENCE, fit_weights
+from training.planner.examples import NO_CLUSTER, Examples
+
+N = 12
+CONFIG = CollectiveConfig(pair_priors=(1.0, 50.0), ridge=0.0, max_transitions=100_000)
+TRUTH = np.array([0.8, 0.5, 1.5, -1.0, 0.0])
+
+
+def make_evidence(seed: int = 0) -> Evidence:
+    rng = np.random.default_rng(seed)
+    singles = rng.gamma(0.3, 20.0, size=(N, N))
+    popularity = rng.gamma(1.0, 20.0, size=N)
+    pairs = np.zeros((N, N, N))
+    first, second = np.triu_indices(N, 1)
+    pairs[first, second] = rng.gamma(0.2, 10.0, size=(len(first), N))
+    counts = PairCounts(csr_matrix(pairs.reshape(N * N, N)), singles, popularity, 1.0)
+    pulls = rng.normal(size=(len(PULLS), N, N))
+    pulls[PULLS.index("popularity")] = 3.0  # the same everywhere: it can tell nothing
+    return Evidence(counts, pulls)
+
+
+def draw_transitions(evidence: Evidence, count: int, prior: float) -> Examples:
+    """People who choose as the planted weights say."""
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(1, 5, size=count)
+    histories = np.full((count, 4), NO_CLUSTER, dtype=np.int64)
+    targets = np.zeros(count, dtype=np.int64)
+    counts = evidence.counts.with_prior(prior)
+    for row, length in enumerate(lengths.tolist()):
+        history = rng.choice(N, size=length, replace=False)
+        histories[row, :length] = history
+        said = counts.score_batch(pairs_of_history(history.tolist())).mean(axis=0)
+        pulls = evidence.pulls[:, history].mean(axis=1)
+        scores = TRUTH[0] * said + TRUTH[1:] @ pulls
+        scores[history] = -np.inf
+        shares = np.exp(scores - scores.max())
+        targets[row] = rng.choice(N, p=shares / shares.sum())
+    return Examples(histories, lengths, targets)
+
+
+def test_planted_weights_are_found() -> None:
+    evidence = make_evidence()
+    transitions = draw_transitions(evidence, 8000, prior=50.0)
+    found = fit_weights(evidence, transitions, CONFIG, np.random.default_rng(0))
+    assert found.pair_prior == 50.0
+    np.testing.assert_allclose(found.of_evidence, TRUTH, atol=0.08)
+    assert found.of_evidence[EVIDENCE.index("popularity")] == 0.0  # without spread, no weight
+
+
+def test_the_signal_of_the_weights_is_likelier_than_counts_alone() -> None:
+    evidence = make_evidence()
+    transitions = draw_transitions(evidence, 2000, prior=50.0)
+    found = fit_weights(evidence, transitions, CONFIG, np.random.default_rng(0))
+    uniform = np.log(N - transitions.lengths).mean()
+    assert found.loss < 0.9 * uniform
+    signal = found.weigh(evidence)
+    (row,) = signal.score_batch(pairs_of_history([2, 7]))
+    (said,) = evidence.counts.with_prior(50.0).score_batch(pairs_of_history([2, 7]))
+    pulls = evidence.pulls[:, [2, 7]].mean(axis=1)
+    scores = found.of_evidence[0] * said + found.of_evidence[1:] @ pulls
+    scores[[2, 7]] = -np.inf
+    np.testing.assert_allclose(row, scores - np.log(np.exp(scores).sum()))
+
+
+def test_no_more_transitions_are_looked_at_than_asked() -> None:
+    evidence = make_evidence()
+    transitions = draw_transitions(evidence, 400, prior=1.0)
+    few = CONFIG.model_copy(update={"max_transitions": 100})
+    found = fit_weights(evidence, transitions, few, np.random.default_rng(3))
+    again = fit_weights(evidence, transitions, few, np.random.default_rng(3))
+    assert found.n_transitions == 100
+    assert found.to_metrics() == again.to_metrics()
+
+
+def test_metrics_name_every_weight() -> None:
+    evidence = make_evidence()
+    transitions = draw_transitions(evidence, 200, prior=1.0)
+    figures = fit_weights(evidence, transitions, CONFIG, np.random.default_rng(0)).to_metrics()
+    assert {f"weight_{name}" for name in EVIDENCE} < set(figures)
+    assert figures["n_validation_transitions"] == 200
+    assert figures["pair_prior"] in CONFIG.pair_priors
+
+
+@pytest.mark.parametrize("ridge", [0.01, 1.0])
+def test_a_ridge_draws_the_weights_to_zero(ridge: float) -> None:
+    evidence = make_evidence()
+    transitions = draw_transitions(evidence, 500, prior=1.0)
+    free = fit_weights(evidence, transitions, CONFIG, np.random.default_rng(0))
+    held = fit_weights(
+        evidence,
+        transitions,
+        CONFIG.model_copy(update={"ridge": ridge}),
+        np.random.default_rng(0),
+    )
+    assert np.abs(held.of_evidence).sum() < np.abs(free.of_evidence).sum()
+    assert held.loss > free.loss

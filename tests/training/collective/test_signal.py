@@ -1,0 +1,90 @@
+"""The collective signal is a distribution, whatever ids clusters have, and survives saving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.values import ClusterPair, all_pairs
+from tests.worlds.collective import make_signal
+from training.baselines.pair_counts import PairCounts
+from training.collective.signal import CollectiveSignal, load_signal, save_signal
+
+N = 6
+
+
+def permute(signal: CollectiveSignal, order: list[int]) -> CollectiveSignal:
+    """The same signal where cluster ``order[i]`` is now called i."""
+    counts = signal.counts
+    cube = counts.pairs.toarray().reshape(N, N, N)
+    both_ways = cube + cube.transpose(1, 0, 2)
+    moved = both_ways[np.ix_(order, order, order)]
+    ascending = np.triu(np.ones((N, N)), 1)[:, :, None]
+    renamed = PairCounts(
+        csr_matrix((moved * ascending).reshape(N * N, N)),
+        counts.singles[np.ix_(order, order)],
+        counts.popularity[order],
+        counts.prior,
+    )
+    return CollectiveSignal(renamed, signal.pair_weight, signal.pull[np.ix_(order, order)])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_every_context_has_a_distribution_over_all_but_its_members(seed: int) -> None:
+    contexts = list(all_pairs(N))
+    scores = make_signal(seed, N).score_batch(contexts)
+    np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1.0)
+    for context, row in zip(contexts, scores, strict=True):
+        assert set(np.flatnonzero(np.isneginf(row)).tolist()) == set(context.members)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.permutations(range(N)))
+def test_the_ids_of_clusters_do_not_matter(seed: int, order: list[int]) -> None:
+    signal = make_signal(seed, N)
+    renamed = permute(signal, order)
+    contexts = list(all_pairs(N))
+    there = [ClusterPair.of(*(order.index(m) for m in context.members)) for context in contexts]
+    np.testing.assert_allclose(
+        renamed.score_batch(there), signal.score_batch(contexts)[:, order], rtol=1e-12
+    )
+
+
+def test_weights_mean_what_they_say() -> None:
+    signal = make_signal(1, N)
+    (row,) = CollectiveSignal(signal.counts, 0.0, signal.pull).score_batch([ClusterPair.of(1, 4)])
+    free = [0, 2, 3, 5]
+    pull = (signal.pull[1] + signal.pull[4]) / 2
+    np.testing.assert_allclose(row[free], np.log(np.exp(pull[free]) / np.exp(pull[free]).sum()))
+    (alone,) = CollectiveSignal(signal.counts, 1.0, 0 * signal.pull).score_batch(
+        [ClusterPair.of(1, 4)]
+    )
+    (counted,) = signal.counts.score_batch([ClusterPair.of(1, 4)])
+    shares = np.exp(counted[free])
+    np.testing.assert_allclose(alone[free], np.log(shares / shares.sum()))
+
+
+def test_saved_and_loaded_it_scores_the_same_bits(tmp_path: Path) -> None:
+    signal = make_signal(2, N)
+    save_signal(signal, tmp_path / "signal.safetensors")
+    save_signal(signal, tmp_path / "again.safetensors")
+    contexts = list(all_pairs(N))
+    loaded = load_signal(tmp_path / "signal.safetensors")
+    np.testing.assert_array_equal(loaded.score_batch(contexts), signal.score_batch(contexts))
+    assert (tmp_path / "signal.safetensors").read_bytes() == (
+        tmp_path / "again.safetensors"
+    ).read_bytes()
+
+
+def test_a_file_that_is_no_signal_is_one_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "signal.safetensors"
+    file.write_bytes(b"nonsense")
+    with pytest.raises(UserError, match=r"holds a collective signal.*run the stage collective"):
+        load_signal(file)
