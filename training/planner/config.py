@@ -75,6 +75,8 @@ class PlannerConfig(Config):
     any context of the table, and not one person's.
     ``target_balance`` lets a choice count less the more often its novel cluster is chosen, as that
     power of how often: 0 not at all, 1 so that every cluster counts the same. It buys coverage.
+    ``min_match_rate`` and ``min_coverage`` (of the clusters, in first five places) are what a look
+    at validation should reach before its recall counts.
     ``refit`` trains on, for ``refit_share`` of the steps that were best and at ``refit_rate`` of
     the learning rate, with what the validation period adds.
     """
@@ -101,6 +103,7 @@ class PlannerConfig(Config):
     validation_rows: int = Field(default=1000, ge=1)
     match_prompts: int = Field(default=1000, ge=1)
     min_match_rate: float = Field(default=0.995, ge=0, le=1)
+    min_coverage: float = Field(default=0.98, ge=0, le=1)
     refit: bool = True
     refit_share: float = Field(default=0.25, gt=0, le=1)
     refit_rate: float = Field(default=0.5, gt=0, le=1)

@@ -59,7 +59,8 @@ def fine_tune(
 
     Stops after ``patience`` looks without a better one and keeps the best look's weights: the
     highest validation recall (then the lowest loss) among those whose match rate reaches
-    ``min_match_rate``, or, while none does, the highest match rate.
+    ``min_match_rate`` and whose coverage ``min_coverage``, or, while none does, the highest match
+    rate, then the highest coverage.
 
     Args:
         base: (model, tokenizer) of :func:`training.planner.model_io.load_base`.
@@ -199,7 +200,7 @@ class _BestAdapter:
         self._model = model
         self._config = config
         self._weights: dict[str, Tensor] = {}
-        self._best: tuple[float, float, float] | None = None
+        self._best: tuple[float, ...] | None = None
         self._looks_since = 0
         self.best_step = 0
         self.curve: list[CurvePoint] = []
@@ -226,6 +227,7 @@ class _BestAdapter:
                 if name in self._weights:
                     weight.copy_(self._weights[name])
 
-    def _rank(self, point: CurvePoint) -> tuple[float, float, float]:
-        reached = min(point.match_rate, self._config.min_match_rate)
-        return reached, point.validation_recall_at_10, -point.validation_loss
+    def _rank(self, point: CurvePoint) -> tuple[float, ...]:
+        written = min(point.match_rate, self._config.min_match_rate)
+        covered = min(point.validation_coverage_at_5, self._config.min_coverage)
+        return written, covered, point.validation_recall_at_10, -point.validation_loss

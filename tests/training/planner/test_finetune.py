@@ -168,7 +168,15 @@ def test_patience_ends_training_and_the_best_look_is_kept(trained: Trained) -> N
         seed=0,
     )
     assert tuned.curve[-1].step < 40
-    best = max(tuned.curve, key=lambda p: (min(p.match_rate, 0.99), -p.validation_loss))
+    best = max(
+        tuned.curve,
+        key=lambda p: (
+            min(p.match_rate, SMALL.min_match_rate),
+            min(p.validation_coverage_at_5, SMALL.min_coverage),
+            p.validation_recall_at_10,
+            -p.validation_loss,
+        ),
+    )
     assert tuned.best_step == best.step
 
 
