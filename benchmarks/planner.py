@@ -50,6 +50,7 @@ from inference.planning.contenders import (
     add_stacks,
     fit_judges,
     rank_contenders,
+    score_collective,
     score_planner,
 )
 from inference.planning.plan_table import PlanTable
@@ -61,7 +62,9 @@ from pipelines.planner_windows import Split, read_window
 from training.baselines.window import Scores, Window
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.collective.signal import load_signal
 from training.config import RuntimeConfig
+from training.evaluation.cases import PlannerCases
 from training.evaluation.compare import (
     METRICS,
     average_within_users,
@@ -205,14 +208,18 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
         read_params("table", TableConfig),
         plan,
     )
-    before = score_planner(looked_up, field.validation.cases, plan)
+    before = {
+        **score_planner(looked_up, field.validation.cases, plan),
+        **score_signal(paths.SIGNAL_BEFORE_VALIDATION, field.validation.cases, plan),
+    }
     cases = field.judged.cases
     if field.judged is field.validation:
         scores = {**before, **field.scores}
         scores = add_crosswise_stacks(scores, field.chosen, cases, penalty)
     else:
         judges = fit_judges(field.chosen, before[AS_SERVED], field.validation.cases, penalty)
-        scores = {**score_planner(table, cases, plan), **field.scores}
+        late = score_signal(paths.SIGNAL_BEFORE_TEST, cases, plan)
+        scores = {**score_planner(table, cases, plan), **late, **field.scores}
         scores = add_stacks(scores, judges, cases)
     ranked = rank_contenders(scores, cases, table.clusters.shape[1])
     return Outcome(
@@ -225,6 +232,11 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
         },
         tuple(field.scores),
     )
+
+
+def score_signal(file: Path, cases: PlannerCases, plan: PlanConfig) -> dict[str, Scores]:
+    """Return what the collective signal in ``file`` would be served with."""
+    return score_collective(load_signal(file), cases, read_params("table", TableConfig), plan)
 
 
 def find_matches(descriptions: tuple[str, ...]) -> dict[str, float]:

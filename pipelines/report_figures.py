@@ -28,6 +28,7 @@ STAGES = (
 CONTENDERS: Mapping[str, str] = {
     "as_served": "planner, as served",
     "planner_alone": "planner, two newest clusters",
+    "collective": "the collective signal it learns from",
     "pair_counts": "pair counts, as served",
     "best_baseline": "best single baseline",
     "stack": "all baselines together",

@@ -11,6 +11,7 @@ from expectations.contracts.values import ClusterPair
 from inference.planning.combine import pairs_to_look_up
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.plan_table import PlanTable
+from inference.planning.ranking import ContextRanker
 from inference.planning.shards import frame_rows
 from inference.planning.table import cut_batches, make_ranker, stamp_rows
 from training.planner.model_io import Planner
@@ -25,7 +26,7 @@ def plan_looked_up(
     table: TableConfig,
     plan: PlanConfig,
 ) -> PlanTable:
-    """Return a table with the rows that plans of these histories look up, and no other.
+    """Return the planner's rows that plans of these histories look up, see :func:`look_up`.
 
     Args:
         planner: in evaluation mode.
@@ -35,14 +36,25 @@ def plan_looked_up(
         plan: which pairs of a history are looked up.
     """
     ranker = make_ranker(planner, descriptions, table)
+    return look_up(ranker, len(descriptions), histories, table, plan)
+
+
+def look_up(
+    ranker: ContextRanker,
+    n_clusters: int,
+    histories: Sequence[Sequence[int]],
+    table: TableConfig,
+    plan: PlanConfig,
+) -> PlanTable:
+    """Return a table with the rows that plans of these histories look up, and no other."""
     needed = {pair for history in histories for pair in pairs_to_look_up(history, plan)}
     if not needed:
-        return PlanTable.without_rows(len(descriptions))
+        return PlanTable.without_rows(n_clusters)
     rows = [
         frame_rows(contexts, ranker.rank_batch(contexts))
         for contexts in cut_batches(sorted(needed, key=_size_first), table.batch_rows)
     ]
-    return PlanTable.from_frame(stamp_rows(pl.concat(rows), NO_TIME), len(descriptions))
+    return PlanTable.from_frame(stamp_rows(pl.concat(rows), NO_TIME), n_clusters)
 
 
 def _size_first(pair: ClusterPair) -> tuple[int, tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""All that proposes novel clusters, put to the same cases: planner, baselines, stacks."""
+"""All that proposes novel clusters, put to the same cases: the planner, baselines, stacks."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inference.planning.baseline_choice import ChosenBaselines
-from inference.planning.config import PlanConfig
+from inference.planning.case_table import look_up
+from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.counts_table import score_newest, score_served
 from inference.planning.plan_table import PlanTable
+from inference.planning.ranking import RankEverything
 from training.baselines.stack import Stack, fit_stack, score_crosswise
 from training.baselines.window import Scores
+from training.collective.signal import CollectiveSignal
 from training.evaluation.cases import PlannerCases, Ranking
 
 AS_SERVED = "as_served"
 PLANNER_ALONE = "planner_alone"
+COLLECTIVE = "collective"
 STACK = "stack"
 STACK_WITH_PLANNER = "stack_with_planner"
 BEST_BASELINE = "best_baseline"
@@ -40,6 +44,19 @@ def score_planner(table: PlanTable, cases: PlannerCases, plan: PlanConfig) -> di
     return {
         AS_SERVED: score_served(table, cases, plan),
         PLANNER_ALONE: score_newest(table, cases, plan),
+    }
+
+
+def score_collective(
+    signal: CollectiveSignal, cases: PlannerCases, table: TableConfig, plan: PlanConfig
+) -> dict[str, Scores]:
+    """Return the scores that the collective signal would be served with, were it the table."""
+    n_clusters = len(signal.pull)
+    ranker = RankEverything(signal, table)
+    return {
+        COLLECTIVE: score_served(
+            look_up(ranker, n_clusters, cases.histories, table, plan), cases, plan
+        )
     }
 
 

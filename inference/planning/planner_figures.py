@@ -16,6 +16,7 @@ from inference.planning.baseline_choice import ChosenBaselines
 from inference.planning.contenders import (
     AS_SERVED,
     BEST_BASELINE,
+    COLLECTIVE,
     PLANNER_ALONE,
     STACK,
     STACK_WITH_PLANNER,
@@ -33,8 +34,8 @@ COMMON_PLACES = 10
 
 def list_differences(baselines: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return which contenders' differences are wanted: ours first, then against what."""
-    ours = (*baselines, BEST_BASELINE, PLANNER_ALONE)
-    return (*((AS_SERVED, name) for name in ours), (STACK_WITH_PLANNER, STACK))
+    theirs = (*baselines, BEST_BASELINE, COLLECTIVE, PLANNER_ALONE)
+    return (*((AS_SERVED, name) for name in theirs), (STACK_WITH_PLANNER, STACK))
 
 
 def describe_cases(

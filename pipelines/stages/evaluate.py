@@ -32,6 +32,7 @@ from inference.planning.contenders import (
     add_stacks,
     fit_judges,
     rank_contenders,
+    score_collective,
     score_planner,
 )
 from inference.planning.plan_table import PlanTable
@@ -55,6 +56,7 @@ from pipelines.params import read_params
 from pipelines.planner_windows import read_window
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
+from training.collective.signal import load_signal
 from training.config import RuntimeConfig
 from training.evaluation.case_figures import tabulate_cases
 from training.evaluation.cases import PlannerCases, Ranking, rows_of_split
@@ -98,11 +100,19 @@ def main() -> None:
         table_config,
         plan,
     )
-    before = {**score_planner(looked_up, validation.cases, plan), **chosen.scores}
+    early, late = (
+        score_collective(load_signal(path), window.cases, table_config, plan)
+        for path, window in (
+            (paths.SIGNAL_BEFORE_VALIDATION, validation),
+            (paths.SIGNAL_BEFORE_TEST, test),
+        )
+    )
+    before = {**score_planner(looked_up, validation.cases, plan), **early, **chosen.scores}
     judges = fit_judges(chosen, before[AS_SERVED], validation.cases, evaluation.stack_penalty)
     before = add_crosswise_stacks(before, chosen, validation.cases, evaluation.stack_penalty)
     fitted = score_baselines(baselines, chosen.settings, test)
-    scores = add_stacks({**score_planner(table, test.cases, plan), **fitted}, judges, test.cases)
+    scores = {**score_planner(table, test.cases, plan), **late, **fitted}
+    scores = add_stacks(scores, judges, test.cases)
     ranked, ranked_before = (
         rank_contenders(each, window.cases, table.clusters.shape[1])
         for each, window in ((scores, test), (before, validation))

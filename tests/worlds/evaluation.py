@@ -22,8 +22,10 @@ from expectations.contracts.tables import CASES, CLUSTERS, INTERACTIONS, ITEM_CL
 from expectations.contracts.values import ClusterPair, all_pairs
 from pipelines import paths
 from pipelines.artefact_io import write_json, write_table
+from tests.worlds.collective import make_signal
 from tests.worlds.planning import make_planner
 from tests.worlds.recommender import SMALL
+from training.collective.signal import save_signal
 from training.curation.timeline import Timeline
 from training.planner.adapter_io import add_adapter, save_adapter
 from training.planner.base_model import save_base
@@ -111,6 +113,9 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     with_adapter = add_adapter(planner.model, LoraSettings(rank=2), seed=0)  # adds nothing yet
     for adapter in (paths.PLANNER_ADAPTER, paths.VALIDATED_ADAPTER):
         save_adapter(with_adapter, folder / paths.BASE_MODEL, folder / adapter)
+    (folder / paths.SIGNAL_BEFORE_TEST).parent.mkdir()
+    for signal in (paths.SIGNAL_BEFORE_VALIDATION, paths.SIGNAL_BEFORE_TEST):
+        save_signal(make_signal(0, N), folder / signal)
 
 
 @lru_cache
