@@ -10,6 +10,7 @@ from inference.planning.baseline_choice import PAIR_COUNTS, POPULARITY
 from inference.planning.contenders import (
     AS_SERVED,
     BEST_BASELINE,
+    COLLECTIVE,
     PLANNER_ALONE,
     STACK,
     STACK_WITH_PLANNER,
@@ -84,7 +85,7 @@ def test_figures_that_are_absent_leave_no_hole() -> None:
 
 
 def test_the_report_asks_for_figures_under_the_names_they_are_written_by() -> None:
-    together = {BEST_BASELINE, STACK, STACK_WITH_PLANNER}
+    together = {COLLECTIVE, BEST_BASELINE, STACK, STACK_WITH_PLANNER}
     assert set(CONTENDERS) == {AS_SERVED, PLANNER_ALONE, PAIR_COUNTS, POPULARITY, *together}
     assert set(MODELS) == set(plots.MODELS)
     assert set(RESTRICTIONS) == set(plots.RESTRICTIONS)
