@@ -13,6 +13,7 @@ from training.baselines.window import Scores
 from training.evaluation.cases import PlannerCases
 
 FOLDS = 5
+EQUAL = 1e-9  # deviations below are of rounding
 
 # Shapes: M members, B cases, N clusters.
 
@@ -25,20 +26,18 @@ class Stack:
 
     Attributes:
         members: whose scores go in.
-        scales: by what each member's scores are divided, so that weights compare, [M].
-        weights: of the members, none negative, [M].
+        weights: of the members' standardised scores, none negative, [M].
     """
 
     members: tuple[str, ...]
-    scales: NDArray[np.float64]
     weights: NDArray[np.float64]
 
     def score(self, scores: Mapping[str, Scores], cases: PlannerCases) -> Scores:
         """Return the weighted sum of the members' scores, [B, N]."""
         offered = find_offered(scores[self.members[0]], cases)
         total = np.zeros(offered.shape)
-        for name, scale, weight in zip(self.members, self.scales, self.weights, strict=True):
-            total += weight / scale * center_scores(scores[name], offered)
+        for name, weight in zip(self.members, self.weights, strict=True):
+            total += weight * standardise_scores(scores[name], offered)
         return np.where(offered, total, -np.inf)
 
 
@@ -56,12 +55,11 @@ def fit_stack(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float)
     members = tuple(scores)
     mean = np.full(len(members), 1 / len(members))
     if len(cases) == 0:
-        return Stack(members, np.ones(len(members)), mean)
+        return Stack(members, mean)
     offered = find_offered(scores[members[0]], cases)  # [B, N]
-    centered = [center_scores(scores[name], offered) for name in members]
-    scales = np.array([member[offered].std() for member in centered])
-    scales[scales == 0] = 1.0
-    features = np.stack([m / scale for m, scale in zip(centered, scales, strict=True)])  # [M, B, N]
+    features = np.stack(
+        [standardise_scores(scores[name], offered) for name in members]
+    )  # [M, B, N]
     wanted = np.zeros(offered.shape)  # [B, N], rows sum to 1
     for row, positives in enumerate(cases.positives):
         wanted[row, sorted(positives)] = 1 / len(positives)
@@ -78,7 +76,7 @@ def fit_stack(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float)
         return float(value), slope
 
     found = minimize(loss, mean, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(members))
-    return Stack(members, scales, np.asarray(found.x))
+    return Stack(members, np.asarray(found.x))
 
 
 def score_crosswise(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float) -> Scores:
@@ -110,14 +108,19 @@ def find_offered(scores: Scores, cases: PlannerCases) -> NDArray[np.bool_]:
     return offered
 
 
-def center_scores(scores: Scores, offered: NDArray[np.bool_]) -> Scores:
-    """Return scores less their mean over the offered clusters of the case; 0 elsewhere, [B, N].
+def standardise_scores(scores: Scores, offered: NDArray[np.bool_]) -> Scores:
+    """Return scores with mean 0 and deviation 1 over the offered clusters of each case, [B, N].
 
-    An offered cluster without a score gets the lowest score of its case.
+    So that contenders compare, whatever the unit of their scores. An offered cluster without a
+    score gets the lowest score of its case; clusters that are not offered, and cases in which all
+    scores are equal, get 0.
     """
     known = offered & np.isfinite(scores)
     lowest = np.where(known, scores, np.inf).min(axis=1, keepdims=True)  # [B, 1]
     filled = np.where(known, scores, np.where(np.isfinite(lowest), lowest, 0.0))
     filled = np.where(offered, filled, 0.0)
-    means = filled.sum(axis=1, keepdims=True) / np.maximum(offered.sum(axis=1, keepdims=True), 1)
-    return np.where(offered, filled - means, 0.0)
+    counts = np.maximum(offered.sum(axis=1, keepdims=True), 1)  # [B, 1]
+    centered = np.where(offered, filled - filled.sum(axis=1, keepdims=True) / counts, 0.0)
+    deviations = np.sqrt((centered**2).sum(axis=1, keepdims=True) / counts)
+    differs = deviations > EQUAL
+    return np.asarray(np.where(differs, centered / np.where(differs, deviations, 1.0), 0.0))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from training.baselines.stack import (
     Stack,
-    center_scores,
     find_offered,
     fit_stack,
     score_crosswise,
+    standardise_scores,
 )
 from training.evaluation.cases import PlannerCases
 
@@ -23,10 +23,14 @@ B = 150
 
 
 def draw_cases(rng: np.random.Generator, truth: np.ndarray) -> PlannerCases:
-    """Cases of people with two touched clusters who took to another one by these log-chances."""
+    """Cases of people with two touched clusters who took to another one by these log-chances.
+
+    Touched are those that stand at minus infinity, or two at random.
+    """
     consumed, positives = [], []
     for row in truth:
-        touched = rng.choice(N, size=2, replace=False).tolist()
+        barred = np.flatnonzero(np.isneginf(row)).tolist()
+        touched = barred or rng.choice(N, size=2, replace=False).tolist()
         chances = np.exp(row)
         chances[touched] = 0
         positives.append(frozenset([int(rng.choice(N, p=chances / chances.sum()))]))
@@ -45,14 +49,16 @@ def log_loss(scores: np.ndarray, cases: PlannerCases) -> float:
 
 def test_who_knows_gets_the_weight_and_who_guesses_none() -> None:
     rng = np.random.default_rng(0)
-    truth = rng.normal(size=(2000, N)) * 2
+    noise, drawn = rng.normal(size=(2, 2000, N))
+    offered = np.arange(N) > 1
+    spread = standardise_scores(drawn, np.broadcast_to(offered, drawn.shape))
+    truth = np.where(offered, 2 * spread, -np.inf)
     cases = draw_cases(rng, truth)
-    noise = rng.normal(size=truth.shape)
     stack = fit_stack({"knows": truth, "guesses": noise}, cases, penalty=0.0)
-    weights = dict(zip(stack.members, stack.weights / stack.scales, strict=True))
-    # the drawn choices are a softmax of the truth itself, so its weight is one; the standard
-    # error of a weight on unit noise is about 1 / sqrt(2000) = .02
-    assert weights["knows"] == pytest.approx(1.0, abs=0.1)
+    weights = dict(zip(stack.members, stack.weights, strict=True))
+    # the drawn choices are a softmax of twice the standardised scores; the standard error of a
+    # weight on unit scores is about 1 / sqrt(2000) = .02 over the deviation among likely ones
+    assert weights["knows"] == pytest.approx(2.0, abs=0.15)
     assert weights["guesses"] < 0.1
     assert fit_stack({"lies": -truth, "guesses": noise}, cases, penalty=0.0).weights[0] == 0
 
@@ -63,7 +69,9 @@ def test_two_halves_of_the_truth_are_put_together() -> None:
     cases = draw_cases(rng, halves.sum(axis=0))
     members = {"first": halves[0], "second": halves[1]}
     stack = fit_stack(members, cases, penalty=1.0)
-    assert stack.weights / stack.scales == pytest.approx([1.0, 1.0], abs=0.12)
+    first, second = stack.weights
+    assert 1.1 < first < 1.6  # 1.5, less what standardising each case alone takes away
+    assert first == pytest.approx(second, abs=0.15)
     together = log_loss(stack.score(members, cases), cases)
     assert together < min(log_loss(each, cases) for each in members.values()) - 0.1
 
@@ -77,8 +85,10 @@ def test_without_penalty_no_member_explains_its_cases_better(seed: int) -> None:
     members = {str(m): truth * rng.random() + rng.normal(size=truth.shape) for m in range(3)}
     stack = fit_stack(members, cases, penalty=0.0)
     reached = log_loss(stack.score(members, cases), cases)
+    offered = find_offered(truth, cases)
     for member in members.values():
-        best = min(log_loss(member * weight, cases) for weight in np.linspace(0, 2, 21))
+        alone = standardise_scores(member, offered)
+        best = min(log_loss(alone * weight, cases) for weight in np.linspace(0, 3, 31))
         assert reached <= best + 1e-6
 
 
@@ -122,8 +132,10 @@ def test_consumed_clusters_are_not_scored_and_gaps_stand_last() -> None:
     cases = PlannerCases(("ann",), [[0]], [[0, 1]], [frozenset([2])])
     scores = np.array([[9.0, 9.0, 1.0, -np.inf, 3.0]])
     offered = find_offered(scores, cases)
-    assert center_scores(scores, offered).tolist() == [[0, 0, *np.array([1, 1, 3]) - 5 / 3]]
-    stack = Stack(("only",), np.ones(1), np.ones(1))
+    expected = (np.array([1, 1, 3]) - 5 / 3) / np.std([1, 1, 3])
+    assert standardise_scores(scores, offered)[0] == pytest.approx([0, 0, *expected])
+    assert not standardise_scores(np.full((1, 5), 0.1), offered).any()
+    stack = Stack(("only",), np.ones(1))
     assert np.isneginf(stack.score({"only": scores}, cases)[0, :2]).all()
 
 
