@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -45,11 +44,6 @@ def train_tokenizer(texts: Iterable[str], descriptions: Sequence[str], vocabular
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe, pad_token=PAD_TOKEN, bos_token=START_TOKEN, eos_token=END_TOKEN
     )
-
-
-def save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Write the tokenizer's files to ``folder``."""
-    tokenizer.save_pretrained(str(folder))
 
 
 def _byte_level(model: Any) -> Any:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from training.planner.tokenizer import END_TOKEN, save_tokenizer, train_tokenizer
+from training.planner.tokenizer import END_TOKEN, train_tokenizer
 
 DESCRIPTIONS = ("jazz", "jazz guitar", "slow cooking", "cooking")
 TEXTS = ["jazz guitar and slow cooking", "cooking with jazz", " jazz", "jazz\ncooking"] * 20
@@ -47,7 +47,7 @@ def test_any_text_can_be_written(tokenizer: Any, text: str) -> None:
 
 
 def test_special_tokens_survive_saving(tokenizer: Any, tmp_path: Path) -> None:
-    save_tokenizer(tokenizer, tmp_path)
+    tokenizer.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     assert loaded.eos_token == END_TOKEN
     assert loaded.encode("jazz") == tokenizer.encode("jazz")
@@ -58,12 +58,12 @@ def test_special_tokens_survive_saving(tokenizer: Any, tmp_path: Path) -> None:
 
 def test_another_process_trains_the_same_tokenizer(tokenizer: Any, tmp_path: Path) -> None:
     program = (
-        "import json, sys; from pathlib import Path;"
+        "import json, sys;"
         "from training.planner.tokenizer import *;"
         "texts, descriptions, folder = json.loads(sys.argv[1]);"
-        "save_tokenizer(train_tokenizer(texts, descriptions, 320), Path(folder))"
+        "train_tokenizer(texts, descriptions, 320).save_pretrained(folder)"
     )
-    save_tokenizer(tokenizer, tmp_path / "here")
+    tokenizer.save_pretrained(tmp_path / "here")
     arguments = json.dumps([TEXTS, DESCRIPTIONS, str(tmp_path / "there")])
     subprocess.run([sys.executable, "-c", program, arguments], check=True)
     for name in ("tokenizer.json", "tokenizer_config.json"):

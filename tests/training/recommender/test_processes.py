@@ -13,8 +13,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from expectations.contracts.errors import UserError
-from training.processes import join_team
 from training.recommender.config import RecommenderConfig
 from training.recommender.precision import forward_precision, products_of
 
@@ -52,20 +50,6 @@ def test_two_processes_share_the_work_and_end_where_one_does(loss: str, tmp_path
         assert torch.equal(together[0][name], together[1][name])
         torch.testing.assert_close(together[0][name], weight, atol=2e-3, rtol=0)
     assert any(not torch.equal(together[0][name], weight) for name, weight in alone.items())
-
-
-def test_one_process_is_a_team_of_one() -> None:
-    team = join_team("cpu", "recommender.device")
-    assert (team.number, team.size, team.is_first, team.device) == (0, 1, True, CPU)
-    gradient = torch.ones(3)
-    team.add_up([gradient])
-    assert torch.equal(gradient, torch.ones(3))
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_gpu_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UserError, match=r"recommender\.device: a GPU can be reached"):
-        join_team("cuda", "recommender.device")
 
 
 def test_precision_is_what_is_asked_for() -> None:
