@@ -57,10 +57,11 @@ def fine_tune(
 ) -> FineTuned:
     """Return the base model with a trained adapter.
 
-    Stops after ``patience`` looks without a better one and keeps the best look's weights: the
-    highest validation recall (then the lowest loss) among those whose match rate reaches
-    ``min_match_rate`` and whose coverage ``min_coverage``, or, while none does, the highest match
-    rate, then the highest coverage.
+    Keeps the weights of one look: of those whose match rate reaches ``min_match_rate`` and whose
+    coverage ``min_coverage`` (while none does, of the highest match rate, then coverage) the
+    latest whose validation recall is within one standard error of the best. Figures of looks
+    differ by chance, and later looks are nearer to what they are held against. Stops after
+    ``patience`` looks that are not kept.
 
     Args:
         base: (model, tokenizer) of :func:`training.planner.model_io.load_base`.
@@ -86,7 +87,7 @@ def fine_tune(
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
     with torch.no_grad():
         team.agree(trained_weights(model))
-    keeper = _BestAdapter(model, config)
+    keeper = _BestAdapter(model, config, len(validator))
     losses: list[float] = []
     for step, loss in _train(planner, tokens, course, config, team, rng, seed):
         losses.append(loss)
@@ -194,13 +195,15 @@ def _point(step: int, losses: list[float], seen: ValidationReport) -> CurvePoint
 
 
 class _BestAdapter:
-    """Keeps the adapter's weights of the best look so far."""
+    """Keeps the adapter's weights of the look that is to be released."""
 
-    def __init__(self, model: Any, config: PlannerConfig) -> None:
+    def __init__(self, model: Any, config: PlannerConfig, n_transitions: int) -> None:
         self._model = model
         self._config = config
+        self._n_transitions = n_transitions
         self._weights: dict[str, Tensor] = {}
-        self._best: tuple[float, ...] | None = None
+        self._reached = (-1.0, -1.0)
+        self._highest_recall = -1.0
         self._looks_since = 0
         self.best_step = 0
         self.curve: list[CurvePoint] = []
@@ -208,9 +211,8 @@ class _BestAdapter:
     def is_exhausted_after(self, point: CurvePoint) -> bool:
         """Note the point, and say whether patience is over."""
         self.curve.append(point)
-        rank = self._rank(point)
-        if self._best is None or rank > self._best:
-            self._best, self.best_step, self._looks_since = rank, point.step, 0
+        if self._is_to_be_kept(point):
+            self.best_step, self._looks_since = point.step, 0
             self._weights = {
                 name: weight.detach().clone()
                 for name, weight in self._model.named_parameters()
@@ -221,13 +223,22 @@ class _BestAdapter:
         return self._looks_since >= self._config.patience
 
     def restore(self) -> None:
-        """Put the best look's weights back."""
+        """Put the kept look's weights back."""
         with torch.no_grad():
             for name, weight in self._model.named_parameters():
                 if name in self._weights:
                     weight.copy_(self._weights[name])
 
-    def _rank(self, point: CurvePoint) -> tuple[float, ...]:
-        written = min(point.match_rate, self._config.min_match_rate)
-        covered = min(point.validation_coverage_at_5, self._config.min_coverage)
-        return written, covered, point.validation_recall_at_10, -point.validation_loss
+    def _is_to_be_kept(self, point: CurvePoint) -> bool:
+        config = self._config
+        reached = (
+            min(point.match_rate, config.min_match_rate),
+            min(point.validation_coverage_at_5, config.min_coverage),
+        )
+        if reached < self._reached:
+            return False
+        best = self._highest_recall if reached == self._reached else -1.0
+        self._reached, self._highest_recall = reached, max(best, point.validation_recall_at_10)
+        recall = self._highest_recall
+        error = (recall * (1 - recall) / self._n_transitions) ** 0.5
+        return point.validation_recall_at_10 >= recall - error

@@ -86,6 +86,10 @@ class Validator:
         self._rows = [row_of[context] for context in newest_contexts(self._examples)]  # [R]
         self._batch_size = config.hardware.micro_batch or config.batch_size
 
+    def __len__(self) -> int:
+        """Return how many transitions are looked at."""
+        return len(self._examples)
+
     def look(self, planner: Planner) -> ValidationReport:
         """Return the figures of the planner as it is now; leaves it in evaluation mode."""
         planner.model.eval()
