@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from training.planner.adapter_io import add_adapter
@@ -16,24 +15,13 @@ from training.planner.base_limits import check_base
 from training.planner.batch import Collective, Course, add_gradients, draw_batch
 from training.planner.completion_tree import grow_tree
 from training.planner.config import PlannerConfig
+from training.planner.curve import BestAdapter, CurvePoint
 from training.planner.examples import Examples
 from training.planner.hardware import prepare_for_tuning
 from training.planner.model_io import Planner
 from training.planner.schedule import descend, make_optimizer
 from training.planner.validation import PlannerTokens, ValidationReport, Validator
 from training.processes import Team, join_team
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """One row of the training curve; ``train_loss`` is the mean since the row before."""
-
-    step: int
-    train_loss: float
-    validation_loss: float
-    validation_recall_at_10: float
-    match_rate: float
-    validation_coverage_at_5: float
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ def fine_tune(
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
     with torch.no_grad():
         team.agree(trained_weights(model))
-    keeper = _BestAdapter(model, config, len(validator))
+    keeper = BestAdapter(model, config, len(validator))
     losses: list[float] = []
     for step, loss in _train(planner, tokens, course, config, team, rng, seed):
         losses.append(loss)
@@ -192,53 +180,3 @@ def _point(step: int, losses: list[float], seen: ValidationReport) -> CurvePoint
         match_rate=seen.match_rate,
         validation_coverage_at_5=seen.coverage_at_5,
     )
-
-
-class _BestAdapter:
-    """Keeps the adapter's weights of the look that is to be released."""
-
-    def __init__(self, model: Any, config: PlannerConfig, n_transitions: int) -> None:
-        self._model = model
-        self._config = config
-        self._n_transitions = n_transitions
-        self._weights: dict[str, Tensor] = {}
-        self._reached = (-1.0, -1.0)
-        self._highest_recall = -1.0
-        self._looks_since = 0
-        self.best_step = 0
-        self.curve: list[CurvePoint] = []
-
-    def is_exhausted_after(self, point: CurvePoint) -> bool:
-        """Note the point, and say whether patience is over."""
-        self.curve.append(point)
-        if self._is_to_be_kept(point):
-            self.best_step, self._looks_since = point.step, 0
-            self._weights = {
-                name: weight.detach().clone()
-                for name, weight in self._model.named_parameters()
-                if weight.requires_grad
-            }
-        else:
-            self._looks_since += 1
-        return self._looks_since >= self._config.patience
-
-    def restore(self) -> None:
-        """Put the kept look's weights back."""
-        with torch.no_grad():
-            for name, weight in self._model.named_parameters():
-                if name in self._weights:
-                    weight.copy_(self._weights[name])
-
-    def _is_to_be_kept(self, point: CurvePoint) -> bool:
-        config = self._config
-        reached = (
-            min(point.match_rate, config.min_match_rate),
-            min(point.validation_coverage_at_5, config.min_coverage),
-        )
-        if reached < self._reached:
-            return False
-        best = self._highest_recall if reached == self._reached else -1.0
-        self._reached, self._highest_recall = reached, max(best, point.validation_recall_at_10)
-        recall = self._highest_recall
-        error = (recall * (1 - recall) / self._n_transitions) ** 0.5
-        return point.validation_recall_at_10 >= recall - error

@@ -25,7 +25,7 @@ from training.planner.model_io import Planner, load_base
 from training.processes import Team
 
 WORLD = planned_rule_world(n_clusters=5, copies=1)
-WHOLE = PlannerConfig(batch_size=7, listwise_choices=3)
+WHOLE = PlannerConfig(batch_size=7, listwise_weight=1.0, listwise_choices=3)
 N = len(WORLD.descriptions)
 
 
