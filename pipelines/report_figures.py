@@ -15,6 +15,7 @@ STAGES = (
     "clusters",
     "histories",
     "curate",
+    "collective",
     "base_model",
     "planner",
     "recommender",

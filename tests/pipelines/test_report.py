@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from expectations.contracts.errors import ReleaseError
 from inference.experiment.outcomes import PER_USER
@@ -26,6 +29,7 @@ from pipelines.model_registry import point_alias
 from pipelines.report_figures import (
     CONTENDERS,
     OUTCOMES,
+    STAGES,
     show_experiment,
     show_planner,
 )
@@ -38,6 +42,8 @@ from pipelines.report_recommender import (
 )
 from pipelines.tracking import open_tracking, tracking_uri
 from tests.worlds.published import PublishedReleases
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 from tests.worlds.serving import NAMES
 from training.item_evaluation import plots
 
@@ -118,3 +124,8 @@ def test_every_figure_stands_beside_its_interval() -> None:
     shown = show_experiment({"experiment_available": 1, "users": 50, "rounds": 10, **figures})
     assert sum(line.count("0.250 [0.200, 0.300]") for line in shown) == len(arms) * len(OUTCOMES)
     assert max(map(len, shown)) <= MAX_WIDTH - 2
+
+
+def test_the_cost_of_no_stage_is_left_out() -> None:
+    pipeline = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))
+    assert (*pipeline["stages"], "publish") == STAGES
