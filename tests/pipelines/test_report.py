@@ -42,11 +42,10 @@ from pipelines.report_recommender import (
 )
 from pipelines.tracking import open_tracking, tracking_uri
 from tests.worlds.published import PublishedReleases
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 from tests.worlds.serving import NAMES
 from training.item_evaluation import plots
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 MAX_WIDTH = 100
 
 
