@@ -23,9 +23,9 @@ from training.baselines.pair_counts import PairCounts
 class CollectiveSignal:
     """A log-linear model of what follows a context, from a few weights.
 
-    Wang and others, "Collective successor signals" (arXiv 2510.20260), put the most frequent
-    successors of a pair before the planner; here they are backed off, weighed with how near
-    clusters stand, and held against what it writes.
+    That a planner should be told what most people turned to is from arXiv 2510.20260, which puts it
+    into the prompt; here it is backed off, weighed with how near clusters stand, and held against
+    what the planner writes.
 
     Attributes:
         counts: novel likes after pairs, with their back-off.
