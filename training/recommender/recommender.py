@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from training.item_scoring.block_scoring import Bonus
 from training.recommender.config import RecommenderConfig
@@ -86,8 +85,24 @@ class SequenceRecommender:
             sequences: of one item or more, oldest first.
         """
         newest = sequences.newest(self.config.max_length)
-        states = self._encode(newest).numpy()  # [U, D]
+        states = self.encode(newest)  # [U, D]
         return self._ranker.scorer.score_all(states, self._bonuses_of(newest))  # [U, I]
+
+    def encode(self, histories: Sequences) -> np.ndarray:
+        """Return the state of each history: a unit vector, float32 ``[U, D]``.
+
+        Args:
+            histories: embedding indices, of one item to ``config.max_length``, oldest first.
+        """
+        order = np.argsort(histories.lengths, kind="stable")  # like lengths together: less padding
+        encoded = torch.empty(len(histories), self.config.dimension)  # [U, D]
+        for start in range(0, len(order), HISTORIES_AT_ONCE):
+            chosen = order[start : start + HISTORIES_AT_ONCE]
+            rows = torch.from_numpy(pad(histories.take(chosen)))  # [B, S]
+            with torch.no_grad():
+                encoded[chosen] = self.model.encode(rows)  # [B, D]
+        states: np.ndarray = encoded.numpy()
+        return states
 
     def top_items(
         self,
@@ -110,7 +125,7 @@ class SequenceRecommender:
         histories = self._histories_of(queries)
         rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
         distinct = Sequences.of(list(rows))
-        states = self._encode(distinct).numpy()  # [U, D]
+        states = self.encode(distinct)  # [U, D]
         places = [rows.get(history) for history in histories]
         return self._ranker.answer(states, places, queries, self._bonuses_of(distinct))
 
@@ -142,17 +157,6 @@ class SequenceRecommender:
         known = self.layout.index_of
         indices = [known[item] for item in recent_items if item in known]
         return indices[: self.config.max_length][::-1]
-
-    def _encode(self, histories: Sequences) -> Tensor:
-        """Return the unit vector of each history, ``[U, D]``, those of like length together."""
-        order = np.argsort(histories.lengths, kind="stable")
-        encoded = torch.empty(len(histories), self.config.dimension)  # [U, D]
-        for start in range(0, len(order), HISTORIES_AT_ONCE):
-            chosen = order[start : start + HISTORIES_AT_ONCE]
-            rows = torch.from_numpy(pad(histories.take(chosen)))  # [B, S]
-            with torch.no_grad():
-                encoded[chosen] = self.model.encode(rows)  # [B, D]
-        return encoded
 
     def _bonuses_of(self, histories: Sequences) -> list[Bonus] | None:
         return None if self.neighbours is None else self.neighbours.find_bonuses(histories)
