@@ -49,7 +49,7 @@ class JudgedWorld:
         """Return start and end of the test period, or of the validation window."""
         if is_test:
             return self.timeline.fit_until, self.timeline.end
-        return self.timeline.validation_start, self.timeline.fit_until
+        return self.timeline.train_until, self.timeline.fit_until
 
 
 def read_world(name: str, seed: int, folder: Path) -> JudgedWorld:

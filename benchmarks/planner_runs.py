@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from expectations.contracts.errors import UserError
 from pipelines import paths
 from pipelines.params import PARAMS_FILE
 
@@ -29,19 +30,25 @@ DATA_STAGES = ("ingest",)
 CLUSTERING_STAGES = ("clusters", "histories", "curate", "collective")
 RECOMMENDER_STAGES = ("recommender",)
 PLANNER_STAGES = ("base_model", "planner", "table")
-CLUSTERING_SECTIONS = ("dataset", "split", "clusters", "histories", "curation", "collective")
+DATA_SECTIONS = ("dataset", "split")
+CLUSTERING_SECTIONS = (*DATA_SECTIONS, "clusters", "histories", "curation", "collective")
 PLANNER_SECTIONS = (*CLUSTERING_SECTIONS, "planner", "table")
 MARKS = paths.VAR / "marks"  # of each stage that has run: what it was run with
 LOG = paths.VAR / "stages.log"
 DIGITS = 12  # of a SHA-256, in folder names
+DATE = len("2000-12-31")
 
 Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class PlannerRun:
-    """A planner with its table, in a folder of its own."""
+    """A planner with its table, in a folder of its own.
 
+    ``origin`` is where its test begins, if the settings say so.
+    """
+
+    origin: str | None
     clustering: int
     seed: int
     folder: Path
@@ -49,7 +56,8 @@ class PlannerRun:
     @property
     def name(self) -> str:
         """What the run is called in tables."""
-        return f"clustering {self.clustering}, seed {self.seed}"
+        begins = "" if self.origin is None else f"from {self.origin[:DATE]}, "
+        return f"{begins}clustering {self.clustering}, seed {self.seed}"
 
 
 def read_settings(changes: Sequence[str], threads: int) -> Settings:
@@ -58,7 +66,7 @@ def read_settings(changes: Sequence[str], threads: int) -> Settings:
     No gate of the table stops a run: coverage is one of the figures.
 
     Raises:
-        SystemExit: a change is not of that form.
+        UserError: a change is not of that form.
     """
     settings: Settings = yaml.safe_load((REPOSITORY / PARAMS_FILE).read_text(encoding="utf-8"))
     for change in changes:
@@ -66,7 +74,7 @@ def read_settings(changes: Sequence[str], threads: int) -> Settings:
         section = settings
         *above, last = key.split(".")
         if not equals or not above:
-            raise SystemExit(f"-S {change}: section.key=value is needed")
+            raise UserError("-S", "a change is section.key=value", "correct it", change)
         for name in above:
             section = section.setdefault(name, {})
         read = yaml.safe_load(value)
@@ -86,6 +94,13 @@ class Clustering:
     mark: str
 
 
+def make_data(settings: Settings, root: Path) -> Path:
+    """Return the folder of the data that these settings read."""
+    folder = root / f"data_{_name(settings, DATA_SECTIONS)}"
+    _run_stages(DATA_STAGES, settings, settings["runtime"]["seed"], folder, "")
+    return folder
+
+
 def make_clustering(settings: Settings, seed: int, root: Path) -> Clustering:
     """Return the clustering of that seed; the data are the same for all."""
     folder = root / f"clustering_{seed}_{_name(settings, CLUSTERING_SECTIONS)}"
@@ -101,7 +116,7 @@ def make_clustering(settings: Settings, seed: int, root: Path) -> Clustering:
 def make_planner(settings: Settings, clustering: Clustering, seed: int, root: Path) -> PlannerRun:
     """Return a planner trained on the clustering, with its table."""
     name = f"planner_{clustering.seed}_{seed}_{_name(settings, PLANNER_SECTIONS)}"
-    run = PlannerRun(clustering.seed, seed, root / name)
+    run = PlannerRun(settings["split"]["test_start"], clustering.seed, seed, root / name)
     copied = run.folder / MARKS / "clustering"
     if not copied.exists() or copied.read_text() != clustering.mark:
         shutil.rmtree(run.folder, ignore_errors=True)
@@ -139,7 +154,7 @@ def _run_stage(stage: str, threads: int, folder: Path) -> None:
         done = subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log)
     if done.returncode:
         last = file.read_text().splitlines()[-1:]
-        raise SystemExit(f"stage {stage} failed in {folder}: {' '.join(last)}")
+        raise UserError(f"stage {stage} in {folder}", "ends well", f"see {LOG}", " ".join(last))
 
 
 def _leave(file: Path, mark: str) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.planner_contest import Outcome
+from inference.planning.baseline_choice import PAIR_COUNTS, RECALL_AT_10
+from inference.planning.contenders import AS_SERVED, BEST_BASELINE
 from training.evaluation.compare import METRICS
 from training.metrics import Interval
 
@@ -41,17 +44,26 @@ def show_differences(intervals: Mapping[str, Interval]) -> str:
     return "\n".join(lines)
 
 
-def show_runs(breadths: Mapping[str, Mapping[str, float]]) -> str:
-    """Return one row per run: what its table is like, and the plans made from it."""
+def show_runs(outcomes: Sequence[Outcome]) -> str:
+    """Return one row per run: its cases, recall@10 there, its table and the plans made from it."""
+    contenders = (AS_SERVED, PAIR_COUNTS, BEST_BASELINE)
     figures = (
         "match_rate", "coverage_at_1_table", "coverage_at_5_table", "coverage_at_5_as_served",
         "top1_largest_share_table",
     )  # fmt: skip
-    lines = [_header("run", *figures)]
-    lines += [
-        _row(name, *(f"{breadth[figure]:.4f}" for figure in figures))
-        for name, breadth in breadths.items()
-    ]
+    lines = [_header("run", "cases", "users", *contenders, "which that is", *figures)]
+    for outcome in outcomes:
+        recalls = [outcome.cases[name][:, RECALL_AT_10].mean() for name in contenders]
+        lines.append(
+            _row(
+                outcome.run.name,
+                f"{len(outcome.users)}",
+                f"{len(set(outcome.users))}",
+                *(f"{recall:.4f}" for recall in recalls),
+                outcome.best_baseline,
+                *(f"{outcome.breadth[figure]:.4f}" for figure in figures),
+            )
+        )
     return "\n".join(lines)
 
 

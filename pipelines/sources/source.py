@@ -30,7 +30,7 @@ from pipelines.sources.movielens import open_movielens
 from pipelines.sources.raw_tables import RawTables
 from pipelines.sources.synthetic.truth import ABOUT
 from pipelines.sources.synthetic.world import write_world
-from training.curation.timeline import SplitConfig, make_timeline
+from training.curation.timeline import SplitConfig, drop_later, make_timeline
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def write_source(
         remedy = f"correct dataset.path for the source {dataset.source!r}"
         raise UserError(str(path), "the data lies there", remedy)
     if dataset.source == "synthetic":
-        return _write_synthetic(dataset, seed, changes, places)
+        return _write_synthetic(dataset, split, seed, changes, places)
     write_json({"available": False}, places.truth / ABOUT)
     if dataset.source == "files":
         return _write_raw(read_files(path, dataset.files), dataset, split, changes, places)
@@ -65,7 +65,7 @@ def write_source(
 
 
 def _write_synthetic(
-    dataset: DatasetConfig, seed: int, changes: LogChanges, places: Places
+    dataset: DatasetConfig, split: SplitConfig, seed: int, changes: LogChanges, places: Places
 ) -> RawProfile:
     if dataset.threshold is None:
         raise ValueError("the synthetic world has feedback, so it has a threshold")
@@ -79,10 +79,10 @@ def _write_synthetic(
         truth_folder=places.truth,
     )
     items = read_table(places.items, ITEMS)
-    if not changes.are_none:
+    if not changes.are_none or split.end is not None:
         made = read_table(places.interactions, INTERACTIONS)
         changed = change_interactions(made, items, changes, dataset.threshold)
-        write_interactions(changed, places.interactions)
+        write_interactions(drop_later(changed, split), places.interactions)
     names = RawNames("the synthetic catalogue", "the synthetic log")
     pieces = _stored_pieces(places.interactions)
     return check_raw_data(items, pieces, names, paths.DATA_DOCS)
@@ -99,6 +99,7 @@ def _write_raw(
     interactions = change_interactions(
         read_interactions(raw.interactions, dataset.threshold), items, changes, dataset.threshold
     )
+    interactions = drop_later(interactions, split)
     names = RawNames(str(raw.items_file), str(raw.interactions.file))
     profile = check_raw_data(items, in_pieces(interactions), names, paths.DATA_DOCS)
     # tags given in the test period would tell of it: they are cut where fitting ends

@@ -103,7 +103,7 @@ def compare_models(recommender: SequenceRecommender, rng: np.random.Generator) -
     }
     figures: dict[str, float] = {}
     if layout.n_items <= MAX_EASE_ITEMS:
-        figures["ease_penalty"] = choose_ease_penalty(layout, timeline.validation_start)
+        figures["ease_penalty"] = choose_ease_penalty(layout, timeline.train_until)
         models["ease"] = fit_item_ease(sequences, layout, figures["ease_penalty"])
     ranked = {
         name: rank_held_out(model, held_out, max(DEPTHS), name) for name, model in models.items()

@@ -47,7 +47,7 @@ def lay_out(world: TopicWorld) -> None:
     write_table(world.items, paths.ITEMS, ITEMS)
     write_table(world.interactions, paths.INTERACTIONS, INTERACTIONS)
     end = world.interactions["timestamp"].to_list()
-    timeline = Timeline(validation_start=CUT, test_origins=(CUT,), end=max(end))
+    timeline = Timeline(validation_origins=(CUT,), test_origins=(CUT,), end=max(end))
     write_json(timeline.to_json(), paths.TIMELINE)
 
 

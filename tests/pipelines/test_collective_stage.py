@@ -22,7 +22,7 @@ from tests.worlds.curation import Event, at, clusters_of, interactions_of, item_
 from training.curation.timeline import MICROSECOND, Timeline
 
 N = 6
-TIMELINE = Timeline(at(60), (at(80),), at(100) + MICROSECOND)
+TIMELINE = Timeline((at(60),), (at(80),), at(100) + MICROSECOND)
 PARAMS = "clusters: {levels: [6], representation: {collaborative_dimensions: 4}}\n"
 
 

@@ -36,7 +36,7 @@ from training.curation.timeline import MICROSECOND, Timeline
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 N_CLUSTERS = 8
-TIMELINE = Timeline(at(60), (at(80), at(90)), at(100) + MICROSECOND)
+TIMELINE = Timeline((at(60),), (at(80), at(90)), at(100) + MICROSECOND)
 PARAMS = """
 clusters: {levels: [8]}
 histories: {max_clusters: 4, chunk_interactions: 100}

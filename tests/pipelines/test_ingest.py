@@ -49,7 +49,7 @@ def test_files_become_tables_a_timeline_and_an_empty_truth() -> None:
     assert read_table(paths.ITEMS, ITEMS).height == 8
     assert read_table(paths.INTERACTIONS, INTERACTIONS).height == 30
     assert read_json(paths.TRUTH / "about.json") == {"available": False}
-    assert set(read_json(paths.TIMELINE)) == {"validation_start", "test_origins", "end"}
+    assert set(read_json(paths.TIMELINE)) == {"validation_origins", "test_origins", "end"}
     assert not list(Path().rglob("*.partial*"))
 
 
@@ -69,6 +69,26 @@ def test_the_synthetic_world_leaves_its_truth_apart() -> None:
     assert read_json(paths.TRUTH / "about.json")["available"] is True
     assert read_table(paths.ITEMS, ITEMS).height == 200
     assert read_table(paths.INTERACTIONS, INTERACTIONS)["user_id"].n_unique() == 60
+
+
+def test_what_happened_from_the_end_on_is_left_out_of_every_source() -> None:
+    catalogue = str(ROOT / "pipelines/sources/synthetic/catalogue.yaml")
+    write_logs(Path("raw"), *logs())
+    sources: list[dict[str, object]] = [
+        {"path": catalogue, "synthetic": {"n_users": 60, "n_items": 200}},
+        {"source": "files", "path": "raw"},
+    ]
+    for dataset in sources:
+        set_params(dataset)
+        ingest.main()
+        log = read_table(paths.INTERACTIONS, INTERACTIONS)
+        end = log["timestamp"].sort()[log.height * 2 // 3]
+        set_params(dataset, split={"origins": 1, "end": end.isoformat()})
+        ingest.main()
+        kept = read_table(paths.INTERACTIONS, INTERACTIONS)
+        assert 0 < kept.height < log.height
+        assert kept.equals(log.filter(pl.col("timestamp") < end))
+        assert read_json(paths.TIMELINE)["end"] <= end.isoformat()
 
 
 def test_two_runs_write_the_same_bytes() -> None:

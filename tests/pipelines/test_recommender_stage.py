@@ -65,7 +65,7 @@ def prepare(folder: Path, n_users: int) -> dict[str, str]:
         walks = world.walk(n_users, 20, noise=0.1, seed=0)
         write_table(world.make_interactions(walks).collect(), paths.INTERACTIONS, INTERACTIONS)
         start, hour = world.START, timedelta(hours=1)
-        timeline = Timeline(start + 15 * hour, (start + 18 * hour,), start + 20 * hour)
+        timeline = Timeline((start + 15 * hour,), (start + 18 * hour,), start + 20 * hour)
         write_json(timeline.to_json(), paths.TIMELINE)
     finally:
         os.chdir(here)
@@ -96,7 +96,7 @@ def test_items_that_nobody_liked_are_placed_by_their_text_where_that_is_asked_fo
     items = pl.concat([topics.items, copied])
     write_table(items, paths.ITEMS, ITEMS)
     write_table(topics.interactions, paths.INTERACTIONS, INTERACTIONS)
-    write_json(Timeline(CUT, (CUT,), CUT + timedelta(days=1)).to_json(), paths.TIMELINE)
+    write_json(Timeline((CUT,), (CUT,), CUT + timedelta(days=1)).to_json(), paths.TIMELINE)
     tiny = world.SMALL.model_dump() | {"max_epochs": 1, "refit": False}
     level = {"levels": [3], "representation": {"text_dimensions": 12}}
     models = {}

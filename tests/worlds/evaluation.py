@@ -50,7 +50,7 @@ NAMES = (
 N = len(NAMES)
 DAY = timedelta(days=1)
 START = datetime(2024, 1, 1, tzinfo=UTC)
-TIMELINE = Timeline(START + 10 * DAY, (START + 20 * DAY,), START + 30 * DAY)
+TIMELINE = Timeline((START + 10 * DAY,), (START + 20 * DAY,), START + 30 * DAY)
 PARAMS = {
     "runtime": {"threads": 1},
     "clusters": {"levels": [N]},
@@ -176,7 +176,7 @@ def _interactions() -> pl.DataFrame:
 def _cases() -> pl.DataFrame:
     walks = _walks().filter(pl.col("split") != "train").sort("user_id", "step")
     before = pl.col("step") < 3
-    origins = {"validation": TIMELINE.validation_start, "test": TIMELINE.fit_until}
+    origins = {"validation": TIMELINE.train_until, "test": TIMELINE.fit_until}
     return (
         walks.group_by("split", "user_id", maintain_order=True)
         .agg(

@@ -113,7 +113,7 @@ def make_table() -> pl.DataFrame:
 
 
 def _gather(steps: pl.DataFrame, **columns: pl.Expr) -> pl.DataFrame:
-    origins = {"validation": TIMELINE.validation_start, "test": TIMELINE.fit_until}
+    origins = {"validation": TIMELINE.train_until, "test": TIMELINE.fit_until}
     return (
         steps.filter(pl.col("split") != "train")
         .group_by("split", "user_id", maintain_order=True)

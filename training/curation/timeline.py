@@ -1,4 +1,4 @@
-"""Where time is cut: what is fitted on, what is validated on, and the rolling test origins."""
+"""Where time is cut: what is fitted on, and the rolling origins of validation and test."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ class SplitConfig(Config):
         validation_share: share of all interactions that lie in the validation period.
         test_share: share of all interactions that lie in the test period.
         origins: rolling test origins; the windows between them hold equal numbers of interactions.
+        validation_origins: the same for the validation period.
+        end: ISO time from which on interactions are left out, to see what would have been built
+            then; ``None`` keeps all. Shares are of what remains.
     """
 
     validation_start: str | None = None
@@ -36,8 +39,10 @@ class SplitConfig(Config):
     validation_share: float = Field(default=0.1, gt=0, lt=1)
     test_share: float = Field(default=0.1, gt=0, lt=1)
     origins: int = Field(default=2, ge=1)
+    validation_origins: int = Field(default=1, ge=1)
+    end: str | None = None
 
-    @field_validator("validation_start", "test_start")
+    @field_validator("validation_start", "test_start", "end")
     @classmethod
     def _is_time(cls, value: str | None) -> str | None:
         if value is not None:
@@ -58,7 +63,7 @@ class Timeline:
     ``end`` is the last interaction plus one microsecond, so that every window is half-open.
     """
 
-    validation_start: datetime
+    validation_origins: tuple[datetime, ...]
     test_origins: tuple[datetime, ...]
     end: datetime
 
@@ -70,19 +75,18 @@ class Timeline:
     @property
     def train_until(self) -> datetime:
         """The planner's training labels lie strictly before this time."""
-        return self.validation_start
+        return self.validation_origins[0]
 
     def origins(self) -> list[tuple[str, datetime, datetime]]:
         """Return (split, origin, window end) of every evaluation origin, oldest first."""
-        starts = (self.validation_start, *self.test_origins)
-        ends = (*self.test_origins, self.end)
-        splits = ("validation", *("test" for _ in self.test_origins))
-        return list(zip(splits, starts, ends, strict=True))
+        starts = (*self.validation_origins, *self.test_origins)
+        splits = ["validation"] * len(self.validation_origins) + ["test"] * len(self.test_origins)
+        return list(zip(splits, starts, (*starts[1:], self.end), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return the timeline as plain JSON values."""
         return {
-            "validation_start": self.validation_start.isoformat(),
+            "validation_origins": [origin.isoformat() for origin in self.validation_origins],
             "test_origins": [origin.isoformat() for origin in self.test_origins],
             "end": self.end.isoformat(),
         }
@@ -91,10 +95,25 @@ class Timeline:
     def from_json(cls, content: Mapping[str, Any]) -> Timeline:
         """Return the timeline that :meth:`to_json` wrote."""
         return cls(
-            validation_start=_parse_time(content["validation_start"]),
-            test_origins=tuple(_parse_time(origin) for origin in content["test_origins"]),
+            validation_origins=tuple(map(_parse_time, content["validation_origins"])),
+            test_origins=tuple(map(_parse_time, content["test_origins"])),
             end=_parse_time(content["end"]),
         )
+
+
+def drop_later(interactions: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:
+    """Return the interactions (column ``timestamp``) before ``config.end``, in their order.
+
+    Raises:
+        UserError: there are none.
+    """
+    if config.end is None:
+        return interactions
+    earlier = interactions.filter(pl.col("timestamp") < _parse_time(config.end))
+    if earlier.is_empty():
+        remedy = "choose a later split.end, or null"
+        raise UserError(WHERE, "interactions lie before split.end", remedy, config.end)
+    return earlier
 
 
 def make_timeline(interactions: pl.LazyFrame, config: SplitConfig) -> Timeline:
@@ -117,11 +136,13 @@ def make_timeline(interactions: pl.LazyFrame, config: SplitConfig) -> Timeline:
         if config.validation_start is None
         else _microseconds(_parse_time(config.validation_start))
     )
-    cuts = [int(times[0]), validation_start, *_rolling(times, test_start, config.origins)]
-    cuts.append(int(times[-1]) + 1)
-    _require_interactions_between(times, cuts)
-    moments = [EPOCH + timedelta(microseconds=cut) for cut in cuts[1:]]
-    return Timeline(moments[0], tuple(moments[1:-1]), moments[-1])
+    end = int(times[-1]) + 1
+    validation = _rolling(times, validation_start, test_start, config.validation_origins)
+    test = _rolling(times, test_start, end, config.origins)
+    _require_interactions_between(times, [int(times[0]), *validation, *test, end])
+    return Timeline(
+        tuple(map(_to_moment, validation)), tuple(map(_to_moment, test)), _to_moment(end)
+    )
 
 
 def _sorted_microseconds(interactions: pl.LazyFrame) -> np.ndarray:
@@ -135,19 +156,20 @@ def _at_share(times: np.ndarray, share: float) -> int:
     return int(times[place])
 
 
-def _rolling(times: np.ndarray, test_start: int, origins: int) -> list[int]:
-    first = int(np.searchsorted(times, test_start))
-    places = [first + (times.size - first) * step // origins for step in range(1, origins)]
-    return [test_start, *(int(times[min(place, times.size - 1)]) for place in places)]
+def _rolling(times: np.ndarray, start: int, end: int, origins: int) -> list[int]:
+    """Return ``start`` and the origins after it that cut what lies before ``end`` evenly."""
+    first, last = np.searchsorted(times, [start, end]).tolist()
+    places = [first + (last - first) * step // origins for step in range(1, origins)]
+    return [start, *(int(times[min(place, times.size - 1)]) for place in places)]
 
 
 def _require_interactions_between(times: np.ndarray, cuts: list[int]) -> None:
     places = np.searchsorted(times, np.array(cuts))
     if np.any(np.diff(places) <= 0):
-        shown = ", ".join((EPOCH + timedelta(microseconds=cut)).isoformat() for cut in cuts)
+        shown = ", ".join(_to_moment(cut).isoformat() for cut in cuts)
         raise UserError(
             WHERE,
-            "interactions lie before validation, in it, and in every test window",
+            "interactions lie before validation, and in every window of validation and of the test",
             "choose other shares or times, fewer origins, or bring data with more distinct times",
             shown,
         )
@@ -156,6 +178,10 @@ def _require_interactions_between(times: np.ndarray, cuts: list[int]) -> None:
 def _parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _to_moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
 def _microseconds(moment: datetime) -> int:

@@ -63,13 +63,13 @@ def fit_for_release(
     Raises:
         UserError: no user has liked two items before the validation window.
     """
-    window = (timeline.validation_start, timeline.fit_until)
+    window = (timeline.train_until, timeline.fit_until)
     rng = np.random.default_rng(seed)
     cases = find_validation_cases(interactions, layout, *window, config.max_validation_users, rng)
     first, second = (scratch and scratch / file for file in CHECKPOINT_FILES)
     if scratch:
         scratch.mkdir(parents=True, exist_ok=True)
-    _, earlier = read_sequences(interactions, layout, timeline.validation_start, scratch)
+    _, earlier = read_sequences(interactions, layout, timeline.train_until, scratch)
     n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, report, first, text)
     if not config.refit:
         return ReleaseFit(chosen, chosen)

@@ -122,7 +122,7 @@ def test_an_item_without_a_cluster_is_refused() -> None:
         list(clustered_chunks(interactions_of(events).lazy(), known, 100))
 
 
-TIMELINE = Timeline(at(10), (at(20),), at(30) + MICROSECOND)
+TIMELINE = Timeline((at(10),), (at(20),), at(30) + MICROSECOND)
 
 
 def item_rows(events: list[Event]) -> dict[tuple[str, int], tuple[list[str], list[str]]]:

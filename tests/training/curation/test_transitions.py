@@ -11,7 +11,7 @@ from training.curation.cases import mine_cases, mine_item_cases
 from training.curation.timeline import MICROSECOND, Timeline
 from training.curation.transitions import mine_transitions, to_transitions
 
-TIMELINE = Timeline(at(8), (at(12), at(16)), at(20) + MICROSECOND)
+TIMELINE = Timeline((at(8),), (at(12), at(16)), at(20) + MICROSECOND)
 
 events_lists = st.lists(
     any_event(["a", "b", "c"], seconds=21, clusters=7),

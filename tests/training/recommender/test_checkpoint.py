@@ -31,7 +31,7 @@ def fit(
 ) -> SequenceRecommender:
     interactions = world.make_interactions(world.walk(30, 10, noise=0.1, seed=0))
     start, hour = world.START, timedelta(hours=1)
-    timeline = Timeline(start + 6 * hour, (start + 8 * hour,), start + 10 * hour)
+    timeline = Timeline((start + 6 * hour,), (start + 8 * hour,), start + 10 * hour)
     layout = world.make_layout()
     fitted = fit_for_release(interactions, layout, timeline, config, 0, curve.append, folder)
     return fitted.shipped

@@ -111,7 +111,7 @@ def test_a_release_fit_uses_nothing_after_the_first_test_origin(refit: bool) -> 
     layout = world.make_layout()
     interactions = world.make_interactions(world.walk(40, 10, noise=0.1, seed=0))
     origin = world.START + 8 * HOUR
-    timeline = Timeline(world.START + 6 * HOUR, (origin,), world.START + 10 * HOUR)
+    timeline = Timeline((world.START + 6 * HOUR,), (origin,), world.START + 10 * HOUR)
     config = world.SMALL.model_copy(update={"max_epochs": 2, "refit": refit})
     curve: list[EpochReport] = []
     one = fit_for_release(interactions, layout, timeline, config, 0, curve.append)
@@ -126,7 +126,7 @@ def test_what_answers_validation_cases_knows_of_the_window_when_to_stop_only() -
     layout = world.make_layout()
     interactions = world.make_interactions(world.walk(40, 10, noise=0.1, seed=0))
     border = world.START + 6 * HOUR
-    timeline = Timeline(border, (world.START + 8 * HOUR,), world.START + 10 * HOUR)
+    timeline = Timeline((border,), (world.START + 8 * HOUR,), world.START + 10 * HOUR)
     config = world.SMALL.model_copy(update={"max_epochs": 1})
     fitted = fit_for_release(interactions, layout, timeline, config, 0, lambda epoch: None)
     _, before = read_sequences(interactions, layout, border)
