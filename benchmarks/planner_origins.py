@@ -68,14 +68,14 @@ def settings_at(settings: Settings, window: RollingWindow) -> Settings:
 
 def _cut_window(times: Sequence[datetime], origin: float, end: float) -> RollingWindow:
     validation = origin - (end - origin)
-    places = [round(share * len(times)) for share in (validation, origin, end)]
-    if places[0] <= 0:
+    if validation <= 0:
         rule = "something lies before a validation window, which is as wide as its test window"
         raise UserError(OPTION, rule, "begin later, or with more origins", f"{origin:g}")
-    validation_start, test_start = (times[place] for place in places[:2])
-    until = None if places[2] >= len(times) else times[places[2]]
-    moments = [times[0], validation_start, test_start, times[-1] if until is None else until]
-    if any(later <= earlier for earlier, later in itertools.pairwise(moments)):
-        rule = "borders are of different moments"
-        raise UserError(OPTION, rule, "put them further apart", test_start.isoformat())
-    return RollingWindow(validation_start, test_start, until)
+    validation_start, test_start, until = (
+        times[min(round(share * len(times)), len(times) - 1)] for share in (validation, origin, end)
+    )
+    borders = [times[0], validation_start, test_start, until]
+    if any(later <= earlier for earlier, later in itertools.pairwise(borders)):
+        shown = " ".join(border.isoformat() for border in borders)
+        raise UserError(OPTION, "borders are of different moments", "put them further apart", shown)
+    return RollingWindow(validation_start, test_start, None if end == 1 else until)

@@ -1,0 +1,101 @@
+"""A planner beside the baselines, on the house whose right answers are known."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmarks import planner
+from benchmarks.planner_contest import Outcome, gather_field, measure_run
+from benchmarks.planner_pooling import compare_outcomes
+from benchmarks.planner_runs import MARKS, PlannerRun
+from inference.planning.contenders import AS_SERVED, BEST_BASELINE
+from pipelines import paths
+from pipelines.command import run_command
+from pipelines.planner_windows import Split
+from pipelines.stages import table
+from tests.worlds.evaluation import build_house
+from tests.worlds.sources import logs, write_logs
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("house")
+    build_house(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        table.main()
+        (folder / MARKS).mkdir(parents=True)
+        (folder / MARKS / "planner").write_text("as taught")
+    return folder
+
+
+def measure(split: Split) -> Outcome:
+    return measure_run(PlannerRun(None, 0, 0, Path()), gather_field(split))
+
+
+def test_the_planted_answer_is_found_on_both_splits(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(house)
+    splits: tuple[Split, ...] = ("validation", "test")
+    for split in splits:
+        outcome = measure(split)
+        assert {user[: len(split)] for user in outcome.users} == {split}
+        intervals = compare_outcomes([outcome])
+        assert intervals["recall_at_1_as_served"].mean == 1
+        assert intervals["recall_at_1_as_served"].n_users == 80
+        assert intervals["recall_at_1_popularity"].mean == 0.5  # see the world's first page
+        assert intervals["recall_at_1_as_served_minus_popularity"].mean == 0.5
+        assert outcome.breadth["match_rate"] == 1
+        best, chosen = (outcome.cases[name] for name in (BEST_BASELINE, outcome.best_baseline))
+        assert (best == chosen).all()
+        assert set(outcome.baselines) < set(outcome.cases)
+        assert AS_SERVED in outcome.cases
+
+
+def test_validation_knows_nothing_of_the_test(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(house)
+    before = measure("validation")
+    kept = {path: path.read_bytes() for path in (paths.CASES, paths.INTERACTIONS)}
+    cases = pl.read_parquet(paths.CASES)
+    cases.filter(pl.col("split") == "validation").write_parquet(paths.CASES)
+    border = pl.lit("2024-01-21").str.to_datetime(time_zone="UTC")  # where the test begins
+    log = pl.read_parquet(paths.INTERACTIONS)
+    log.filter(pl.col("timestamp") < border).write_parquet(paths.INTERACTIONS)
+    try:
+        after = measure("validation")
+    finally:
+        for path, content in kept.items():
+            path.write_bytes(content)
+    assert after.users == before.users
+    for name, figures in before.cases.items():
+        assert (after.cases[name] == figures).all(), name
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["-S", "split"], "section.key=value"),
+        (["--split", "train"], "invalid choice: 'train'"),
+        (["--origins", "0.6", "0.4"], "shares rise between 0 and 1"),
+        (["--origins", "0.5", "-S", "split.end=2023-01-01"], "interactions lie before split.end"),
+    ],
+)
+def test_the_command_refuses_in_a_line(
+    options: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = write_logs(tmp_path / "raw", *logs())
+    own = ["-S", "dataset.source=files", "-S", f"dataset.path={data}", "-S", "split.origins=1"]
+    monkeypatch.setattr(sys, "argv", ["planner", *own, *options])
+    with pytest.raises(SystemExit) as ended:
+        run_command(planner.main)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
