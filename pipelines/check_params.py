@@ -10,6 +10,7 @@ from pipelines.gates_config import GatesConfig
 from pipelines.params import read_params
 from pipelines.retention import RetentionConfig
 from pipelines.sources.config import DatasetConfig
+from training.alignment.config import AlignmentConfig
 from training.clusters.config import ClusterConfig
 from training.collective.config import CollectiveConfig
 from training.config import Config, RuntimeConfig
@@ -27,6 +28,7 @@ CONFIG_OF: dict[str, type[Config]] = {
     "histories": HistoryConfig,
     "curation": CurationConfig,
     "collective": CollectiveConfig,
+    "alignment": AlignmentConfig,
     "planner": PlannerConfig,
     "recommender": RecommenderConfig,
     "table": TableConfig,

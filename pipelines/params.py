@@ -26,6 +26,7 @@ SECTIONS = (
     "recommender",
     "table",
     "plan",
+    "alignment",
     "evaluation",
     "gates",
     "experiment",

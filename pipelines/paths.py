@@ -37,6 +37,10 @@ ITEM_CASES = ARTIFACTS / "curate" / "item_cases.parquet"
 SIGNAL_BEFORE_VALIDATION = ARTIFACTS / "collective" / "before_validation.safetensors"
 SIGNAL_BEFORE_TEST = ARTIFACTS / "collective" / "before_test.safetensors"
 
+# alignment
+ALIGNMENT_BEFORE_VALIDATION = ARTIFACTS / "alignment" / "before_validation.safetensors"
+ALIGNMENT = ARTIFACTS / "alignment" / "alignment.safetensors"
+
 # models
 BASE_MODEL = ARTIFACTS / "base_model"
 PLANNER_ADAPTER = ARTIFACTS / "planner" / "adapter"

@@ -16,6 +16,7 @@ RELEASE_PARTS: Mapping[str, Path] = {
     "item_titles": paths.ITEM_TITLES,
     "item_popularity": paths.ITEM_POPULARITY,
     "plan": paths.PLAN_CONFIG,
+    "alignment": paths.ALIGNMENT,
     "data_seen": paths.DATA_SEEN,
     "recommender": paths.RECOMMENDER,
     "base_model": paths.BASE_MODEL,

@@ -218,6 +218,7 @@ TRANSITIONS = Table(
         USER,
         Column("event_timestamp", TIME, "the label's time minus one microsecond"),
         HISTORY,
+        CONSUMED,
         Column("context", pa.list_(INTEGER), "the K newest history clusters, ascending"),
         Column("target_cluster", INTEGER, "the novel cluster", minimum=0),
     ),

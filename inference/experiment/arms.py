@@ -8,11 +8,13 @@ from enum import StrEnum
 
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.participants import Participant
+from inference.planning.align import align_plan
 from inference.planning.combine import PlannedCluster, pairs_to_look_up, plan_for
 from inference.planning.config import PlanConfig
 from inference.planning.plan_table import PlanTable
 from inference.serving.blend import BlendedItem, blend, exploratory_places
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
+from training.alignment.alignment import Alignment
 from training.recommender.protocol import Recommender
 
 
@@ -30,13 +32,15 @@ class System:
     Attributes:
         recommender: ours or a team's own.
         table: the novel-cluster table.
-        plan: how its rows are combined.
+        plan: how its rows are combined, and how many places are aligned.
+        alignment: puts those in the order that suits a user.
         cluster_of_item: the serving cluster of every item.
     """
 
     recommender: Recommender
     table: PlanTable
     plan: PlanConfig
+    alignment: Alignment
     cluster_of_item: Mapping[str, int]
 
 
@@ -69,7 +73,7 @@ def _plan(
     pairs = pairs_to_look_up(user.history_clusters, system.plan)
     rows = {pair: row for pair in pairs if (row := system.table.row(pair)) is not None}
     consumed = sorted(user.consumed_clusters)
-    plan = plan_for(
-        user.history_clusters, consumed, rows, system.plan, limit=config.planned_clusters
-    )
-    return plan.clusters
+    state = user.history_clusters, consumed
+    whole = plan_for(*state, rows, system.plan)
+    plan = align_plan(whole, *state, system.alignment, system.plan.best_of)
+    return plan.clusters[: config.planned_clusters]

@@ -1,4 +1,4 @@
-"""The served plan: a user's table rows combined, consumed clusters dropped. The ONE implementation.
+"""A user's table rows combined, consumed clusters dropped. The ONE implementation.
 
 Evaluation and experiment plan many users at once from a :class:`PlanTable`; a request plans one
 user from the rows it fetched. Both run the same arithmetic, so a figure measured on the former
@@ -53,16 +53,14 @@ def plan_for(
     consumed_clusters: Sequence[int],
     rows: Mapping[ClusterPair, TableRow],
     config: PlanConfig,
-    limit: int | None = None,
 ) -> ServedPlan:
-    """Return the served plan of one user from the rows that were found.
+    """Return the plan of one user from the rows that were found, before it is aligned.
 
     Args:
         history_clusters: distinct, newest first.
         consumed_clusters: never planned, in any order; history clusters need not be repeated.
         rows: rows by pair; those of :func:`pairs_to_look_up` are used, absent ones are reported.
         config: how rows are combined.
-        limit: clusters to return at most; all that the rows name if ``None``.
     """
     pairs = pairs_to_look_up(history_clusters, config)
     found = [pair for pair in pairs if pair in rows and len(rows[pair].novel_clusters)]
@@ -79,7 +77,7 @@ def plan_for(
     dropped[0, barred] = True
     shares, combined = _combine(clusters[None], scores[None], weights, dropped, config)
     order = _rank(combined)[0]  # [N]
-    planned = [c for c in order.tolist() if np.isfinite(combined[0, c])][:limit]
+    planned = [c for c in order.tolist() if np.isfinite(combined[0, c])]
     leaders = shares[0].argmax(axis=0)  # [P, N] -> [N]
     return ServedPlan(
         tuple(PlannedCluster(c, float(combined[0, c]), found[leaders[c]]) for c in planned),
@@ -113,7 +111,7 @@ def plan_batch(
     config: PlanConfig,
     depth: int,
 ) -> PlanBatch:
-    """Return the served plans of many users to ``depth``; see :func:`plan_for`."""
+    """Return the plans of many users to ``depth``, before alignment; see :func:`plan_for`."""
     n_missing = np.zeros(len(histories), dtype=np.int64)  # [B]
     planned = np.full((len(histories), depth), NO_CLUSTER, dtype=np.int64)  # [B, depth]
     scores = np.full((len(histories), depth), -np.inf)  # [B, depth]

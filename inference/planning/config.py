@@ -87,8 +87,11 @@ class PlanConfig(Config):
         recency: weight of each pair of history clusters, as a power of how old it is: the pair
             at places i and j of the history (0 the newest) weighs ``recency ** (i + j - 1)``.
         max_history: newest history clusters that take part; 8 give 28 rows to look up.
+        best_of: first places of the plan that the alignment puts in the order that suits the
+            user's whole past; 1 leaves the plan as the rows give it.
     """
 
     combination: Literal["mean", "mixture"] = "mixture"
     recency: float = Field(default=0.9, gt=0, le=1)
     max_history: int = Field(default=8, ge=2, le=16)
+    best_of: int = Field(default=20, ge=1)

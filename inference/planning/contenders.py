@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from inference.planning.align import align_scores, propose_scored
 from inference.planning.baseline_choice import ChosenBaselines
 from inference.planning.case_table import look_up
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.counts_table import score_newest, score_served
 from inference.planning.plan_table import PlanTable
 from inference.planning.ranking import RankEverything
+from training.alignment.alignment import Alignment, fit_alignment
 from training.baselines.stack import Stack, fit_stack, score_crosswise
 from training.baselines.window import Scores
 from training.collective.signal import CollectiveSignal
 from training.evaluation.cases import PlannerCases, Ranking
 
 AS_SERVED = "as_served"
+UNALIGNED = "unaligned"
+PAIR_COUNTS_ALIGNED = "pair_counts_aligned"
 PLANNER_ALONE = "planner_alone"
 COLLECTIVE = "collective"
 STACK = "stack"
@@ -39,12 +43,39 @@ class Judges:
     best_baseline: str
 
 
-def score_planner(table: PlanTable, cases: PlannerCases, plan: PlanConfig) -> dict[str, Scores]:
-    """Return the planner's scores as served, and those of the row of the newest pair alone."""
+def score_planner(
+    table: PlanTable, cases: PlannerCases, plan: PlanConfig, alignment: Alignment
+) -> dict[str, Scores]:
+    """Return the planner's scores as served, before alignment, and of the newest pair alone."""
+    unaligned = score_served(table, cases, plan)
     return {
-        AS_SERVED: score_served(table, cases, plan),
+        AS_SERVED: align_scores(unaligned, cases, alignment, plan.best_of),
+        UNALIGNED: unaligned,
         PLANNER_ALONE: score_newest(table, cases, plan),
     }
+
+
+def align_counts(
+    counts: Scores, cases: PlannerCases, alignment: Alignment, plan: PlanConfig, penalty: float
+) -> Alignment:
+    """Return what pair counts would be aligned by: the same user model, weights of their own.
+
+    Args:
+        counts: scores of the plans of a table that counts fill, of validation cases, [B, N].
+        cases: what came of them is what the weights are fitted to.
+        alignment: the planner's, of before validation.
+        plan: how many places are aligned.
+        penalty: as the planner's alignment was fitted with.
+    """
+    first = propose_scored(counts, cases, plan.best_of)
+    return fit_alignment(alignment.user_model, first, cases.positives, penalty).alignment
+
+
+def score_aligned_counts(
+    counts: Scores, cases: PlannerCases, alignment: Alignment, plan: PlanConfig
+) -> dict[str, Scores]:
+    """Return the scores that a table of pair counts would be served with, alignment included."""
+    return {PAIR_COUNTS_ALIGNED: align_scores(counts, cases, alignment, plan.best_of)}
 
 
 def score_collective(

@@ -31,7 +31,7 @@ def tabulate_counts(counts: PairCounts, config: TableConfig) -> PlanTable:
 
 
 def score_served(table: PlanTable, cases: PlannerCases, plan: PlanConfig) -> Scores:
-    """Return the scores of every case's served plan, [B, N]: what is not planned has none."""
+    """Return the scores of every case's plan, [B, N], before alignment: the rest has none."""
     planned = plan_batch(cases.histories, cases.consumed, table, plan, table.n_clusters)
     scores = np.full((len(cases), table.n_clusters + 1), -np.inf)  # NO_CLUSTER is the last column
     np.put_along_axis(scores, planned.clusters, planned.scores, axis=1)

@@ -12,14 +12,16 @@ from dataclasses import asdict
 
 import numpy as np
 
-from inference.planning.baseline_choice import ChosenBaselines
+from inference.planning.baseline_choice import PAIR_COUNTS, ChosenBaselines
 from inference.planning.contenders import (
     AS_SERVED,
     BEST_BASELINE,
     COLLECTIVE,
+    PAIR_COUNTS_ALIGNED,
     PLANNER_ALONE,
     STACK,
     STACK_WITH_PLANNER,
+    UNALIGNED,
     Judges,
 )
 from inference.planning.counts_table import share_common_places
@@ -34,8 +36,16 @@ COMMON_PLACES = 10
 
 def list_differences(baselines: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return which contenders' differences are wanted: ours first, then against what."""
-    theirs = (*baselines, BEST_BASELINE, COLLECTIVE, PLANNER_ALONE)
-    return (*((AS_SERVED, name) for name in theirs), (STACK_WITH_PLANNER, STACK))
+    theirs = (
+        *baselines,
+        PAIR_COUNTS_ALIGNED,
+        BEST_BASELINE,
+        COLLECTIVE,
+        UNALIGNED,
+        PLANNER_ALONE,
+    )
+    ours = ((AS_SERVED, name) for name in theirs)
+    return (*ours, (UNALIGNED, PAIR_COUNTS), (STACK_WITH_PLANNER, STACK))
 
 
 def describe_cases(

@@ -14,6 +14,8 @@ from expectations.contracts.values import DataSeen
 from inference.planning.config import PlanConfig
 from inference.serving.manifest import SERVED_PARTS, ReleaseManifest
 from inference.serving.release_source import FetchedRelease
+from training.alignment.alignment import Alignment
+from training.alignment.alignment_io import load_alignment
 from training.clusters.assign import TreePlaces
 from training.clusters.places_io import load_places
 from training.clusters.tree_view import ServingClusters, serving_clusters
@@ -32,7 +34,8 @@ class LoadedRelease:
         places: where the clusters stand, for items that came after the release.
         titles: readable name of every item.
         popular: items by popularity, most liked first, for users of whom nothing is known.
-        plan: how table rows are combined, as in the evaluation of this release.
+        plan: how table rows are combined and aligned, as in the evaluation of this release.
+        alignment: puts a plan's first places in the order that suits a user's past.
         recommender: scores items.
         seen: what the release's histories know already of the live events.
     """
@@ -44,6 +47,7 @@ class LoadedRelease:
     titles: dict[str, str]
     popular: tuple[ScoredItem, ...]
     plan: PlanConfig
+    alignment: Alignment
     recommender: Recommender
     seen: DataSeen
 
@@ -74,6 +78,7 @@ def load_release(fetched: FetchedRelease) -> LoadedRelease:
         titles=dict(zip(titles["item_id"], titles["title"], strict=True)),
         popular=_rank_by_popularity(files["item_popularity"], tree),
         plan=_read_plan(files["plan"]),
+        alignment=load_alignment(files["alignment"], tree.n_clusters),
         recommender=SequenceRecommender.load(files["recommender"]),
         seen=_read_seen(files["data_seen"]),
     )

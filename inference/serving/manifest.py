@@ -23,6 +23,7 @@ SERVED_PARTS: Mapping[str, str] = {
     "item_titles": "item_titles.parquet",
     "item_popularity": "item_popularity.parquet",
     "plan": "plan.json",
+    "alignment": "alignment.safetensors",
     "data_seen": "data_seen.json",
     "recommender": "recommender",
 }

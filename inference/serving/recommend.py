@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from inference.planning.align import align_plan
 from inference.planning.combine import ServedPlan, pairs_to_look_up, plan_for
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_places
 from inference.serving.features import FeatureReader, UserFeatures
@@ -115,15 +116,12 @@ def _plan(
         rows = reader.read_rows(release.release_id, pairs)
     except StoreUnreachableError:
         return ServedPlan((), tuple(pairs)), AnsweredBy.STORE_UNREACHABLE
-    plan = plan_for(
-        user.history_clusters,
-        user.consumed_clusters,
-        rows,
-        release.plan,
-        limit=question.planned_clusters,
-    )
+    state = user.history_clusters, user.consumed_clusters
+    whole = plan_for(*state, rows, release.plan)
+    plan = align_plan(whole, *state, release.alignment, release.plan.best_of)
     if not plan.clusters:
         return plan, AnsweredBy.NO_PLAN
+    plan = replace(plan, clusters=plan.clusters[: question.planned_clusters])
     is_single = len(user.history_clusters) == 1
     return plan, AnsweredBy.SINGLE_CLUSTER if is_single else AnsweredBy.FULL
 

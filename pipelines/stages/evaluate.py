@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -30,8 +31,10 @@ from inference.planning.contenders import (
     AS_SERVED,
     add_crosswise_stacks,
     add_stacks,
+    align_counts,
     fit_judges,
     rank_contenders,
+    score_aligned_counts,
     score_collective,
     score_planner,
 )
@@ -54,6 +57,8 @@ from pipelines.gates_config import GatesConfig, planner_bounds
 from pipelines.guards import StageGuards
 from pipelines.params import read_params
 from pipelines.planner_windows import read_window
+from training.alignment.alignment_io import load_alignment
+from training.alignment.config import AlignmentConfig
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.collective.signal import load_signal
@@ -76,6 +81,7 @@ def main() -> None:
     evaluation = read_params("evaluation", EvaluationConfig)
     table_config = read_params("table", TableConfig)
     plan = read_params("plan", PlanConfig)
+    alignment = read_params("alignment", AlignmentConfig)
     level = read_params("clusters", ClusterConfig).serving_level
     runtime = read_params("runtime", RuntimeConfig)
     gates = read_params("gates", GatesConfig)
@@ -107,11 +113,29 @@ def main() -> None:
             (paths.SIGNAL_BEFORE_TEST, test),
         )
     )
-    before = {**score_planner(looked_up, validation.cases, plan), **early, **chosen.scores}
+    aligned_early, aligned_late = (
+        load_alignment(path, n_clusters)
+        for path in (paths.ALIGNMENT_BEFORE_VALIDATION, paths.ALIGNMENT)
+    )
+    of_counts = align_counts(
+        chosen.scores[PAIR_COUNTS], validation.cases, aligned_early, plan, alignment.mix_penalty
+    )
+    before = {
+        **score_planner(looked_up, validation.cases, plan, aligned_early),
+        **score_aligned_counts(chosen.scores[PAIR_COUNTS], validation.cases, of_counts, plan),
+        **early,
+        **chosen.scores,
+    }
     judges = fit_judges(chosen, before[AS_SERVED], validation.cases, evaluation.stack_penalty)
     before = add_crosswise_stacks(before, chosen, validation.cases, evaluation.stack_penalty)
     fitted = score_baselines(baselines, chosen.settings, test)
-    scores = {**score_planner(table, test.cases, plan), **late, **fitted}
+    of_counts = replace(of_counts, user_model=aligned_late.user_model)
+    scores = {
+        **score_planner(table, test.cases, plan, aligned_late),
+        **score_aligned_counts(fitted[PAIR_COUNTS], test.cases, of_counts, plan),
+        **late,
+        **fitted,
+    }
     scores = add_stacks(scores, judges, test.cases)
     ranked, ranked_before = (
         rank_contenders(each, window.cases, table.clusters.shape[1])

@@ -11,6 +11,7 @@ import torch
 from expectations.contracts.tables import CASES, ITEM_CASES, LIST_FIGURES, NOVEL_CLUSTER_TABLE
 from inference.experiment.arms import System
 from inference.experiment.held_out import measure_lists
+from inference.planning.align import align_batch
 from inference.planning.combine import plan_batch
 from inference.planning.config import PlanConfig
 from inference.planning.plan_table import PlanTable
@@ -26,6 +27,7 @@ from pipelines.artefact_io import (
 from pipelines.gates_config import GatesConfig, recommender_bounds
 from pipelines.guards import StageGuards
 from pipelines.params import read_params
+from training.alignment.alignment_io import load_alignment
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.evaluation.case_figures import tabulate_cases
@@ -131,14 +133,12 @@ def find_planned_events(layout: ItemLayout) -> tuple[NovelEvents, list[list[int]
     frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, layout.n_clusters)
     events = find_novel_events(cases, item_cases, layout, SPLIT)
-    plans = plan_batch(
-        events.history_clusters,
-        events.consumed_clusters,
-        table,
-        read_params("plan", PlanConfig),
-        max(PLAN_SIZES),
-    ).rankings()
-    return events, plans
+    plan = read_params("plan", PlanConfig)
+    alignment = load_alignment(paths.ALIGNMENT, layout.n_clusters)
+    states = events.history_clusters, events.consumed_clusters
+    whole = plan_batch(*states, table, plan, max(*PLAN_SIZES, plan.best_of))
+    plans = align_batch(whole, *states, alignment, plan.best_of).rankings()
+    return events, [planned[: max(PLAN_SIZES)] for planned in plans]
 
 
 def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:
@@ -150,6 +150,7 @@ def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:
             read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE), layout.n_clusters
         ),
         read_params("plan", PlanConfig),
+        load_alignment(paths.ALIGNMENT, layout.n_clusters),
         dict(zip(layout.item_ids, layout.cluster_of_place.tolist(), strict=True)),
     )
     frame = read_table(paths.ITEM_CASES, ITEM_CASES).filter(pl.col("split") == SPLIT)

@@ -20,6 +20,7 @@ from pipelines.params import read_params
 from pipelines.simulation import build_environment
 from pipelines.sources.config import DatasetConfig
 from pipelines.sources.synthetic.truth import is_truth_available
+from training.alignment.alignment_io import load_alignment
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
 from training.config import RuntimeConfig
@@ -78,6 +79,7 @@ def _load_system(clusters: ServingClusters, plan: PlanConfig) -> System:
         SequenceRecommender.load(paths.RECOMMENDER),
         PlanTable.from_frame(table, clusters.n_clusters),
         plan,
+        load_alignment(paths.ALIGNMENT, clusters.n_clusters),
         dict(zip(clusters.item_ids, clusters.cluster_of_item.tolist(), strict=True)),
     )
 

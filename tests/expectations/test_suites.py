@@ -47,9 +47,9 @@ ASSIGNED = frame_of(ITEM_CLUSTERS.schema, [("a", 0, 0), ("a", 1, 0), ("b", 0, 0)
 LABELS = frame_of(
     TRANSITIONS.schema,
     [
-        ("train", "u", TIME, [1, 0], [0, 1], 2),
-        ("train", "v", TIME, [3], [3], 0),
-        ("validation", "u", TIME, [2, 1, 0], [1, 2], 3),
+        ("train", "u", TIME, [1, 0], [0, 1], [0, 1], 2),
+        ("train", "v", TIME, [3], [3], [3], 0),
+        ("validation", "u", TIME, [2, 1, 0], [0, 1, 2], [1, 2], 3),
     ],
 )
 ROWS = frame_of(

@@ -24,6 +24,7 @@ EXPECTED = (
     "planner",
     "recommender",
     "table",
+    "alignment",
     "evaluate",
     "evaluate_recommender",
     "experiment",

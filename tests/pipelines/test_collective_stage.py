@@ -52,6 +52,7 @@ def lay_out(events: list[Event], folder: Path, splits: tuple[str, ...]) -> None:
             "user_id": [f"u{user:02}" for user in range(40)],
             "event_timestamp": [at(70)] * 40,
             "history_clusters": [[(user + 1) % N, user % N] for user in range(40)],
+            "consumed_clusters": [[user % N, (user + 1) % N] for user in range(40)],
             "context": [sorted([(user + 1) % N, user % N]) for user in range(40)],
             "target_cluster": [(user + 2) % N for user in range(40)],
         }

@@ -19,6 +19,7 @@ from inference.experiment.environment import Environment
 from inference.experiment.participants import Participant
 from inference.planning.config import PlanConfig
 from inference.planning.plan_table import PlanTable
+from tests.worlds.alignment import keep_order
 from training.recommender.protocol import ScoredItem
 
 N_CLUSTERS = 6
@@ -71,7 +72,8 @@ def make_table(first: int) -> PlanTable:
 def make_system(first: int = WANTED) -> System:
     """Return a system that plans ``first`` before all else."""
     plan = PlanConfig.model_validate({})
-    return System(Cautious(), make_table(first), plan, CLUSTER_OF_ITEM)
+    alignment = keep_order(N_CLUSTERS)
+    return System(Cautious(), make_table(first), plan, alignment, CLUSTER_OF_ITEM)
 
 
 def make_participants(n_users: int) -> list[Participant]:

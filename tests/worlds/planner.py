@@ -137,6 +137,7 @@ def _world(
                 "user_id": f"u{index:06d}",
                 "event_timestamp": BEGINNING + timedelta(minutes=place),
                 "history_clusters": history,
+                "consumed_clusters": history[::-1],
                 "context": sorted(history[:HISTORY_SIZE]),
                 "target_cluster": target,
             }

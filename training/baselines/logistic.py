@@ -16,6 +16,9 @@ from training.baselines.visits import Pasts
 STEPS = 60
 PARTS = 3  # of the features: liked first, touched only, how recently liked
 
+Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows and columns of a matrix."""
+
 # Shapes: T transitions, B pasts, N clusters, F = 3 N + 1 features.
 
 
@@ -32,17 +35,35 @@ class LogisticModel:
 
     def score(self, pasts: Pasts) -> NDArray[np.float64]:
         """Return the score of every cluster after these pasts, [B, N], before any is dropped."""
-        rows = np.repeat(np.arange(len(pasts)), [len(each) for each in pasts.clusters])
-        clusters = np.array([c for each in pasts.clusters for c in each], dtype=np.int64)
-        liked = np.array([flag for each in pasts.liked_first for flag in each], dtype=np.bool_)
-        ages = np.array([age for each in pasts.ages for age in each], dtype=np.int64)
-        shape = (len(pasts), self.weights.shape[1])
-        features = _build_features(rows, clusters, liked, ages, shape, self.decay)
+        features, _ = lay_out_pasts(pasts, self.weights.shape[1], self.decay)
         return np.asarray(features @ self.weights + self.popularity, dtype=np.float64)
 
 
 def fit_logistic(
     examples: Examples, penalties: Sequence[float], decay: float
+) -> list[LogisticModel]:
+    """Return one model for each penalty, see :func:`fit_on_features`.
+
+    Args:
+        examples: transitions and all that was touched before each.
+        penalties: L2 weights, in transitions; the strongest leave popularity.
+        decay: of a liked cluster's recency, from one moment to the next newer one.
+    """
+    rows, entries = examples.rows_of_earlier()
+    clusters = examples.clusters[entries]
+    shape = (len(examples), examples.n_clusters)
+    features = _build_features(
+        rows, clusters, examples.liked_first[entries], examples.ages(rows, entries), shape, decay
+    )
+    return fit_on_features(features, (rows, clusters), examples.targets, penalties, decay)
+
+
+def fit_on_features(
+    features: csr_matrix,
+    barred: Cells,
+    targets: NDArray[np.int64],
+    penalties: Sequence[float],
+    decay: float,
 ) -> list[LogisticModel]:
     """Return one model for each penalty, fitted on all transitions together.
 
@@ -51,12 +72,13 @@ def fit_logistic(
     ended.
 
     Args:
-        examples: transitions and all that was touched before each.
+        features: of what was touched before each transition, float32 [T, F].
+        barred: the cells (transition, cluster) of what was touched.
+        targets: the novel clusters, [T].
         penalties: L2 weights, in transitions; the strongest leave popularity.
-        decay: of a liked cluster's recency, from one moment to the next newer one.
+        decay: of a liked cluster's recency, as the features have it.
     """
-    features, barred, targets = _lay_out(examples, decay)
-    n_clusters = examples.n_clusters
+    n_clusters = features.shape[1] // PARTS
     counts = np.bincount(targets, minlength=n_clusters) + 1.0
     popularity = np.log(counts / counts.sum()).astype(np.float32)
     weights = np.zeros((features.shape[1], n_clusters))
@@ -67,10 +89,20 @@ def fit_logistic(
     return [found[penalty] for penalty in penalties]
 
 
+def lay_out_pasts(pasts: Pasts, n_clusters: int, decay: float) -> tuple[csr_matrix, Cells]:
+    """Return features, float32 [B, F], and the cells (past, cluster) of what was touched."""
+    rows = np.repeat(np.arange(len(pasts)), [len(each) for each in pasts.clusters])
+    clusters = np.array([c for each in pasts.clusters for c in each], dtype=np.int64)
+    liked = np.array([flag for each in pasts.liked_first for flag in each], dtype=np.bool_)
+    ages = np.array([age for each in pasts.ages for age in each], dtype=np.int64)
+    shape = (len(pasts), n_clusters)
+    return _build_features(rows, clusters, liked, ages, shape, decay), (rows, clusters)
+
+
 def _descend(
     features: csr_matrix,
     popularity: NDArray[np.float32],
-    barred: tuple[NDArray[np.int64], NDArray[np.int64]],
+    barred: Cells,
     targets: NDArray[np.int64],
     start: NDArray[np.float64],
     penalty: float,
@@ -98,19 +130,6 @@ def _descend(
     options = {"maxiter": STEPS, "ftol": 1e-6}
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
     return np.asarray(found.x).reshape(start.shape)
-
-
-def _lay_out(
-    examples: Examples, decay: float
-) -> tuple[csr_matrix, tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.int64]]:
-    """Return features [T, F], the cells of clusters touched before, and the targets [T]."""
-    rows, entries = examples.rows_of_earlier()
-    clusters = examples.clusters[entries]
-    shape = (len(examples), examples.n_clusters)
-    features = _build_features(
-        rows, clusters, examples.liked_first[entries], examples.ages(rows, entries), shape, decay
-    )
-    return features, (rows, clusters), examples.targets
 
 
 def _build_features(

@@ -56,14 +56,14 @@ def mine_transitions(events: pl.DataFrame, timeline: Timeline) -> pl.DataFrame:
 
 
 def to_transitions(labels: pl.DataFrame) -> pl.DataFrame:
-    """Return TRANSITIONS of labels with their retrieved ``history_clusters`` beside them.
+    """Return TRANSITIONS of labels with the retrieved state of their users beside them.
 
     The context is the K newest history clusters in ascending id, as in every prompt and key.
     """
     context = pl.col("history_clusters").list.head(HISTORY_SIZE).list.sort()
     return labels.select(
-        "split", "user_id", "event_timestamp", "history_clusters", context.alias("context"),
-        "target_cluster",
+        "split", "user_id", "event_timestamp", "history_clusters", "consumed_clusters",
+        context.alias("context"), "target_cluster",
     )  # fmt: skip
 
 

@@ -124,12 +124,6 @@ def test_a_user_who_has_consumed_everything_gets_nothing() -> None:
     assert not plan_for([1, 2], everything, rows_of(WHOLE, [pair]), PlanConfig()).clusters
 
 
-def test_the_limit_cuts_the_end_of_the_plan() -> None:
-    rows = rows_of(WHOLE, [ClusterPair.of(1, 2)])
-    whole = plan_for([1, 2], [], rows, PlanConfig())
-    assert plan_for([1, 2], [], rows, PlanConfig(), limit=3).clusters == whole.clusters[:3]
-
-
 def test_a_table_of_another_tree_is_refused() -> None:
     with pytest.raises(UserError, match="names clusters 0 to 4"):
         PlanTable.from_frame(make_table(LIKES), 5)

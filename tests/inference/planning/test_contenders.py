@@ -28,6 +28,7 @@ from inference.planning.contenders import (
 )
 from inference.planning.counts_table import score_served, tabulate_counts
 from inference.planning.planner_figures import list_differences
+from tests.worlds.alignment import draw_alignment
 from tests.worlds.circles import N, draw_window
 from training.baselines.pair_counts import count_pairs
 from training.baselines.visits import Pasts
@@ -47,7 +48,9 @@ def test_no_contender_proposes_what_was_consumed(seed: int, depth: int) -> None:
     table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
     baselines = list_baselines(QUICK, TABLE, PLAN, seed=0)
     chosen = choose_settings(baselines, window)
-    scores = {**score_planner(table, window.cases, PLAN), **chosen.scores}
+    alignment = draw_alignment(np.random.default_rng(seed), N)
+    ours = score_planner(table, window.cases, PLAN, alignment)
+    scores = {**ours, **chosen.scores}
     judges = fit_judges(chosen, scores[AS_SERVED], window.cases, 1.0)
     everything = add_stacks(scores, judges, window.cases)
     assert set(everything) == set(add_crosswise_stacks(scores, chosen, window.cases, 1.0))

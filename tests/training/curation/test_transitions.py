@@ -78,6 +78,7 @@ def test_context_is_the_newest_two_in_ascending_order() -> None:
             "user_id": ["a", "b"],
             "event_timestamp": [at(1), at(2)],
             "history_clusters": [[5, 2, 9], [4]],
+            "consumed_clusters": [[9, 2, 5], [4, 7]],
             "target_cluster": [1, 1],
         }
     )

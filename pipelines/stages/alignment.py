@@ -1,0 +1,83 @@
+"""Stage alignment: a model of users' feedback, and how much the planner's proposals heed it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
+from inference.planning.align import propose_scored
+from inference.planning.case_table import plan_looked_up
+from inference.planning.config import PlanConfig, TableConfig
+from inference.planning.counts_table import score_served
+from pipelines import paths, stage
+from pipelines.artefact_io import atomic_file, read_table, write_json
+from pipelines.params import read_params
+from training.alignment.alignment import Proposals, fit_alignment
+from training.alignment.alignment_io import save_alignment
+from training.alignment.config import AlignmentConfig
+from training.alignment.user_model import fit_user_models
+from training.clusters.config import ClusterConfig
+from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.config import RuntimeConfig
+from training.evaluation.cases import PlannerCases
+from training.planner.model_io import load_planner
+
+DECIMALS = 4
+
+
+def main() -> None:
+    """Fit user models before validation, choose and weigh one there, refit it with validation."""
+    config = read_params("alignment", AlignmentConfig)
+    runtime = read_params("runtime", RuntimeConfig)
+    level = read_params("clusters", ClusterConfig).serving_level
+    clusters = serving_clusters(
+        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
+    )
+    transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
+    cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), "validation")
+    torch.set_num_threads(runtime.threads)
+    with threadpool_limits(runtime.threads):  # another number of threads sums in another order
+        proposals = _propose(clusters, cases)
+        models = fit_user_models(
+            transitions, ("train",), clusters.n_clusters, config.penalties, config.decay
+        )
+        tried = [
+            fit_alignment(model, proposals, cases.positives, config.mix_penalty) for model in models
+        ]
+        best = min(range(len(tried)), key=lambda place: tried[place].loss)
+        fitted, penalty = tried[best], config.penalties[best]
+        (user_model,) = fit_user_models(
+            transitions, ("train", "validation"), clusters.n_clusters, (penalty,), config.decay
+        )
+    for path, alignment in (
+        (paths.ALIGNMENT_BEFORE_VALIDATION, fitted.alignment),
+        (paths.ALIGNMENT, replace(fitted.alignment, user_model=user_model)),
+    ):
+        with atomic_file(path) as file:
+            save_alignment(alignment, file)
+    figures = {
+        "n_validation_cases": len(cases),
+        "penalty": penalty,
+        "plan_weight": round(fitted.alignment.plan_weight, DECIMALS),
+        "user_weight": round(fitted.alignment.user_weight, DECIMALS),
+        "validation_loss": round(fitted.loss, DECIMALS),
+        "validation_gain": round(fitted.gain, DECIMALS),
+        "validation_gain_error": round(fitted.gain_error, DECIMALS),
+    }
+    write_json(figures, paths.metrics_of("alignment"))
+
+
+def _propose(clusters: ServingClusters, cases: PlannerCases) -> Proposals:
+    """Return what the planner of before validation proposes in the validation cases."""
+    plan = read_params("plan", PlanConfig)
+    planner = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
+    table = read_params("table", TableConfig)
+    rows = plan_looked_up(planner, clusters.descriptions, cases.histories, table, plan)
+    return propose_scored(score_served(rows, cases, plan), cases, plan.best_of)
+
+
+if __name__ == "__main__":
+    stage.run("alignment", main)

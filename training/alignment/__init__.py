@@ -1,0 +1,1 @@
+"""What a user's whole past says of the planner's proposals."""

@@ -1,0 +1,174 @@
+"""The alignment: puts the planner's best proposals in the order that suits one user's whole past.
+
+Best of n (arXiv 2504.05522): the planner proposes, a model of users' feedback chooses among its
+first n proposals. What it knows and the table's rows do not: every cluster the user has touched,
+not eight; what was touched and not liked; and how recent all that is, together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from training.alignment.user_model import see_states
+from training.baselines.logistic import LogisticModel
+from training.baselines.stack import standardise_scores
+
+# Shapes: B users, n proposals of each (those of a shorter plan filled up), N clusters.
+
+DECIMALS = 9  # beyond them the order of a sum shows
+SURE = 2.0  # standard errors
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """The first places of users' plans, and whose they are.
+
+    Attributes:
+        histories: history clusters, newest first, [B].
+        consumed: all clusters ever touched, [B].
+        clusters: novel clusters best first, int64 [B, n]; anything after a plan's end.
+        scores: of the plan, float64 [B, n]; minus infinity after a plan's end.
+    """
+
+    histories: Sequence[Sequence[int]]
+    consumed: Sequence[Sequence[int]]
+    clusters: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    @property
+    def listed(self) -> NDArray[np.bool_]:
+        """Which places hold a proposal, [B, n]."""
+        return np.isfinite(self.scores)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A user model, and how much it weighs beside the plan."""
+
+    user_model: LogisticModel
+    plan_weight: float
+    user_weight: float
+
+    def order(self, proposals: Proposals) -> NDArray[np.int64]:
+        """Return the places of each plan's proposals, best first, int64 [B, n].
+
+        Both scores are standardised over the proposals of a user, so they compare whatever their
+        unit. Those that are equal keep the plan's order, and so does what lies after its end.
+        """
+        plan, user = weigh_proposals(self.user_model, proposals)
+        aligned = self.plan_weight * plan + self.user_weight * user
+        aligned = np.where(proposals.listed, np.round(aligned, DECIMALS), -np.inf)
+        return np.argsort(-aligned, axis=1, kind="stable")
+
+
+@dataclass(frozen=True)
+class FittedAlignment:
+    """An alignment and what spoke for it.
+
+    Attributes:
+        alignment: to be used.
+        loss: its mean negative log-likelihood, in nats per case that tells; 0 without any.
+        gain: by how much the user model makes that smaller, beside the plan alone.
+        gain_error: standard error of the gain.
+    """
+
+    alignment: Alignment
+    loss: float
+    gain: float
+    gain_error: float
+
+
+def fit_alignment(
+    user_model: LogisticModel,
+    proposals: Proposals,
+    positives: Sequence[frozenset[int]],
+    penalty: float,
+) -> FittedAlignment:
+    """Return the alignment that makes what users came to like likeliest among the proposals.
+
+    A conditional logit (McFadden, 1974) with two weights, none negative. A user model whose gain
+    is not :data:`SURE` times its standard error has no say: it would move plans for nothing, and
+    cost them breadth. Plans whose proposals hold nothing that was liked, or nothing else, tell
+    nothing; without any that tell, the plan keeps its order.
+
+    Args:
+        user_model: fitted on what lay before.
+        proposals: of evaluation cases.
+        positives: what the user of each came to like, [B].
+        penalty: L2 weight of the user model's weight, in cases.
+    """
+    listed = proposals.listed  # [B, n]
+    rows = zip(proposals.clusters, positives, strict=True)
+    liked = listed & np.array(
+        [np.isin(row, sorted(wanted)) for row, wanted in rows], dtype=np.bool_
+    ).reshape(listed.shape)
+    tells = np.flatnonzero(liked.any(axis=1) & (listed & ~liked).any(axis=1))
+    if not tells.size:
+        return FittedAlignment(Alignment(user_model, 1.0, 0.0), 0.0, 0.0, 0.0)
+    pieces = np.stack(weigh_proposals(user_model, proposals))[:, tells]  # [2, C, n]
+    choices = listed[tells], liked[tells]
+    both = _maximise(pieces, *choices, penalty)
+    alone = np.array([_maximise(pieces[:1], *choices, penalty)[0], 0.0])
+    losses = _losses_of(both, pieces, *choices)  # [C]
+    gains = _losses_of(alone, pieces, *choices) - losses
+    gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
+    proven = gain > SURE * error
+    plan_weight, user_weight = (both if proven else alone).tolist()
+    loss = float(losses.mean()) + (0.0 if proven else gain)
+    return FittedAlignment(Alignment(user_model, plan_weight, user_weight), loss, gain, error)
+
+
+def _maximise(
+    pieces: NDArray[np.float64],
+    listed: NDArray[np.bool_],
+    liked: NDArray[np.bool_],
+    penalty: float,
+) -> NDArray[np.float64]:
+    """Return the weights, [1] or [2], of the greatest likelihood; the second is penalised."""
+    wanted = liked / liked.sum(axis=1, keepdims=True)  # [C, n]
+    drawn = np.array([0.0, penalty])[: len(pieces)]
+
+    def loss_of(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        chances = np.exp(_log_chances(weights, pieces, listed))
+        slope = np.tensordot(pieces, chances - wanted, axes=2) + drawn * weights
+        loss = _losses_of(weights, pieces, listed, liked).sum()
+        return float(loss + (drawn * weights**2).sum() / 2), slope
+
+    start = np.array([1.0, 0.0])[: len(pieces)]
+    bounds = [(0.0, None)] * len(pieces)
+    return np.asarray(minimize(loss_of, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
+
+
+def _losses_of(
+    weights: NDArray[np.float64],
+    pieces: NDArray[np.float64],
+    listed: NDArray[np.bool_],
+    liked: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return the mean negative log-likelihood of what each case liked, [C]."""
+    said = np.where(liked, _log_chances(weights, pieces, listed), 0.0)
+    return np.asarray(-said.sum(axis=1) / liked.sum(axis=1))
+
+
+def _log_chances(
+    weights: NDArray[np.float64], pieces: NDArray[np.float64], listed: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the log-softmax of each case's weighed proposals, [C, n]."""
+    logits = np.where(listed, np.tensordot(weights, pieces, axes=1), -np.inf)
+    logits -= logits.max(axis=1, keepdims=True)
+    return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+
+
+def weigh_proposals(
+    user_model: LogisticModel, proposals: Proposals
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what plan and user model say of each proposal, standardised, [B, n] each."""
+    listed = proposals.listed
+    said = user_model.score(see_states(proposals.histories, proposals.consumed))  # [B, N]
+    of_user = np.take_along_axis(said, np.where(listed, proposals.clusters, 0), axis=1)
+    return standardise_scores(proposals.scores, listed), standardise_scores(of_user, listed)

@@ -1,0 +1,22 @@
+"""Settings of the user alignment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from training.config import Config
+
+
+class AlignmentConfig(Config):
+    """What the user model learns, and how much the planner's proposals have to heed it.
+
+    Attributes:
+        decay: of a liked cluster's recency, from one history cluster to the next newer one.
+        penalties: L2 weights tried for the user model, in transitions; the one with which
+            validation is likeliest is taken.
+        mix_penalty: L2 weight, in validation cases, that draws the user model's say to nothing.
+    """
+
+    decay: float = Field(0.8, gt=0, le=1)
+    penalties: tuple[float, ...] = Field((10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1)
+    mix_penalty: float = Field(30.0, ge=0)
