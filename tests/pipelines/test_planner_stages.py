@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
+from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
 from pipelines import paths
-from pipelines.artefact_io import atomic_file, write_table
-from pipelines.stages import base_model, planner
+from pipelines.artefact_io import atomic_file, read_json, read_table, write_table
+from pipelines.stages import alignment, base_model, planner
 from tests.worlds.collective import make_signal
 from tests.worlds.planner import co_interest_world, planned_rule_world
 from tests.worlds.tiny_models import save_tiny_base
+from training.alignment.alignment_io import load_alignment
 from training.collective.signal import save_signal
 from training.planner.model_io import load_planner
 
@@ -57,14 +59,31 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_table(members, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
     write_table(world.items, paths.ITEMS, ITEMS)
     write_table(world.transitions, paths.TRANSITIONS, TRANSITIONS)
+    write_table(ask_for(world.transitions), paths.CASES, CASES)
     for seed, path in enumerate((paths.SIGNAL_BEFORE_VALIDATION, paths.SIGNAL_BEFORE_TEST)):
         with atomic_file(path) as file:
             save_signal(make_signal(seed, view.n_clusters), file)
     return tmp_path
 
 
+def ask_for(transitions: pl.DataFrame) -> pl.DataFrame:
+    """CASES that ask for the target of every validation transition."""
+    return transitions.filter(pl.col("split") == "validation").select(
+        "split",
+        pl.col("event_timestamp").alias("origin"),
+        "user_id",
+        "history_clusters",
+        "consumed_clusters",
+        pl.concat_list("target_cluster").alias("positives"),
+    )
+
+
 def set_params(planner_section: dict[str, object]) -> None:
-    content = {"runtime": {"seed": 0, "threads": 1}, "planner": TINY | planner_section}
+    content = {
+        "runtime": {"seed": 0, "threads": 1},
+        "clusters": {"levels": [8]},
+        "planner": TINY | planner_section,
+    }
     Path("params.yaml").write_text(yaml.safe_dump(content))
 
 
@@ -102,6 +121,24 @@ def test_a_refit_starts_from_the_adapter_that_validation_judged() -> None:
     planner.main()
     assert (paths.VALIDATED_ADAPTER / weights).read_bytes() == judged
     assert (paths.PLANNER_ADAPTER / weights).read_bytes() == judged
+
+
+@pytest.mark.usefixtures("house")
+def test_the_alignment_is_weighed_on_validation_and_refitted_with_it() -> None:
+    set_params({})
+    base_model.main()
+    planner.main()
+    alignment.main()
+    n_clusters = read_table(paths.CLUSTERS, CLUSTERS).height
+    early, late = (
+        load_alignment(path, n_clusters)
+        for path in (paths.ALIGNMENT_BEFORE_VALIDATION, paths.ALIGNMENT)
+    )
+    assert not np.array_equal(early.user_model.weights, late.user_model.weights)
+    assert (early.plan_weight, early.user_weight) == (late.plan_weight, late.user_weight)
+    figures = read_json(paths.metrics_of("alignment"))
+    assert figures["n_validation_cases"] == read_table(paths.CASES, CASES).height > 0
+    assert figures["user_weight"] == round(late.user_weight, 4)
 
 
 def test_a_local_model_folder_can_be_the_base(house: Path) -> None:

@@ -1,0 +1,45 @@
+"""A saved alignment comes back whole; anything else is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from expectations.contracts.errors import UserError
+from tests.worlds.alignment import draw_alignment
+from training.alignment.alignment_io import load_alignment, save_alignment
+
+N = 4
+
+
+def test_an_alignment_comes_back_whole(tmp_path: Path) -> None:
+    alignment = draw_alignment(np.random.default_rng(0), N)
+    save_alignment(alignment, tmp_path / "one")
+    loaded = load_alignment(tmp_path / "one", N)
+    assert np.array_equal(loaded.user_model.weights, alignment.user_model.weights)
+    assert np.array_equal(loaded.user_model.popularity, alignment.user_model.popularity)
+    assert loaded.user_model.decay == alignment.user_model.decay
+    weights = loaded.plan_weight, loaded.user_weight
+    assert weights == (alignment.plan_weight, alignment.user_weight)
+
+
+def test_an_alignment_of_other_clusters_is_refused(tmp_path: Path) -> None:
+    save_alignment(draw_alignment(np.random.default_rng(0), N), tmp_path / "one")
+    with pytest.raises(UserError, match="is an alignment of 5 clusters"):
+        load_alignment(tmp_path / "one", 5)
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors here"])
+def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "other").write_bytes(content)
+    with pytest.raises(UserError, match="holds an alignment"):
+        load_alignment(tmp_path / "other", N)
+
+
+def test_a_file_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
+    save_file({"weights": np.zeros((1, 1), dtype=np.float32)}, tmp_path / "part")
+    with pytest.raises(UserError, match="holds an alignment"):
+        load_alignment(tmp_path / "part", N)
