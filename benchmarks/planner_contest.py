@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from benchmarks.planner_runs import (
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
 from expectations.contracts.values import all_pairs
 from inference.planning.baseline_choice import (
+    PAIR_COUNTS,
     ChosenBaselines,
     choose_settings,
     list_baselines,
@@ -31,8 +32,10 @@ from inference.planning.contenders import (
     AS_SERVED,
     add_crosswise_stacks,
     add_stacks,
+    align_counts,
     fit_judges,
     rank_contenders,
+    score_aligned_counts,
     score_collective,
     score_planner,
 )
@@ -41,12 +44,15 @@ from pipelines import paths
 from pipelines.artefact_io import read_json, read_table, write_json
 from pipelines.params import read_params
 from pipelines.planner_windows import Split, read_window
-from training.baselines.window import Scores, Window
+from pipelines.stages import alignment
+from training.alignment.alignment_io import load_alignment
+from training.alignment.config import AlignmentConfig
+from training.baselines.window import Window
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
 from training.collective.signal import load_signal
 from training.config import RuntimeConfig
-from training.evaluation.cases import PlannerCases
+from training.evaluation.cases import PlannerCases, Scores
 from training.evaluation.compare import measure_cases, measure_exposure
 from training.evaluation.config import EvaluationConfig
 from training.evaluation.matches import measure_matches
@@ -126,10 +132,16 @@ def gather_field(split: Split) -> Field:
 
 
 def measure_run(run: PlannerRun, field: Field) -> Outcome:
-    """Return what the planner in the working folder comes to."""
+    """Return what the planner in the working folder comes to, aligned as the settings say."""
+    alignment.main()
     plan = read_params("plan", PlanConfig)
     penalty = read_params("evaluation", EvaluationConfig).stack_penalty
+    mix_penalty = read_params("alignment", AlignmentConfig).mix_penalty
     n_clusters = field.clusters.n_clusters
+    early, late = (
+        load_alignment(path, n_clusters)
+        for path in (paths.ALIGNMENT_BEFORE_VALIDATION, paths.ALIGNMENT)
+    )
     frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, n_clusters)
     validated = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
@@ -140,8 +152,11 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
         read_params("table", TableConfig),
         plan,
     )
+    counts = field.chosen.scores[PAIR_COUNTS]
+    of_counts = align_counts(counts, field.validation.cases, early, plan, mix_penalty)
     before = {
-        **score_planner(looked_up, field.validation.cases, plan),
+        **score_planner(looked_up, field.validation.cases, plan, early),
+        **score_aligned_counts(counts, field.validation.cases, of_counts, plan),
         **score_signal(paths.SIGNAL_BEFORE_VALIDATION, field.validation.cases, plan),
     }
     cases = field.judged.cases
@@ -150,8 +165,13 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
         scores = add_crosswise_stacks(scores, field.chosen, cases, penalty)
     else:
         judges = fit_judges(field.chosen, before[AS_SERVED], field.validation.cases, penalty)
-        late = score_signal(paths.SIGNAL_BEFORE_TEST, cases, plan)
-        scores = {**score_planner(table, cases, plan), **late, **field.scores}
+        of_counts = replace(of_counts, user_model=late.user_model)
+        scores = {
+            **score_planner(table, cases, plan, late),
+            **score_aligned_counts(field.scores[PAIR_COUNTS], cases, of_counts, plan),
+            **score_signal(paths.SIGNAL_BEFORE_TEST, cases, plan),
+            **field.scores,
+        }
         scores = add_stacks(scores, judges, cases)
     ranked = rank_contenders(scores, cases, table.clusters.shape[1])
     return Outcome(

@@ -20,6 +20,7 @@ STAGES = (
     "planner",
     "recommender",
     "table",
+    "alignment",
     "evaluate",
     "evaluate_recommender",
     "experiment",
@@ -28,9 +29,11 @@ STAGES = (
 )
 CONTENDERS: Mapping[str, str] = {
     "as_served": "planner, as served",
+    "unaligned": "the same, before alignment",
     "planner_alone": "planner, two newest clusters",
     "collective": "the collective signal it learns from",
-    "pair_counts": "pair counts, as served",
+    "pair_counts": "pair counts, combined alike",
+    "pair_counts_aligned": "the same, aligned too",
     "best_baseline": "best single baseline",
     "stack": "all baselines together",
     "stack_with_planner": "the same and the planner",

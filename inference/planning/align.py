@@ -14,8 +14,7 @@ import numpy as np
 from inference.planning.combine import PlanBatch, ServedPlan
 from training.alignment.alignment import Alignment, Proposals
 from training.baselines.stack import find_offered
-from training.baselines.window import Scores
-from training.evaluation.cases import PlannerCases
+from training.evaluation.cases import PlannerCases, Scores
 
 
 def align_plan(

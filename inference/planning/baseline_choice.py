@@ -19,7 +19,8 @@ from training.baselines.logistic import fit_logistic
 from training.baselines.pair_counts import count_pairs
 from training.baselines.popularity import count_novel_likes
 from training.baselines.user_knn import score_by_neighbours
-from training.baselines.window import Scores, Window
+from training.baselines.window import Window
+from training.evaluation.cases import Scores
 from training.evaluation.compare import measure_cases
 from training.evaluation.config import EvaluationConfig
 

@@ -1,4 +1,4 @@
-"""A user's table rows combined, consumed clusters dropped. The ONE implementation.
+"""A user's table rows combined into one plan, consumed clusters dropped. The ONE implementation.
 
 Evaluation and experiment plan many users at once from a :class:`PlanTable`; a request plans one
 user from the rows it fetched. Both run the same arithmetic, so a figure measured on the former

@@ -14,9 +14,8 @@ from inference.planning.plan_table import PlanTable
 from inference.planning.ranking import RankEverything
 from training.alignment.alignment import Alignment, fit_alignment
 from training.baselines.stack import Stack, fit_stack, score_crosswise
-from training.baselines.window import Scores
 from training.collective.signal import CollectiveSignal
-from training.evaluation.cases import PlannerCases, Ranking
+from training.evaluation.cases import PlannerCases, Ranking, Scores
 
 AS_SERVED = "as_served"
 UNALIGNED = "unaligned"

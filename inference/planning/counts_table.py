@@ -15,8 +15,7 @@ from inference.planning.plan_table import NO_CLUSTER, PlanTable
 from inference.planning.ranking import RankEverything
 from inference.planning.table import fill_table
 from training.baselines.pair_counts import PairCounts
-from training.baselines.window import Scores
-from training.evaluation.cases import PlannerCases
+from training.evaluation.cases import PlannerCases, Scores
 
 NO_TIME = datetime(1970, 1, 1)
 ROWS_OF_COUNTS = 1024

@@ -24,6 +24,7 @@ from pipelines.sources.synthetic.config import SyntheticConfig
 from pipelines.sources.synthetic.truth import ABOUT, Truth, read_truth
 from pipelines.sources.synthetic.world import write_world
 from pipelines.stages import experiment
+from tests.worlds.alignment import keep_order, leave_alignment
 from tests.worlds.synthetic import CATALOGUE, POSITIVE_THRESHOLD
 from training.clusters.tree_view import ServingClusters, serving_clusters
 from training.curation.config import HistoryConfig
@@ -64,6 +65,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_histories(clusters)
         write_recommender(clusters)
         write_table(make_true_table(truth), paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
+        leave_alignment(keep_order(clusters.n_clusters), paths.ALIGNMENT)
     return folder
 
 

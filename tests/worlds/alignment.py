@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from training.alignment.alignment import Alignment
+from training.alignment.alignment_io import save_alignment
 from training.baselines.logistic import PARTS, LogisticModel
 
 DECAY = 0.8
@@ -17,8 +20,21 @@ def keep_order(n_clusters: int) -> Alignment:
     return Alignment(model, 1.0, 0.0)
 
 
+def prefer(cluster: int, n_clusters: int) -> Alignment:
+    """Return an alignment that puts one cluster first, whoever asks."""
+    alignment = keep_order(n_clusters)
+    alignment.user_model.popularity[cluster] = 1.0
+    return Alignment(alignment.user_model, 0.0, 1.0)
+
+
 def draw_alignment(rng: np.random.Generator, n_clusters: int) -> Alignment:
     """Return an alignment with a random user model that has half of the say."""
     weights = rng.normal(size=(PARTS * n_clusters + 1, n_clusters)).astype(np.float32)
     popularity = rng.normal(size=n_clusters).astype(np.float32)
     return Alignment(LogisticModel(weights, popularity, DECAY), 1.0, 1.0)
+
+
+def leave_alignment(alignment: Alignment, file: Path) -> None:
+    """Write an alignment where a stage would have left it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_alignment(alignment, file)

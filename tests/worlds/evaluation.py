@@ -22,6 +22,7 @@ from expectations.contracts.tables import CASES, CLUSTERS, INTERACTIONS, ITEM_CL
 from expectations.contracts.values import ClusterPair, all_pairs
 from pipelines import paths
 from pipelines.artefact_io import write_json, write_table
+from tests.worlds.alignment import keep_order, leave_alignment
 from tests.worlds.collective import make_signal
 from tests.worlds.planning import make_planner
 from tests.worlds.recommender import SMALL
@@ -116,6 +117,8 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     (folder / paths.SIGNAL_BEFORE_TEST).parent.mkdir()
     for signal in (paths.SIGNAL_BEFORE_VALIDATION, paths.SIGNAL_BEFORE_TEST):
         save_signal(make_signal(0, N), folder / signal)
+    for alignment in (paths.ALIGNMENT_BEFORE_VALIDATION, paths.ALIGNMENT):
+        leave_alignment(keep_order(N), folder / alignment)
 
 
 @lru_cache

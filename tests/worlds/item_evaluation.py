@@ -18,6 +18,7 @@ from expectations.contracts import tables
 from expectations.contracts.values import BUILD_RELEASE, all_pairs
 from pipelines import paths
 from pipelines.artefact_io import write_json, write_table
+from tests.worlds.alignment import keep_order, leave_alignment
 from tests.worlds.evaluation import DAY, START, TIMELINE
 from tests.worlds.recommender import N_CLUSTERS, RING, SMALL, item_name, make_layout
 from training.recommender.data import read_sequences
@@ -42,6 +43,7 @@ def build_house(folder: Path, towards: int = 1) -> None:
     write_table(make_item_cases(steps), folder / paths.ITEM_CASES, tables.ITEM_CASES)
     write_table(make_table(), folder / paths.NOVEL_CLUSTER_TABLE, tables.NOVEL_CLUSTER_TABLE)
     layout = make_layout()
+    leave_alignment(keep_order(layout.n_clusters), folder / paths.ALIGNMENT)
     taught = make_interactions(make_steps(towards)).lazy()
     _, sequences = read_sequences(taught, layout, TIMELINE.fit_until)
     (folder / paths.RECOMMENDER).mkdir(parents=True)

@@ -23,6 +23,7 @@ from expectations.contracts import tables
 from expectations.contracts.values import BUILD_RELEASE, DataSeen
 from pipelines import paths
 from pipelines.artefact_io import atomic_folder, write_json, write_table
+from tests.worlds.alignment import keep_order, leave_alignment
 from tests.worlds.planning import make_planner, make_table
 from training.clusters.assign import NO_INTERACTIONS, TreePlaces
 from training.clusters.balance import find_centres
@@ -230,6 +231,7 @@ def _write_models() -> None:
     paths.PLANNER_CURVE.write_text("step,loss,match_rate\n10,2.5,0.1\n20,1.5,0.9\n")
     header = "phase,epoch,train_loss,validation_ndcg_at_10\n"
     paths.RECOMMENDER_CURVE.write_text(f"{header}choose,1,5.0,0.25\nrefit,1,4.5,\n")
+    leave_alignment(keep_order(N_CLUSTERS), paths.ALIGNMENT)
     write_recommender(seed=0)
 
 

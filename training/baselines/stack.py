@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from training.baselines.window import Scores
-from training.evaluation.cases import PlannerCases
+from training.evaluation.cases import PlannerCases, Scores
 
 FOLDS = 5
 EQUAL = 1e-9  # deviations below are of rounding

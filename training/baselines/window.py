@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from training.baselines.visits import Pasts, Visits
 from training.evaluation.cases import PlannerCases
 from training.recommender.recommender import SequenceRecommender
-
-Scores = NDArray[np.float64]
-"""Of every cluster for every case, [B, N]; minus infinity where a cluster cannot be proposed."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Ranking = list[int]
 
+Scores = NDArray[np.float64]
+"""Of every cluster for every case, [B, N]; minus infinity where a cluster cannot be proposed."""
+
 
 def rows_of_split(cases: pl.DataFrame, split: str) -> pl.DataFrame:
     """Return the rows of the table CASES behind :class:`PlannerCases`, in its order."""

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from inference.serving.features import FeatureReader
 from inference.serving.plug_in import lay_out
-from tests.inference.serving.asked_service import ask, serve, set_champion
+from inference.serving.recommend import Question, recommend
+from inference.serving.release_loader import ReleaseLoader
+from inference.serving.release_source import ReleaseSource
+from pipelines.feature_store import open_store
+from pipelines.tracking import tracking_uri
+from tests.inference.serving.asked_service import CONFIG, ask, serve, set_champion
+from tests.worlds.alignment import prefer
 from tests.worlds.own_recommender import make_als
 from tests.worlds.published import PublishedReleases
 from tests.worlds.serving import ITEMS_EACH, NAMES, PEOPLE, POPULAR, item_of
@@ -25,6 +34,22 @@ def test_a_plan_follows_the_table_and_says_what_led_to_it(client: TestClient) ->
     assert [item["cluster"]["cluster_id"] for item in novel] == [2, 3]
     assert novel[0]["led_by"] == answer["planned"][0]["led_by"]
     assert len(answer["items"]) == 4
+
+
+def test_the_plan_is_aligned_before_it_is_cut(tree: PublishedReleases) -> None:
+    set_champion(tree.first)
+    reader = FeatureReader(open_store)
+    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, CONFIG)
+    loader.refresh()
+    release = loader.status.release
+    assert release is not None
+    question = Question("ann", count=4, exploration_share=0.5, planned_clusters=2)
+    aligned = replace(release, alignment=prefer(5, len(NAMES)))
+    planned = [recommend(each, reader, question).planned for each in (release, aligned)]
+    assert [cluster.cluster_id for cluster in planned[0]] == [2, 3]
+    assert [cluster.cluster_id for cluster in planned[1]] == [5, 2]
+    plain = replace(aligned, plan=aligned.plan.model_copy(update={"best_of": 1}))
+    assert recommend(plain, reader, question).planned == planned[0]
 
 
 def test_a_plugged_in_recommender_fills_both_lists(tree: PublishedReleases) -> None:
