@@ -14,9 +14,11 @@ from inference.planning.contenders import (
     AS_SERVED,
     BEST_BASELINE,
     COLLECTIVE,
+    PAIR_COUNTS_ALIGNED,
     PLANNER_ALONE,
     STACK,
     STACK_WITH_PLANNER,
+    UNALIGNED,
 )
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
@@ -91,7 +93,8 @@ def test_figures_that_are_absent_leave_no_hole() -> None:
 
 def test_the_report_asks_for_figures_under_the_names_they_are_written_by() -> None:
     together = {COLLECTIVE, BEST_BASELINE, STACK, STACK_WITH_PLANNER}
-    assert set(CONTENDERS) == {AS_SERVED, PLANNER_ALONE, PAIR_COUNTS, POPULARITY, *together}
+    plans = {AS_SERVED, UNALIGNED, PLANNER_ALONE, PAIR_COUNTS, PAIR_COUNTS_ALIGNED}
+    assert set(CONTENDERS) == {*plans, POPULARITY, *together}
     assert set(MODELS) == set(plots.MODELS)
     assert set(RESTRICTIONS) == set(plots.RESTRICTIONS)
     assert set(OUTCOMES) <= {*PER_USER, "catalogue_coverage", "cluster_coverage"}
