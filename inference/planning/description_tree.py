@@ -40,6 +40,8 @@ class DescriptionTree:
         place_depths: tokens from the prompt's end, 1 for a first token, int64 [M].
         next_tokens: the token that must follow each place; ``NOTHING`` where a segment ends, [M].
         segment_places: places of each segment, int64 [G, L], filled with ``NOTHING``.
+        leads_on: whether a place is on the way to another, bool [M].
+        segments_before: the segment that leads to that of each place, int64 [M].
         segment_of_end: the segment that ends at each place; ``NOTHING`` elsewhere, int64 [M].
         segment_levels: segments between the root and each, itself counted, int64 [G].
         branch_tokens: int64 [E], those of one segment together.
@@ -54,6 +56,8 @@ class DescriptionTree:
     place_depths: Tensor
     next_tokens: Tensor
     segment_places: Tensor
+    leads_on: Tensor
+    segments_before: Tensor
     segment_of_end: Tensor
     segment_levels: Tensor
     branch_tokens: Tensor
@@ -123,6 +127,8 @@ def _lay_out(
             )
         branch_starts.append(len(tokens))
     end_of = {chain[-1]: number for number, chain in enumerate(chains)}
+    start_of = {prefix: chain[0] for chain in chains for prefix in chain}
+    above = {prefix[:-1] for prefix in order}
     ways = [
         [segment_of[p] for size in range(1, len(c)) if (p := tuple(c[:size])) in segment_of]
         for c in completions
@@ -133,6 +139,8 @@ def _lay_out(
         place_depths=_row([len(prefix) for prefix in order]),
         next_tokens=_row([NOTHING if p in end_of else following[p][0] for p in order]),
         segment_places=_table([[place_of[p] for p in chain if p] for chain in chains]),
+        leads_on=_row([p in above for p in order]).bool(),
+        segments_before=_row([end_of[start_of[p][:-1]] for p in order]),
         segment_of_end=_row([end_of.get(p, NOTHING) for p in order]),
         segment_levels=_row(
             [

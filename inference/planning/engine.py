@@ -152,7 +152,7 @@ class _Pass:
         whole = len(descriptions) <= config.whole_up_to
         self._n_places = tree.n_places
         self.room = tree.n_places if whole else min(tree.n_places, config.places_per_row)
-        self.bytes_per_slot = self._reader.bytes_per_slot()
+        self.bytes_per_slot = self._reader.bytes_per_slot
         self.share_prompts = self._reader.share_prompts
 
     def find_best(
@@ -215,12 +215,14 @@ def _check_reading(planner: Planner, descriptions: Sequence[str], tree: Descript
         try:
             reader = PlannerReader(planner, descriptions, tree)
             rows = reader.read_prompts(reader.share_prompts([context]), len(way))
-            outputs = reader.read_places(rows, torch.zeros_like(way), way)
+            row, end = torch.zeros_like(way), len(way) - 1
+            reader.read_places(rows, row[:end], way[:end], is_silent=True)
+            outputs = reader.read_places(rows, row[end:], way[end:], is_silent=False)
         except (AttributeError, RuntimeError, TypeError, ValueError) as error:
             raise UserError("planner", rule, remedy, str(error)) from None
         everything = torch.arange(len(plain), device=planner.device)
-        logits = reader.head.logits_of(outputs[-1:].expand(len(plain), -1), everything)
-        read = logits - reader.head.normalisers(outputs[-1:])
+        logits = reader.head.logits_of(outputs, torch.zeros_like(everything), everything)
+        read = logits - reader.head.normalisers(outputs)
     difference = (plain.log_softmax(0) - read).abs().max().item()
     if not difference <= GUARD_TOLERANCE and bool(torch.isfinite(plain).all()):
         raise UserError("planner", rule, remedy, f"they differ by {difference:.2g}")

@@ -18,12 +18,15 @@ from training.planner.model_io import Planner
 LOGITS_AT_ONCE = 16_000_000
 """Logits that stand in memory together where all of the vocabulary is needed."""
 
+LOOKED_UP_TOGETHER = 1024
+"""Single logits computed together: few enough to stay near the processor."""
+
 OUTPUTS_TOGETHER = 32
 """Outputs whose logits over all of the vocabulary are computed together, or a multiple."""
 
 PROBE_TOLERANCE = 1e-5
 
-# Shapes: n outputs of Z numbers, V vocabulary.
+# Shapes: n outputs of Z numbers, b logits, V vocabulary.
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,22 @@ class OutputHead:
         found: Tensor = output.logits if self.weight is None else output.last_hidden_state
         return found
 
-    def logits_of(self, outputs: Tensor, tokens: Tensor) -> Tensor:
-        """Return the logit of one token for each output, float32 [n], from [n, Z] and [n]."""
+    def logits_of(self, outputs: Tensor, source: Tensor, tokens: Tensor) -> Tensor:
+        """Return single logits, float32 [b]: of ``tokens`` [b] in the outputs numbered ``source``.
+
+        Args:
+            outputs: [n, Z].
+            source: which output each logit is read from, int64 [b].
+            tokens: int64 [b].
+        """
         if self.weight is None:
-            return outputs.gather(1, tokens[:, None])[:, 0].float()
-        found = (outputs.float() * self.weight.index_select(0, tokens).float()).sum(dim=1)
+            return outputs[source, tokens].float()
+        found = outputs.new_empty(len(tokens), dtype=torch.float32)
+        for at in range(0, len(tokens), LOOKED_UP_TOGETHER):
+            now = slice(at, at + LOOKED_UP_TOGETHER)
+            weights = self.weight.index_select(0, tokens[now]).float()
+            said = outputs.index_select(0, source[now]).float()
+            torch.sum(said.mul_(weights), dim=1, out=found[now])
         return found if self.bias is None else found + self.bias[tokens].float()
 
     def normalisers(self, outputs: Tensor) -> Tensor:

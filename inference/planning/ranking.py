@@ -81,8 +81,7 @@ def rank_scores(
     members = [(row, member) for row, pair in enumerate(contexts) for member in pair.members]
     steps[tuple(np.array(members).T)] = -np.inf
     n_members = min(len(pair.members) for pair in contexts)
-    order = np.argsort(-steps, axis=1, kind="stable")  # [B, N]
-    order = order[:, : row_depth(scores.shape[1], n_members, config)]  # [B, D]
+    order = _best(steps, row_depth(scores.shape[1], n_members, config))  # [B, D]
     best = np.take_along_axis(steps, order, axis=1) * config.score_step
     listed = np.isfinite(best)
     return RankedRows(
@@ -90,3 +89,12 @@ def rank_scores(
         scores=best.astype(np.float32),
         error_bounds=np.zeros(len(contexts), dtype=np.float32),
     )
+
+
+def _best(steps: NDArray[np.float64], depth: int) -> NDArray[np.int64]:
+    """Return the columns of each row's largest whole numbers, equal ones in ascending order."""
+    n_columns = steps.shape[1]
+    keys = np.arange(n_columns) - steps * n_columns  # all of them different, exact up to 2 ** 53
+    first = np.argpartition(keys, depth - 1, axis=1)[:, :depth]
+    order = np.argsort(np.take_along_axis(keys, first, axis=1), axis=1)
+    return np.take_along_axis(first, order, axis=1)

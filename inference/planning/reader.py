@@ -2,7 +2,8 @@
 
 Keys and values of what has been read are kept; a place sees its prompt and the places on its own
 way (tree attention: Miao et al., SpecInfer, 2023). So a token is read once, whatever goes on from
-it, with the figures of a plain pass over prompt and description.
+it, with the figures of a plain pass over prompt and description. Most tokens are *silent*: nothing
+is wanted of them but that others see them, and their reading ends in the last layer.
 
 What is read of a row does not depend on what is read beside it, to the last bit. Rows of a matrix
 product come out alike in any batch but the smallest; sums go over slots that a token's position
@@ -23,13 +24,13 @@ from inference.planning.description_tree import NOTHING, DescriptionTree
 from inference.planning.output_head import OutputHead
 from inference.planning.prompts import SharedPrompts, share_prompts
 from inference.planning.row_states import RowStates
-from inference.planning.tree_attention import HIDDEN, Step, reading
+from inference.planning.tree_attention import HIDDEN, EverythingKept, Step, reading
 from training.planner.model_io import Planner
 
 # Shapes: B rows, F beginnings, C slots of a row's places, n tokens read at once over all rows,
 # M places in the tree, P slots of prompts, Z outputs of the model's body.
 
-TOKENS_AT_ONCE = 4096
+TOKENS_AT_ONCE = 2048
 """Tokens in one pass: enough for full speed, few enough to stay near the processor."""
 
 TOKENS_TOGETHER = 64
@@ -37,9 +38,6 @@ TOKENS_TOGETHER = 64
 
 FEWEST = 8
 """Tokens that meet a prompt at once, at least; fewer are multiplied by another routine."""
-
-MOST = 16
-"""Tokens of a row that meet its prompt at once where rows differ in how many they have."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,10 @@ class OpenRows:
     Attributes:
         states: keys and values, with C slots a row for those of places.
         lengths: tokens of each prompt, int64 [B].
-        slot_of: the slot of each place that was read, among all rows' slots, int64 [B, M].
-        used: slots in use, int64 [B].
-        capacity: C.
+        slot_of: where the keys and values of each place are that was read and leads on, among
+            those of all rows, int64 [B, M].
+        used: places read, int64 [B].
+        capacity: C, and places that may be read in a row.
         last: the body's output after the prompt, [B, Z].
     """
 
@@ -75,6 +74,10 @@ class PlannerReader:
         planner: any Hugging Face causal language model with full attention, in evaluation mode.
         descriptions: by cluster id.
         tree: of their completions, on the planner's device.
+
+    Attributes:
+        head: gives logits from the body's outputs.
+        bytes_per_slot: what one token of one row takes in memory, all layers together.
     """
 
     def __init__(
@@ -84,17 +87,15 @@ class PlannerReader:
         self._descriptions = descriptions
         self._tree = tree
         self.head = OutputHead.of(planner)
+        self._last_layer: int | None = None
+        with torch.inference_mode():
+            probe = self._read_one_token()
+        self._last_layer = probe.last_layer
+        self.bytes_per_slot = probe.bytes_per_slot
 
     def share_prompts(self, contexts: Sequence[ClusterPair]) -> SharedPrompts:
         """Return the prompts of these contexts, on the CPU."""
         return share_prompts(self._planner, self._descriptions, contexts)
-
-    def bytes_per_slot(self) -> int:
-        """Return what one token of one row takes in memory, all layers together."""
-        states = RowStates(1, 1, 0)
-        one = torch.zeros(1, dtype=torch.int64, device=self._planner.device)
-        self._read_prompts(states, one[:, None], one, one + 1)
-        return states.bytes_per_slot
 
     def read_prompts(self, prompts: SharedPrompts, n_places: int) -> OpenRows:
         """Read the prompts; ``n_places`` is the room to set aside for places of each row."""
@@ -104,53 +105,65 @@ class PlannerReader:
         if prompts.heads.shape[1]:
             heads = RowStates(len(head_lengths), int(head_lengths.max()), 0)
             none = torch.zeros_like(head_lengths)
-            self._read_prompts(heads, prompts.heads, none, head_lengths)
+            self._read_prompts(heads, prompts.heads, none, head_lengths, is_silent=True)
         states = RowStates(len(lengths), int(lengths.max()), n_places, heads, head_of)
-        last = self._read_prompts(states, prompts.tails, head_lengths[head_of], lengths)
+        starts, ends = head_lengths[head_of], lengths - 1
+        self._read_prompts(states, prompts.tails, starts, ends, is_silent=True)
+        final = prompts.tails.gather(1, (ends - starts)[:, None])
+        last = self._read_prompts(states, final, ends, lengths, is_silent=False)
         return OpenRows(
             states=states,
             lengths=lengths,
             slot_of=lengths.new_full((len(lengths), self._tree.n_places), NOTHING),
             used=torch.zeros_like(lengths),
             capacity=n_places,
-            last=last,
+            last=torch.cat(last),
         )
 
-    def read_places(self, rows: OpenRows, row: Tensor, place: Tensor) -> Tensor:
+    def read_places(self, rows: OpenRows, row: Tensor, place: Tensor, is_silent: bool) -> Tensor:
         """Read places [n] of the rows [n] named beside them, after those on their ways.
 
         Args:
             rows: changed in place: these places count as read.
-            row: ascending.
+            row: those of a row together.
             place: each once in a row; all above it have been read before or are read now.
+            is_silent: nothing is wanted of the places but that others see them.
 
         Returns:
-            The body's outputs [n, Z].
+            The body's outputs [n, Z], none if silent.
         """
-        counts = torch.bincount(row, minlength=len(rows.lengths))  # [B]
+        members, counts = row.unique_consecutive(return_counts=True)  # [R], [R]
+        rows.used[members] += counts
+        group = torch.arange(len(counts), device=row.device).repeat_interleave(counts)
         rank = _rank(counts)
-        rows.slot_of[row, place] = row * rows.capacity + rows.used[row] + rank
-        rows.used.add_(counts)
-        slots = torch.arange(rows.states.n_slots, device=row.device)
-        hidden = torch.where(slots < rows.lengths[:, None], 0.0, HIDDEN)[:, None, None]
-        outputs = []
-        for _, part in _passes(counts):
-            groups = _Groups.of(row[part], rank[part])
+        leads_on = self._tree.leads_on[place]
+        slots = int(rows.slot_of.max()) + leads_on.cumsum(0)  # [n], of those that lead on
+        rows.slot_of[row[leads_on], place[leads_on]] = slots[leads_on]
+        slot = torch.arange(rows.states.n_slots, device=row.device)
+        hidden = torch.where(slot < rows.lengths[:, None], 0.0, HIDDEN)[:, None, None]
+        outputs = [rows.last[:0]]
+        for span, part in _passes(counts):
             some, found = _in_groups(row[part]), _in_groups(place[part])
+            kept = leads_on[part].nonzero()[:, 0]
+            end = int(slots[part.stop - 1]) + 1
+            width = max(FEWEST, int(counts[span].max()))
             step = Step(
                 states=rows.states,
-                rows=groups.rows,
-                hidden=hidden[groups.rows],
-                group=_in_groups(groups.group),
-                rank=_in_groups(groups.rank),
-                width=groups.width,
-                is_full=len(some) == len(groups.rows) * groups.width == len(groups.rank),
-                slots=rows.slot_of[some, found],
+                rows=members[span],
+                hidden=hidden[members[span]],
+                group=_in_groups(group[part]) - span.start,
+                rank=_in_groups(rank[part]),
+                width=width,
+                is_full=len(some) == (span.stop - span.start) * width == part.stop - part.start,
+                slots=slice(end - len(kept), end),
+                kept=kept,
                 above=self._above(rows, some, found),
+                last_layer=self._last_layer if is_silent else None,
             )
             positions = rows.lengths[some] + self._tree.place_depths[found] - 1
             read = self._run(step, self._tree.place_tokens[found], positions)
-            outputs.append(read[: part.stop - part.start])
+            if read is not None:
+                outputs.append(read[: part.stop - part.start])
         return torch.cat(outputs)
 
     def _above(self, rows: OpenRows, row: Tensor, place: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -163,12 +176,18 @@ class PlannerReader:
             higher = self._tree.parents[higher]
         return above
 
+    def _read_one_token(self) -> RowStates:
+        states = RowStates(1, 1, 0)
+        one = torch.zeros(1, dtype=torch.int64, device=self._planner.device)
+        self._read_prompts(states, one[:, None], one, one + 1, is_silent=False)
+        return states
+
     def _read_prompts(
-        self, states: RowStates, tokens: Tensor, starts: Tensor, ends: Tensor
-    ) -> Tensor:
+        self, states: RowStates, tokens: Tensor, starts: Tensor, ends: Tensor, is_silent: bool
+    ) -> list[Tensor]:
         """Read tokens [B, .] of positions ``starts .. ends`` [B]; return the last outputs [B, Z].
 
-        What stands before ``starts`` has been read.
+        What stands before ``starts`` has been read. Outputs come in pieces; if silent, none come.
         """
         counts = ends - starts
         row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)  # [n]
@@ -178,50 +197,39 @@ class PlannerReader:
         last = []
         for span, part in _passes(counts):
             some, offsets = _in_groups(row[part]), _in_groups(rank[part])
+            at = _in_groups(positions[part])
             width = max(FEWEST, int(counts[span].max()))
             ranks = torch.arange(width, device=counts.device)
             reach = starts[span, None] + ranks  # [R, Q]
             step = Step(
                 states=states,
-                rows=torch.arange(span.start, span.stop, device=counts.device),
+                rows=span,
                 hidden=torch.where(slots <= reach[:, :, None], 0.0, HIDDEN)[:, None],
                 group=some - span.start,
                 rank=offsets,
                 width=width,
                 is_full=len(some) == (span.stop - span.start) * width == part.stop - part.start,
-                slots=_in_groups(positions[part]),
-                above=None,
+                slots=at,
+                last_layer=self._last_layer if is_silent else None,
             )
-            read = self._run(step, tokens[some, offsets], step.slots)
-            last.append(read[counts[span].cumsum(0) - 1])
-        return torch.cat(last)
+            read = self._run(step, tokens[some, offsets], at)
+            if read is not None:
+                last.append(read[counts[span].cumsum(0) - 1])
+        return last
 
-    def _run(self, step: Step, tokens: Tensor, positions: Tensor) -> Tensor:
-        """Return the body's outputs [n, Z] for tokens of many rows, read as one sequence."""
-        with reading(self._planner.model.config, step):
-            outputs = self.head.run_body(
-                input_ids=tokens[None], position_ids=positions[None], use_cache=False
-            )
+    def _run(self, step: Step, tokens: Tensor, positions: Tensor) -> Tensor | None:
+        """Return the body's outputs [n, Z] for tokens of many rows, read as one sequence.
+
+        ``None`` if reading ended before the outputs.
+        """
+        try:
+            with reading(self._planner.model.config, step):
+                outputs = self.head.run_body(
+                    input_ids=tokens[None], position_ids=positions[None], use_cache=False
+                )
+        except EverythingKept:
+            return None
         return outputs[0]
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """Tokens [n] of rows, in groups that meet their prompt at once; see :class:`Step`."""
-
-    rows: Tensor
-    group: Tensor
-    rank: Tensor
-    width: int
-
-    @classmethod
-    def of(cls, row: Tensor, rank: Tensor) -> _Groups:
-        """Return a group for each row where all have as many tokens, else groups of up to MOST."""
-        most = int(rank.max()) + 1
-        n_rows = int((rank == 0).sum())
-        width = max(FEWEST, most if len(row) == n_rows * most else min(most, MOST))
-        starts = rank % width == 0
-        return cls(row[starts], starts.cumsum(0) - 1, rank % width, width)
 
 
 def _rank(counts: Tensor) -> Tensor:

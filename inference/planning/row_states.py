@@ -20,7 +20,7 @@ class LayerStates:
     Attributes:
         prompt_keys: [B, H, P, D], each token in the slot of its position; 0 where there is none.
         prompt_values: [B, H, P, D].
-        keys: of the places read, [B * C, H, D].
+        keys: of the places read, in the order of reading, [B * C, H, D].
         values: [B * C, H, D].
     """
 
@@ -73,6 +73,11 @@ class RowStates:
         if before is not None and self._row_of is not None:
             room[:, :, : before.shape[2]] = before.index_select(0, self._row_of)
         return room
+
+    @property
+    def last_layer(self) -> int | None:
+        """The layer that came last to keep something; ``None`` if none did."""
+        return next(reversed(self._layers), None)
 
     @property
     def bytes_per_slot(self) -> int:

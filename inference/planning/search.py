@@ -18,8 +18,8 @@ from inference.planning.config import Score
 from inference.planning.description_tree import NOTHING, DescriptionTree
 from inference.planning.reader import OpenRows, PlannerReader
 
-# Shapes: B rows, G segments, N clusters, M places, Q places read at once, K segments chosen,
-# n segments read over all rows, b branches from them, Z outputs of the model's body.
+# Shapes: B rows, R of them, G segments, N clusters, M places, Q places read at once, K segments
+# chosen, n read over all rows, b branches from them, Z outputs of the model's body.
 
 ROOT = 0
 
@@ -51,6 +51,10 @@ class Frontier:
         reached = self.values[:, : self.is_read.shape[1]]
         return reached.masked_fill(self.is_read, float("-inf"))
 
+    def of(self, rows: Tensor) -> Frontier:
+        """Return what is known of these rows, a copy."""
+        return Frontier(self.values[rows], self.is_read[rows])
+
 
 class TreeSearch:
     """Searches one tree with one planner.
@@ -76,11 +80,15 @@ class TreeSearch:
             margin: how far below the last place a cluster must be known, too.
         """
         frontier = self._open(rows)
+        row = torch.arange(len(barred), device=barred.device)  # [R], rows that may need more
         while True:
-            chosen = self._choose(frontier, barred, depth, margin, rows.room)  # [B, K]
-            if not bool((chosen != NOTHING).any()):
+            room = rows.room[row]
+            chosen = self._choose(frontier.of(row), barred[row], depth, margin, room)  # [R, K]
+            goes_on = (chosen != NOTHING).any(dim=1)
+            row, chosen = row[goes_on], chosen[goes_on]
+            if not len(row):
                 return frontier
-            self._read(rows, chosen, frontier)
+            self._read(rows, row, chosen, frontier)
 
     def follow(self, rows: OpenRows, wanted: Tensor) -> Frontier:
         """Read the ways to the wanted clusters only, all at once; ``wanted`` is bool [B, N]."""
@@ -93,7 +101,8 @@ class TreeSearch:
         on_way[row[:, None], tree.ways[cluster]] = True  # NOTHING falls into the last column
         chosen = _listed(on_way[:, :-1])
         if chosen.shape[1]:
-            self._read(rows, chosen, frontier)
+            everything = torch.arange(len(chosen), device=chosen.device)
+            self._read(rows, everything, chosen, frontier)
         return frontier
 
     def _open(self, rows: OpenRows) -> Frontier:
@@ -106,7 +115,7 @@ class TreeSearch:
         row = torch.arange(n_rows, device=device).repeat_interleave(end)
         tokens = tree.branch_tokens[:end].repeat(n_rows)
         head = self._reader.head
-        logits = head.logits_of(rows.last.index_select(0, row), tokens).view(n_rows, end).double()
+        logits = head.logits_of(rows.last, row, tokens).view(n_rows, end).double()
         if self._score == "closed":
             normalisers = logits.logsumexp(dim=1)
         else:
@@ -119,7 +128,10 @@ class TreeSearch:
     def _choose(
         self, frontier: Frontier, barred: Tensor, depth: int, margin: float, room: Tensor
     ) -> Tensor:
-        """Return the segments to read next, best first, int64 [B, K], filled with ``NOTHING``."""
+        """Return the segments to read next, best first, int64 [B, K], filled with ``NOTHING``.
+
+        A row without any is finished, whatever is read in others.
+        """
         unread = frontier.unread  # [B, G]
         finished = frontier.cluster_scores.masked_fill(barred, float("-inf"))
         last = torch.cat([unread, finished], dim=1).topk(depth, dim=1).values[:, -1:]  # [B, 1]
@@ -141,15 +153,33 @@ class TreeSearch:
         counts = torch.cat([n_below, n_below.new_ones(finished.shape[1])])[at].cumsum(dim=1)
         return best.gather(1, (counts >= depth).int().argmax(dim=1, keepdim=True))
 
-    def _read(self, rows: OpenRows, chosen: Tensor, frontier: Frontier) -> None:
-        """Read the chosen segments [B, K]; write what they say."""
+    def _read(self, rows: OpenRows, row_of: Tensor, chosen: Tensor, frontier: Frontier) -> None:
+        """Read the segments [R, K] chosen in the rows [R]; write what they say."""
         tree = self._tree
         places = torch.where(
             (chosen == NOTHING)[..., None], NOTHING, tree.segment_places[chosen]
-        ).flatten(1)  # [B, K * L]
-        row, at = (places != NOTHING).nonzero(as_tuple=True)
-        place = places[row, at]
-        self._write(frontier, row, place, self._reader.read_places(rows, row, place))
+        ).flatten(1)  # [R, K * L]
+        is_place = places != NOTHING
+        order = is_place.sum(dim=1).argsort()  # rows of like numbers of places side by side
+        number, at = is_place[order].nonzero(as_tuple=True)
+        row, place = row_of[order[number]], places[order[number], at]
+        silent = self._are_silent(frontier, row, place)
+        self._reader.read_places(rows, row[silent], place[silent], is_silent=True)
+        row, place = row[~silent], place[~silent]
+        outputs = self._reader.read_places(rows, row, place, is_silent=False)
+        self._write(frontier, row, place, outputs)
+
+    def _are_silent(self, frontier: Frontier, row: Tensor, place: Tensor) -> Tensor:
+        """Return which of the places [n] are wanted for no more than to be seen, bool [n].
+
+        Such are the inner ones of segments, where their tokens are sure; they are read before the
+        others, so of those only that see nothing of what is read now.
+        """
+        if self._score == "open":
+            return torch.zeros_like(row, dtype=torch.bool)
+        tree = self._tree
+        is_inner = tree.next_tokens[place] != NOTHING
+        return is_inner & frontier.is_read[row, tree.segments_before[place]]
 
     def _write(self, frontier: Frontier, row: Tensor, place: Tensor, outputs: Tensor) -> None:
         """Enter what the outputs [n, Z] after these places say of segments and clusters."""
@@ -158,7 +188,7 @@ class TreeSearch:
         row_of_end, segment = row[ends], tree.segment_of_end[place[ends]]
         at_end = outputs.index_select(0, ends)
         source, branch = _branches_of(segment, tree.branch_starts)  # [b], [b]
-        logits = head.logits_of(at_end.index_select(0, source), tree.branch_tokens[branch]).double()
+        logits = head.logits_of(at_end, source, tree.branch_tokens[branch]).double()
         if self._score == "closed":
             normalisers = _log_sum_exp(logits, source, len(segment))
             sure = logits.new_zeros(len(segment))
@@ -182,7 +212,8 @@ class TreeSearch:
         tree = self._tree
         following = tree.next_tokens[place]
         inner = following != NOTHING
-        own = self._reader.head.logits_of(outputs[inner], following[inner]).double()
+        numbers = inner.nonzero()[:, 0]
+        own = self._reader.head.logits_of(outputs, numbers, following[inner]).double()
         own -= normalisers[inner]
         # one column more than there are places: the filling of segment_places points at it
         said = own.new_zeros(len(frontier.values), tree.n_places + 1, dtype=torch.float64)

@@ -5,6 +5,9 @@ tokens of its row in one product, and a place meets the keys of its own way alon
 nothing is computed that a mask would throw away. Which row a token belongs to is told here and
 nowhere else, so the model reads the tokens of many rows as one long sequence without padding.
 
+Of most tokens nobody wants more than that others see them. Their reading ends where the last layer
+has their keys and values: what that layer would make of them is never computed.
+
 The model calls this through the attention interface of transformers.
 """
 
@@ -38,47 +41,64 @@ class Step:
 
     Attributes:
         states: keys and values of the batch.
-        rows: the row in ``states`` of each group.
+        rows: the row in ``states`` of each group, int64 [R], or a run of rows for prompts.
         hidden: :data:`HIDDEN` at slots of the prompt that tokens do not see, else 0: float32
             [R, 1, Q, P], or [R, 1, 1, P] where all tokens of a group see the same.
         group: of each token, int64 [n].
         rank: of each token among those of its group, int64 [n].
         width: Q.
         is_full: whether every group has Q tokens, none of them repeated.
-        slots: where each token's own keys and values go, int64 [n]: in its row's prompt, if the
-            tokens are a prompt's, or else among the places of all rows.
+        slots: where the tokens' own keys and values go: of a prompt's tokens the slot of each in
+            its row's prompt, int64 [n]; of places a run of slots among those of all rows.
+        kept: the places that go there; no other is on the way to anything, int64.
         above: for places, and each step up the tree: the tokens that have a place so far above
-            them, and that place's slot; ``None`` for tokens of prompts.
+            them, and that place's slot.
+        last_layer: where reading ends, as soon as it has the tokens' keys and values; ``None`` to
+            read on to the outputs.
     """
 
     states: RowStates
-    rows: Tensor
+    rows: Tensor | slice
     hidden: Tensor
     group: Tensor
     rank: Tensor
     width: int
     is_full: bool
-    slots: Tensor
-    above: Sequence[tuple[Tensor, Tensor]] | None
+    slots: Tensor | slice
+    kept: Tensor | None = None
+    above: Sequence[tuple[Tensor, Tensor]] = ()
+    last_layer: int | None = None
 
     @cached_property
     def missing(self) -> Tensor:
         """:data:`HIDDEN` where a token has no place so far above it, [n, 1, 1, 1 + steps up]."""
-        above = self.above or ()
-        missing = self.hidden.new_full((len(self.group), 1 + len(above)), HIDDEN)
+        missing = self.hidden.new_full((len(self.group), 1 + len(self.above)), HIDDEN)
         missing[:, 0] = 0
-        for at, (tokens, _) in enumerate(above, start=1):
+        for at, (tokens, _) in enumerate(self.above, start=1):
             missing[tokens, at] = 0
         return missing[:, None, None]
 
+    @cached_property
+    def token_at(self) -> Tensor:
+        """The token at each rank of each group, any one where there is none, int64 [R * Q]."""
+        token_at = self.group.new_zeros(len(self.hidden) * self.width)
+        token_at[self.group * self.width + self.rank] = torch.arange(
+            len(self.group), device=self.group.device
+        )
+        return token_at
+
+    def of_rows(self, prompts: Tensor) -> Tensor:
+        """Return what ``prompts`` [B, ...] has of the groups' rows, [R, ...]."""
+        if isinstance(self.rows, slice):
+            return prompts[self.rows]
+        return prompts.index_select(0, self.rows)
+
     def spread(self, states: Tensor) -> Tensor:
-        """Return [n, H, G, D] as [R, H, Q * G, D], with zeros where a group has fewer tokens."""
-        n_groups, shape = len(self.rows), states.shape[1:]
+        """Return [n, H, G, D] as [R, H, Q * G, D], with whatever where a group has fewer tokens."""
         if not self.is_full:
-            padded = states.new_zeros(n_groups * self.width, *shape)
-            states = padded.index_copy_(0, self.group * self.width + self.rank, states)
-        padded = states.view(n_groups, self.width, *shape)
-        return padded.transpose(1, 2).reshape(n_groups, shape[0], -1, shape[2])
+            states = states.index_select(0, self.token_at)
+        padded = states.unflatten(0, (-1, self.width))
+        return padded.transpose(1, 2).flatten(2, 3)
 
     def gather(self, spread: Tensor, n_shared: int) -> Tensor:
         """Return [R, H, Q * G, X] as [n, H, G, X]: the opposite of :meth:`spread`."""
@@ -88,6 +108,10 @@ class Step:
         if self.is_full:
             return padded
         return padded.index_select(0, self.group * self.width + self.rank)
+
+
+class EverythingKept(Exception):
+    """The last layer has the keys and values of the tokens, and no more is wanted of them."""
 
 
 _STEP: ContextVar[Step] = ContextVar("step")
@@ -113,6 +137,9 @@ def attend(
 
     The softmax goes over two parts, each with its own highest score, joined by their sums; powers
     are of two, which processors raise several times faster than those of e.
+
+    Raises:
+        EverythingKept: reading is to end here.
     """
     step = _STEP.get()
     scaling, cap = settings.get("scaling") or query.shape[-1] ** -0.5, settings.get("softcap")
@@ -120,13 +147,14 @@ def attend(
         scaling /= math.log(2)  # scores are powers of two at once
     keys, values = key[0].transpose(0, 1), value[0].transpose(0, 1)  # [n, H, D]
     layer = step.states.layer(module.layer_idx, keys, values)
-    if step.above is None:
-        rows = step.rows[step.group]
-        layer.prompt_keys[rows, :, step.slots] = keys
-        layer.prompt_values[rows, :, step.slots] = values
+    if step.kept is not None:
+        layer.keys[step.slots] = keys.index_select(0, step.kept)
+        layer.values[step.slots] = values.index_select(0, step.kept)
     else:
-        layer.keys.index_copy_(0, step.slots, keys)
-        layer.values.index_copy_(0, step.slots, values)
+        step.of_rows(layer.prompt_keys)[step.group, :, step.slots] = keys
+        step.of_rows(layer.prompt_values)[step.group, :, step.slots] = values
+    if step.last_layer == module.layer_idx:
+        raise EverythingKept
     n_tokens, n_heads, size = keys.shape
     queries = (query[0].transpose(0, 1) * scaling).reshape(n_tokens, n_heads, -1, size)
     n_shared = queries.shape[2]
@@ -134,17 +162,15 @@ def attend(
     hidden = step.hidden
     if hidden.shape[2] > 1:
         hidden = hidden.repeat_interleave(n_shared, dim=2)  # [R, 1, Q * G, P]
-    products = step.spread(queries) @ layer.prompt_keys.index_select(0, step.rows).transpose(2, 3)
+    products = step.spread(queries) @ step.of_rows(layer.prompt_keys).transpose(2, 3)
     scores = _powers(products, cap).add_(hidden)  # [R, H, Q * G, P]
     highest = scores.amax(dim=3, keepdim=True)
     weights = scores.sub_(highest).exp2_()
     total = step.gather(weights.sum(dim=3, keepdim=True), n_shared)  # [n, H, G, 1]
     highest = step.gather(highest, n_shared)  # [n, H, G, 1]
-    found = weights.to(query.dtype) @ layer.prompt_values.index_select(
-        0, step.rows
-    )  # [R, H, Q * G, D]
+    found = weights.to(query.dtype) @ step.of_rows(layer.prompt_values)  # [R, H, Q * G, D]
     found = step.gather(found, n_shared)  # [n, H, G, D]
-    if step.above is None:
+    if step.kept is None:
         return (found / total).to(query.dtype).reshape(1, n_tokens, -1, size), None
 
     products = queries.new_zeros(n_tokens, n_heads, n_shared, 1 + len(step.above)).float()

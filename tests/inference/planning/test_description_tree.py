@@ -52,6 +52,22 @@ def test_open_places_are_all_beginnings_and_ways_spell_the_descriptions(
 
 
 @settings(deadline=None)
+@given(WORDS, st.sampled_from(SCORES))
+def test_a_place_knows_whether_it_leads_on_and_which_segment_leads_to_it(
+    words: list[list[int]], score: Score
+) -> None:
+    tree = grow_description_tree([[*word, END] for word in words], score)
+    parents = tree.parents.tolist()
+    assert tree.leads_on.tolist() == [place in parents for place in range(tree.n_places)]
+    for segment, row in enumerate(tree.segment_places.tolist()):
+        places = [place for place in row if place != NOTHING]
+        if places:
+            before = tree.segments_before[places].unique().item()
+            start, stop = tree.branch_starts[before : before + 2].tolist()
+            assert segment in tree.branch_targets[start:stop].tolist()
+
+
+@settings(deadline=None)
 @given(WORDS)
 def test_closed_places_are_the_ways_to_a_choice(words: list[list[int]]) -> None:
     completions = [[*word, END] for word in words]

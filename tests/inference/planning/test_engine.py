@@ -13,7 +13,9 @@ from peft import LoraConfig, TaskType, get_peft_model
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
 from inference.planning.config import Score, TableConfig
+from inference.planning.description_tree import NOTHING, grow_description_tree
 from inference.planning.engine import PlanningEngine
+from inference.planning.reader import TOKENS_TOGETHER
 from tests.worlds.planning import (
     DESCRIPTIONS,
     make_planner,
@@ -214,6 +216,25 @@ def test_no_size_of_batch_changes_a_bit_of_a_row(score: Score) -> None:
         parts = [engine.rank_batch(PAIRS[at : at + size]) for at in range(0, len(PAIRS), size)]
         assert np.array_equal(np.concatenate([p.clusters for p in parts]), together.clusters)
         assert np.array_equal(np.concatenate([p.scores for p in parts]), together.scores)
+
+
+def test_the_last_layer_answers_where_something_is_asked() -> None:
+    planner = make_planner()
+    engine = PlanningEngine(planner, DESCRIPTIONS, TableConfig())
+    layers = planner.model.model.layers
+    read: dict[int, list[int]] = {0: [], len(layers) - 1: []}
+    for number, counts in read.items():
+        layers[number].mlp.register_forward_pre_hook(
+            lambda _, inputs, counts=counts: counts.append(inputs[0].shape[1])
+        )
+    engine.rank_batch(PAIRS)
+    # of a prompt after its last token, and of the tree at its choices; passes are filled up
+    tree = grow_description_tree([planner.encode_completion(d) for d in DESCRIPTIONS], "closed")
+    n_choices = int((tree.next_tokens == NOTHING).sum())
+    assert n_choices < tree.n_places
+    asked = [len(PAIRS), n_choices * len(PAIRS)]
+    assert read[len(layers) - 1] == [-(-n // TOKENS_TOGETHER) * TOKENS_TOGETHER for n in asked]
+    assert sum(read[0]) > 2 * sum(read[len(layers) - 1])
 
 
 def test_a_planner_that_gives_no_numbers_is_refused() -> None:

@@ -74,13 +74,16 @@ def test_batches_are_all_pairs_in_order(n_clusters: int, batch_rows: int) -> Non
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(-6, 0), min_size=5, max_size=5))
-def test_equal_scores_stand_by_id_and_noise_below_the_step_is_nothing(steps: list[int]) -> None:
+@given(st.lists(st.integers(-6, 0), min_size=5, max_size=5), st.integers(1, 3))
+def test_equal_scores_stand_by_id_and_noise_below_the_step_is_nothing(
+    steps: list[int], depth: int
+) -> None:
+    config = TableConfig(whole_up_to=1, depth=depth)
     noise = np.random.default_rng(0).uniform(-4e-5, 4e-5, size=(1, 5))
     pair = ClusterPair.of(1, 3)
-    exact = rank_scores(np.array([steps]) * 1e-4, [pair], TableConfig())
-    noisy = rank_scores(np.array([steps]) * 1e-4 + noise, [pair], TableConfig())
-    expected = sorted({0, 2, 4}, key=lambda cluster: (-steps[cluster], cluster))
+    exact = rank_scores(np.array([steps]) * 1e-4, [pair], config)
+    noisy = rank_scores(np.array([steps]) * 1e-4 + noise, [pair], config)
+    expected = sorted({0, 2, 4}, key=lambda cluster: (-steps[cluster], cluster))[:depth]
     assert exact.clusters[0].tolist() == noisy.clusters[0].tolist() == expected
     assert (np.diff(noisy.scores[0]) <= 0).all()
 

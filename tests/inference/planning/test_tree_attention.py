@@ -13,7 +13,14 @@ from transformers import AttentionInterface
 
 from inference.planning.description_tree import NOTHING
 from inference.planning.row_states import RowStates
-from inference.planning.tree_attention import HIDDEN, NAME, Step, attend, reading
+from inference.planning.tree_attention import (
+    HIDDEN,
+    NAME,
+    EverythingKept,
+    Step,
+    attend,
+    reading,
+)
 
 SIZE, CAPACITY, N_PROMPT = 4, 8, 32
 TREES = st.lists(st.lists(st.integers(-1, 6), max_size=CAPACITY), min_size=1, max_size=4).filter(
@@ -64,7 +71,7 @@ def test_packed_rows_attend_as_each_alone(
     above = []
     for step in range(1, depth):
         deep = [
-            (token, row * CAPACITY + ways[row][place][step])
+            (token, tokens.index((row, ways[row][place][step])))
             for token, (row, place) in enumerate(tokens)
             if len(ways[row][place]) > step
         ]
@@ -77,7 +84,8 @@ def test_packed_rows_attend_as_each_alone(
         rank=torch.tensor([place for _, place in tokens]),
         width=max(map(len, ways)),
         is_full=len({len(found) for found in ways}) == 1,
-        slots=torch.tensor([row * CAPACITY + place for row, place in tokens]),
+        slots=slice(0, n_tokens),
+        kept=torch.arange(n_tokens),
         above=above,
     )
     config = SimpleNamespace(_attn_implementation="before")
@@ -96,6 +104,32 @@ def test_packed_rows_attend_as_each_alone(
             ]
             expected = plain(queries[0, head, number], seen[0], seen[1], 0.7)
             assert torch.allclose(found[0, number, head], expected, atol=1e-5)
+
+
+def test_reading_of_silent_tokens_ends_once_their_keys_and_values_are_kept() -> None:
+    states = RowStates(1, 2, CAPACITY)
+    query, key, value = torch.randn(3, 1, 1, 3, SIZE, generator=torch.Generator().manual_seed(0))
+    three = torch.arange(3)
+    silent = Step(
+        states=states,
+        rows=torch.tensor([0]),
+        hidden=torch.full((1, 1, 1, states.n_slots), HIDDEN),
+        group=torch.zeros(3, dtype=torch.int64),
+        rank=three,
+        width=3,
+        is_full=True,
+        slots=slice(4, 6),
+        kept=torch.tensor([0, 2]),
+        last_layer=1,
+    )
+    with reading(SimpleNamespace(_attn_implementation="before"), silent):
+        attend(SimpleNamespace(layer_idx=0), query, key, value, None)
+        with pytest.raises(EverythingKept):
+            attend(SimpleNamespace(layer_idx=1), query, key, value, None)
+    assert states.last_layer == 1
+    last = states.layer(1, key[0].transpose(0, 1), value[0].transpose(0, 1))
+    assert torch.equal(last.keys[4:6, 0], key[0, 0, [0, 2]])
+    assert torch.equal(last.values[4:6, 0], value[0, 0, [0, 2]])
 
 
 def test_transformers_knows_it_and_nobody_reads_outside_of_a_step() -> None:
