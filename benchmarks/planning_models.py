@@ -23,7 +23,7 @@ from training.clusters.tree_view import serving_clusters
 from training.planner.model_io import Planner, load_planner
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-STAGES = ("ingest", "clusters", "histories", "curate", "base_model", "planner")
+STAGES = ("ingest", "clusters", "histories", "curate", "collective", "base_model", "planner")
 ITEMS_PER_CLUSTER = 16
 MIN_MATCH_RATE = 0.95
 DONE = "trained"
@@ -35,8 +35,6 @@ dataset:
   synthetic: {{n_users: 4000, n_items: {n_items}}}
 clusters: {{levels: [4, 16, {n_clusters}], max_traffic_balance: 100.0}}
 planner:
-  max_steps: 800
-  evaluate_every: 200
   validation_rows: 400
   match_prompts: 300
   min_match_rate: {min_match_rate}
