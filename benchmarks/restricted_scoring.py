@@ -8,10 +8,11 @@ timed. *Full* multiplies with all items into a buffer, adds a mask that is kept 
 (the planned blocks are opened and closed again), strikes out what is consumed, and takes the best
 by torch.topk; it uses the fastest of six ways to score: numpy's product, torch's, and torch's onto
 the mask, each with the items in rows or in columns. *Restricted* is the call that serving makes.
-One thread each, as a request has in the service; they take turns; medians of seconds of the
-processor. Vectors are random, clusters uneven (the largest of 64 about three times the mean); what
-a user has consumed lies outside the planned clusters, which are novel by definition. `with
-bonuses` adds what the counting model brings: a thousand places for each user.
+One thread each, as a request has in the service; they take turns of 64 single users or four
+batches, each of other users; medians of seconds of the processor. Vectors are random, clusters
+uneven (the largest of 64 about three times the mean); what a user has consumed lies outside the
+planned clusters, which are novel by definition. `with bonuses` adds what the counting model
+brings: a thousand places for each user.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ from training.recommender.model import make_model
 from training.recommender.recommender import SequenceRecommender
 
 N_CLUSTERS = {10_000: (16, 32, 64), 100_000: (64, 256), 1_000_000: (64, 256, 1024)}
-BATCHES = (1, 64)
-N_USERS = 64
+CALLS = {1: 64, 64: 4}
+"""By the users of a batch: calls in a row of one contender, each for other users."""
+N_USERS = max(batch * n_calls for batch, n_calls in CALLS.items())
 N_PLANNED = ServingConfig().planned_clusters
 N_CONSUMED = 100
 N_BONUSES = 1000
@@ -145,7 +147,7 @@ def main() -> None:
         print(
             "reading a history of 50 items, the same for both: "
             + ", ".join(
-                f"{measure_reading(n) * 1e6:,.0f} µs a user in batches of {n}" for n in BATCHES
+                f"{measure_reading(n) * 1e6:,.0f} µs a user in batches of {n}" for n in CALLS
             )
         )
         head = f"{'items':>9} {'clusters':>8} {'users':>5} {'full µs':>12} {'restricted µs':>13} "
@@ -153,7 +155,7 @@ def main() -> None:
         for n_items in sizes:
             for n_clusters in N_CLUSTERS[n_items]:
                 world = make_world(n_items, n_clusters, dimension)
-                for batch in BATCHES:
+                for batch in CALLS:
                     full, restricted = compare(world, batch, has_bonuses=False)
                     full_with, restricted_with = compare(world, batch, has_bonuses=True)
                     print(
@@ -188,7 +190,7 @@ def make_world(n_items: int, n_clusters: int, dimension: int) -> World:
 def compare(world: World, batch: int, has_bonuses: bool) -> tuple[float, float]:
     """Return the median seconds of one call of full and of restricted scoring."""
     contenders = (FullScoring(world, batch, has_bonuses), RestrictedScoring(world, has_bonuses))
-    calls = [range(start, start + batch) for start in range(0, N_USERS, batch)]
+    calls = [range(n * batch, (n + 1) * batch) for n in range(CALLS[batch])]
     for users in calls:
         (places, scores), (own_places, own_scores) = (c.answer(users) for c in contenders)
         assert np.allclose(scores, own_scores, atol=1e-5), "the contenders disagree"

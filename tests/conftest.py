@@ -24,6 +24,16 @@ def real_data() -> Path:
     return REAL_DATA
 
 
+@pytest.fixture(scope="session")
+def compiled_search() -> None:
+    """The first search of planned blocks is compiled, for which no test's deadline has room."""
+    import numpy as np
+
+    from training.item_scoring.block_scoring import BlockScorer
+
+    BlockScorer(np.eye(3, dtype=np.float32), np.array([0, 3])).prepare()
+
+
 def require_program(found: str | None, package: str) -> str:
     """Return the program's path, or skip naming the package; with CI=true absence is a failure."""
     if found:

@@ -6,22 +6,15 @@ most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, count
 
 import numpy as np
 
-from training.item_scoring.blocks import EVERYWHERE, Blocks
-from training.item_scoring.coarse_search import CoarseSearch
-from training.item_scoring.shared_blocks import NO_PLACE, SharedBlocks
-from training.item_scoring.side_by_side import SideBySide
-from training.item_scoring.top_places import top_of_row
-
-CELLS_AT_ONCE = 32_000_000
-"""Scores held at one time: 128 MB."""
-ALONE_UP_TO = 6
-"""So many states are answered one by one: sorting out who shares a block would cost more."""
+from training.item_scoring.block_search import EVERYTHING, LARGEST_OF_ITEM, STRIP, search, shrink
 
 
 @dataclass(frozen=True)
@@ -54,10 +47,9 @@ class BlockQuery:
     clusters: Sequence[int] | None = None
     excluded: AbstractSet[int] = frozenset()
 
-    @property
-    def blocks(self) -> Sequence[int]:
-        """The numbers of the blocks to score."""
-        return (EVERYWHERE,) if self.clusters is None else self.clusters
+
+NO_PLACES = np.empty(0, dtype=np.int64)
+NO_VALUES = np.empty(0, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -73,11 +65,6 @@ class RankedPlaces:
     scores: np.ndarray
 
 
-NO_BONUS = Bonus(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
-Rank = Callable[[np.ndarray, Sequence[BlockQuery], Sequence[Bonus] | None], RankedPlaces]
-"""A way to answer some queries: from states, queries and bonuses."""
-
-
 class BlockScorer:
     """Answers queries over item vectors: a score is a dot product plus a bonus.
 
@@ -88,11 +75,12 @@ class BlockScorer:
     """
 
     def __init__(self, vectors: np.ndarray, block_starts: np.ndarray) -> None:
-        self.blocks = Blocks(vectors, block_starts)
+        self.vectors = vectors
+        self.block_starts = np.ascontiguousarray(block_starts, dtype=np.int64)
 
     def prepare(self) -> None:
-        """Make now what the first query about a large catalogue would else wait for."""
-        _ = self.blocks.coarse
+        """Do now what the first query would else wait for: shrink the items, compile the search."""
+        self.rank(np.zeros((1, self.vectors.shape[1]), np.float32), [BlockQuery(0, 1, [0])])
 
     def score_all(self, states: np.ndarray, bonuses: Sequence[Bonus] | None = None) -> np.ndarray:
         """Return the score of every item for every state, float32 ``[U, I]``.
@@ -101,7 +89,7 @@ class BlockScorer:
             states: float32 ``[U, D]``.
             bonuses: of each state.
         """
-        scores: np.ndarray = states @ self.blocks.vectors.T  # [U, I]
+        scores: np.ndarray = states @ self.vectors.T  # [U, I]
         if bonuses is not None:
             for row, bonus in zip(scores, bonuses, strict=True):
                 row[bonus.places] += bonus.values
@@ -123,128 +111,93 @@ class BlockScorer:
         Raises:
             ValueError: a query names a cluster that does not exist.
         """
-        named = [cluster for query in queries if query.clusters for cluster in query.clusters]
-        if named and not 0 <= min(named) <= max(named) < self.blocks.n_clusters:
-            wrong = min(named) if min(named) < 0 else max(named)
-            raise ValueError(f"no cluster {wrong} of {self.blocks.n_clusters}")
-        if len(queries) == 1:
-            return self._rank_alone(states, queries, bonuses)
-        depth = max((query.k for query in queries), default=0)
-        places = np.full((len(queries), depth), NO_PLACE)  # [Q, K]
-        scores = np.full((len(queries), depth), -np.inf, dtype=np.float32)  # [Q, K]
-        for numbers, rank in self._share_out(queries):
-            found = rank(states, [queries[number] for number in numbers], bonuses)
-            places[numbers, : found.places.shape[1]] = found.places
-            scores[numbers, : found.places.shape[1]] = found.scores
-        beyond = np.arange(depth) >= np.array([[query.k] for query in queries])  # [Q, K]
-        places[beyond], scores[beyond] = NO_PLACE, -np.inf
-        return RankedPlaces(places, scores)
-
-    def _share_out(self, queries: Sequence[BlockQuery]) -> Iterator[tuple[list[int], Rank]]:
-        """Yield which queries are answered at once, and how: like with like, in bounded memory."""
-        within = [number for number, query in enumerate(queries) if query.clusters]
-        anywhere = [number for number, query in enumerate(queries) if query.clusters is None]
-        for numbers in (within, anywhere):
-            if len({queries[number].row for number in numbers}) <= ALONE_UP_TO:
-                for group in _group_by_state([queries[number] for number in numbers]):
-                    yield [numbers[at] for at in group], self._rank_alone
-                continue
-            plans = [queries[number].blocks for number in numbers]
-            blocks = [block for plan in plans for block in plan]
-            longest = int((self.blocks.ends[blocks] - self.blocks.firsts[blocks]).max())
-            n_cells = longest * max(map(len, plans))  # of one query
-            step = max(1, CELLS_AT_ONCE // max(1, n_cells))
-            for start in range(0, len(numbers), step):
-                yield numbers[start : start + step], self._rank_together
-
-    def _rank_alone(
-        self, states: np.ndarray, queries: Sequence[BlockQuery], bonuses: Sequence[Bonus] | None
-    ) -> RankedPlaces:
-        """Answer one query, or several of one state that ask for one block each, each another."""
-        row = queries[0].row
-        if queries[0].clusters is None and self.blocks.coarse is not None:
-            searched = self._search_catalogue(self.blocks.coarse, states, queries[0], bonuses)
-            if searched is not None:
-                return searched
-        numbers = [number for query in queries for number in query.blocks]
-        scores = SideBySide.score(self.blocks, numbers, states[row])
-        if bonuses is not None:
-            scores.add(bonuses[row].places, bonuses[row].values)
-        places, best = [], []
-        for query, part in zip(queries, scores.split(len(queries)), strict=True):
-            if query.clusters is None:
-                part.bar(_in_order(query.excluded))
-            found, values = part.best(query.k)
-            if not query.excluded.isdisjoint(found):
-                part.bar(_in_order(query.excluded))
-                found, values = part.best(query.k)
-            places.append(found)
-            best.append(values)
-        depth = max(map(len, places))
-        for found, values in zip(places, best, strict=True):
-            found += [NO_PLACE] * (depth - len(found))
-            values += [-np.inf] * (depth - len(values))
-        return RankedPlaces(np.array(places, np.int64), np.array(best, np.float32))
-
-    def _search_catalogue(
-        self,
-        coarse: CoarseSearch,
-        states: np.ndarray,
-        query: BlockQuery,
-        bonuses: Sequence[Bonus] | None,
-    ) -> RankedPlaces | None:
-        """Answer a query about the whole catalogue exactly, by what a coarse search leaves."""
-        bonus = NO_BONUS if bonuses is None else bonuses[query.row]
-        state, barred = states[query.row], _in_order(query.excluded)
-        left = coarse.narrow(state, query.k, (bonus.places, bonus.values), barred)
-        if left is None:
-            return None
-        scores = self.blocks.vectors[left] @ state  # [left]
-        _, at, of_bonus = np.intersect1d(
-            left, bonus.places, assume_unique=True, return_indices=True
-        )
-        scores[at] += bonus.values[of_bonus]
-        best, cells = top_of_row(scores, query.k)
-        return RankedPlaces(left[cells][None], np.array([best], np.float32))
-
-    def _rank_together(
-        self, states: np.ndarray, queries: Sequence[BlockQuery], bonuses: Sequence[Bonus] | None
-    ) -> RankedPlaces:
-        rows = np.array([query.row for query in queries])  # [Q]
-        scores = SharedBlocks(self.blocks, [query.blocks for query in queries], states, rows)
-        if bonuses is not None:
-            scores.add([bonus.places for bonus in bonuses], [bonus.values for bonus in bonuses])
-        if any(query.clusters is None for query in queries):
-            scores.bar([_in_order(query.excluded) for query in queries])
-        depth = max(query.k for query in queries)
-        places, best = scores.best(slice(None), depth)  # [Q, K] each
+        if not queries:
+            return RankedPlaces(np.empty((0, 0), np.int64), np.empty((0, 0), np.float32))
+        # Within clusters nothing is struck out at first: as a rule it would be in vain.
+        barred = {
+            number: _in_order(query.excluded)
+            for number, query in enumerate(queries)
+            if query.clusters is None
+        }
+        ranked = self._search(states, queries, bonuses, barred)
         hit = [
             number
-            for number, found in enumerate(places.tolist())
-            if not queries[number].excluded.isdisjoint(found)
+            for number, (query, places) in enumerate(
+                zip(queries, ranked.places.tolist(), strict=True)
+            )
+            if not query.excluded.isdisjoint(places)
         ]
         if hit:
-            barred = {number: _in_order(queries[number].excluded) for number in hit}
-            nothing = _in_order(frozenset())
-            scores.bar([barred.get(number, nothing) for number in range(len(queries))])
-            places[hit], best[hit] = scores.best(hit, depth)
-        return RankedPlaces(places, best)
+            chosen = [queries[number] for number in hit]
+            barred = {number: _in_order(query.excluded) for number, query in enumerate(chosen)}
+            again = self._search(states, chosen, bonuses, barred)
+            ranked.places[hit, : again.places.shape[1]] = again.places
+            ranked.scores[hit, : again.scores.shape[1]] = again.scores
+        return ranked
 
+    def _search(
+        self,
+        states: np.ndarray,
+        queries: Sequence[BlockQuery],
+        bonuses: Sequence[Bonus] | None,
+        barred: Mapping[int, np.ndarray],
+    ) -> RankedPlaces:
+        plans = [query.clusters for query in queries]
+        blocks = [block for plan in plans if plan for block in plan]  # [N]
+        self._check(blocks)
+        of_query = [query.row for query in queries]
+        rows = dict(zip(dict.fromkeys(of_query), count()))
+        asked = [
+            [rows[row] for row in of_query],
+            [query.k for query in queries],
+            [EVERYTHING if plan is None else len(plan) for plan in plans],
+        ]
+        given = {} if bonuses is None else {rows[row]: bonuses[row] for row in rows}
+        small, measures = self._shrunk
+        places, scores = search(
+            (0,) * (small.shape[1] // STRIP),
+            self.vectors,
+            small,
+            measures,
+            self.block_starts,
+            states[list(rows)],
+            np.array(asked),
+            np.array(blocks, np.int64),
+            *_join({row: bonus.places for row, bonus in given.items()}, len(rows)),
+            np.concatenate([NO_VALUES, *(bonus.values for bonus in given.values())]),
+            *_join(barred, len(queries)),
+        )
+        return RankedPlaces(places, scores)
 
-def _group_by_state(queries: Sequence[BlockQuery]) -> list[list[int]]:
-    """Return the numbers of queries that one pass can answer: of one state, for one block each."""
-    groups: dict[tuple[int, int], list[int]] = {}
-    asked: dict[tuple[int, int], int] = {}  # how often each block by each state
-    for number, query in enumerate(queries):
-        if len(query.blocks) > 1:
-            key = (-1, number)
-        else:  # who asks for the same block again goes into another group
-            piece = (query.row, query.blocks[0])
-            key = (query.row, asked.get(piece, 0))
-            asked[piece] = key[1] + 1
-        groups.setdefault(key, []).append(number)
-    return list(groups.values())
+    def _check(self, blocks: Sequence[int]) -> None:
+        n_clusters = len(self.block_starts) - 1
+        if blocks and not 0 <= min(blocks) <= max(blocks) < n_clusters:
+            wrong = min(blocks) if min(blocks) < 0 else max(blocks)
+            raise ValueError(f"no cluster {wrong} of {n_clusters}")
+
+    @cached_property
+    def _shrunk(self) -> tuple[np.ndarray, np.ndarray]:
+        """The small integers of the items and their measures, made at the first use."""
+        n_items, dimension = self.vectors.shape
+        width = -(-dimension // STRIP) * STRIP
+        small = np.zeros((n_items, width), np.int8)  # [I, W]
+        measures = np.empty((n_items, 3), np.float32)
+        shrink(self.vectors, small, measures, LARGEST_OF_ITEM)
+        return small, measures
 
 
 def _in_order(places: AbstractSet[int]) -> np.ndarray:
     return np.sort(np.fromiter(iter(places), np.int64))
+
+
+def _join(lists: Mapping[int, np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return lists one after the other, and where each of ``n`` starts and the last ends.
+
+    Args:
+        lists: by number, ascending; what is missing is empty.
+        n: how many there are.
+    """
+    if not lists:
+        return NO_PLACES, np.zeros(n + 1, np.int64)
+    lengths = [len(lists.get(number, NO_PLACES)) for number in range(n)]
+    return np.concatenate(list(lists.values())), np.array(list(accumulate(lengths, initial=0)))

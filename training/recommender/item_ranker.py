@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.item_scoring.block_scoring import BlockQuery, BlockScorer, Bonus
-from training.item_scoring.shared_blocks import NO_PLACE
+from training.item_scoring.block_search import NO_PLACE
 from training.recommender.layout import ItemLayout
 from training.recommender.protocol import ItemQuery, ScoredItem
 

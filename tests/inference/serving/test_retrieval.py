@@ -47,7 +47,7 @@ class Alphabetical:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> SequenceRecommender:
+def fitted(compiled_search: None) -> SequenceRecommender:
     torch.set_num_threads(1)
     return world.fit_small(config=world.SMALL.model_copy(update={"max_epochs": 1}))
 

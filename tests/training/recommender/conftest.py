@@ -15,6 +15,6 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def fitted() -> SequenceRecommender:
+def fitted(compiled_search: None) -> SequenceRecommender:
     """A recommender of the chain world."""
     return world.fit_small()

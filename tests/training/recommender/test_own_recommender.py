@@ -15,7 +15,7 @@ ITEMS = st.sampled_from(world.make_layout().item_ids)
 
 
 @pytest.fixture(scope="module")
-def als() -> Recommender:
+def als(compiled_search: None) -> Recommender:
     return make_als(world.walk(200, 8, noise=0, seed=0), world.make_layout())
 
 

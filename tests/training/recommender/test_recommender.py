@@ -68,8 +68,8 @@ def test_a_plan_touches_its_own_blocks_only() -> None:
     """Poisoned vectors outside the plan would show as NaN in any score they take part in."""
     recommender = world.fit_small(config=world.SMALL.model_copy(update={"max_epochs": 1}))
     starts = recommender.layout.block_starts
-    recommender._ranker.scorer.blocks.vectors[: starts[1]] = float("nan")
-    recommender._ranker.scorer.blocks.vectors[starts[2] :] = float("nan")
+    recommender._ranker.scorer.vectors[: starts[1]] = float("nan")
+    recommender._ranker.scorer.vectors[starts[2] :] = float("nan")
     answer = recommender.top_items(["i00a"], [1], set(), 100)
     assert len(answer) == world.RING
     assert all(item.cluster_id == 1 and np.isfinite(item.score) for item in answer)
@@ -147,7 +147,7 @@ def test_a_loaded_recommender_is_ready_to_search(
 ) -> None:
     fitted.save(tmp_path)
     loaded = SequenceRecommender.load(tmp_path)
-    assert "coarse" in vars(loaded._ranker.scorer.blocks)  # made, not left to the first request
+    assert "_shrunk" in vars(loaded._ranker.scorer)  # made, not left to the first request
 
 
 def test_a_folder_of_an_older_version_is_refused(
