@@ -29,7 +29,7 @@ from inference.planning.baseline_choice import (
 from inference.planning.case_table import plan_looked_up
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
-    AS_SERVED,
+    UNALIGNED,
     add_crosswise_stacks,
     add_stacks,
     align_counts,
@@ -164,7 +164,7 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
         scores = {**before, **field.scores}
         scores = add_crosswise_stacks(scores, field.chosen, cases, penalty)
     else:
-        judges = fit_judges(field.chosen, before[AS_SERVED], field.validation.cases, penalty)
+        judges = fit_judges(field.chosen, before[UNALIGNED], field.validation.cases, penalty)
         of_counts = replace(of_counts, user_model=late.user_model)
         scores = {
             **score_planner(table, cases, plan, late),

@@ -56,10 +56,11 @@ def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:
     """
     longer = "train the planner for longer (planner.max_steps)"
     spread = "spread the training targets (curation.strategy, curation.temperature)"
+    broader = "let frequent targets count less (planner.target_balance), or " + spread
     counts = "look at validation recall; pair counts would serve these users better"
     return (
         Bound("match_rate", config.min_match_rate, None, "block", longer),
-        Bound("coverage_at_5_table", config.min_coverage_at_5, None, "block", spread),
+        Bound("coverage_at_5_table", config.min_coverage_at_5, None, "block", broader),
         Bound("top1_largest_share_table", None, config.max_top1_share, "block", spread),
         Bound(
             "self_transition_rate",

@@ -41,7 +41,7 @@ def guard_table(
 def table_bounds(config: TableConfig) -> tuple[Bound, ...]:
     """Return the bounds on ``metrics/table.json``."""
     look = "this is a fault of the table stage: report it"
-    breadth = "train the planner on more evenly spread targets (curation), or for longer"
+    breadth = "let frequent targets count less (planner.target_balance), or train for longer"
     return (
         Bound("completeness", 1.0, 1.0, "block", look),
         Bound("valid_share", 1.0, 1.0, "block", look),

@@ -33,7 +33,7 @@ class Judges:
 
     Attributes:
         stack: of all baselines.
-        stack_with_planner: of all baselines and the planner as served.
+        stack_with_planner: of all baselines and the planner before alignment.
         best_baseline: name of the single baseline with the best recall@10 on validation.
     """
 
@@ -91,12 +91,15 @@ def score_collective(
 
 
 def fit_judges(
-    chosen: ChosenBaselines, as_served: Scores, cases: PlannerCases, penalty: float
+    chosen: ChosenBaselines, unaligned: Scores, cases: PlannerCases, penalty: float
 ) -> Judges:
-    """Return what is fitted on the validation cases, given the planner's scores of them."""
+    """Return what is fitted on the validation cases, given the planner's scores of them.
+
+    The planner joins a stack before its alignment: the stack reads the whole past itself.
+    """
     return Judges(
         stack=fit_stack(chosen.scores, cases, penalty),
-        stack_with_planner=fit_stack({**chosen.scores, AS_SERVED: as_served}, cases, penalty),
+        stack_with_planner=fit_stack({**chosen.scores, UNALIGNED: unaligned}, cases, penalty),
         best_baseline=chosen.best,
     )
 
@@ -121,7 +124,7 @@ def add_crosswise_stacks(
 ) -> dict[str, Scores]:
     """Return the same for the validation cases: each stacked by weights of other users' cases."""
     members = {name: scores[name] for name in chosen.scores}
-    with_planner = {**members, AS_SERVED: scores[AS_SERVED]}
+    with_planner = {**members, UNALIGNED: scores[UNALIGNED]}
     return {
         **scores,
         STACK: score_crosswise(members, cases, penalty),

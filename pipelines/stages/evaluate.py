@@ -29,6 +29,7 @@ from inference.planning.case_table import plan_looked_up
 from inference.planning.config import PlanConfig, TableConfig
 from inference.planning.contenders import (
     AS_SERVED,
+    UNALIGNED,
     add_crosswise_stacks,
     add_stacks,
     align_counts,
@@ -126,7 +127,7 @@ def main() -> None:
         **early,
         **chosen.scores,
     }
-    judges = fit_judges(chosen, before[AS_SERVED], validation.cases, evaluation.stack_penalty)
+    judges = fit_judges(chosen, before[UNALIGNED], validation.cases, evaluation.stack_penalty)
     before = add_crosswise_stacks(before, chosen, validation.cases, evaluation.stack_penalty)
     fitted = score_baselines(baselines, chosen.settings, test)
     of_counts = replace(of_counts, user_model=aligned_late.user_model)

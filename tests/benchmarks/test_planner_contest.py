@@ -12,7 +12,8 @@ from benchmarks import planner
 from benchmarks.planner_contest import Outcome, gather_field, measure_run
 from benchmarks.planner_pooling import compare_outcomes
 from benchmarks.planner_runs import MARKS, PlannerRun
-from expectations.contracts.tables import CASES, INTERACTIONS
+from expectations.contracts.tables import CASES, INTERACTIONS, TRANSITIONS
+from expectations.contracts.values import HISTORY_SIZE
 from inference.planning.contenders import AS_SERVED, BEST_BASELINE
 from pipelines import paths
 from pipelines.artefact_io import read_table, write_table
@@ -28,10 +29,27 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_house(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        write_table(learn_from(read_table(paths.CASES, CASES)), paths.TRANSITIONS, TRANSITIONS)
         table.main()
         (folder / MARKS).mkdir(parents=True)
         (folder / MARKS / "planner").write_text("as taught")
     return folder
+
+
+def learn_from(cases: pl.DataFrame) -> pl.DataFrame:
+    """TRANSITIONS of the validation cases, and the same of other people for training."""
+    history = pl.col("history_clusters")
+    asked = cases.filter(pl.col("split") == "validation").select(
+        "split",
+        "user_id",
+        pl.col("origin").alias("event_timestamp"),
+        "history_clusters",
+        "consumed_clusters",
+        history.list.head(HISTORY_SIZE).list.sort().alias("context"),
+        pl.col("positives").list.first().alias("target_cluster"),
+    )
+    others = pl.format("another {}", "user_id").alias("user_id")
+    return pl.concat([asked.with_columns(others, split=pl.lit("train")), asked])
 
 
 def measure(split: Split) -> Outcome:

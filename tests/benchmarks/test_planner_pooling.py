@@ -17,15 +17,18 @@ from inference.planning.contenders import (
     AS_SERVED,
     BEST_BASELINE,
     COLLECTIVE,
+    PAIR_COUNTS_ALIGNED,
     PLANNER_ALONE,
     STACK,
     STACK_WITH_PLANNER,
+    UNALIGNED,
 )
 from training.evaluation.compare import METRICS
 
 COUNTS = "pair_counts"
 CONTENDERS = (
-    *(AS_SERVED, PLANNER_ALONE, COLLECTIVE, COUNTS, STACK, STACK_WITH_PLANNER, BEST_BASELINE),
+    *(AS_SERVED, UNALIGNED, PLANNER_ALONE, COLLECTIVE, COUNTS, PAIR_COUNTS_ALIGNED),
+    *(STACK, STACK_WITH_PLANNER, BEST_BASELINE),
 )
 BREADTH = (
     *("coverage_at_1", "coverage_at_5", "gini", "entropy_bits", "least_tenth_share"),

@@ -20,6 +20,7 @@ from inference.planning.contenders import (
     BEST_BASELINE,
     STACK,
     STACK_WITH_PLANNER,
+    UNALIGNED,
     add_crosswise_stacks,
     add_stacks,
     fit_judges,
@@ -51,7 +52,7 @@ def test_no_contender_proposes_what_was_consumed(seed: int, depth: int) -> None:
     alignment = draw_alignment(np.random.default_rng(seed), N)
     ours = score_planner(table, window.cases, PLAN, alignment)
     scores = {**ours, **chosen.scores}
-    judges = fit_judges(chosen, scores[AS_SERVED], window.cases, 1.0)
+    judges = fit_judges(chosen, scores[UNALIGNED], window.cases, 1.0)
     everything = add_stacks(scores, judges, window.cases)
     assert set(everything) == set(add_crosswise_stacks(scores, chosen, window.cases, 1.0))
     ranked = rank_contenders(everything, window.cases, depth)
