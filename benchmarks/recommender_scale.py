@@ -6,12 +6,11 @@ a process of its own over a made-up world (`benchmarks/sequence_worlds.py`) of 5
 - the table: batches of `--batch-tokens` positions for `--seconds` each, over sequences mapped from
   a file; an epoch's time is the mean step's times the steps of an epoch, in seconds of the
   processor, so that others on the machine do not count;
-- the large run: 1 million users, 100,000 items and 50 million rows of Parquet in order of time,
-  read by the pipeline's own `read_sequences`, then trained on for `--large-seconds`.
+- the large run: 1 million users, 100,000 items and 50 million rows of Parquet in order of time.
+  The pipeline's own `read_sequences` reads them, the counting model counts them, counting for the
+  vectors to start from follows, and then an epoch, cut off after `--large-seconds`.
 
-Counting which items stand near one another, for the counting model and for the vectors that
-training starts from, comes on top and is measured on 5 million events. Peak memory is that of the
-process, as its operating system counts it, mapped pages included.
+Peak memory is that of the process so far, as its operating system counts it, mapped pages included.
 """
 
 from __future__ import annotations
@@ -23,7 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,13 +41,10 @@ from training.recommender.data import Sequences, count_batches, cut_windows, rea
 from training.recommender.layout import FIRST_ITEM, ItemLayout, arrange_items
 from training.recommender.neighbours import fit_neighbours
 from training.recommender.trainer import Trainer
-from training.recommender.warm_start import find_item_vectors
 
 SIZES = (10_000, 100_000, 1_000_000)
 LARGE = (1_000_000, 100_000)
 """Users and items of the large run."""
-COUNTED = (100_000, 100_000)
-"""Users and items of the run that counts neighbours."""
 EVENTS = 50
 START = datetime(2024, 1, 1, tzinfo=UTC)
 LOOKED_AT = 11
@@ -69,9 +66,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         _call(arguments, "write-parquet", *LARGE, folder)
         print(json.dumps(_call(arguments, "train-parquet", *LARGE, folder), indent=2), flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        _call(arguments, "write-flat", *COUNTED, folder)
-        print(json.dumps(_call(arguments, "count-flat", *COUNTED, folder), indent=2), flush=True)
     print("| users | items | loss | steps an epoch | seconds a step | an epoch | peak MB |")
     print("| ---: | ---: | --- | ---: | ---: | ---: | ---: |")
     for items in SIZES:
@@ -98,21 +92,6 @@ def train_flat(arguments: argparse.Namespace) -> dict[str, Any]:
     return _train(trainer, n_batches, arguments.seconds)
 
 
-def count_flat(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Count neighbours and fold them into vectors; return what each costs."""
-    sequences, config = _open_flat(arguments), _config(arguments)
-    started = time.process_time()
-    fit_neighbours(sequences, arguments.items, config.neighbours)
-    counted = time.process_time()
-    find_item_vectors(sequences, arguments.items, config.dimension, seed=0)
-    return {
-        "events": len(sequences.items),
-        "neighbours_seconds": counted - started,
-        "warm_start_seconds": time.process_time() - counted,
-        "peak_mb": _peak_mb(),
-    }
-
-
 def write_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
     """Write INTERACTIONS in order of time: everybody's first event, then the second, and so on."""
     walks = [w for _, w in make_walks(arguments.users, arguments.items, EVENTS, seed=0)]
@@ -133,25 +112,37 @@ def write_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def train_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Read the log as the pipeline does, then train on it for the time set."""
-    layout, config = _layout(arguments.items), _config(arguments)
+    """Read the log as the pipeline does, count it, then train on it for the time set."""
+    layout = _layout(arguments.items)
+    config = _config(arguments).model_copy(update={"warm_start": True})
     log = pl.scan_parquet(arguments.folder / "log.parquet")
-    started = time.perf_counter()
     until = START + timedelta(hours=EVENTS - 1)
-    _, sequences = read_sequences(log, layout, until, arguments.folder)
-    read_seconds = time.perf_counter() - started
-    memory_to_read = _peak_mb()
-    trainer = Trainer(sequences, layout, config, 0, join_team(config.device, "recommender.device"))
+    costs: dict[str, Any] = {}
+    with _measured("reading", costs):
+        _, sequences = read_sequences(log, layout, until, arguments.folder)
+    with _measured("neighbours", costs):
+        fit_neighbours(sequences, layout.n_items, config.neighbours)
+    with _measured("warm_start", costs):
+        team = join_team(config.device, "recommender.device")
+        trainer = Trainer(sequences, layout, config, 0, team)
     n_batches = count_batches(cut_windows(sequences, config.max_length), config.batch_tokens)
     cost = _train(trainer, n_batches, arguments.large_seconds)
-    sizes = {"users": len(sequences), "events": len(sequences.items), "read_seconds": read_seconds}
-    return {**sizes, "peak_mb_of_reading": memory_to_read, **cost}
+    return {"users": len(sequences), "events": len(sequences.items), **costs, **cost}
+
+
+@contextmanager
+def _measured(name: str, costs: dict[str, Any]) -> Iterator[None]:
+    """Note under the name of a part its seconds, of the clock and the processor, and the peak."""
+    started, worked = time.perf_counter(), time.process_time()
+    yield
+    costs[f"{name}_seconds"] = time.perf_counter() - started
+    costs[f"{name}_processor_seconds"] = time.process_time() - worked
+    costs[f"{name}_peak_mb"] = _peak_mb()
 
 
 PARTS = {
     "write-flat": write_flat,
     "train-flat": train_flat,
-    "count-flat": count_flat,
     "write-parquet": write_parquet,
     "train-parquet": train_parquet,
 }

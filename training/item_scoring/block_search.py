@@ -7,8 +7,7 @@ upper bound of each score. An item whose upper bound lies below the k-th best lo
 is passed over; only the few that are left are scored in float32. A block is read once for all
 queries that ask for it, and an answer is the same to the last bit whatever is asked beside it.
 
-Everything here is compiled by numba at its first use, and kept on disk where there is a folder for
-it. It must stay in one file: what is kept is made anew when this file changes, and for no other.
+Everything here is compiled at its first use (`compiled.py`), and so stays in one file.
 
 Shapes: I items, D dimension, W dimension rounded up to whole strips, C clusters, U states,
 Q queries, N pieces (a piece is what one query asks of one block), K places wanted at most,
@@ -17,11 +16,11 @@ M places of all bonuses, X places of all exclusions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from training.item_scoring.compiled import compiled, compiled_in_any_order
 
 STRIP = 32
 """Integers are padded with zeros to a multiple of so many."""
@@ -47,26 +46,6 @@ EVERYTHING = -1
 """The number of blocks of a query about the whole catalogue."""
 N_BOUNDED, N_WAITING, N_FOUND = range(3)
 NO_PLACE = -1
-
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
-def compiled(function: Function) -> Function:
-    """Return a function compiled, which lets other threads run beside it."""
-    return _compile(function, fastmath=False)
-
-
-def compiled_in_any_order(function: Function) -> Function:
-    """Return the same with sums in whatever order is fastest: the same one at every call."""
-    return _compile(function, fastmath={"reassoc", "contract"})
-
-
-def _compile(function: Function, **options: Any) -> Function:
-    try:
-        made: Function = njit(nogil=True, cache=True, **options)(function)
-    except RuntimeError:  # there is no folder to keep it in: each process compiles for itself
-        made = njit(nogil=True, **options)(function)
-    return made
 
 
 class Progress(NamedTuple):

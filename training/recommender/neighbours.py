@@ -22,11 +22,8 @@ from training.item_scoring.block_scoring import Bonus
 from training.recommender.config import NeighbourConfig
 from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM
+from training.recommender.pair_counts import weigh_pairs
 
-PAIRS_AT_ONCE = 10_000_000
-"""Pairs counted before they are added to the sum: 200 MB."""
-CELLS_KEPT = 100_000_000
-"""Cells above which the weakest of each row are let go while counting goes on: 1.2 GB."""
 MAX_HEARD = 50
 """Newest items of a history that count, however slowly their weight falls."""
 FAINTEST = 0.01
@@ -126,75 +123,11 @@ class SequentialNeighbours:
 def fit_neighbours(
     sequences: Sequences, n_items: int, config: NeighbourConfig
 ) -> SequentialNeighbours:
-    """Count which items stand near one another, weigh by distance, order and likes.
-
-    Memory is bounded: sequences are counted a few at a time, and of each item only the
-    heaviest cells are kept; on large logs also while counting, so that an item's faintest
-    cells may then be a little low.
+    """Count which items stand near one another; see :func:`weigh_pairs`.
 
     Args:
         sequences: what each user liked, oldest first.
         n_items: of the catalogue.
         config: how to count.
     """
-    counts: sparse.csr_matrix = sparse.csr_matrix((n_items, n_items), dtype=np.float32)
-    for first, last in _spans(sequences, PAIRS_AT_ONCE // (2 * config.window)):
-        counts = counts + _count_pairs(sequences.take(np.arange(first, last)), n_items, config)
-        if counts.nnz > CELLS_KEPT:
-            counts = _keep_heaviest(counts, max(1, CELLS_KEPT // (2 * n_items)))
-    likes = np.bincount(sequences.items - FIRST_ITEM, minlength=n_items).clip(min=1)
-    earlier = sparse.diags((likes**-config.earlier_power).astype(np.float32))
-    later = sparse.diags((likes**-config.later_power).astype(np.float32))
-    weights = _keep_heaviest((earlier @ counts @ later).tocsr(), config.max_neighbours)
-    return SequentialNeighbours(weights, config)
-
-
-def _count_pairs(sequences: Sequences, n_items: int, config: NeighbourConfig) -> sparse.csr_matrix:
-    """Return the weighted pairs of a few sequences, float32 ``[I, I]``."""
-    owner = np.repeat(np.arange(len(sequences)), sequences.lengths)
-    places = sequences.items - FIRST_ITEM
-    rows, columns, weights = [], [], []
-    for step in range(1, min(config.window, int(sequences.lengths.max(initial=1)) - 1) + 1):
-        together = owner[:-step] == owner[step:]
-        earlier, later = places[:-step][together], places[step:][together]
-        weight = np.full(len(earlier), config.step_decay ** (step - 1), dtype=np.float32)
-        rows += [earlier, later]
-        columns += [later, earlier]
-        weights += [weight, weight * np.float32(config.backward)]
-    if not rows:
-        return sparse.csr_matrix((n_items, n_items), dtype=np.float32)
-    cells = (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns)))
-    counts = sparse.csr_matrix(cells, shape=(n_items, n_items))
-    counts.setdiag(0)
-    counts.eliminate_zeros()
-    return counts
-
-
-def _spans(sequences: Sequences, events: int) -> list[tuple[int, int]]:
-    """Return spans of sequences with about ``events`` events each, at least one sequence."""
-    ends = sequences.offsets[1:]
-    spans, first = [], 0
-    while first < len(sequences):
-        within = np.searchsorted(ends, sequences.offsets[first] + events, side="right")
-        last = max(first + 1, int(within))
-        spans.append((first, last))
-        first = last
-    return spans
-
-
-def _keep_heaviest(cells: sparse.csr_matrix, per_row: int) -> sparse.csr_matrix:
-    """Return the matrix with the ``per_row`` heaviest cells of each row, columns ascending.
-
-    Equal cells at the edge go in order of their column.
-    """
-    cells.sort_indices()
-    lengths = np.diff(cells.indptr)
-    if lengths.max(initial=0) <= per_row:
-        return cells
-    row = np.repeat(np.arange(cells.shape[0]), lengths)
-    order = np.lexsort((cells.indices, -cells.data, row))  # rows stay, heaviest first in each
-    rank = np.arange(cells.nnz) - np.repeat(cells.indptr[:-1], lengths)
-    kept = np.sort(order[rank < per_row])
-    starts = np.concatenate([[0], np.cumsum(np.minimum(lengths, per_row))])
-    shape = cells.shape
-    return sparse.csr_matrix((cells.data[kept], cells.indices[kept], starts), shape=shape)
+    return SequentialNeighbours(weigh_pairs(sequences, n_items, config), config)

@@ -12,7 +12,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from training.recommender.config import NeighbourConfig
 from training.recommender.data import Sequences
-from training.recommender.neighbours import fit_neighbours
+from training.recommender.pair_counts import weigh_pairs
 
 EVENLY = NeighbourConfig(backward=1.0, earlier_power=0.5, later_power=0.5)
 """Nearness without direction, over the geometric mean of both items' likes: symmetric."""
@@ -38,7 +38,7 @@ def find_item_vectors(sequences: Sequences, n_items: int, dimension: int, seed: 
     Returns:
         float32 ``[n_items, dimension]``, of length ``LENGTH`` but for the noise.
     """
-    nearness = fit_neighbours(sequences, n_items, EVENLY).weights
+    nearness = weigh_pairs(sequences, n_items, EVENLY)
     noise = np.random.default_rng(seed).normal(0, SPREAD, (n_items, dimension))
     n_components = min(dimension, n_items)
     left, strengths, _ = randomized_svd(

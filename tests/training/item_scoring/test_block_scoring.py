@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numba import njit
 
 from training.item_scoring.block_scoring import (
     BlockQuery,
@@ -24,7 +22,6 @@ from training.item_scoring.block_search import (
     NO_PLACE,
     STRETCHES,
     WAITING,
-    compiled,
 )
 from training.item_scoring.top_places import top_places
 
@@ -233,12 +230,3 @@ def test_queries_of_one_state_for_a_block_each_share_one_pass() -> None:
     queries = [BlockQuery(0, 2, plan, bar) for plan, bar in zip(plans, barred, strict=True)]
     ranked = scorer.rank(states, queries)
     assert ranked.places.tolist() == [[5, NO_PLACE], [0, 1], [4, NO_PLACE], [1, 2], [5, NO_PLACE]]
-
-
-def test_what_no_folder_can_keep_is_compiled_all_the_same() -> None:
-    """A function that stands in no file is as good as one beside which nothing may be written."""
-    namespace: dict[str, Callable[[int], int]] = {}
-    exec("def double(number):\n    return 2 * number\n", namespace)
-    with pytest.raises(RuntimeError, match="no locator"):
-        njit(cache=True)(namespace["double"])
-    assert compiled(namespace["double"])(21) == 42

@@ -1,4 +1,4 @@
-"""The counting model: every pair once, weighed by distance, order and likes; memory bounded."""
+"""The counting model: every pair once, weighed by distance, order and likes, in any pieces."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.recommender import neighbours
+from training.recommender import neighbours, pair_counts
 from training.recommender.config import NeighbourConfig
 from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM
@@ -29,6 +29,12 @@ configs = st.builds(
     later_power=st.sampled_from([0.0, 0.2, 1.0]),
     history_decay=st.sampled_from([0.5, 1.0]),
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_counting() -> None:
+    """The first counting is compiled, for which no test's deadline has room."""
+    fit_neighbours(sequences_of([[0, 1]]), N_ITEMS, PLAIN)
 
 
 def sequences_of(places: Log) -> Sequences:
@@ -82,30 +88,51 @@ def test_a_pair_counts_less_backwards_and_less_further_apart() -> None:
     assert weights[2, 0] == 0.125
 
 
-def test_counting_in_small_spans_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    log = np.random.default_rng(0).integers(0, N_ITEMS, (40, 7)).tolist()
+@given(logs, st.integers(1, 12))
+def test_counting_few_items_at_a_time_gives_the_same(log: Log, events_at_once: int) -> None:
     whole = fit_neighbours(sequences_of(log), N_ITEMS, PLAIN).weights
-    monkeypatch.setattr(neighbours, "PAIRS_AT_ONCE", 2 * PLAIN.window * 15)
-    pieces = fit_neighbours(sequences_of(log), N_ITEMS, PLAIN).weights
-    assert pieces.toarray() == pytest.approx(whole.toarray(), rel=1e-5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair_counts, "EVENTS_AT_ONCE", events_at_once)
+        pieces = fit_neighbours(sequences_of(log), N_ITEMS, PLAIN).weights
+    assert (pieces != whole).nnz == 0
 
 
-def test_only_the_heaviest_neighbours_are_kept_the_earlier_place_of_equal_ones() -> None:
-    config = PLAIN.model_copy(update={"max_neighbours": 2, "window": 1})
-    log = [[0, 1], [0, 1], [0, 4], [0, 2]]
-    weights = fit_neighbours(sequences_of(log), N_ITEMS, config).weights.toarray()
-    assert np.flatnonzero(weights[0]).tolist() == [1, 2]
-
-
-def test_memory_is_bounded_while_counting_and_the_heaviest_stay(
-    monkeypatch: pytest.MonkeyPatch,
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=20), st.integers(1, 12))
+def test_every_item_is_counted_once_with_no_more_events_at_hand_than_allowed(
+    likes: list[int], events_at_once: int
 ) -> None:
-    monkeypatch.setattr(neighbours, "CELLS_KEPT", 2 * N_ITEMS)
-    monkeypatch.setattr(neighbours, "PAIRS_AT_ONCE", 2 * PLAIN.window)
-    log = [[0, 1]] * 5 + [[0, 2], [0, 3], [0, 4]]
-    weights = fit_neighbours(sequences_of(log), N_ITEMS, PLAIN).weights
-    assert np.argmax(weights.toarray()[0]) == 1
-    assert weights.nnz <= 2 * N_ITEMS
+    by_index = np.array([0] * FIRST_ITEM + likes)
+    spans = pair_counts._spans(by_index, events_at_once)
+    assert [i for span in spans for i in range(*span)] == list(range(FIRST_ITEM, len(by_index)))
+    for first, end in spans:
+        assert end - first == 1 or by_index[first:end].sum() <= events_at_once
+
+
+def test_a_log_mapped_from_disk_counts_as_one_in_memory(tmp_path: Path) -> None:
+    log = sequences_of(np.random.default_rng(0).integers(0, N_ITEMS, (40, 7)).tolist())
+    log.items.tofile(tmp_path / "items")
+    mapped = Sequences(np.memmap(tmp_path / "items", np.int32, "r"), log.offsets)
+    in_memory = fit_neighbours(log, N_ITEMS, PLAIN).weights
+    assert in_memory.nnz
+    assert (fit_neighbours(mapped, N_ITEMS, PLAIN).weights != in_memory).nnz == 0
+
+
+@given(logs, st.integers(1, 4), st.integers(1, 9), st.sampled_from([0.0, 0.5, 1.0]))
+def test_the_heaviest_neighbours_are_kept_the_earlier_place_of_equal_ones(
+    log: Log, n_kept: int, window: int, backward: float
+) -> None:
+    """With halves and quarters for weights, which are added up exactly."""
+    update = {"window": window, "backward": backward, "step_decay": 0.5}
+    config = PLAIN.model_copy(update=update)
+    counts = count_one_by_one(log, config)
+    order = np.argsort(-counts, axis=1, kind="stable")[:, :n_kept]
+    expected = np.zeros_like(counts)
+    np.put_along_axis(expected, order, np.take_along_axis(counts, order, 1), 1)
+    config = config.model_copy(update={"max_neighbours": n_kept})
+    weights = fit_neighbours(sequences_of(log), N_ITEMS, config).weights
+    assert weights.toarray().tolist() == expected.tolist()
+    assert weights.nnz == np.count_nonzero(expected)
+    assert np.all(np.diff(weights.indptr) <= n_kept)
 
 
 def test_saved_and_loaded_weights_are_equal(tmp_path: Path) -> None:
