@@ -17,7 +17,9 @@ from pipelines.command import run_command
 from pipelines.feature_store import open_store
 from pipelines.params import read_params
 from pipelines.report_figures import (
+    read_changes,
     read_figures,
+    show_changes,
     show_costs,
     show_experiment,
     show_planner,
@@ -47,6 +49,7 @@ def main() -> None:
         "\n".join([RULE, f"{title}, version {release.version} of {RELEASE_MODEL} ({alias})", RULE])
     )
     _print("The data and what was built from it", show_sizes())
+    _print("The interests of the previous tree", show_changes(read_changes()))
     _print("The planner", show_planner(read_figures("planner")))
     _print("The recommender", show_recommender(read_figures("recommender")))
     _print("What restriction to clusters costs", show_restriction(read_figures("recommender")))

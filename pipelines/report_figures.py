@@ -1,4 +1,4 @@
-"""The report's sections of figures: sizes, planner, experiment, costs."""
+"""The report's sections of figures: sizes, cluster ids, planner, experiment, costs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import polars as pl
 from pipelines import paths
 from pipelines.artefact_io import read_json, scan_table
 from pipelines.report_text import Figures, show_columns, show_interval
+from training.clusters.change_records import TreeChanges
 
 STAGES = (
     "ingest",
@@ -76,6 +77,25 @@ def show_sizes() -> list[str]:
         f"{levels[-1]:>12,} interest clusters (levels: {' > '.join(map(str, levels))})",
         f"{n_rows:>12,} rows in the novel-cluster table",
     ]
+
+
+def read_changes() -> TreeChanges:
+    """Return what became of the ids of a previous tree; of none where that stage has not run."""
+    file = paths.CLUSTER_CHANGES
+    return TreeChanges.from_json(read_json(file)) if file.is_file() else TreeChanges()
+
+
+def show_changes(changes: TreeChanges) -> list[str]:
+    """Return, per level, what became of the interests of the previous tree; nothing without one."""
+    if not changes.levels:
+        return []
+    rows = []
+    for level in changes.levels:
+        fates = changes.count_fates(level)
+        counts = (fates.survived, fates.merged, fates.died, fates.split, fates.born)
+        rows.append([f"level {level}", *map(str, counts)])
+    head = ["", "survived under their id", "merged", "died", "split off", "born"]
+    return [*show_columns(head, rows), "", f"each by its name: {paths.CLUSTER_CHANGES_PAGE}"]
 
 
 def show_planner(figures: Figures) -> list[str]:

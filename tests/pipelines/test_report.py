@@ -25,13 +25,15 @@ from inference.serving.features import FeatureReader
 from inference.serving.loaded_release import load_release
 from inference.serving.registered import CHAMPION
 from inference.serving.release_source import ReleaseSource
-from pipelines import report
+from pipelines import paths, report
+from pipelines.artefact_io import write_json
 from pipelines.feature_store import open_store
 from pipelines.model_registry import point_alias
 from pipelines.report_figures import (
     CONTENDERS,
     OUTCOMES,
     STAGES,
+    show_changes,
     show_experiment,
     show_planner,
 )
@@ -45,6 +47,7 @@ from pipelines.report_recommender import (
 from pipelines.tracking import open_tracking, tracking_uri
 from tests.worlds.published import PublishedReleases
 from tests.worlds.serving import NAMES
+from training.clusters.change_records import ReusedId, Survivor, TreeChanges
 from training.item_evaluation import plots
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -98,6 +101,31 @@ def test_the_report_asks_for_figures_under_the_names_they_are_written_by() -> No
     assert set(MODELS) == set(plots.MODELS)
     assert set(RESTRICTIONS) == set(plots.RESTRICTIONS)
     assert set(OUTCOMES) <= {*PER_USER, "catalogue_coverage", "cluster_coverage"}
+
+
+def test_what_was_born_died_merged_or_split_off_is_counted_by_level() -> None:
+    kept = [Survivor(level, nth, "gel pens", 0.1, 0.1, 0.9) for level, nth in ((0, 0), (1, 0))]
+    merged = ReusedId(1, 1, "tape", 0.1, "merged", 0, "gel pens", "ink", 0.1, "born", None, None)
+    died = ReusedId(1, 2, "fax", 0.1, "died", None, None, "nibs", 0.1, "split", 0, "gel pens")
+    shown = show_changes(TreeChanges("ab" * 32, tuple(kept), (merged, died)))
+    assert [line.split() for line in shown[1:3]] == [
+        ["level", "0", "1", "0", "0", "0", "0"],
+        ["level", "1", "1", "1", "1", "1", "1"],
+    ]
+    assert shown[-1].endswith("changes.md")
+    assert show_changes(TreeChanges()) == []
+
+
+def test_the_report_tells_of_a_previous_tree(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = TreeChanges("ab" * 32, (Survivor(0, 0, "gel pens", 0.1, 0.1, 0.9),))
+    report.main()
+    assert "PREVIOUS TREE" not in capsys.readouterr().out
+    write_json(changes.to_json(), paths.CLUSTER_CHANGES)
+    try:
+        report.main()
+    finally:
+        paths.CLUSTER_CHANGES.unlink()
+    assert "THE INTERESTS OF THE PREVIOUS TREE" in capsys.readouterr().out
 
 
 def test_the_best_baseline_is_named() -> None:

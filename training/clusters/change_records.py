@@ -63,6 +63,17 @@ class Survivor:
 
 
 @dataclass(frozen=True)
+class Fates:
+    """How many interests of a level survived, merged or died, split off or were born."""
+
+    survived: int
+    merged: int
+    died: int
+    split: int
+    born: int
+
+
+@dataclass(frozen=True)
 class TreeChanges:
     """What became of every id; both tuples by level and id, empty without a previous tree.
 
@@ -76,6 +87,24 @@ class TreeChanges:
     previous_tree: str | None = None
     survivors: tuple[Survivor, ...] = ()
     reused_ids: tuple[ReusedId, ...] = ()
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels that there is something to say about, ascending."""
+        return tuple(sorted({record.level for record in (*self.survivors, *self.reused_ids)}))
+
+    def count_fates(self, level: int) -> Fates:
+        """Return how many interests of a level came to which end, and how many began how."""
+        reused = [record for record in self.reused_ids if record.level == level]
+        merged = sum(record.ended == "merged" for record in reused)
+        split = sum(record.began == "split" for record in reused)
+        return Fates(
+            survived=sum(survivor.level == level for survivor in self.survivors),
+            merged=merged,
+            died=len(reused) - merged,
+            split=split,
+            born=len(reused) - split,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the changes as JSON content; :meth:`from_json` is its inverse."""

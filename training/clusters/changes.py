@@ -43,16 +43,16 @@ def measure_changes(lineages: Sequence[LevelLineage], changes: TreeChanges) -> d
     """
     figures: dict[str, float] = {}
     for level, lineage in enumerate(lineages):
-        here = [change for change in changes.reused_ids if change.level == level]
+        fates = changes.count_fates(level)
         total = max(float(lineage.overlap.sum()), 1e-12)
         of_survivors = lineage.overlap[lineage.continues]
         stayed = np.diag(lineage.overlap)[lineage.continues].sum()
         counts = {
-            "n_survived": int(lineage.continues.sum()),
-            "n_merged": sum(change.ended == "merged" for change in here),
-            "n_died": sum(change.ended == "died" for change in here),
-            "n_split": sum(change.began == "split" for change in here),
-            "n_born": sum(change.began == "born" for change in here),
+            "n_survived": fates.survived,
+            "n_merged": fates.merged,
+            "n_died": fates.died,
+            "n_split": fates.split,
+            "n_born": fates.born,
             "survived_weight": float(of_survivors.sum()) / total,
             "items_under_same_id": float(stayed) / total,
             "items_of_survivors_under_same_id": float(stayed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.clusters.change_records import ReusedId, Survivor, TreeChanges
+from training.clusters.change_records import Fates, ReusedId, Survivor, TreeChanges
 
 FIRST_TREE = """# A tree without a previous one
 
@@ -17,7 +17,6 @@ def write_changes(changes: TreeChanges) -> str:
     """Return the report: how many of each fate per level, reused ids, then the survivors."""
     if changes.previous_tree is None:
         return FIRST_TREE
-    levels = sorted({s.level for s in changes.survivors} | {r.level for r in changes.reused_ids})
     lines = [
         "# What changed since the previous tree",
         "",
@@ -26,9 +25,9 @@ def write_changes(changes: TreeChanges) -> str:
         "| level | clusters | survived | merged | died | split off | born |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for level in levels:
-        lines.append(_count(_survivors_of(changes, level), _reused_of(changes, level), level))
-    for level in levels:
+    for level in changes.levels:
+        lines.append(_count(changes.count_fates(level), level))
+    for level in changes.levels:
         lines += ["", f"## Level {level}", ""]
         lines += _tell_reused(_reused_of(changes, level))
         lines += _table(_survivors_of(changes, level))
@@ -43,11 +42,9 @@ def _reused_of(changes: TreeChanges, level: int) -> list[ReusedId]:
     return [reused for reused in changes.reused_ids if reused.level == level]
 
 
-def _count(survivors: Sequence[Survivor], reused: Sequence[ReusedId], level: int) -> str:
-    merged = sum(change.ended == "merged" for change in reused)
-    split = sum(change.began == "split" for change in reused)
-    fates = (len(survivors), merged, len(reused) - merged, split, len(reused) - split)
-    cells = (level, len(survivors) + len(reused), *fates)
+def _count(fates: Fates, level: int) -> str:
+    ends, starts = (fates.merged, fates.died), (fates.split, fates.born)
+    cells = (level, fates.survived + sum(ends), fates.survived, *ends, *starts)
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
+import scipy.sparse as sp
 
 from training.clusters.config import ClusterConfig, DescriptionConfig
 from training.clusters.evidence import Surroundings, find_affinity, find_gains
@@ -14,7 +15,7 @@ from training.clusters.name_writer import telling_stems
 from training.clusters.phrases import Candidates, Term, choose_phrase, order_terms, stems_of
 from training.clusters.represent import Representation
 from training.clusters.spelling import spell_number
-from training.clusters.terms import TermIndex, index_terms
+from training.clusters.terms import TITLE_EMPHASIS, TermIndex, index_terms
 from training.clusters.tree import ClusterTree
 from training.clusters.words import read_words
 
@@ -89,15 +90,19 @@ class _Namer:
     def _list_candidates(self, cluster: int) -> tuple[np.ndarray, np.ndarray, Candidates]:
         """Return the items of a cluster, the ids of its best terms, and what these tell.
 
-        Behind the terms stand the short titles of its best known items, which tell nothing more.
+        A term is worth more where it stands in titles or categories of this very cluster: tape
+        stands in many texts, but in the titles of tapes. Behind the terms stand the short titles
+        of its best known items, which tell nothing more.
         """
         members = self._level.members(cluster)
         found, information, shares = self._level.rank_terms(cluster, 4 * CANDIDATES)
-        values = information * self._index.worth[found]
+        counts = _sum(self._index.incidence, members, found)
+        emphasis = _sum(self._index.emphasis, members, found) / (TITLE_EMPHASIS * counts)
+        worth = self._index.worth[found] * emphasis
+        values = information * worth
         best = np.lexsort((found, -values))[:CANDIDATES]
         found, values, shares = found[best], values[best], shares[best]
-        worth = self._index.worth[found]
-        counts = np.asarray(self._index.incidence[members][:, found].sum(axis=0)).ravel()
+        worth, counts = worth[best], counts[best]
         terms = [
             Term(
                 surface=self._index.surfaces[nth],
@@ -118,3 +123,7 @@ class _Namer:
         gains[: len(found), : len(found)] = worth * find_gains(together)
         affinity[: len(found), : len(found)] = find_affinity(together)
         return members, found, Candidates(terms, gains, affinity)
+
+
+def _sum(cells: sp.csr_matrix, rows: np.ndarray, terms: np.ndarray) -> np.ndarray:
+    return np.asarray(cells[rows][:, terms].sum(axis=0)).ravel()

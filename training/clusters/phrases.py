@@ -12,15 +12,18 @@ import numpy as np
 from training.clusters.config import DescriptionConfig
 
 LONGER_SHARE = (0.35, 0.5)  # of a word's, a pair's items: a longer phrase stands for it from here
+TORN_SHARE = 0.8  # of a word's items: from here it is a piece of the longer phrase, not a word
 TELLING_SHARE = 0.15  # of a cluster's items have a term, or it names a curiosity in it
 DECADE_SHARE = 0.35  # of a cluster's items must be of a decade: it speaks for all of them
 CURIOUS_SHARE = 0.02  # a curiosity may tell two like clusters apart if it is a phrase
 TELLING_ITEMS = 3  # have a term, unless it is worth so much that two will do
 CERTAIN_WORTH = 0.8
 TELLING_WORTH = 0.4
+STRIKING_VALUE = 0.2  # of the best term's: so striking a term tells even if it is worth less
+STRIKING_WORTH = 0.27
 ENOUGH = 0.06  # a term that adds less than this part of the first one adds nothing
 ALIKE_LETTERS, ALIKE_SHARE = 5, 0.58
-COMPANY = 3.0  # how much rather a name says one thing well than two things
+COMPANY = 8.0  # how much rather a name says one thing well than two things
 DECADE = re.compile(r"^\d{3}0s$")
 
 Phrase = tuple["Term", ...]
@@ -35,7 +38,7 @@ class Term:
         stems: the stem of each word.
         n_items: how many items of the cluster have it.
         share: share of the cluster's items that have it, by their weight.
-        worth: what the crowd and the place where it stands make of it.
+        worth: what the crowd and the place where it stands here make of it.
         value: what it tells about the cluster by itself, weighed by ``worth``.
         is_title: it is the title of one item, for want of a better name.
     """
@@ -144,7 +147,8 @@ def order_terms(phrase: Phrase, places: np.ndarray) -> Phrase:
 
 def _pools(terms: Sequence[Term]) -> Iterator[list[int]]:
     """Yield the terms to choose from: those that tell, curiosities too, titles too, all."""
-    telling = [nth for nth, term in enumerate(terms) if _is_telling(term)]
+    best = max((term.value for term in terms), default=0.0)
+    telling = [nth for nth, term in enumerate(terms) if _is_telling(term, best)]
     yield telling
     curious = [nth for nth, term in enumerate(terms) if _is_curious(term) and nth not in telling]
     yield telling + curious
@@ -152,11 +156,12 @@ def _pools(terms: Sequence[Term]) -> Iterator[list[int]]:
     yield list(range(len(terms)))
 
 
-def _is_telling(term: Term) -> bool:
+def _is_telling(term: Term, best: float) -> bool:
     if DECADE.match(term.surface) and term.share < DECADE_SHARE:
         return False
     certain = term.n_items >= TELLING_ITEMS or term.worth >= CERTAIN_WORTH
-    return certain and term.share >= TELLING_SHARE and term.worth >= TELLING_WORTH
+    is_striking = term.value >= STRIKING_VALUE * best and term.worth >= STRIKING_WORTH
+    return certain and term.share >= TELLING_SHARE and (term.worth >= TELLING_WORTH or is_striking)
 
 
 def _is_curious(term: Term) -> bool:
@@ -203,8 +208,12 @@ def _grow(
     count = sum(terms[nth].n_words for nth in chosen)
     while count < n_words:
         gains = _find_gains(candidates, chosen) if chosen else values
+        others = [terms[nth] for nth in chosen]
         fitting = [
-            nth for nth in pool if _fits(terms[nth], [terms[c] for c in chosen], config.max_words)
+            nth
+            for nth in pool
+            if _fits(terms[nth], others, config.max_words)
+            and not _is_torn(terms[nth], terms, others, config.max_words)
         ]
         if not fitting:
             break
@@ -231,6 +240,19 @@ def _fits(term: Term, chosen: Sequence[Term], max_words: int) -> bool:
     if sum(other.n_words for other in chosen) + term.n_words > max_words:
         return False
     return not any(are_alike(new, old) for new in term.stems for old in stems)
+
+
+def _is_torn(term: Term, terms: Sequence[Term], chosen: Sequence[Term], max_words: int) -> bool:
+    """Say whether a word is but a piece of a phrase that does not fit, as *lord* of the rings."""
+    longer = [
+        other
+        for other in terms
+        if len(term.stems) == 1
+        and len(other.stems) == 2
+        and term.stems[0] in other.stems
+        and other.share >= TORN_SHARE * term.share
+    ]
+    return bool(longer) and not any(_fits(other, chosen, max_words) for other in longer)
 
 
 def _lengthen(best: int, chosen: Sequence[int], candidates: Candidates, max_words: int) -> int:

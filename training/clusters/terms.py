@@ -23,19 +23,21 @@ MIN_LETTERS = 3
 READABLE = re.compile(
     r"[aeiouy0]|[^\x00-\x7f]"
 )  # has a vowel, is a decade, or is not written in Latin
-# A colour or a size names nothing by itself; within a phrase it does (black ink, dark comedy).
+# A colour, a size or a form names nothing by itself; within a phrase it does (black ink).
 ATTRIBUTE_WORDS = """
-assorted big black blue bright brown clear color colored colors colour dark green gold gray grey
-heavy large light long mini new old orange pink premium purple red short silver small standard
+assorted big black blue box bright brown clear color colored colors colour dark green gold gray grey
+heavy large light long mini new old orange pink premium purple red sheet short silver small standard
 white yellow
 """
 ATTRIBUTES = frozenset(ATTRIBUTE_WORDS.split())
+UNITS = frozenset({"mil", "yards"})
 CRUDE = re.compile(r"fuck|shit|cunt|bitch|nigg|wank")  # tags are anybody's words; ours are not
 LONGEST_PHRASE = 3
 MIN_PHRASE_NPMI = 0.3
 MIN_PHRASE_SHARE = 0.5  # of the items of its rarest word: that word hardly stands without it
-TEXT_WEIGHT = 0.3
-CATEGORY_WEIGHT = 1.5
+TITLE_EMPHASIS = 100
+TEXT_EMPHASIS = 30
+CATEGORY_EMPHASIS = 150
 STEMS = tuple(f"stem_{nth}" for nth in range(LONGEST_PHRASE))
 
 
@@ -46,8 +48,9 @@ class TermIndex:
     Attributes:
         surfaces: how each term is written most often, ``[n_terms]``.
         stems: the stem of each of its words, ``[n_terms]``.
-        worth: what the crowd and the place where it stands make of each, float64 ``[n_terms]``.
+        worth: what the crowd makes of each, float64 ``[n_terms]``.
         incidence: 1 where an item has a term, int64 ``[n_items, n_terms]``.
+        emphasis: how prominently, in hundredths of a place in the title; same type and shape.
         places: where in the title a term first stands, from 1; 0 where it does not; same shape.
     """
 
@@ -55,6 +58,7 @@ class TermIndex:
     stems: Sequence[tuple[str, ...]]
     worth: np.ndarray
     incidence: sp.csr_matrix
+    emphasis: sp.csr_matrix
     places: sp.csr_matrix
 
 
@@ -82,20 +86,20 @@ def index_terms(
         found.join(terms.select("term", *STEMS), on=STEMS, nulls_equal=True)
         .group_by("row", "term")
         .agg(
-            _field_weight().max().alias("weight"),
+            _emphasis().max().alias("emphasis"),
             (pl.col("place").filter(pl.col("field") == TITLE).min() + 1).alias("title_place"),
         )
         .sort("row", "term")
     )
     shape = (len(company), terms.height)
     incidence = _lay_out(cells.with_columns(pl.lit(1).alias("one")), "one", shape)
-    emphasis = cells.group_by("term").agg(pl.col("weight").mean()).sort("term")["weight"]
     stems = [tuple(filter(None, row)) for row in terms.select(*STEMS).iter_rows()]
     return TermIndex(
         surfaces=terms["surface"].to_list(),
         stems=stems,
-        worth=weigh_terms(incidence, company, floor) * emphasis.to_numpy(),
+        worth=weigh_terms(incidence, company, floor),
         incidence=incidence,
+        emphasis=_lay_out(cells, "emphasis", shape),
         places=_lay_out(cells.drop_nulls("title_place"), "title_place", shape),
     )
 
@@ -103,10 +107,11 @@ def index_terms(
 def is_readable(word: str) -> bool:
     """Say whether a word, in lower case, may stand in a name.
 
-    >>> [is_readable(word) for word in ("ink", "cbr", "ox", "1990s", "crème")]
-    [True, False, False, True, True]
+    >>> [is_readable(word) for word in ("ink", "cbr", "ox", "1990s", "crème", "yards")]
+    [True, False, False, True, True, False]
     """
-    return bool(len(word) >= MIN_LETTERS and READABLE.search(word) and not CRUDE.search(word))
+    is_word = len(word) >= MIN_LETTERS and READABLE.search(word) and word not in UNITS
+    return bool(is_word and not CRUDE.search(word))
 
 
 def _chain_words(words: pl.DataFrame) -> pl.DataFrame:
@@ -196,13 +201,13 @@ def _keep_phrases(terms: pl.DataFrame, n_items: int) -> pl.DataFrame:
     return terms.filter((n_words == 1) | (npmi >= MIN_PHRASE_NPMI) | belongs)
 
 
-def _field_weight() -> pl.Expr:
+def _emphasis() -> pl.Expr:
     return (
         pl.when((pl.col("field") == TEXT) & ~pl.col("is_phrase"))
-        .then(TEXT_WEIGHT)
+        .then(TEXT_EMPHASIS)
         .when(pl.col("field") == CATEGORY)
-        .then(CATEGORY_WEIGHT)
-        .otherwise(1.0)
+        .then(CATEGORY_EMPHASIS)
+        .otherwise(TITLE_EMPHASIS)
     )
 
 

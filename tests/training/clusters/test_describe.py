@@ -90,6 +90,30 @@ def test_an_item_that_many_meet_weighs_more_in_a_name_than_a_rare_one() -> None:
     assert describe_tree(items, tree, represented, CONFIG)[0][0] == "koi pond"
 
 
+def test_a_word_is_worth_most_to_the_cluster_that_has_it_in_its_titles() -> None:
+    """Some pens come with a text about tape: that takes nothing from tape among the tapes."""
+    tapes = ["tape dispenser", "dispenser tape", "tape", "tape"]
+    texts = [""] * 4 + ["it writes on tape too"] * 3 + [""] * 13
+    items = pl.DataFrame(
+        {
+            "item_id": [f"{n:02d}" for n in range(20)],
+            "title": tapes + ["gel pen"] * 16,
+            "text": texts,
+            "category_path": [None] * 20,
+        },
+        schema_overrides={"category_path": pl.List(pl.String)},
+    )
+    represented = Representation(
+        items["item_id"],
+        np.eye(20, dtype=np.float32),
+        np.zeros((20, 1), dtype=np.float32),
+        np.ones(20, dtype=np.int64),
+    )
+    labels = np.repeat([0, 1], [4, 16])
+    tree = ClusterTree((labels,), (np.empty(0, dtype=np.int64),), (np.eye(2, dtype=np.float32),))
+    assert describe_tree(items, tree, represented, CONFIG)[0][0] == "tape dispenser"
+
+
 def test_like_clusters_are_told_apart_by_their_best_known_title() -> None:
     """Two clusters of films with the same genres: nothing but a film sets them apart."""
     titles = ["Jaws (1975)", "Blue Hour (1975)", "12 Ways (1975)", "Red Dust: Part II (1975)"]

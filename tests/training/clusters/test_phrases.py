@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -80,6 +81,22 @@ def test_idle_and_rare_words_wait_until_nothing_else_is_left() -> None:
     ]
     assert surfaces(independent(terms)) == ["jazz", "piano"]
     assert surfaces(independent(terms[:2])) == ["man", "oddity"]
+
+
+def test_a_striking_word_tells_even_where_the_crowd_makes_little_of_it() -> None:
+    terms = [word("tape", worth=0.35, value=2.0), word("scotch"), word("office", worth=0.2)]
+    assert surfaces(independent(terms)) == ["tape", "scotch"]
+    faint = [word("tape", worth=0.35, value=0.1), word("scotch"), word("dispenser")]
+    assert surfaces(independent(faint)) == ["scotch", "dispenser"]
+
+
+def test_no_name_holds_a_piece_of_a_phrase_that_it_has_no_room_for() -> None:
+    rings = Term("lord of the rings", ("lord", "ring"), 10, share=0.5, value=0.6)
+    terms = [word("heroic fantasy", value=2.0), word("epic"), word("lord", value=0.7), rings]
+    assert surfaces(independent(terms[2:])) == ["lord of the rings"]
+    assert surfaces(independent(terms)) == ["heroic fantasy", "epic"]
+    often_alone = [*terms[:3], replace(rings, share=0.1)]
+    assert surfaces(independent(often_alone)) == ["heroic fantasy", "epic", "lord"]
 
 
 def test_a_title_comes_before_idle_words_and_after_telling_ones() -> None:
