@@ -91,7 +91,8 @@ class TreeChanges:
     @property
     def levels(self) -> tuple[int, ...]:
         """The levels that there is something to say about, ascending."""
-        return tuple(sorted({record.level for record in (*self.survivors, *self.reused_ids)}))
+        kept = {survivor.level for survivor in self.survivors}
+        return tuple(sorted(kept | {reused.level for reused in self.reused_ids}))
 
     def count_fates(self, level: int) -> Fates:
         """Return how many interests of a level came to which end, and how many began how."""
