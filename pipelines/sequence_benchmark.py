@@ -110,7 +110,9 @@ def run_seed(
     contenders: dict[str, SequenceScorer] = {
         "recommender": recommender,
         "transformer_alone": transformer,
-        "neighbours_alone": fit_neighbours(parts.train, layout.n_items, config.neighbours),
+        "neighbours_alone": fit_neighbours(
+            parts.train, layout.n_items, recommender.config.neighbours
+        ),
         "popularity": count_popularity(parts.train, layout),
     }
     histories, targets = (

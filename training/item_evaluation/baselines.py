@@ -16,7 +16,7 @@ from training.recommender.data import Sequences
 from training.recommender.layout import FIRST_ITEM, ItemLayout
 from training.recommender.neighbours import SequentialNeighbours, fit_neighbours
 
-PLAIN_NEIGHBOURS = NeighbourConfig(window=5, step_decay=0.7, backward=0.0, history_decay=0.7)
+PLAIN_NEIGHBOURS = NeighbourConfig(window=5, step_decay=0.7, backward=0.0, history_decays=(0.7,))
 """Sequential kNN as it is known, a short window and one direction: that B followed A says nothing
 of A following B. After Ludewig and Jannach (arXiv 1803.09587)."""
 MAX_HEARD = 50

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -26,8 +26,11 @@ class NeighbourConfig(Config):
     """Counts are divided by the likes of the item in the history to this power."""
     later_power: float = Field(default=0.2, ge=0, le=1)
     """And by those of the item to be scored: 0 favours what is popular, 1 what is rare."""
-    history_decay: float = Field(default=0.75, gt=0, le=1)
-    """Weight of an item of the history over the next newer one."""
+    history_decays: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(0.75, 0.9), min_length=1
+    )
+    """Weight of an item of the history over the next newer one. Of several the first counts,
+    unless another does clearly better on validation: interests move here, and last there."""
     max_neighbours: int = Field(default=200, ge=1)
     """Kept of each item, the heaviest."""
 

@@ -72,7 +72,9 @@ def fit(
     last = sequences.items[sequences.offsets[held_out + 1] - 1]
     cases = ValidationCases(earlier.take(held_out), Sequences(last, np.arange(len(last) + 1)))
     n_epochs, chosen = choose_n_epochs(earlier, cases, layout, config, seed, lambda epoch: None)
-    return fit_recommender(sequences, layout, config, seed, n_epochs) if config.refit else chosen
+    if not config.refit:
+        return chosen
+    return fit_recommender(sequences, layout, chosen.config, seed, n_epochs)
 
 
 def recommend(

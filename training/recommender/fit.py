@@ -19,7 +19,11 @@ from training.recommender.neighbours import SequentialNeighbours, fit_neighbours
 from training.recommender.recommender import SequenceRecommender
 from training.recommender.trainer import Trainer
 from training.recommender.training_run import EpochReport, Report, TrainingRun
-from training.recommender.validation import ValidationCases, measure_ndcg
+from training.recommender.validation import (
+    ValidationCases,
+    choose_history_decay,
+    measure_ndcg,
+)
 
 
 def choose_n_epochs(
@@ -33,6 +37,8 @@ def choose_n_epochs(
     text: np.ndarray | None = None,
 ) -> tuple[int, SequenceRecommender]:
     """Train until validation NDCG@10 stops rising; return the best epoch and its recommender.
+
+    Its ``config`` is the one given, with the one history decay that the cases speak for.
 
     Args:
         sequences: what users liked before the validation window.
@@ -52,6 +58,9 @@ def choose_n_epochs(
     team = join_team(config.device, "recommender.device")
     trainer = Trainer(sequences, layout, config, seed, team)
     neighbours = _count_neighbours(sequences, layout, config)
+    if neighbours is not None:
+        neighbours = choose_history_decay(neighbours, cases)
+        config = config.model_copy(update={"neighbours": neighbours.config})
     data = (sequences, cases.histories, cases.positives)
     kept = _open(checkpoint, data, layout, config, seed, f"choose {_digest(text)}")
     run = TrainingRun(trainer, kept, report, team)

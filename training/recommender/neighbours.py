@@ -9,8 +9,7 @@ score above zero.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -56,12 +55,12 @@ class SequentialNeighbours:
             float32 ``[n_histories, I]``, places ascending within a row; a row sums to 1, or to
             0 where no item of the history leads anywhere.
         """
-        histories = histories.newest(self._n_heard)
+        loudness = self._find_loudness()
+        histories = histories.newest(len(loudness))
         lengths = histories.lengths
         owner = np.repeat(np.arange(len(histories)), lengths)
         age = histories.offsets[1:][owner] - 1 - np.arange(len(owner))
-        loudness = np.float32(self.config.history_decay) ** age.astype(np.float32)
-        cells = (loudness, (owner, histories.items - FIRST_ITEM))
+        cells = (loudness[age], (owner, histories.items - FIRST_ITEM))
         shape = (len(histories), self.weights.shape[0])
         scores = (sparse.csr_matrix(cells, shape=shape) @ self.weights).tocsr()  # [n, I]
         scores.sort_indices()
@@ -90,11 +89,15 @@ class SequentialNeighbours:
         scores: np.ndarray = self.find_shares(sequences).toarray()
         return scores
 
-    @property
-    def _n_heard(self) -> int:
-        """Newest items of a history that are loud enough to count."""
-        decay = self.config.history_decay
-        return MAX_HEARD if decay == 1 else min(MAX_HEARD, 1 + int(math.log(FAINTEST, decay)))
+    def _find_loudness(self) -> np.ndarray:
+        """Return what the newest items of a history weigh by age, as many as can be heard."""
+        loudness: np.ndarray = self.config.history_decays[0] ** np.arange(MAX_HEARD)
+        return loudness[loudness >= FAINTEST].astype(np.float32)
+
+    def fading_by(self, history_decay: float) -> SequentialNeighbours:
+        """Return the same model hearing the items of a history with another decay."""
+        config = self.config.model_copy(update={"history_decays": (history_decay,)})
+        return replace(self, config=config)
 
     def save(self, file: Path) -> None:
         """Write the cells as safetensors; the configuration is the recommender's to keep."""

@@ -44,9 +44,9 @@ def fit_for_release(
 ) -> ReleaseFit:
     """Return recommenders fitted on what was liked before the first test origin.
 
-    The validation window tells after how many epochs to stop. With ``config.refit`` the model
-    is then trained afresh for as many, that window included: in sequences the freshest items
-    teach the most.
+    The validation window tells after how many epochs to stop, and how fast histories fade. With
+    ``config.refit`` the model is then trained afresh for as many, that window included: in
+    sequences the freshest items teach the most.
 
     Args:
         interactions: table INTERACTIONS.
@@ -74,5 +74,7 @@ def fit_for_release(
     if not config.refit:
         return ReleaseFit(chosen, chosen)
     _, everything = read_sequences(interactions, layout, timeline.fit_until, scratch)
-    refitted = fit_recommender(everything, layout, config, seed, n_epochs, report, second, text)
+    refitted = fit_recommender(
+        everything, layout, chosen.config, seed, n_epochs, report, second, text
+    )
     return ReleaseFit(refitted, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,10 +14,15 @@ from training.item_scoring.top_places import top_places
 from training.metrics import ndcg_at_k
 from training.recommender.data import CHUNK_INTERACTIONS, Sequences, read_sequences
 from training.recommender.layout import FIRST_ITEM, ItemLayout
+from training.recommender.neighbours import SequentialNeighbours
 from training.recommender.recommender import SequenceRecommender
 
 PLACES = 10
 USERS_AT_ONCE = 512
+CLEARLY = 2.0
+"""Standard errors by which a difference is more than chance."""
+ENOUGH = 100
+"""Cases below which nothing is clear."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,41 @@ def _find_fresh(
 
 def measure_ndcg(recommender: SequenceRecommender, cases: ValidationCases) -> float:
     """Return the mean NDCG@10 over the cases; the items of the history are not ranked."""
+    return float(np.mean(_find_gains(recommender, cases)))
+
+
+def choose_history_decay(
+    neighbours: SequentialNeighbours, cases: ValidationCases
+) -> SequentialNeighbours:
+    """Return the neighbours with one of their ``history_decays``: the first, or a better one.
+
+    Better is one whose NDCG@10, ranking alone, is higher by more than ``CLEARLY`` standard errors
+    of the difference over the cases; of several the best. Below ``ENOUGH`` cases none is.
+    """
+    first, *others = neighbours.config.history_decays
+    chosen, best = neighbours.fading_by(first), 0.0
+    if not others or len(cases.histories) < ENOUGH:
+        return chosen
+    gains = _find_gains(chosen, cases)
+    for other in others:
+        tried = neighbours.fading_by(other)
+        ahead = _find_gains(tried, cases) - gains
+        if ahead.mean() > max(best, CLEARLY * ahead.std() / math.sqrt(len(ahead))):
+            chosen, best = tried, ahead.mean()
+    return chosen
+
+
+def _find_gains(
+    scorer: SequenceRecommender | SequentialNeighbours, cases: ValidationCases
+) -> np.ndarray:
+    """Return the NDCG@10 of every case, float64 ``[n_cases]``."""
     gains = []
     for start in range(0, len(cases.histories), USERS_AT_ONCE):
         rows = range(start, min(start + USERS_AT_ONCE, len(cases.histories)))
         histories = cases.histories.take(np.array(rows))
-        scores = recommender.score_sequences(histories)  # [users, items]
+        scores = scorer.score_sequences(histories)  # [users, items]
         for row, user in enumerate(rows):
             scores[row, cases.histories[user] - FIRST_ITEM] = -np.inf
             ranked = top_places(scores[row], PLACES) + FIRST_ITEM
             gains.append(ndcg_at_k(ranked.tolist(), set(cases.positives[user].tolist()), PLACES))
-    return float(np.mean(gains))
+    return np.array(gains)

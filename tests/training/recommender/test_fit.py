@@ -133,6 +133,7 @@ def test_what_answers_validation_cases_knows_of_the_window_when_to_stop_only() -
     alone = fit_recommender(before, layout, config, 0, n_epochs=1)
     assert torch.equal(fitted.before_validation.model.items.weight, alone.model.items.weight)
     assert not torch.equal(fitted.shipped.model.items.weight, alone.model.items.weight)
+    assert fitted.shipped.config == fitted.before_validation.config  # one history decay is chosen
 
 
 def test_users_with_one_item_cannot_train() -> None:

@@ -27,7 +27,7 @@ configs = st.builds(
     backward=st.sampled_from([0.0, 0.5, 1.0]),
     earlier_power=st.sampled_from([0.0, 0.3, 1.0]),
     later_power=st.sampled_from([0.0, 0.2, 1.0]),
-    history_decay=st.sampled_from([0.5, 1.0]),
+    history_decays=st.sampled_from([(0.5,), (1.0,), (0.5, 0.1)]),
 )
 
 
@@ -70,8 +70,9 @@ def test_scores_are_shares_of_what_the_history_leads_to(
     weights = count_one_by_one(log, config)
     for user, history in enumerate(histories):
         for age, place in enumerate(reversed(history)):
-            if config.history_decay**age >= neighbours.FAINTEST:
-                expected[user] += config.history_decay**age * weights[place]
+            loudness = config.history_decays[0] ** age
+            if loudness >= neighbours.FAINTEST:
+                expected[user] += loudness * weights[place]
     totals = expected.sum(axis=1, keepdims=True)
     assert scores.has_sorted_indices
     assert scores.toarray() == pytest.approx(
