@@ -26,10 +26,10 @@ from tests.worlds.planner import co_interest_world
 from training.planner.adapter_io import add_adapter
 from training.planner.base_model import save_base
 from training.planner.base_reference import refer_to_base, write_reference
-from training.planner.batch import Course, add_gradients, draw_batch
-from training.planner.companions import Companions
+from training.planner.batch import add_gradients, draw_batch
 from training.planner.config import HardwareConfig, PlannerConfig
-from training.planner.examples import read_examples, weigh_targets
+from training.planner.course import Course
+from training.planner.examples import read_examples
 from training.planner.finetune import encode_descriptions
 from training.planner.hardware import prepare_for_tuning
 from training.planner.model_io import Planner, load_base
@@ -100,8 +100,7 @@ def take_step(folder: Path, number: int) -> None:
     model = add_adapter(prepare_for_tuning(model, config.hardware), config.lora, seed=0)
     planner = Planner(model.train(), tokenizer)
     examples = read_examples(world.transitions, "train")
-    weights_of = weigh_targets(examples, len(world.descriptions), config.target_balance)
-    course = Course(examples, Companions(examples, config), torch.from_numpy(weights_of))
+    course = Course.of(examples, len(world.descriptions), config)
     batch = draw_batch(course, len(world.descriptions), config, np.random.default_rng(0))
     tokens = encode_descriptions(planner, world.descriptions)
     weights = [weight for weight in model.parameters() if weight.requires_grad]

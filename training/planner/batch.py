@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from expectations.contracts.values import HISTORY_SIZE, ClusterPair
-from training.planner.companions import Companions
+from expectations.contracts.values import ClusterPair
 from training.planner.config import PlannerConfig
-from training.planner.examples import Examples, sample_contexts, weigh_targets
+from training.planner.course import Course, draw_contexts
+from training.planner.examples import sample_contexts
 from training.planner.losses import collective_loss, completion_loss, listwise_loss
 from training.planner.model_io import Planner
 from training.planner.scored_batch import score_batch
@@ -28,44 +27,6 @@ NOBODY = -1
 """Stands where a prompt shows no person's history, so that nobody's choice is known."""
 
 
-class Collective(Protocol):
-    """What everybody's choices let expect after a context."""
-
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
-        """Return the log-probability of every cluster, [B, N]; minus infinity at members."""
-        ...
-
-
-@dataclass(frozen=True)
-class Course:
-    """What is learned from.
-
-    Attributes:
-        examples: transitions.
-        companions: which of them share a prompt.
-        target_weights: what a choice counts by its novel cluster, float32 [N].
-        collective: what is to be expected after any context; ``None`` to do without.
-    """
-
-    examples: Examples
-    companions: Companions
-    target_weights: NDArray[np.float32]
-    collective: Collective | None = None
-
-    @classmethod
-    def of(
-        cls,
-        examples: Examples,
-        n_clusters: int,
-        config: PlannerConfig,
-        collective: Collective | None = None,
-    ) -> Course:
-        """Return the course that the settings make of these transitions."""
-        weights = weigh_targets(examples, n_clusters, config.target_balance)
-        expected = collective if config.collective_weight else None
-        return cls(examples, Companions(examples, config), weights, expected)
-
-
 @dataclass(frozen=True)
 class Batch:
     """Prompts and what may be chosen after them.
@@ -76,7 +37,7 @@ class Batch:
         choices: novel clusters of people who share the prompt, int64 [B, W]; ``NOBODY`` in the
             rows of prompts that are no person's.
         is_candidate: what each of those could have chosen, bool [B, W, N].
-        expected: the collective signal, a distribution a row, float32 [B, N]; [B, 0] without.
+        expected: the balanced signal, a distribution a row, float32 [B, N]; [B, 0] without.
     """
 
     contexts: list[ClusterPair]
@@ -122,33 +83,12 @@ def draw_batch(
         choices[: len(contexts)] = others.targets.reshape(rows.shape)
         is_candidate[: len(contexts)] = others.candidates(n_clusters).reshape(*rows.shape, -1)
     contexts = contexts + draw_contexts(n_clusters, n_free, config.single_share, rng)
-    expected = _expect(course, contexts, n_clusters)
+    expected = np.empty((len(contexts), 0))
+    if course.collective:
+        expected = course.collective.expect(contexts)
     written = [rng.choice(n_clusters, p=row) for row in expected[len(drawn) :]]
     targets = np.concatenate([drawn.targets, np.array(written, dtype=np.int64)])
     return Batch(contexts, targets, choices, is_candidate, expected.astype(np.float32))
-
-
-def draw_contexts(
-    n_clusters: int, count: int, single_share: float, rng: np.random.Generator
-) -> list[ClusterPair]:
-    """Return random contexts of the table, single clusters among them."""
-    members = [
-        rng.choice(
-            n_clusters, size=1 if rng.random() < single_share else HISTORY_SIZE, replace=False
-        )
-        for _ in range(count)
-    ]
-    return [ClusterPair.of(*chosen.tolist()) for chosen in members]
-
-
-def _expect(
-    course: Course, contexts: Sequence[ClusterPair], n_clusters: int
-) -> NDArray[np.float64]:
-    """Return what is to be expected after each context, frequent clusters counting less, [B, N]."""
-    if course.collective is None:
-        return np.empty((len(contexts), 0))
-    shares = np.exp(course.collective.score_batch(contexts)) * course.target_weights
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def batch_loss(

@@ -32,10 +32,14 @@ class EmbeddedConfig(Config):
 
 
 class LoraSettings(Config):
-    """The adapter; ``targets`` empty means every linear layer but the output."""
+    """The adapter; ``targets`` empty means every linear layer but the output.
+
+    ``second_rate`` is how much faster than the first the second of a layer's two matrices learns.
+    """
 
     rank: int = Field(default=32, ge=1)
     alpha: int = Field(default=64, ge=1)
+    second_rate: float = Field(default=4.0, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: tuple[str, ...] = ()
 
@@ -73,8 +77,9 @@ class PlannerConfig(Config):
     ``collective_weight`` weighs how far what it writes may differ from the collective signal:
     what everybody's choices let expect after a prompt; ``table_share`` of the prompts then show
     any context of the table, and not one person's.
-    ``target_balance`` lets a choice count less the more often its novel cluster is chosen, as that
-    power of how often: 0 not at all, 1 so that every cluster counts the same. It buys coverage.
+    ``target_balance`` lets a novel cluster count less the more the signal expects it over the
+    table, and a person's choice the more often it is made, as that power: 0 not at all, 1 so that
+    every cluster counts the same. It buys coverage.
     ``min_match_rate`` and ``min_coverage`` (of the clusters, in first five places) are what a look
     at validation should reach before its recall counts.
     ``refit`` trains on, for ``refit_share`` of the steps that were best and at ``refit_rate`` of
@@ -87,12 +92,12 @@ class PlannerConfig(Config):
     hardware: HardwareConfig = HardwareConfig()
     context_sampling: Literal["newest", "history"] = "history"
     single_share: float = Field(default=0.1, ge=0, le=1)
-    completion_weight: float = Field(default=0.1, gt=0)
+    completion_weight: float = Field(default=0.03, gt=0)
     listwise_weight: float = Field(default=0.0, ge=0)
     listwise_choices: int = Field(default=64, ge=1)
     collective_weight: float = Field(default=1.0, ge=0)
     table_share: float = Field(default=0.5, ge=0, lt=1)
-    target_balance: float = Field(default=0.3, ge=0, le=1)
+    target_balance: float = Field(default=0.5, ge=0, le=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)

@@ -12,14 +12,15 @@ from tqdm import tqdm
 
 from training.planner.adapter_io import add_adapter
 from training.planner.base_limits import check_base
-from training.planner.batch import Collective, Course, add_gradients, draw_batch
+from training.planner.batch import add_gradients, draw_batch
 from training.planner.completion_tree import grow_tree
 from training.planner.config import PlannerConfig
+from training.planner.course import Collective, Course
 from training.planner.curve import BestAdapter, CurvePoint
 from training.planner.examples import Examples
 from training.planner.hardware import prepare_for_tuning
 from training.planner.model_io import Planner
-from training.planner.schedule import descend, make_optimizer
+from training.planner.schedule import descend, make_adapter_optimizer
 from training.planner.validation import PlannerTokens, ValidationReport, Validator
 from training.processes import Team, join_team
 
@@ -133,9 +134,7 @@ def _train(
 ) -> Iterator[tuple[int, float]]:
     """Take ``config.max_steps`` steps, giving each one's number and loss."""
     weights = trained_weights(planner.model)
-    optimizer, schedule = make_optimizer(
-        weights, config.learning_rate, config.weight_decay, config.max_steps, config.warmup_share
-    )
+    optimizer, schedule = make_adapter_optimizer(planner.model, config)
     own_gpu = [team.device] if team.device.type == "cuda" else []
     with torch.random.fork_rng(own_gpu):  # a base model's dropout draws from the global generator
         torch.manual_seed(seed + team.number)

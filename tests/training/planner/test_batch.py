@@ -16,8 +16,9 @@ from expectations.contracts.values import ClusterPair
 from tests.worlds.planner import planned_rule_world
 from tests.worlds.tiny_models import ARCHITECTURES, save_tiny_base
 from training.planner.adapter_io import add_adapter
-from training.planner.batch import NOBODY, Course, add_gradients, batch_loss, draw_batch
+from training.planner.batch import NOBODY, add_gradients, batch_loss, draw_batch
 from training.planner.config import HardwareConfig, PlannerConfig
+from training.planner.course import Course
 from training.planner.examples import read_examples
 from training.planner.finetune import encode_descriptions
 from training.planner.hardware import prepare_for_tuning
@@ -114,10 +115,8 @@ def test_half_of_the_prompts_are_the_tables_and_expect_what_the_signal_says() ->
     assert (batch.choices[:200] != NOBODY).all()
     assert (batch.choices[200:] == NOBODY).all()
     assert len(set(batch.contexts[200:])) == N + N * (N - 1) // 2  # every row of the table
-    shares = np.exp(Planted().score_batch(batch.contexts)) * course.target_weights
-    np.testing.assert_allclose(
-        batch.expected, shares / shares.sum(axis=1, keepdims=True), rtol=1e-6
-    )
+    assert course.collective is not None
+    np.testing.assert_allclose(batch.expected, course.collective.expect(batch.contexts), rtol=1e-6)
     for context, target in zip(batch.contexts, batch.targets, strict=True):
         assert target not in context.members
 
