@@ -97,7 +97,7 @@ class PlannerConfig(Config):
     listwise_choices: int = Field(default=64, ge=1)
     collective_weight: float = Field(default=1.0, ge=0)
     table_share: float = Field(default=0.5, ge=0, lt=1)
-    target_balance: float = Field(default=0.5, ge=0, le=1)
+    target_balance: float = Field(default=0.4, ge=0, le=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -44,6 +44,7 @@ def balanced(signal: Skewed, balance: float, contexts: list[ClusterPair]) -> NDA
     return balance_signal(signal, N, PlannerConfig(target_balance=balance)).expect(contexts)
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.floats(0, 1))
 def test_a_row_is_a_distribution_over_what_is_not_in_the_context(seed: int, share: float) -> None:
     contexts = list(all_pairs(N))

@@ -46,6 +46,7 @@ SMALL = PlannerConfig.model_validate(
             "learning_rate": 5e-3,
         },
         "single_share": 0.0,
+        "completion_weight": 0.1,
         "listwise_weight": 1.0,
         "listwise_choices": 2,
         "batch_size": 24,
