@@ -11,7 +11,7 @@ from benchmarks.name_extractors import EXTRACTORS
 
 OURS = "ours"
 LEAVES = 64
-"""Leaves of the trees whose names are held against other extractors'."""
+"""Leaves of the trees whose names are held against each other extractor one by one."""
 RESAMPLES = 2000
 
 
@@ -25,6 +25,7 @@ class Judged:
 
     world: str
     seed: int
+    n_leaves: int
     extractor: str
     npmi: np.ndarray
     npmi_as_long: np.ndarray
@@ -46,7 +47,10 @@ class Shape:
 
 
 def to_shape_table(shapes: list[Shape]) -> str:
-    """Return a Markdown table: a row per world and number of leaves, the worst of all seeds."""
+    """Return a Markdown table: a row per world and number of leaves, the worst of all seeds.
+
+    Fewer leaves than planted topics cannot each be named after one.
+    """
     names = ["world", "leaves", "repeated names", "not of 2–6 words", "first words, as if alike"]
     rows = []
     for world, count in dict.fromkeys((shape.world, shape.n_leaves) for shape in shapes):
@@ -59,14 +63,35 @@ def to_shape_table(shapes: list[Shape]) -> str:
                 max(shape.n_repeated for shape in found),
                 max(shape.n_unfit for shape in found),
                 f"{min(shape.n_first_words for shape in found):.0f}",
-                f"{min(topics):.3f}" if topics and count == LEAVES else "–",
+                f"{min(topics):.3f}" if topics and count >= LEAVES else "–",
             )
         )
     return to_markdown([*names, "named after the planted topic"], rows)
 
 
+def to_rival_table(judged: list[Judged]) -> str:
+    """Return a Markdown table: per world and number of leaves, ours beside its best rival."""
+    names = ["world", "leaves", "ours", "best rival", "its NPMI", "ours above it, 95% interval"]
+    rows = []
+    rng = np.random.default_rng(0)
+    for world, count in dict.fromkeys((one.world, one.n_leaves) for one in judged):
+        here = [one for one in judged if (one.world, one.n_leaves) == (world, count)]
+        npmi = {
+            extractor: np.concatenate([one.npmi for one in here if one.extractor == extractor])
+            for extractor in (OURS, *EXTRACTORS)
+        }
+        rival = max(EXTRACTORS, key=lambda name: float(np.nanmean(npmi[name])))
+        ours, its = (f"{np.nanmean(npmi[name]):.3f}" for name in (OURS, rival))
+        rows.append((world, count, ours, rival, its, _lead(npmi[OURS] - npmi[rival], rng)))
+    return to_markdown(names, rows)
+
+
 def to_npmi_table(judged: list[Judged]) -> str:
-    """Return a Markdown table: a row per world and extractor, means over seeds and halves."""
+    """Return a Markdown table for trees of :data:`LEAVES` leaves: a row per world and extractor.
+
+    Means over seeds and halves.
+    """
+    judged = [one for one in judged if one.n_leaves == LEAVES]
     names = ["world", "extractor", "NPMI per seed", "ours above it, 95% interval"]
     names += ["ours above it at our length", "names of one leaf alone", "finds its items"]
     rows = []

@@ -32,11 +32,11 @@ import scipy.sparse as sp
 from benchmarks.cluster_quality import levels_above
 from benchmarks.cluster_worlds import WORLDS, JudgedWorld, read_world
 from benchmarks.description_tables import (
-    LEAVES,
     OURS,
     Judged,
     Shape,
     to_npmi_table,
+    to_rival_table,
     to_shape_table,
 )
 from benchmarks.name_extractors import EXTRACTORS, ClusterWords, gather_words
@@ -68,10 +68,9 @@ def main() -> None:
                 for count in arguments.counts:
                     represented, tree = _build(world, count, seed)
                     shapes.append(_measure_shape(world, represented, tree, topics, seed))
-                    if count == LEAVES:
-                        judged.extend(judge(world, represented, tree, seed))
+                    judged.extend(judge(world, represented, tree, seed))
                 print(name, seed, file=sys.stderr, flush=True)
-    print(to_shape_table(shapes), to_npmi_table(judged), sep="\n\n")
+    print(to_shape_table(shapes), to_rival_table(judged), to_npmi_table(judged), sep="\n\n")
 
 
 def judge(
@@ -101,6 +100,7 @@ def judge(
             yield Judged(
                 world.name,
                 seed,
+                len(tree.centres[-1]),
                 extractor,
                 npmi,
                 _judge_names(as_long, documents)[0],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from inference.serving.content_hash import hash_content
 from tests.house.checkout import clean_checkout, repro, repro_and_kill, run_module
@@ -32,6 +35,19 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_second_repro_does_nothing_and_says_so(reference: Path) -> None:
     assert "Data and pipelines are up to date." in repro(reference)
+
+
+def test_every_plot_of_the_pipeline_is_drawn_from_its_file(reference: Path) -> None:
+    asked = yaml.safe_load((reference / "dvc.yaml").read_text())["plots"]
+    assert "failed" not in run_module(reference, "dvc", "plots", "show")
+    page = (reference / "dvc_plots" / "index.html").read_text()
+    drawn = [json.loads(spec) for spec in re.findall(r"var spec = (\{.*?\});\n", page, re.DOTALL)]
+    assert len(drawn) == len(asked)
+    assert all(spec.get("data", {}).get("values") for spec in drawn)
+    traffic = next(spec for spec in drawn if spec["title"]["text"] == "Traffic per cluster")
+    assert traffic["encoding"]["x"]["scale"] == {"zero": True}  # bars that start elsewhere deceive
+    levels = yaml.safe_load((reference / "params.yaml").read_text())["clusters"]["levels"]
+    assert len(traffic["data"]["values"]) == levels[-1]
 
 
 def test_a_second_clean_checkout_has_the_same_lock(reference: Path, tmp_path: Path) -> None:
