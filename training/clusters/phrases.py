@@ -87,7 +87,7 @@ def choose_phrase(
     others = list(taken)
     for pool in _pools(candidates.terms):
         spare: Phrase | None = None
-        for chosen in _propose(candidates, pool, config):
+        for chosen in _propose(candidates, pool, others, config):
             phrase = tuple(candidates.terms[nth] for nth in chosen)
             stems = stems_of(phrase)
             if sum(term.n_words for term in phrase) < config.min_words or stems in others:
@@ -175,17 +175,28 @@ def _is_curious(term: Term) -> bool:
 
 
 def _propose(
-    candidates: Candidates, pool: Sequence[int], config: DescriptionConfig
+    candidates: Candidates,
+    pool: Sequence[int],
+    taken: Sequence[frozenset[str]],
+    config: DescriptionConfig,
 ) -> Iterator[list[int]]:
-    """Yield choices from best to worst: as wanted, longer, with other endings, then any pair."""
+    """Yield choices from best to worst: as wanted, longer, other words for some, then any pair.
+
+    The words that most other names have go first: what is narrow stays.
+    """
     wanted = _grow([], candidates, pool, config.words, ENOUGH, config)
     yield wanted
     for n_words in range(len(wanted) + 1, config.max_words + 1):
         yield _grow(wanted, candidates, pool, n_words, 0.0, config)
+    uses = {
+        nth: sum(stems.issuperset(candidates.terms[nth].stems) for stems in taken) for nth in wanted
+    }
+    by_use = sorted(wanted, key=lambda nth: uses[nth])
     for n_kept in range(len(wanted), -1, -1):
+        kept = [nth for nth in wanted if nth in by_use[:n_kept]]
         for nth in pool:
             enough = -np.inf if candidates.terms[nth].is_title else 0.0  # it tells nothing more
-            yield _grow(wanted[:n_kept], candidates, [nth], config.max_words, enough, config)
+            yield _grow(kept, candidates, [nth], config.max_words, enough, config)
     for pair in combinations(pool[:20], 2):
         yield _grow([], candidates, pair, config.max_words, 0.0, config)
 

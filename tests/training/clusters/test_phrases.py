@@ -72,6 +72,15 @@ def test_a_taken_phrase_is_varied_and_parts_of_others_avoided() -> None:
     assert choose_phrase(independent(terms[:1]), [], WORDS) is None
 
 
+def test_to_be_unlike_others_it_gives_up_the_word_that_most_of_them_have() -> None:
+    terms = [word("mountain"), word("hiking", value=0.9), word("scree", share=0.2, value=0.01)]
+    values = np.array([1.0, 0.9, 0.01])
+    told = Candidates(terms, np.tile(values, (3, 1)), np.zeros((3, 3)))
+    taken = [frozenset({"mountain", "hiking"}), frozenset({"mountain", "climbing"})]
+    assert surfaces(told) == ["mountain", "hiking"]
+    assert surfaces(told, taken) == ["hiking", "scree"]
+
+
 def test_idle_and_rare_words_wait_until_nothing_else_is_left() -> None:
     terms = [
         word("man", worth=0.1, value=3.0),
