@@ -92,7 +92,7 @@ class PlannerConfig(Config):
     hardware: HardwareConfig = HardwareConfig()
     context_sampling: Literal["newest", "history"] = "history"
     single_share: float = Field(default=0.1, ge=0, le=1)
-    completion_weight: float = Field(default=0.03, gt=0)
+    completion_weight: float = Field(default=0.1, gt=0)
     listwise_weight: float = Field(default=0.0, ge=0)
     listwise_choices: int = Field(default=64, ge=1)
     collective_weight: float = Field(default=1.0, ge=0)
