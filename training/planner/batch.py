@@ -14,9 +14,9 @@ from expectations.contracts.values import ClusterPair
 from training.planner.config import PlannerConfig
 from training.planner.course import Course, draw_contexts
 from training.planner.examples import sample_contexts
-from training.planner.losses import collective_loss, completion_loss, listwise_loss
+from training.planner.losses import collective_loss, completion_loss, listwise_loss, staying_loss
 from training.planner.model_io import Planner
-from training.planner.scored_batch import score_batch
+from training.planner.scored_batch import ScoredBatch, score_batch
 from training.planner.validation import PlannerTokens
 from training.processes import Team
 
@@ -25,6 +25,8 @@ from training.processes import Team
 
 NOBODY = -1
 """Stands where a prompt shows no person's history, so that nobody's choice is known."""
+NO_TOKEN = -1
+"""Fills places where fewer tokens may follow than elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,7 @@ def batch_loss(
         tokens.tree if batch.needs_scores else None,
         planner.pad_token_id,
     )
-    loss = config.completion_weight * completion_loss(
-        scored.token_log_probabilities, scored.token_mask
-    )
+    loss = config.completion_weight * _writing_loss(scored, tokens, batch)
     if scored.cluster_scores is None:
         return loss
     device = loss.device
@@ -130,6 +130,26 @@ def batch_loss(
         gap = collective_loss(scored.cluster_scores, expected)
         loss = loss + config.collective_weight * gap
     return loss
+
+
+def _writing_loss(scored: ScoredBatch, tokens: PlannerTokens, batch: Batch) -> Tensor:
+    """Return what keeps the planner writing descriptions.
+
+    The whole completion, unless the signal says what is to be chosen: then only that the words of
+    some description follow. One drawn choice is noise beside a distribution.
+    """
+    if not batch.expected.shape[1]:
+        return completion_loss(scored.token_log_probabilities, scored.token_mask)
+    rows = [tokens.following[target] for target in batch.targets]
+    widest = max(len(place) for row in rows for place in row)
+    allowed = np.full((*scored.token_mask.shape, widest), NO_TOKEN, dtype=np.int64)  # [B, T, W]
+    for number, row in enumerate(rows):
+        for place, following in enumerate(row):
+            allowed[number, place, : len(following)] = following
+    device = scored.token_mask.device
+    return staying_loss(
+        scored.completion_logs, torch.from_numpy(allowed).to(device), scored.token_mask
+    )
 
 
 def add_gradients(

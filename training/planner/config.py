@@ -71,9 +71,10 @@ class PlannerConfig(Config):
     ``context_sampling`` says which history clusters stand in a training prompt: the ``newest``, or
     any K of the ``history``, as in the served plan, which combines all its pairs.
     ``single_share`` is the share of prompts with one cluster, for the table's single rows.
-    ``completion_weight`` weighs the language-model loss of one person's whole completion, which
-    keeps the match rate; ``listwise_weight`` the list-wise loss over ``listwise_choices`` people
-    who share the prompt, which teaches the ranking. The former is noisy, the latter is not.
+    ``completion_weight`` weighs what keeps the match rate: that every token of a completion
+    continues some description or, without the collective signal, the language-model loss of one
+    person's whole completion. ``listwise_weight`` weighs the list-wise loss over
+    ``listwise_choices`` people who share the prompt.
     ``collective_weight`` weighs how far what it writes may differ from the collective signal:
     what everybody's choices let expect after a prompt; ``table_share`` of the prompts then show
     any context of the table, and not one person's.
@@ -92,7 +93,7 @@ class PlannerConfig(Config):
     hardware: HardwareConfig = HardwareConfig()
     context_sampling: Literal["newest", "history"] = "history"
     single_share: float = Field(default=0.1, ge=0, le=1)
-    completion_weight: float = Field(default=0.1, gt=0)
+    completion_weight: float = Field(default=0.2, gt=0)
     listwise_weight: float = Field(default=0.0, ge=0)
     listwise_choices: int = Field(default=64, ge=1)
     collective_weight: float = Field(default=1.0, ge=0)

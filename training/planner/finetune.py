@@ -13,7 +13,7 @@ from tqdm import tqdm
 from training.planner.adapter_io import add_adapter
 from training.planner.base_limits import check_base
 from training.planner.batch import add_gradients, draw_batch
-from training.planner.completion_tree import grow_tree
+from training.planner.completion_tree import continuations, grow_tree
 from training.planner.config import PlannerConfig
 from training.planner.course import Collective, Course
 from training.planner.curve import BestAdapter, CurvePoint
@@ -167,7 +167,12 @@ def _agree(seen: ValidationReport, team: Team) -> ValidationReport:
 def encode_descriptions(planner: Planner, descriptions: tuple[str, ...]) -> PlannerTokens:
     """Return the descriptions as completions and as the tree of their branches."""
     completions = tuple(tuple(planner.encode_completion(text)) for text in descriptions)
-    return PlannerTokens(descriptions, completions, grow_tree(completions))
+    following_of = continuations(completions)
+    following = tuple(
+        tuple(tuple(following_of[tokens[:length]]) for length in range(len(tokens)))
+        for tokens in completions
+    )
+    return PlannerTokens(descriptions, completions, following, grow_tree(completions))
 
 
 def _point(step: int, losses: list[float], seen: ValidationReport) -> CurvePoint:

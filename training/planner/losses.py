@@ -26,6 +26,29 @@ def completion_loss(token_log_probabilities: Tensor, mask: Tensor) -> Tensor:
     return -(token_log_probabilities * mask).sum(dim=1).mean()
 
 
+def staying_loss(logs: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean over examples of how little stays among what may be written.
+
+    ``L = -1/B sum_b sum_t m_bt log sum_{v in A_bt} p(v | prompt_b, y_b<t)``, where ``A_bt`` are the
+    tokens that continue any description from where ``y_b`` stands. What a completion's
+    log-likelihood has beyond this is the choice between descriptions.
+
+    Args:
+        logs: log-probabilities of every token along each completion, [B, T, V].
+        allowed: tokens that may follow there, int64 [B, T, W]; negative where there are fewer.
+        mask: 1 on the completion's tokens, 0 on padding, [B, T].
+
+    >>> logs = torch.tensor([[[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]]]).log()
+    >>> allowed = torch.tensor([[[0, 2], [1, -1]]])
+    >>> round(staying_loss(logs, allowed, torch.ones(1, 2)).item(), 6)  # 2 ln (4 / 3)
+    0.575364
+    """
+    found = logs.gather(2, allowed.clamp(min=0))  # [B, T, W]
+    found = found.masked_fill(allowed < 0, float("-inf"))
+    found = torch.where(mask[:, :, None] > 0, found, 0.0)  # no gradient of minus infinity
+    return -(torch.logsumexp(found, dim=-1) * mask).sum(dim=1).mean()
+
+
 def listwise_loss(
     scores: Tensor, targets: Tensor, is_candidate: Tensor, weights: Tensor | None = None
 ) -> Tensor:

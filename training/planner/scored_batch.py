@@ -27,11 +27,13 @@ class ScoredBatch:
 
     Attributes:
         token_log_probabilities: of each completion's tokens, [B, C + 1].
+        completion_logs: of every next token along each completion, [B, C + 1, V].
         token_mask: 1 on them, 0 on padding, [B, C + 1].
         cluster_scores: log-score of every description, [B, N]; ``None`` without a tree.
     """
 
     token_log_probabilities: Tensor
+    completion_logs: Tensor
     token_mask: Tensor
     cluster_scores: Tensor | None
 
@@ -70,6 +72,7 @@ def score_batch(
     own = torch.cat([logs[:, :1], logs[:, 1 + n_inner :]], dim=1)  # [B, C + 1, V]
     return ScoredBatch(
         token_log_probabilities=own.gather(2, tails[:, :, None]).squeeze(2),
+        completion_logs=own,
         token_mask=tail_mask.float(),
         cluster_scores=tree.score(logs[:, : 1 + n_inner]) if tree else None,
     )

@@ -32,11 +32,13 @@ class PlannerTokens:
     Attributes:
         descriptions: by cluster id.
         completions: tokens of each cluster's completion, the end token last.
+        following: tokens that may stand, in any description, where each of those stands.
         tree: where the completions branch.
     """
 
     descriptions: tuple[str, ...]
     completions: tuple[tuple[int, ...], ...]
+    following: tuple[tuple[tuple[int, ...], ...], ...]
     tree: CompletionTree
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +155,35 @@ def test_the_loss_falls_by_what_the_signal_and_the_choices_weigh(tmp_path: Path)
     assert losses[0.0, 1.0] > alone
     both = alone + 0.5 * (losses[1.0, 0.0] - alone) + 2 * (losses[0.0, 1.0] - alone)
     assert losses[0.5, 2.0] == pytest.approx(both, rel=1e-5)
+
+
+def test_what_may_follow_is_what_any_description_has_there(tmp_path: Path) -> None:
+    base = save_tiny_base(tmp_path, "llama", WORLD.descriptions)
+    tokens = encode_descriptions(Planner(*load_base(base)), WORLD.descriptions)
+    for own, following in zip(tokens.completions, tokens.following, strict=True):
+        for place, allowed in enumerate(following):
+            there = {other[place] for other in tokens.completions if other[:place] == own[:place]}
+            assert set(allowed) == there
+            assert own[place] in there
+
+
+def test_with_the_signal_the_drawn_choice_is_not_learned(tmp_path: Path) -> None:
+    """At the first token, any that begins a description counts the same."""
+    base = save_tiny_base(tmp_path, "llama", WORLD.descriptions)
+    planner = Planner(*load_base(base))
+    tokens = encode_descriptions(planner, WORLD.descriptions)
+    first_only = replace(
+        tokens,
+        completions=tuple(row[:1] for row in tokens.completions),
+        following=tuple(row[:1] for row in tokens.following),
+    )
+    course = Course.of(read_examples(WORLD.transitions, "train"), N, WHOLE, Planted())
+    batch = draw_batch(course, N, WHOLE, np.random.default_rng(0))
+    config = WHOLE.model_copy(update={"listwise_weight": 0.0})
+    losses = []
+    for shift in range(N):
+        other = replace(batch, targets=(batch.targets + shift) % N)
+        with torch.no_grad():
+            loss = batch_loss(planner, first_only, other, course.target_weights, config)
+        losses.append(loss.item())
+    assert losses == pytest.approx([losses[0]] * N, rel=1e-5)

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from training.planner import losses, schedule
-from training.planner.losses import completion_loss, listwise_loss
+from training.planner.losses import completion_loss, listwise_loss, staying_loss
 
 
 def test_the_examples_in_the_documentation_hold() -> None:
@@ -24,6 +24,31 @@ def test_completion_loss_is_torchs_cross_entropy_summed_over_each_completion() -
     own = logits.log_softmax(-1).gather(2, tokens[:, :, None]).squeeze(2)
     reference = functional.cross_entropy(logits[mask.bool()], tokens[mask.bool()], reduction="sum")
     torch.testing.assert_close(completion_loss(own, mask), reference / 3)
+
+
+def test_a_completion_is_what_stays_among_descriptions_and_the_choice_among_them() -> None:
+    """log p(y) = log of the mass on what may follow + log of the chosen token's share of it."""
+    logs = torch.randn(2, 2, 6, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    logs.requires_grad_()
+    tokens = torch.tensor([[4, 1], [2, 0]])
+    allowed = torch.tensor([[[4, 2, 0], [1, -1, -1]], [[4, 2, 0], [-1, -1, -1]]])
+    mask = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
+    own = logs.gather(2, tokens[:, :, None]).squeeze(2)
+    shares = logs[:, 0, [4, 2, 0]].log_softmax(-1)
+    choice = -(shares[0, 0] + shares[1, 1]) / 2
+    stayed = staying_loss(logs, allowed, mask)
+    torch.testing.assert_close(completion_loss(own, mask), stayed + choice)
+    stayed.backward()
+    assert logs.grad is not None
+    assert torch.isfinite(logs.grad).all()
+    assert not logs.grad[1, 1].any()
+
+
+def test_where_every_word_may_follow_nothing_is_to_be_learned() -> None:
+    logs = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
+    allowed = torch.arange(5).expand(3, 4, 5)
+    loss = staying_loss(logs, allowed, torch.ones(3, 4))
+    torch.testing.assert_close(loss, torch.tensor(0.0), atol=1e-6, rtol=0)
 
 
 def test_listwise_loss_over_every_cluster_is_torchs_cross_entropy() -> None:
