@@ -93,12 +93,21 @@ class Timeline:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Timeline:
-        """Return the timeline that :meth:`to_json` wrote."""
-        return cls(
-            validation_origins=tuple(map(_parse_time, content["validation_origins"])),
-            test_origins=tuple(map(_parse_time, content["test_origins"])),
-            end=_parse_time(content["end"]),
-        )
+        """Return the timeline that :meth:`to_json` wrote.
+
+        Raises:
+            UserError: something is missing, as in what an earlier version wrote.
+        """
+        try:
+            return cls(
+                validation_origins=tuple(map(_parse_time, content["validation_origins"])),
+                test_origins=tuple(map(_parse_time, content["test_origins"])),
+                end=_parse_time(content["end"]),
+            )
+        except KeyError as error:
+            rule = "it says where validation and test begin and end"
+            remedy = "run the stage ingest again (dvc repro)"
+            raise UserError("the timeline", rule, remedy, f"no {error.args[0]}") from None
 
 
 def drop_later(interactions: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
 from expectations.contracts.errors import UserError
@@ -56,7 +57,7 @@ class RecommenderParts:
         if absent:
             rule = f"{CONFIG_FILE} says all that this version writes"
             raise UserError(str(folder), rule, "train the recommender again", f"no {absent[0]}")
-        config = RecommenderConfig.model_validate(content["config"])
+        config = _read_config(folder, content["config"])
         layout = ItemLayout.load(folder / ITEMS_FILE, content["n_clusters"])
         model = make_empty_model(layout, config)
         neighbours = None
@@ -71,6 +72,16 @@ class RecommenderParts:
             remedy = "restore the files of one training run"
             raise UserError(str(folder), rule, remedy, str(error)[:200]) from None
         return cls(model, layout, config, neighbours)
+
+
+def _read_config(folder: Path, content: object) -> RecommenderConfig:
+    try:
+        return RecommenderConfig.model_validate(content)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        sample = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
+        rule = f"{CONFIG_FILE} holds the settings of this version"
+        raise UserError(str(folder), rule, "train the recommender again", sample) from None
 
 
 def _require(folder: Path, *names: str) -> None:

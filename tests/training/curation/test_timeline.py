@@ -82,6 +82,13 @@ def test_survives_the_way_through_json() -> None:
     assert Timeline.from_json(timeline.to_json()) == timeline
 
 
+def test_one_of_an_earlier_version_is_refused() -> None:
+    content = make_timeline(hourly(50), SplitConfig()).to_json()
+    del content["validation_origins"]
+    with pytest.raises(UserError, match=r"no validation_origins.*stage ingest"):
+        Timeline.from_json(content)
+
+
 @pytest.mark.parametrize(
     ("count", "config"),
     [

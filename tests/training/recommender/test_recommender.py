@@ -159,3 +159,14 @@ def test_a_folder_of_an_older_version_is_refused(
     (tmp_path / "config.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"no has_neighbours.*train the recommender again"):
         SequenceRecommender.load(tmp_path)
+
+
+def test_settings_of_an_older_version_are_refused_by_name(
+    fitted: SequenceRecommender, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    content["config"]["neighbours"]["history_decay"] = 0.75
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"neighbours\.history_decay.*train the recommender again"):
+        SequenceRecommender.load(tmp_path)
