@@ -54,7 +54,7 @@ def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:
 
     Recall below pair counts beyond doubt lets the run end, but not be promoted.
     """
-    longer = "train the planner for longer (planner.max_steps)"
+    longer = "weigh writing more (planner.completion_weight) or train longer (planner.max_steps)"
     spread = "spread the training targets (curation.strategy, curation.temperature)"
     broader = "let frequent targets count less (planner.target_balance), or " + spread
     counts = "look at validation recall; pair counts would serve these users better"

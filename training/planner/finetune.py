@@ -1,4 +1,4 @@
-"""Fine-tunes the base model into the planner: LoRA, completion loss and list-wise loss."""
+"""Fine-tunes the base model into the planner: a LoRA adapter, its best look, and the refit."""
 
 from __future__ import annotations
 
