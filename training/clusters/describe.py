@@ -9,12 +9,14 @@ import polars as pl
 import scipy.sparse as sp
 
 from training.clusters.config import ClusterConfig, DescriptionConfig
-from training.clusters.evidence import Surroundings, find_affinity, find_gains
+from training.clusters.evidence import find_affinity, find_gains
 from training.clusters.exemplars import read_exemplars
 from training.clusters.name_writer import telling_stems
-from training.clusters.phrases import Candidates, Term, choose_phrase, order_terms, stems_of
+from training.clusters.phrase_choice import choose_phrase
+from training.clusters.phrases import Candidates, Term, order_terms, stems_of
 from training.clusters.represent import Representation
 from training.clusters.spelling import spell_number
+from training.clusters.surroundings import Surroundings
 from training.clusters.terms import TITLE_EMPHASIS, TermIndex, index_terms
 from training.clusters.tree import ClusterTree
 from training.clusters.words import read_words

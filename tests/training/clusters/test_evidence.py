@@ -7,7 +7,8 @@ import pytest
 import scipy.sparse as sp
 from scipy.spatial.distance import jensenshannon
 
-from training.clusters.evidence import Surroundings, diverge, find_affinity, find_gains
+from training.clusters.evidence import diverge, find_affinity, find_gains
+from training.clusters.surroundings import Surroundings
 
 # 40 items, the first ten of them the cluster. Columns: 0 and 1 all over the cluster and nowhere
 # else; 2 and 3 one half of it each; 4 a third of everything else.

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.clusters.config import DescriptionConfig
-from training.clusters.phrases import Candidates, Term, choose_phrase, order_terms, stems_of
+from training.clusters.phrase_choice import choose_phrase
+from training.clusters.phrases import Candidates, Term, order_terms, stems_of
 
 WORDS = DescriptionConfig()
 
