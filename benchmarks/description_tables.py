@@ -19,8 +19,9 @@ RESAMPLES = 2000
 class Judged:
     """The names that one extractor gave to the leaves of one tree, from one half of its items.
 
-    ``npmi`` and ``npmi_as_long`` hold a figure per leaf, the latter with as many words as ours;
-    ``distinct`` is the share of names that no other leaf has.
+    ``npmi``, ``npmi_as_long`` and ``npmi_unique`` hold a figure per leaf, the second with as many
+    words as ours, the third made unique. ``distinct`` is the share of names that no other leaf
+    has, ``unusable`` of those that, made unique, are still another's or of fewer than two words.
     """
 
     world: str
@@ -29,8 +30,10 @@ class Judged:
     extractor: str
     npmi: np.ndarray
     npmi_as_long: np.ndarray
+    npmi_unique: np.ndarray
     found: float
     distinct: float
+    unusable: float
 
 
 @dataclass(frozen=True)
@@ -70,20 +73,30 @@ def to_shape_table(shapes: list[Shape]) -> str:
 
 
 def to_rival_table(judged: list[Judged]) -> str:
-    """Return a Markdown table: per world and number of leaves, ours beside its best rival."""
+    """Return a Markdown table: per world and number of leaves, ours beside its best rival.
+
+    The best as they come, and the best of those made unique with its share of unusable names.
+    """
     names = ["world", "leaves", "ours", "best rival", "its NPMI", "ours above it, 95% interval"]
+    names += ["best made unique", "its NPMI", "ours above it, 95% interval", "unusable"]
     rows = []
     rng = np.random.default_rng(0)
     for world, count in dict.fromkeys((one.world, one.n_leaves) for one in judged):
         here = [one for one in judged if (one.world, one.n_leaves) == (world, count)]
-        npmi = {
-            extractor: np.concatenate([one.npmi for one in here if one.extractor == extractor])
-            for extractor in (OURS, *EXTRACTORS)
-        }
-        rival = max(EXTRACTORS, key=lambda name: float(np.nanmean(npmi[name])))
-        ours, its = (f"{np.nanmean(npmi[name]):.3f}" for name in (OURS, rival))
-        rows.append((world, count, ours, rival, its, _lead(npmi[OURS] - npmi[rival], rng)))
+        ours = np.concatenate([one.npmi for one in here if one.extractor == OURS])
+        row = [world, str(count), f"{np.nanmean(ours):.3f}"]
+        for is_unique in (False, True):
+            npmi = {name: _gather(here, name, is_unique) for name in EXTRACTORS}
+            rival = max(EXTRACTORS, key=lambda name: float(np.nanmean(npmi[name])))
+            row += [rival, f"{np.nanmean(npmi[rival]):.3f}", _lead(ours - npmi[rival], rng)]
+        unusable = np.mean([one.unusable for one in here if one.extractor == rival])
+        rows.append((*row, f"{unusable:.0%}"))
     return to_markdown(names, rows)
+
+
+def _gather(judged: list[Judged], extractor: str, is_unique: bool) -> np.ndarray:
+    found = [one for one in judged if one.extractor == extractor]
+    return np.concatenate([one.npmi_unique if is_unique else one.npmi for one in found])
 
 
 def to_npmi_table(judged: list[Judged]) -> str:

@@ -11,7 +11,9 @@ other, then the other way round. An item's text is one document: title, categori
   of its own cluster than with that of another one: the share of such pairs, ties counting half.
 
 Ours stops where nothing is added; the other extractors have no such rule and give four words, the
-default of `clusters.description.words`. A second column gives them as many words as ours has.
+default of `clusters.description.words`. A second column gives them as many words as ours has. Names
+must be unique here, and those of the others need not be: so they are also judged *made unique*,
+each that is taken going on to its next best word.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from benchmarks.description_tables import (
     to_rival_table,
     to_shape_table,
 )
-from benchmarks.name_extractors import EXTRACTORS, ClusterWords, gather_words
+from benchmarks.name_extractors import EXTRACTORS, ClusterWords, gather_words, make_unique
 from pipelines.artefact_io import read_table
 from pipelines.sources.synthetic.truth import TRUE_TOPICS, topics_path
 from training.clusters.config import ClusterConfig
@@ -95,6 +97,7 @@ def judge(
         for extractor, found in names.items():
             is_ours = extractor == OURS
             usual = found if is_ours else [stems[:N_WORDS] for stems in found]
+            unique = found if is_ours else make_unique(found, N_WORDS)
             as_long = [stems[: len(mine)] for stems, mine in zip(found, own, strict=True)]
             npmi, finding = _judge_names(usual, documents)
             yield Judged(
@@ -104,8 +107,10 @@ def judge(
                 extractor,
                 npmi,
                 _judge_names(as_long, documents)[0],
+                _judge_names(unique, documents)[0],
                 finding,
                 _share_of_distinct(usual),
+                _share_of_unusable(unique),
             )
 
 
@@ -178,6 +183,11 @@ def _judge_names(
 def _share_of_distinct(names: Sequence[Sequence[str]]) -> float:
     counts = Counter(frozenset(name) for name in names)
     return sum(count for count in counts.values() if count == 1) / len(names)
+
+
+def _share_of_unusable(names: Sequence[Sequence[str]]) -> float:
+    counts = Counter(frozenset(name) for name in names)
+    return sum(len(name) < 2 or counts[frozenset(name)] > 1 for name in names) / len(names)
 
 
 def _measure_finding(

@@ -1,7 +1,8 @@
 """Other ways to find the words of a cluster, small and plain, to hold the names of ours against.
 
 Each takes the words of the items (:class:`ClusterWords`) and returns, per cluster, stems from best
-to worst, long enough for the longest name. All see the same words, stop words left out.
+to worst, long enough for the longest name and for others to take where one is taken. All see the
+same words, stop words left out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
-MAX_WORDS = 12
+MAX_WORDS = 40
 MIN_ITEMS = 2
 KEYWORD_DIMENSIONS = 64
 
@@ -163,6 +164,23 @@ def draw_from_cluster(given: ClusterWords, rng: np.random.Generator) -> Ranked:
 def draw_from_all(given: ClusterWords, rng: np.random.Generator) -> Ranked:
     """Control: words of the world at random."""
     return _rank(given, rng.random((given.n_clusters, len(given.stems))))
+
+
+def make_unique(ranked: Ranked, n_words: int) -> Ranked:
+    """Return names of ``n_words``, none twice: where one is taken, its last word gives way.
+
+    It gives way to the next best until the name is new, as anybody would do who needs names for
+    leaves. A name whose words run out is left shorter or as it was.
+    """
+    taken: set[frozenset[str]] = set()
+    names = []
+    for words in ranked:
+        first, others = words[: n_words - 1], words[n_words - 1 :]
+        tries = ([*first, word] for word in others)
+        name = next((name for name in tries if frozenset(name) not in taken), words[:n_words])
+        taken.add(frozenset(name))
+        names.append(name)
+    return names
 
 
 def _rank(given: ClusterWords, scores: np.ndarray) -> Ranked:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -12,8 +14,8 @@ from training.clusters.config import ClusterConfig, DescriptionConfig
 from training.clusters.evidence import find_affinity, find_gains
 from training.clusters.exemplars import read_exemplars
 from training.clusters.name_writer import telling_stems
-from training.clusters.phrase_choice import choose_phrase
-from training.clusters.phrases import Candidates, Term, order_terms, stems_of
+from training.clusters.phrase_choice import Others, choose_phrase, want_phrase
+from training.clusters.phrases import Candidates, Phrase, Term, order_terms, stems_of
 from training.clusters.represent import Representation
 from training.clusters.spelling import spell_number
 from training.clusters.surroundings import Surroundings
@@ -50,14 +52,22 @@ def describe_tree(
     for nth, labels in enumerate(tree.labels):
         level = Surroundings(index.incidence, labels, families, masses)
         namer = _Namer(index, level, items["title"], kept[nth] if kept else {})
-        clusters = range(int(labels.max()) + 1)
-        described.append(tuple(namer.name(cluster, config.description) for cluster in clusters))
+        described.append(namer.name_all(config.description))
         families = labels
     return tuple(described)
 
 
+@dataclass(frozen=True)
+class _Draft:
+    """What a cluster may be called: its items, the ids of its best terms, and what these tell."""
+
+    members: np.ndarray
+    columns: np.ndarray
+    candidates: Candidates
+
+
 class _Namer:
-    """Names the clusters of one level, one after another, each unlike those before."""
+    """Names the clusters of one level, one after another, each unlike all others."""
 
     def __init__(
         self, index: TermIndex, level: Surroundings, titles: pl.Series, kept: Mapping[int, str]
@@ -66,22 +76,51 @@ class _Namer:
         self._level = level
         self._titles = titles
         self._kept = kept
-        self._taken = [telling_stems(name) for name in kept.values()]
 
-    def name(self, cluster: int, config: DescriptionConfig) -> str:
-        """Return the name that a cluster has already, or the best that is not taken."""
-        if cluster in self._kept:
-            return self._kept[cluster]
-        members, columns, candidates = self._list_candidates(cluster)
-        phrase = choose_phrase(candidates, self._taken, config)
-        if phrase is None:  # nothing readable sets it apart: better no name than a wrong one
-            return self._number(cluster)
-        self._taken.append(stems_of(phrase))
+    def name_all(self, config: DescriptionConfig) -> tuple[str, ...]:
+        """Return for each cluster the name that it has already, or the best that is not taken."""
+        named = {cluster: telling_stems(name) for cluster, name in self._kept.items()}
+        unnamed = [n for n in range(self._level.n_clusters) if n not in self._kept]
+        drafts = {cluster: self._draft(cluster) for cluster in unnamed}
+        wanted = {n: stems_of(want_phrase(draft.candidates, config)) for n, draft in drafts.items()}
+        names = dict(self._kept)
+        for cluster, draft in drafts.items():
+            del wanted[cluster]
+            others = Others(
+                list(named.values()),
+                list(wanted.values()),
+                partial(self._tell_apart, cluster, draft, {**named, **wanted}),
+            )
+            phrase = choose_phrase(draft.candidates, others, config)
+            if phrase is None:  # nothing readable sets it apart: better no name than a wrong one
+                names[cluster] = self._number(cluster)
+                continue
+            named[cluster] = stems_of(phrase)
+            names[cluster] = self._write(phrase, draft)
+        return tuple(names[cluster] for cluster in range(self._level.n_clusters))
+
+    def _write(self, phrase: Phrase, draft: _Draft) -> str:
         listed = tuple(term for term in phrase if not term.is_title)
-        chosen = [columns[candidates.terms.index(term)] for term in listed]
-        ordered = order_terms(listed, self._index.places[members][:, chosen].toarray())
+        chosen = [draft.columns[draft.candidates.terms.index(term)] for term in listed]
+        ordered = order_terms(listed, self._index.places[draft.members][:, chosen].toarray())
         titles = [term for term in phrase if term.is_title]
         return " ".join(term.surface for term in (*ordered, *titles))
+
+    def _tell_apart(
+        self,
+        cluster: int,
+        draft: _Draft,
+        phrases: Mapping[int, frozenset[str]],
+        theme: Phrase,
+    ) -> np.ndarray:
+        told = np.zeros(len(draft.candidates.terms))
+        stems = stems_of(theme)
+        alike = np.array([other for other, phrase in phrases.items() if stems <= phrase])
+        if len(alike):
+            worth = np.array([term.worth for term in draft.candidates.terms[: len(draft.columns)]])
+            information = self._level.tell_apart(cluster, alike, draft.columns)
+            told[: len(draft.columns)] = worth * information
+        return told
 
     def _number(self, cluster: int) -> str:
         number = cluster + 1
@@ -89,8 +128,8 @@ class _Namer:
             number += self._level.n_clusters
         return name
 
-    def _list_candidates(self, cluster: int) -> tuple[np.ndarray, np.ndarray, Candidates]:
-        """Return the items of a cluster, the ids of its best terms, and what these tell.
+    def _draft(self, cluster: int) -> _Draft:
+        """Gather what may name a cluster.
 
         A term is worth more where it stands in titles or categories of this very cluster: tape
         stands in many texts, but in the titles of tapes. Behind the terms stand the short titles
@@ -121,10 +160,12 @@ class _Namer:
         terms.extend(Term(surface, stems, is_title=True) for surface, stems in exemplars)
         gains = np.zeros((len(terms), len(terms)))
         affinity = np.zeros_like(gains)
+        narrower = np.zeros(gains.shape, dtype=bool)
         together = self._level.count_together(cluster, found)
         gains[: len(found), : len(found)] = worth * find_gains(together)
         affinity[: len(found), : len(found)] = find_affinity(together)
-        return members, found, Candidates(terms, gains, affinity)
+        narrower[: len(found), : len(found)] = self._level.find_narrower(cluster, found)
+        return _Draft(members, found, Candidates(terms, gains, affinity, narrower))
 
 
 def _sum(cells: sp.csr_matrix, rows: np.ndarray, terms: np.ndarray) -> np.ndarray:

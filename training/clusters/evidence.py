@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+MISSED = 0.8  # chance that a pair which one item has is found in no other item
+
 
 @dataclass(frozen=True)
 class Frequencies:
@@ -24,11 +26,13 @@ class Frequencies:
             holds the share that has the one.
         around: the same in what stands around the cluster.
         overall: the same in everything.
+        meetings: how many items have both, int64 ``[c, c]``.
     """
 
     within: np.ndarray
     around: np.ndarray
     overall: np.ndarray
+    meetings: np.ndarray
 
 
 def diverge(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -65,15 +69,17 @@ def find_gains(frequencies: Frequencies) -> np.ndarray:
 
 
 def find_affinity(frequencies: Frequencies) -> np.ndarray:
-    """Return how much terms keep company, from -1 (never) to 1 (always), ``[c, c]``.
+    """Return how much company two terms can be expected to keep elsewhere, -1 to 1, ``[c, c]``.
 
-    Normalised pointwise mutual information over all items (Bouma 2009).
+    Normalised pointwise mutual information over all items (Bouma 2009), -1 being never. The
+    fewer items two terms were met in, the more likely they never meet among others.
     """
     together = np.maximum(frequencies.overall, 1e-12)
     single = np.diag(together)
-    affinity: np.ndarray = np.log(together / np.outer(single, single)) / -np.log(together)
-    clipped: np.ndarray = np.clip(affinity, -1, 1)
-    return clipped
+    known: np.ndarray = np.log(together / np.outer(single, single)) / -np.log(together)
+    missed = MISSED**frequencies.meetings
+    affinity: np.ndarray = (1 - missed) * np.clip(known, -1, 1) - missed
+    return affinity
 
 
 def _cross(together: np.ndarray) -> np.ndarray:

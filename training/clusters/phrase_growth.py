@@ -45,7 +45,8 @@ def grow_phrase(
         first = values[chosen[0]] if chosen else 0.0
         if chosen and count >= config.min_words and gains[best] <= enough * first:
             break
-        best = _lengthen(best, chosen, candidates, config.max_words)
+        best = _narrow(best, chosen, pool, candidates, config.max_words)
+        best = lengthen(best, chosen, candidates, config.max_words)
         chosen.append(best)
         count += terms[best].n_words
     return chosen
@@ -54,9 +55,15 @@ def grow_phrase(
 def _find_gains(candidates: Candidates, chosen: Sequence[int]) -> np.ndarray:
     """Return what each term adds to the chosen ones, more where it keeps company with them."""
     new: np.ndarray = candidates.gains[list(chosen)].min(axis=0)
-    company = 1 + candidates.affinity[list(chosen)].mean(axis=0)
-    gains: np.ndarray = new * company**COMPANY
+    gains: np.ndarray = new * weigh_company(candidates, chosen)
     return gains
+
+
+def weigh_company(candidates: Candidates, chosen: Sequence[int]) -> np.ndarray:
+    """Return the weight of each term for the company that it keeps with the chosen ones."""
+    company = 1 + candidates.affinity[list(chosen)].mean(axis=0)
+    weight: np.ndarray = company**COMPANY
+    return weight
 
 
 def fits(term: Term, chosen: Sequence[Term], max_words: int) -> bool:
@@ -80,7 +87,28 @@ def _is_torn(term: Term, terms: Sequence[Term], chosen: Sequence[Term], max_word
     return bool(longer) and not any(fits(other, chosen, max_words) for other in longer)
 
 
-def _lengthen(best: int, chosen: Sequence[int], candidates: Candidates, max_words: int) -> int:
+def _narrow(
+    best: int,
+    chosen: Sequence[int],
+    pool: Sequence[int],
+    candidates: Candidates,
+    max_words: int,
+) -> int:
+    """Return the term that says the same of the cluster and less of others: roses, not gardens."""
+    terms = candidates.terms
+    others = [terms[nth] for nth in chosen]
+    while True:
+        narrower = [
+            nth
+            for nth in pool
+            if candidates.narrower[best, nth] and fits(terms[nth], others, max_words)
+        ]
+        if not narrower:
+            return best
+        best = max(narrower, key=lambda nth: (terms[nth].value, -nth))
+
+
+def lengthen(best: int, chosen: Sequence[int], candidates: Candidates, max_words: int) -> int:
     """Return the longest phrase around a word that most of its items have, such as dry erase."""
     terms = candidates.terms
     others = [terms[nth] for nth in chosen]

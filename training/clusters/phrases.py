@@ -51,11 +51,13 @@ class Candidates:
         terms: ``c`` terms.
         gains: what each (column) adds to each other one (row), weighed likewise, ``[c, c]``.
         affinity: how much two of them keep company, -1 to 1, ``[c, c]``.
+        narrower: which (columns) narrow which (rows) down to what it is about, bool ``[c, c]``.
     """
 
     terms: Sequence[Term]
     gains: np.ndarray
     affinity: np.ndarray
+    narrower: np.ndarray
 
 
 def stems_of(phrase: Iterable[Term]) -> frozenset[str]:

@@ -10,6 +10,12 @@ from training.clusters.evidence import Frequencies, diverge
 UNITS_PER_MASS = 1000
 PRIOR_ITEMS = 2.0
 FAMILY_PART = 0.35  # siblings are what a cluster is most easily taken for
+SHARING_ITEMS = 2  # of a cluster have a term that may name it
+KNOWN_ITEMS = 6  # anywhere have it, where the cluster itself has no more than two items
+THEME_PRIOR_ITEMS = 6.0
+THEME_SHARE = 0.8  # of a term's items in a cluster have one that narrows it down
+IMPLIED_SHARE = 0.9  # of the narrower term's items anywhere have the broader one
+NARROWER = 0.5  # it stands in at most this part of the broader one's items
 
 
 class Surroundings:
@@ -37,7 +43,13 @@ class Surroundings:
         self._labels = labels
         self._families = families
         self._overall = incidence.T @ self._units
-        self._prior = PRIOR_ITEMS * float(self._units.mean())
+        self._mean_unit = float(self._units.mean())
+        self._prior = PRIOR_ITEMS * self._mean_unit
+        self._spread = np.asarray(incidence.sum(axis=0)).ravel()
+        shape = (int(labels.max()) + 1, len(labels))
+        weights = sp.csr_matrix((self._units, (labels, np.arange(len(labels)))), shape=shape)
+        self._sums = (weights @ incidence).tocsr()  # [n_clusters, n_terms]
+        self._sizes = np.bincount(labels, weights=self._units)
         self._family_sums: tuple[int, np.ndarray] = (-1, np.empty(0))
 
     @property
@@ -58,12 +70,16 @@ class Surroundings:
         """Return terms, the information each holds, and the share of the cluster that has it.
 
         Only terms that two items of the cluster have, and that it has more of than its
-        surroundings; the most telling first, at most ``n_terms``.
+        surroundings; the most telling first, at most ``n_terms``. Where the cluster has no more
+        than two items, one will do for a term that is well known elsewhere.
         """
         rows, family = self.members(cluster), self._family_of(cluster)
         own = self._incidence[rows]
         counts = np.asarray(own.sum(axis=0)).ravel()
-        terms = np.flatnonzero(counts >= 2)
+        is_shared = counts >= SHARING_ITEMS
+        if len(rows) <= SHARING_ITEMS:
+            is_shared |= (counts > 0) & (self._spread >= KNOWN_ITEMS)
+        terms = np.flatnonzero(is_shared)
         found = (own.T @ self._units[rows])[terms]
         in_family = self._sum_family(family)[terms]
         around = self._mix(found, in_family, self._overall[terms], rows, family)
@@ -81,7 +97,39 @@ class Surroundings:
         overall = self._pair_mass(columns, np.arange(len(self._units)))
         around = self._mix(found, self._pair_mass(columns, family), overall, rows, family)
         whole = self._drawn_to_chance(overall)
-        return Frequencies(self._smooth(found, around, rows), around, whole)
+        meetings = np.asarray((columns.T @ columns).todense())
+        return Frequencies(self._smooth(found, around, rows), around, whole, meetings)
+
+    def tell_apart(self, cluster: int, others: np.ndarray, terms: np.ndarray) -> np.ndarray:
+        """Return what each term tells about which of like clusters an item is in, ``[c]``.
+
+        In bits as for :meth:`rank_terms`, held against ``others`` alone; 0 where the cluster has
+        no more of a term than these.
+        """
+        found = np.asarray(self._sums[[cluster]][:, terms].sum(axis=0)).ravel()
+        theirs = np.asarray(self._sums[others][:, terms].sum(axis=0)).ravel()
+        around = theirs / max(float(self._sizes[others].sum()), 1.0)
+        within = (found + self._prior * around) / (self._sizes[cluster] + self._prior)
+        information = diverge(np.stack([within, 1 - within]), np.stack([around, 1 - around]))
+        return np.asarray(np.where(within > around, information, 0.0))
+
+    def find_narrower(self, cluster: int, terms: np.ndarray) -> np.ndarray:
+        """Say which terms (columns) narrow which (rows) down to what the cluster is about.
+
+        Nearly all items that have the broader one here have the narrower one too, few items
+        elsewhere do, and hardly any has the narrower one alone. A small cluster is taken to be
+        like its family: what two of three items share by chance is no theme. Bool ``[c, c]``.
+        """
+        rows, family = self.members(cluster), self._family_of(cluster)
+        columns = self._by_term[:, terms].tocsr()
+        prior = THEME_PRIOR_ITEMS * self._mean_unit
+        usual = self._pair_mass(columns, family) / float(self._units[family].sum())
+        within = self._pair_mass(columns, rows) + prior * usual
+        overall = self._pair_mass(columns, np.arange(len(self._units)))
+        single = np.diag(overall)
+        has_both = within >= THEME_SHARE * np.diag(within)[:, None]
+        is_implied = overall >= IMPLIED_SHARE * single[None, :]
+        return np.asarray(has_both & is_implied & (single <= NARROWER * single[:, None]))
 
     def _family_of(self, cluster: int) -> np.ndarray:
         first = int(np.argmax(self._labels == cluster))

@@ -46,6 +46,47 @@ def test_each_cluster_is_named_after_its_topic() -> None:
     assert {word for phrase in top for word in phrase.split()} >= {"garden", "music", "kitchen"}
 
 
+TOPICS = {
+    "rose garden": ("outdoors", ("pruning", "grafting", "trellis")),
+    "bee keeping": ("outdoors", ("smoker", "honey", "frames")),
+    "jazz piano": ("music", ("bebop", "stride", "voicing")),
+    "choral singing": ("music", ("descant", "madrigal", "breathing")),
+}
+
+
+def test_every_leaf_of_a_topic_keeps_its_name_where_several_share_it() -> None:
+    """Three kinds of each topic, two topics to a category: titles hold the topic and the kind."""
+    titles, categories, labels, families = [], [], [], []
+    for family, (topic, (category, kinds)) in enumerate(TOPICS.items()):
+        for kind in kinds:
+            labels += [len(set(labels))] * 8
+            titles += [f"{topic} {kind}"] * 4 + [kind, topic, topic, topic]
+            categories += [[category]] * 8
+            families += [family] * 8
+    n_items = len(titles)
+    items = pl.DataFrame(
+        {
+            "item_id": [f"{nth:02d}" for nth in range(n_items)],
+            "title": titles,
+            "text": [""] * n_items,
+            "category_path": categories,
+        }
+    )
+    represented = Representation(
+        items["item_id"],
+        np.eye(n_items, dtype=np.float32),
+        np.zeros((n_items, 1), dtype=np.float32),
+        np.ones(n_items, dtype=np.int64),
+    )
+    levels = (np.array(families), np.array(labels))
+    parents = (np.empty(0, dtype=np.int64), np.repeat(np.arange(len(TOPICS)), 3))
+    centres = tuple(np.eye(level.max() + 1, dtype=np.float32) for level in levels)
+    names = describe_tree(items, ClusterTree(levels, parents, centres), represented, CONFIG)[1]
+    expected = [(topic, kind) for topic, (_, kinds) in TOPICS.items() for kind in kinds]
+    for name, (topic, kind) in zip(names, expected, strict=True):
+        assert {*topic.split(), kind} <= set(name.split()), name
+
+
 @pytest.mark.parametrize("world", [build_topic_world(), without_text(build_topic_world(), True)])
 def test_phrases_are_unique_short_readable_and_repeat_nothing(world: TopicWorld) -> None:
     for level in describe(world)[0]:
