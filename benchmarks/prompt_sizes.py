@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.markdown import to_markdown
+from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
 from expectations.contracts.values import pairs_of_history
 from inference.planning.case_table import plan_looked_up
@@ -65,6 +66,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
+    if not (arguments.folder / paths.PLANNER_ADAPTER).is_dir():
+        remedy = "give a planner's folder that benchmarks.planner --folder has left"
+        raise UserError(str(arguments.folder), "holds a planner's run", remedy)
+    if min(arguments.sizes) < 1:
+        sample = str(min(arguments.sizes))
+        raise UserError("--sizes", "a prompt shows one cluster or more", "correct it", sample)
     torch.set_num_threads(arguments.threads)
     with contextlib.chdir(arguments.folder):
         print(measure(arguments.sizes, arguments.seed))
