@@ -161,10 +161,11 @@ class _Namer:
         gains = np.zeros((len(terms), len(terms)))
         affinity = np.zeros_like(gains)
         narrower = np.zeros(gains.shape, dtype=bool)
-        together = self._level.count_together(cluster, found)
+        pairs = self._level.sum_pairs(cluster, found)
+        together = self._level.count_together(pairs)
         gains[: len(found), : len(found)] = worth * find_gains(together)
         affinity[: len(found), : len(found)] = find_affinity(together)
-        narrower[: len(found), : len(found)] = self._level.find_narrower(cluster, found)
+        narrower[: len(found), : len(found)] = self._level.find_narrower(pairs)
         return _Draft(members, found, Candidates(terms, gains, affinity, narrower))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -16,6 +18,25 @@ THEME_PRIOR_ITEMS = 6.0
 THEME_SHARE = 0.8  # of a term's items in a cluster have one that narrows it down
 IMPLIED_SHARE = 0.9  # of the narrower term's items anywhere have the broader one
 NARROWER = 0.5  # it stands in at most this part of the broader one's items
+
+
+@dataclass(frozen=True)
+class PairMasses:
+    """What stands in items that have both of two terms, for one cluster; the diagonal has the one.
+
+    Attributes:
+        cluster: of which.
+        found: mass within the cluster, int64 ``[c, c]``.
+        in_family: the same within its family.
+        overall: the same in everything.
+        meetings: how many items anywhere have both, int64 ``[c, c]``.
+    """
+
+    cluster: int
+    found: np.ndarray
+    in_family: np.ndarray
+    overall: np.ndarray
+    meetings: np.ndarray
 
 
 class Surroundings:
@@ -89,16 +110,24 @@ class Surroundings:
         order = order[(within > around)[order]][:n_terms]
         return terms[order], information[order], within[order]
 
-    def count_together(self, cluster: int, terms: np.ndarray) -> Frequencies:
-        """Count how often each two of ``terms`` stand in one item, within a cluster and around."""
+    def sum_pairs(self, cluster: int, terms: np.ndarray) -> PairMasses:
+        """Sum what stands in items that have both of two of ``terms``."""
         rows, family = self.members(cluster), self._family_of(cluster)
         columns = self._by_term[:, terms].tocsr()
-        found = self._pair_mass(columns, rows)
-        overall = self._pair_mass(columns, np.arange(len(self._units)))
-        around = self._mix(found, self._pair_mass(columns, family), overall, rows, family)
-        whole = self._drawn_to_chance(overall)
-        meetings = np.asarray((columns.T @ columns).todense())
-        return Frequencies(self._smooth(found, around, rows), around, whole, meetings)
+        return PairMasses(
+            cluster,
+            found=self._pair_mass(columns, rows),
+            in_family=self._pair_mass(columns, family),
+            overall=self._pair_mass(columns, np.arange(len(self._units))),
+            meetings=(columns.T @ columns).toarray(),
+        )
+
+    def count_together(self, pairs: PairMasses) -> Frequencies:
+        """Return how often two terms stand in one item, within a cluster and around it."""
+        rows, family = self.members(pairs.cluster), self._family_of(pairs.cluster)
+        around = self._mix(pairs.found, pairs.in_family, pairs.overall, rows, family)
+        within = self._smooth(pairs.found, around, rows)
+        return Frequencies(within, around, self._drawn_to_chance(pairs.overall), pairs.meetings)
 
     def tell_apart(self, cluster: int, others: np.ndarray, terms: np.ndarray) -> np.ndarray:
         """Return what each term tells about which of like clusters an item is in, ``[c]``.
@@ -109,26 +138,23 @@ class Surroundings:
         found = np.asarray(self._sums[[cluster]][:, terms].sum(axis=0)).ravel()
         theirs = np.asarray(self._sums[others][:, terms].sum(axis=0)).ravel()
         around = theirs / max(float(self._sizes[others].sum()), 1.0)
-        within = (found + self._prior * around) / (self._sizes[cluster] + self._prior)
+        within = self._smooth(found, around, self.members(cluster))
         information = diverge(np.stack([within, 1 - within]), np.stack([around, 1 - around]))
         return np.asarray(np.where(within > around, information, 0.0))
 
-    def find_narrower(self, cluster: int, terms: np.ndarray) -> np.ndarray:
+    def find_narrower(self, pairs: PairMasses) -> np.ndarray:
         """Say which terms (columns) narrow which (rows) down to what the cluster is about.
 
         Nearly all items that have the broader one here have the narrower one too, few items
         elsewhere do, and hardly any has the narrower one alone. A small cluster is taken to be
         like its family: what two of three items share by chance is no theme. Bool ``[c, c]``.
         """
-        rows, family = self.members(cluster), self._family_of(cluster)
-        columns = self._by_term[:, terms].tocsr()
+        family = self._family_of(pairs.cluster)
         prior = THEME_PRIOR_ITEMS * self._mean_unit
-        usual = self._pair_mass(columns, family) / float(self._units[family].sum())
-        within = self._pair_mass(columns, rows) + prior * usual
-        overall = self._pair_mass(columns, np.arange(len(self._units)))
-        single = np.diag(overall)
+        within = pairs.found + prior * pairs.in_family / float(self._units[family].sum())
+        single = np.diag(pairs.overall)
         has_both = within >= THEME_SHARE * np.diag(within)[:, None]
-        is_implied = overall >= IMPLIED_SHARE * single[None, :]
+        is_implied = pairs.overall >= IMPLIED_SHARE * single[None, :]
         return np.asarray(has_both & is_implied & (single <= NARROWER * single[:, None]))
 
     def _family_of(self, cluster: int) -> np.ndarray:

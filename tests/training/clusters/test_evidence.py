@@ -26,6 +26,10 @@ def surroundings(table: np.ndarray = TABLE, masses: np.ndarray | None = None) ->
     return Surroundings(sp.csr_matrix(table), labels, np.zeros(40, dtype=np.int64), weights)
 
 
+def meet(level: Surroundings, n_terms: int) -> Frequencies:
+    return level.count_together(level.sum_pairs(0, np.arange(n_terms)))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_divergence_equals_scipy(seed: int) -> None:
     first, second = np.random.default_rng(seed).dirichlet(np.ones(4), size=2)
@@ -42,7 +46,7 @@ def test_terms_are_ranked_by_how_well_they_tell_the_cluster_from_others() -> Non
 
 
 def test_a_word_for_the_same_adds_nothing_and_one_for_the_other_half_does() -> None:
-    gains = find_gains(surroundings().count_together(0, np.arange(4)))
+    gains = find_gains(meet(surroundings(), 4))
     assert gains[0, 1] == pytest.approx(0, abs=0.03)
     assert gains[2, 3] > 0.2
     assert gains[2, 0] > gains[0, 2]
@@ -52,12 +56,12 @@ def test_a_term_that_speaks_against_the_cluster_once_another_is_known_adds_nothi
     # Everybody around has both or none; the cluster has the first without the second.
     first = CLUSTER | (np.arange(40) % 2 == 0)
     table = np.stack([first, ~CLUSTER & (np.arange(40) % 2 == 0) | (np.arange(40) < 6)], axis=1)
-    gains = find_gains(surroundings(table.astype(np.int64)).count_together(0, np.arange(2)))
+    gains = find_gains(meet(surroundings(table.astype(np.int64)), 2))
     assert gains[0, 1] == 0
 
 
 def test_company_is_the_normalised_information_of_two_terms() -> None:
-    affinity = find_affinity(surroundings().count_together(0, np.arange(5)))
+    affinity = find_affinity(meet(surroundings(), 5))
     assert affinity[0, 1] > 0.7
     assert affinity[2, 3] < -0.1
     assert affinity[2, 3] == pytest.approx(affinity[3, 2])
@@ -96,7 +100,7 @@ def test_a_theme_is_the_narrowest_term_that_covers_the_cluster() -> None:
     columns = (item < 40, item < 20, item < 5, item >= 5)
     table = sp.csr_matrix(np.stack(columns, axis=1).astype(np.int64))
     level = Surroundings(table, labels, families, np.ones(40))
-    narrower = level.find_narrower(0, np.arange(4))
+    narrower = level.find_narrower(level.sum_pairs(0, np.arange(4)))
     assert narrower[0].tolist() == [False, True, False, False]
     assert not narrower[1:].any()
 
@@ -108,7 +112,7 @@ def test_what_two_of_three_items_share_by_chance_is_no_theme() -> None:
         table = np.stack([labels < 2, labels == 0], axis=1).astype(np.int64)
         families = (labels == 2).astype(np.int64)
         level = Surroundings(sp.csr_matrix(table), labels, families, np.ones(len(labels)))
-        assert level.find_narrower(0, np.arange(2))[0, 1] == is_theme
+        assert level.find_narrower(level.sum_pairs(0, np.arange(2)))[0, 1] == is_theme
 
 
 def test_one_item_names_a_tiny_cluster_with_terms_that_are_known_elsewhere() -> None:
