@@ -12,7 +12,7 @@ from torch import Tensor
 
 from expectations.contracts.values import ClusterPair
 from training.planner.config import PlannerConfig
-from training.planner.course import Course, draw_contexts
+from training.planner.course import Course
 from training.planner.examples import sample_contexts
 from training.planner.losses import collective_loss, completion_loss, listwise_loss, staying_loss
 from training.planner.model_io import Planner
@@ -71,7 +71,7 @@ def draw_batch(
     course: Course, n_clusters: int, config: PlannerConfig, rng: np.random.Generator
 ) -> Batch:
     """Return one random batch: people's prompts first, then the table's."""
-    n_free = round(config.batch_size * config.table_share) if course.collective else 0
+    n_free = round(config.batch_size * config.table_share) if course.table else 0
     drawn = course.examples.take(
         rng.integers(len(course.examples), size=config.batch_size - n_free)
     )
@@ -84,7 +84,8 @@ def draw_batch(
         others = course.examples.take(rows.reshape(-1))
         choices[: len(contexts)] = others.targets.reshape(rows.shape)
         is_candidate[: len(contexts)] = others.candidates(n_clusters).reshape(*rows.shape, -1)
-    contexts = contexts + draw_contexts(n_clusters, n_free, config.single_share, rng)
+    if course.table:
+        contexts = contexts + course.table.draw(n_free, rng)
     expected = np.empty((len(contexts), 0))
     if course.collective:
         expected = course.collective.expect(contexts)

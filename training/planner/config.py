@@ -77,7 +77,8 @@ class PlannerConfig(Config):
     ``listwise_choices`` people who share the prompt.
     ``collective_weight`` weighs how far what it writes may differ from the collective signal:
     what everybody's choices let expect after a prompt; ``table_share`` of the prompts then show
-    any context of the table, and not one person's.
+    any context of the table, and not one person's, ``peak_share`` of these a context in which a
+    cluster drawn at random is expected most.
     ``target_balance`` lets a novel cluster count less the more the signal expects it over the
     table, and a person's choice the more often it is made, as that power: 0 not at all, 1 so that
     every cluster counts the same. It buys coverage.
@@ -98,6 +99,7 @@ class PlannerConfig(Config):
     listwise_choices: int = Field(default=64, ge=1)
     collective_weight: float = Field(default=1.0, ge=0)
     table_share: float = Field(default=0.5, ge=0, lt=1)
+    peak_share: float = Field(default=0.5, ge=0, le=1)
     target_balance: float = Field(default=0.4, ge=0, le=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)

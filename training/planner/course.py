@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from expectations.contracts.values import HISTORY_SIZE, ClusterPair
+from expectations.contracts.values import ClusterPair
 from training.planner.companions import Companions
 from training.planner.config import PlannerConfig
 from training.planner.examples import Examples, weigh_targets
+from training.planner.table_contexts import TableContexts, draw_contexts
 
 # Shapes: B contexts, N clusters.
 
@@ -52,7 +53,7 @@ def balance_signal(signal: Collective, n_clusters: int, config: PlannerConfig) -
     """Return the signal divided by how much it expects each cluster, over the table.
 
     ``w_c`` is ``m_c ** -target_balance``, where ``m_c`` is the signal's mean share of cluster c
-    over contexts drawn as :func:`draw_contexts` draws them, always the same.
+    over random contexts of the table, always the same.
 
     Args:
         signal: what to balance.
@@ -66,19 +67,6 @@ def balance_signal(signal: Collective, n_clusters: int, config: PlannerConfig) -
     return BalancedSignal(signal, -config.target_balance * np.log(mean))
 
 
-def draw_contexts(
-    n_clusters: int, count: int, single_share: float, rng: np.random.Generator
-) -> list[ClusterPair]:
-    """Return random contexts of the table, single clusters among them."""
-    members = [
-        rng.choice(
-            n_clusters, size=1 if rng.random() < single_share else HISTORY_SIZE, replace=False
-        )
-        for _ in range(count)
-    ]
-    return [ClusterPair.of(*chosen.tolist()) for chosen in members]
-
-
 @dataclass(frozen=True)
 class Course:
     """What is learned from.
@@ -88,12 +76,14 @@ class Course:
         companions: which of them share a prompt.
         target_weights: what a person's choice counts by its novel cluster, float32 [N].
         collective: what is to be expected after any context; ``None`` to do without.
+        table: contexts to learn that at, beside people's; ``None`` to do without.
     """
 
     examples: Examples
     companions: Companions
     target_weights: NDArray[np.float32]
     collective: BalancedSignal | None = None
+    table: TableContexts | None = None
 
     @classmethod
     def of(
@@ -105,10 +95,12 @@ class Course:
     ) -> Course:
         """Return the course that the settings make of these transitions."""
         weights = weigh_targets(examples, n_clusters, config.target_balance)
-        expected = None
-        if collective is not None and config.collective_weight:
-            expected = balance_signal(collective, n_clusters, config)
-        return cls(examples, Companions(examples, config), weights, expected)
+        companions = Companions(examples, config)
+        if collective is None or not config.collective_weight:
+            return cls(examples, companions, weights)
+        expected = balance_signal(collective, n_clusters, config)
+        table = TableContexts.of(expected.expect, n_clusters, config)
+        return cls(examples, companions, weights, expected, table)
 
 
 def _normalise(logs: NDArray[np.float64]) -> NDArray[np.float64]:

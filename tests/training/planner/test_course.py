@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import ClusterPair, all_pairs
 from training.planner.config import PlannerConfig
-from training.planner.course import balance_signal, draw_contexts
+from training.planner.course import balance_signal
+from training.planner.table_contexts import draw_contexts
 
 N = 12
 
