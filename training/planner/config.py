@@ -27,7 +27,7 @@ class EmbeddedConfig(Config):
     block_tokens: int = Field(default=64, ge=8)
     batch_size: int = Field(default=32, ge=1)
     steps: int = Field(default=600, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
     history_share: float = Field(default=0.7, ge=0, le=1)
 
 
@@ -101,11 +101,11 @@ class PlannerConfig(Config):
     table_share: float = Field(default=0.5, ge=0, lt=1)
     peak_share: float = Field(default=0.5, ge=0, le=1)
     target_balance: float = Field(default=0.4, ge=0, le=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     batch_size: int = Field(default=64, ge=1)
-    max_steps: int = Field(default=400, ge=1)
+    max_steps: int = Field(default=500, ge=1)
     evaluate_every: int = Field(default=100, ge=1)
     patience: int = Field(default=4, ge=1)
     validation_rows: int = Field(default=1000, ge=1)
