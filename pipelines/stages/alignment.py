@@ -66,6 +66,7 @@ def main() -> None:
         "validation_loss": round(fitted.loss, DECIMALS),
         "validation_gain": round(fitted.gain, DECIMALS),
         "validation_gain_error": round(fitted.gain_error, DECIMALS),
+        "validation_recall_gain": round(fitted.recall_gain, DECIMALS),
     }
     write_json(figures, paths.metrics_of("alignment"))
 

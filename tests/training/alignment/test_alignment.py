@@ -93,6 +93,25 @@ def test_a_user_model_that_knows_nothing_has_no_say() -> None:
     assert np.array_equal(fitted.alignment.order(proposals), keep_order(N).order(proposals))
 
 
+def test_a_likelier_order_that_drops_what_was_liked_from_the_first_places_is_not_taken() -> None:
+    """Eleven proposals: most users like what the model knows, from place 5; the last in ten likes
+    what stands tenth, which the model's choice in place 11 would push out."""
+    clusters, wanted = [], []
+    for user in range(200):
+        liked, known = user % N, (user + 1) % N
+        row = [c for c in range(N) if c not in (liked, known)]
+        row.insert(10 if user % 10 == 9 else 4, known)
+        clusters.append(row)
+        wanted.append(frozenset({row[9] if user % 10 == 9 else known}))
+    states = [[user % N] for user in range(200)]
+    scores = np.tile(-np.arange(11.0), (200, 1))
+    proposals = Proposals(states, states, np.array(clusters), scores)
+    fitted = fit_alignment(likes_the_next(), proposals, wanted, penalty=1.0)
+    assert fitted.gain > 2 * fitted.gain_error > 0
+    assert fitted.recall_gain == pytest.approx(-0.1)
+    assert fitted.alignment.user_weight == 0.0
+
+
 @pytest.mark.parametrize("wanted", [frozenset({0}), frozenset[int]()])
 def test_without_cases_that_tell_the_plan_stays(wanted: frozenset[int]) -> None:
     empty = np.zeros((2, 3))
