@@ -56,7 +56,10 @@ def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:
     """
     longer = "weigh writing more (planner.completion_weight) or train longer (planner.max_steps)"
     spread = "spread the training targets (curation.strategy, curation.temperature)"
-    broader = "let frequent targets count less (planner.target_balance), or " + spread
+    broader = (
+        "let frequent targets count less (planner.target_balance), "
+        "train longer (planner.max_steps), or " + spread
+    )
     counts = "look at validation recall; pair counts would serve these users better"
     return (
         Bound("match_rate", config.min_match_rate, None, "block", longer),
