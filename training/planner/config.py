@@ -27,7 +27,7 @@ class EmbeddedConfig(Config):
     block_tokens: int = Field(default=64, ge=8)
     batch_size: int = Field(default=32, ge=1)
     steps: int = Field(default=600, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=3e-3, gt=0)
     history_share: float = Field(default=0.7, ge=0, le=1)
 
 
