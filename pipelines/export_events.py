@@ -13,6 +13,7 @@ from pipelines.command import run_command
 from pipelines.event_tables import to_events
 from pipelines.params import read_params
 from pipelines.sources.log_changes import name_of_export
+from pipelines.sources.sound_events import require_sound_events
 
 EVENTS_AT_ONCE = 100_000
 
@@ -26,12 +27,18 @@ def main() -> None:
 
 
 def export_events(log: EventLog, folder: Path) -> tuple[Path, int]:
-    """Write table EVENTS, under a name that says its content; return the file and its rows."""
+    """Write table EVENTS, under a name that says its content; return the file and its rows.
+
+    Raises:
+        UserError: an event is none that a build would take.
+    """
     n_events, last = 0, 0
     partial = folder / "events.parquet"
     with TableWriter(partial, EVENTS) as writer:
         while piece := log.read(last, EVENTS_AT_ONCE):
-            writer.write(to_events(piece))
+            events = to_events(piece)
+            require_sound_events(events, "the event log")
+            writer.write(events)
             n_events += len(piece)
             last = piece[-1].recorded_at_us
     return partial.rename(folder / name_of_export(partial)), n_events

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 from feast import FeatureStore
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.forgotten import add_forgotten
+from expectations.contracts.forgotten import add_forgotten, read_forgotten
+from expectations.contracts.interaction_rules import ID_RULE, is_id
 from expectations.contracts.tables import USER
 from inference.events.log import EventLog
 from inference.serving.config import ServingConfig
 from inference.serving.store_connections import STORE_FAILURES
 from pipelines import paths
-from pipelines.command import run_command
+from pipelines.artefact_io import scan_table
+from pipelines.command import parse_ids, run_command
 from pipelines.event_tables import write_live_rows
 from pipelines.feature_store import open_store
 from pipelines.live_events import open_user_locks
@@ -37,17 +40,33 @@ ELSEWHERE = (
 
 @dataclass(frozen=True)
 class Removal:
-    """What was removed of a person."""
+    """What was found of a person: removed, but for the rows of the last build's log.
+
+    Attributes:
+        online_rows: removed from the online store.
+        events: removed from the event log.
+        built_rows: of the last build's log; the next build leaves them out.
+        was_listed: whether the person had been forgotten before.
+    """
 
     online_rows: int
     events: int
+    built_rows: int
+    was_listed: bool
+
+    @property
+    def is_anybody(self) -> bool:
+        """Whether there is a trace of the person anywhere."""
+        return self.was_listed or self.online_rows + self.events + self.built_rows > 0
 
 
 def main() -> None:
     """Forget a person and say where else they may remain."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.forget_user", description=__doc__)
     parser.add_argument("user_id", help="the id that events and interactions carry")
-    user_id = parser.parse_args().user_id
+    user_id = parse_ids(parser).user_id.strip()  # as ingest reads it
+    if not is_id(user_id):
+        raise UserError("the id to forget", ID_RULE, "give it as the log does", repr(user_id)[:80])
     config = read_params("serving", ServingConfig)
     try:
         removal = forget_user(open_store(), config, user_id, datetime.now(UTC))
@@ -55,6 +74,10 @@ def main() -> None:
         rule = "the online store answers"
         remedy = "start it, then run the command again: it goes on from where it was"
         raise UserError("online store", rule, remedy, type(error).__name__) from None
+    if not removal.is_anybody:
+        rule = "the person is known to the online store, the event log or the last build"
+        remedy = f"check the id; {paths.FORGOTTEN_USERS} has it now, nothing else was changed"
+        raise UserError("the id to forget", rule, remedy, "nothing of such a person")
     print(f"removed {removal.online_rows:,} online rows and {removal.events:,} events of the log")
     print(f"{paths.FORGOTTEN_USERS} keeps the person out of the next build: commit it")
     print("they may remain in:")
@@ -70,6 +93,7 @@ def forget_user(
     The list comes first: should the rest fail, no load and no build brings the person back.
     The live row goes under the user's lock, so that no writer with older events puts it back.
     """
+    was_listed = read_forgotten(paths.FORGOTTEN_USERS).cut_of(user_id) is not None
     add_forgotten(paths.FORGOTTEN_USERS, user_id, asked_at)
 
     def is_theirs(key: EntityKey) -> bool:
@@ -80,7 +104,14 @@ def forget_user(
         n_events = log.forget(user_id)
         n_rows = remove_rows(store, is_theirs)
     write_live_rows(log, config.live_events, paths.USER_LIVE_EVENTS)
-    return Removal(n_rows, n_events)
+    return Removal(n_rows, n_events, _count_built_rows(user_id), was_listed)
+
+
+def _count_built_rows(user_id: str) -> int:
+    if not paths.INTERACTIONS.is_file():
+        return 0
+    rows = scan_table(paths.INTERACTIONS).filter(pl.col("user_id") == user_id)
+    return int(rows.select(pl.len()).collect().item())
 
 
 if __name__ == "__main__":

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
 from expectations.contracts.errors import ContractError
+from expectations.contracts.interaction_rules import EARLIEST, LATEST, TIME_RULE
 from expectations.contracts.tables import INTERACTIONS, ITEMS
 from expectations.gates.data_docs import write_page
 from expectations.gates.report import GateReport
 from expectations.suites.row_guard import JudgedRows, judge_rows
 from expectations.suites.tally import RowCount, declared_counts
 
-EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 MIN_USERS = 2
 
 INTERACTIONS_GUARD = "raw_interactions"
@@ -116,8 +114,9 @@ def interaction_suite(known_items: pl.Series, items_name: str) -> tuple[RowCount
         ),
         RowCount(
             "timestamp",
-            f"times lie between {EARLIEST.year} and {LATEST.year}",
-            "correct them, or say what unit they are in with dataset.files.time_format",
+            TIME_RULE,
+            "correct or drop those rows; if another form is meant, name it in "
+            "dataset.files.time_format",
             is_insane,
         ),
         RowCount(

@@ -164,9 +164,36 @@ class EventLog:
             removed = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,))
             connection.execute("DELETE FROM unwritten WHERE user_id = ?", (user_id,))
             count = removed.rowcount
-        # what was deleted still stands in the write-ahead file until that is emptied
-        self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._empty_write_ahead_file()
         return count
+
+    def drop(self, event_ids: Iterable[str]) -> list[ItemEvent]:
+        """Remove single events, their bytes too; return those that were there.
+
+        Their users are noted as unwritten, under a new place of the log, so that the live view
+        takes the shorter row for the newer one.
+        """
+        dropped = []
+        query = f"DELETE FROM events WHERE event_id = ? RETURNING {EVENT_COLUMNS}"
+        with self._writing(durable=True) as connection:
+            for event_id in event_ids:
+                rows = connection.execute(query, (event_id,)).fetchall()
+                dropped += [ItemEvent(*row) for row in rows]
+            place = self._next_place(connection)
+            connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (place,))
+            _note_unwritten(connection, {event.user_id: place for event in dropped}.items())
+        self._empty_write_ahead_file()
+        return dropped
+
+    def find(self, event_ids: Iterable[str]) -> list[ItemEvent]:
+        """Return those of the events that are in the log, in the order of their ids."""
+        query = f"SELECT {EVENT_COLUMNS} FROM events WHERE event_id = ?"
+        found = [self._connection().execute(query, (name,)).fetchone() for name in event_ids]
+        return [ItemEvent(*row) for row in found if row is not None]
+
+    def _empty_write_ahead_file(self) -> None:
+        # what was deleted still stands in it until then
+        self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _next_place(self, connection: sqlite3.Connection) -> int:
         # SQLite keeps the largest place ever given, even if its event was forgotten since

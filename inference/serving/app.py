@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from expectations.contracts.forgotten import read_forgotten
+from expectations.contracts.interaction_rules import MAX_ID_LENGTH
 from inference.events.live_view import LiveView
 from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
@@ -24,7 +25,6 @@ from inference.serving.recommend import Question, Recommendations, recommend
 from inference.serving.release_loader import ReleaseLoader
 
 PAGE = Path(__file__).with_name("page.html")
-MAX_USER_ID_LENGTH = 256
 N_EXAMPLE_USERS = 5
 DESCRIPTION = "Items for a user: the ordinary list, blended with interests never touched before."
 
@@ -120,10 +120,16 @@ def create_app(
     @app.exception_handler(RequestValidationError)
     def explain(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        line = f"{first['loc'][-1]}: {first['msg']}, not {str(first.get('input'))[:40]!r}"
+        line = f"{_place(first['loc'])}: {first['msg']}, not {str(first.get('input'))[:40]!r}"
         return JSONResponse(asdict(Problem(line)), status_code=422)
 
     return app
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Return where in a request something is wrong, such as ``events[57].timestamp``."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:]]
+    return "".join(parts).removeprefix(".") or str(location[-1])
 
 
 def _add_answers(
@@ -132,7 +138,7 @@ def _add_answers(
     # Ids may contain slashes, hence a path; the longest possible id is taken.
     @app.get("/v1/users/{user_id:path}/recommendations", responses=UNANSWERABLE)
     def recommendations(
-        user_id: str = PathParameter(min_length=1, max_length=MAX_USER_ID_LENGTH),
+        user_id: str = PathParameter(min_length=1, max_length=MAX_ID_LENGTH),
         count: int = Query(config.count, ge=1, le=config.max_count),
         exploration_share: float = Query(config.exploration_share, ge=0, le=1, allow_inf_nan=False),
     ) -> Recommendations:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
 from fastapi import FastAPI
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from inference.events.event import EPOCH, ItemEvent, ReceiptStatus, to_microseconds
+from expectations.contracts.interaction_rules import EARLIEST, MAX_FEEDBACK
+from inference.events.event import ItemEvent, ReceiptStatus, to_microseconds
+from inference.events.identifier import Identifier
 from inference.events.live_view import LiveView
 
-MAX_ID_LENGTH = 256
 MAX_EVENTS_AT_ONCE = 1_000
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
-
-Identifier = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH)]
 
 
 class SentEvent(BaseModel):
     """A user acted on an item.
 
     Choose ``event_id`` yourself and send it again if no answer came: an event counts once.
-    ``timestamp`` is an ISO time with its zone; leave ``feedback`` out where there is none.
+    ``timestamp`` is an ISO time with its zone; leave ``feedback`` out where there is none. What is
+    taken here every build takes: ids, times and feedback keep the same rules.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,13 +32,15 @@ class SentEvent(BaseModel):
     user_id: Identifier
     item_id: Identifier
     timestamp: AwareDatetime
-    feedback: float | None = Field(default=None, allow_inf_nan=False)
+    feedback: float | None = Field(
+        default=None, allow_inf_nan=False, ge=-MAX_FEEDBACK, le=MAX_FEEDBACK
+    )
 
     @field_validator("timestamp")
     @classmethod
     def _lies_in_the_past(cls, value: datetime) -> datetime:
-        if value < EPOCH:
-            raise ValueError("an event lies after 1970")
+        if value < EARLIEST:
+            raise ValueError(f"an event lies after {EARLIEST.year}, as the logs of builds must")
         if value > datetime.now(UTC) + CLOCK_DIFFERENCE:
             raise ValueError("an event lies in the past")
         return value

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from expectations.contracts.tables import ITEMS
+from inference.events.identifier import Identifier
 from inference.serving.loaded_release import LoadedRelease
 from training.clusters.assign import assign_items
 
@@ -22,7 +23,7 @@ class NewItem(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    item_id: str = Field(min_length=1, max_length=256)
+    item_id: Identifier
     title: str = Field(default="", max_length=MAX_TEXT_LENGTH)
     text: str = Field(default="", max_length=MAX_TEXT_LENGTH)
     category_path: tuple[str, ...] = Field(default=(), max_length=MAX_CATEGORIES)
@@ -30,28 +31,48 @@ class NewItem(BaseModel):
 
 @dataclass(frozen=True)
 class ItemInterest:
-    """The serving cluster of an item. ``is_new``: the release does not know the item itself."""
+    """The serving cluster of an item, or that it has none, since nothing could be read of it.
+
+    Attributes:
+        item_id: the item.
+        is_new: the release does not know the item itself.
+        is_placed: the item has a cluster; a new one without a word the release knows has none.
+        cluster_id: its cluster.
+        description: what the cluster is called.
+        similarity: of a new item, the cosine to the centre of its cluster.
+        margin: of a new item, by how much the next cluster is less similar: near 0 two suit alike.
+        release_id: of the release.
+    """
 
     item_id: str
     is_new: bool
-    cluster_id: int
-    description: str
+    is_placed: bool
+    cluster_id: int | None
+    description: str | None
+    similarity: float | None
+    margin: float | None
     release_id: str
 
 
 def find_interest(release: LoadedRelease, item: NewItem) -> ItemInterest:
     """Return the cluster of one item; one that the release knows keeps the one it has there."""
     is_known = release.clusters.has_item(item.item_id)
+    cluster: int | None
+    similarity, margin = None, None
     if is_known:
         cluster = int(release.clusters.clusters_of([item.item_id])[0])
     else:
         assigned = assign_items(release.places, _frame(item))
-        cluster = assigned.filter(pl.col("level") == release.clusters.level)["cluster_id"].item()
+        row = assigned.row(by_predicate=pl.col("level") == release.clusters.level, named=True)
+        cluster, similarity, margin = row["cluster_id"], row["similarity"], row["margin"]
     return ItemInterest(
         item_id=item.item_id,
         is_new=not is_known,
+        is_placed=cluster is not None,
         cluster_id=cluster,
-        description=release.clusters.descriptions[cluster],
+        description=None if cluster is None else release.clusters.descriptions[cluster],
+        similarity=similarity,
+        margin=margin,
         release_id=release.release_id,
     )
 

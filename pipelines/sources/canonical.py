@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +12,10 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.tables import INTERACTIONS
 from pipelines.artefact_io import TableWriter
 from pipelines.sources.log_changes import LogChanges
-from pipelines.sources.raw_tables import (
-    Cell,
-    RawInteractions,
-    RawTables,
-    collect,
-    shorten,
-    unescape,
-)
+from pipelines.sources.raw.cells import Cell, is_missing, unescape
+from pipelines.sources.raw.one_line import shorten
+from pipelines.sources.raw.record import FILE, ROW, ReadingRecord
+from pipelines.sources.raw.tables import RawInteractions, RawItems, RawTables, collect
 
 KEY = ["user_id", "timestamp", "item_id"]
 PIECE_ROWS = 1_000_000
@@ -50,32 +45,30 @@ def read_interactions(raw: RawInteractions, threshold: float | None) -> pl.DataF
     for name, cell in zip(log.columns, raw.cells, strict=True):
         # a second look at the file, only where the first found gaps
         if cell is not None and log[name].null_count():
-            _require_readable(raw, cell, may_be_empty=name == "feedback")
+            _require_readable(raw.frame, cell, raw.file, may_be_empty=name == "feedback")
+    _require_all(raw, log.height)
     log = log.with_columns(_encode(log["user_id"]), _encode(log["item_id"]))
-    n_rows = log.height
-    log = log.sort([*KEY, "feedback"]).filter(~_is_repeated())
-    if log.height < n_rows:
-        print(
-            f"{raw.file.name}: merged {n_rows - log.height:,} rows that repeat user, item and time",
-            file=sys.stderr,
-        )
-    return log.with_columns(is_positive=_is_positive(threshold))
+    return _merge(log, raw.file.name, raw.record).with_columns(is_positive=_is_positive(threshold))
 
 
-def read_items(raw_items: pl.LazyFrame, file: Path) -> pl.DataFrame:
+def read_items(raw: RawItems) -> pl.DataFrame:
     """Return the catalogue, sorted by id; an item without title is called by its id.
 
-    Args:
-        raw_items: as in :class:`RawTables`.
-        file: where they come from, for errors.
+    Raises:
+        UserError: an id cannot be read; the error shows the first such rows.
     """
-    items = raw_items.select(
-        "item_id",
-        title=pl.coalesce("title", "item_id"),
-        text=pl.col("text").fill_null(""),
-        category_path=pl.col("category_path"),
+    items = collect(
+        raw.frame.select(
+            item_id=raw.item_id.value,
+            title=pl.coalesce(raw.title, raw.item_id.value),
+            text=raw.text.fill_null(""),
+            category_path=raw.category_path,
+        ),
+        raw.file,
     )
-    return collect(items, file).sort("item_id")
+    if items["item_id"].null_count():
+        _require_readable(raw.frame, raw.item_id, raw.file, may_be_empty=False)
+    return items.sort("item_id")
 
 
 def add_tags(items: pl.DataFrame, raw: RawTables, until: datetime) -> pl.DataFrame:
@@ -85,7 +78,11 @@ def add_tags(items: pl.DataFrame, raw: RawTables, until: datetime) -> pl.DataFra
     """
     if raw.tags is None:
         return items
-    tags = collect(_join_tags(raw.tags, until), raw.items_file)
+    is_unreadable = pl.any_horizontal(pl.all().is_null())
+    n_unreadable = collect(raw.tags.select(is_unreadable.sum()), raw.items.file).item()
+    line = f"left out {n_unreadable:,} tags without person, film, words or a time of our era"
+    raw.record.count("tags_unreadable", n_unreadable, line)
+    tags = collect(_join_tags(raw.tags, until), raw.items.file)
     text = pl.when(pl.col("text") != "").then("text")
     joined = pl.concat_str(text, "tags", separator=". ", ignore_nulls=True)
     return items.join(tags, on="item_id", how="left", maintain_order="left").select(
@@ -94,15 +91,19 @@ def add_tags(items: pl.DataFrame, raw: RawTables, until: datetime) -> pl.DataFra
 
 
 def change_interactions(
-    interactions: pl.DataFrame, items: pl.DataFrame, changes: LogChanges, threshold: float | None
+    interactions: pl.DataFrame,
+    items: pl.DataFrame,
+    changes: LogChanges,
+    threshold: float | None,
+    record: ReadingRecord,
 ) -> pl.DataFrame:
     """Return canonical interactions with the changes made, sorted and merged as before."""
     if changes.are_none:
         return interactions
     log = interactions.select(pl.col("user_id", "item_id").cast(pl.String), "timestamp", "feedback")
-    log = changes.apply(log, items["item_id"])
+    log = changes.apply(log, items["item_id"], record)
     log = log.with_columns(_encode(log["user_id"]), _encode(log["item_id"]))
-    log = log.sort([*KEY, "feedback"]).filter(~_is_repeated())
+    log = _merge(log, "the log with its events", record)
     return log.with_columns(is_positive=_is_positive(threshold))
 
 
@@ -141,16 +142,38 @@ def _is_positive(threshold: float | None) -> pl.Expr:
     return (pl.col("feedback") >= threshold).fill_null(True)
 
 
-def _require_readable(raw: RawInteractions, cell: Cell, *, may_be_empty: bool) -> None:
+def _require_readable(frame: pl.LazyFrame, cell: Cell, file: Path, *, may_be_empty: bool) -> None:
     """Refuse a column with cells that cannot be read, showing the first of them."""
     is_bad = pl.col("value").is_null()
     if may_be_empty:
-        is_bad &= pl.col("raw").cast(pl.String).str.strip_chars() != ""
-    cells = raw.frame.select(raw=cell.column, value=cell.value).with_row_index("row", offset=1)
-    bad = collect(cells.filter(is_bad).head(SAMPLE_ROWS), raw.file)
+        raw_text = pl.col("raw").cast(pl.String, strict=False).str.strip_chars()
+        is_bad &= ~is_missing(raw_text)
+    if ROW not in frame.collect_schema():
+        frame = frame.with_row_index(ROW, offset=1).with_columns(pl.lit(str(file)).alias(FILE))
+    cells = frame.select(row=ROW, file=FILE, raw=cell.column, value=cell.value)
+    bad = collect(cells.filter(is_bad).head(SAMPLE_ROWS), file)
     if bad.height:
-        shown = ", ".join(f"row {row}: {found!r}" for row, found, _ in bad.iter_rows())
-        raise UserError(str(raw.file), cell.rule, "mend or drop those rows", shorten(shown))
+        shown = ", ".join(
+            f"row {row}: {found!r}{cell.comment(str(found))}"
+            for row, _, found, _ in bad.iter_rows()
+        )
+        raise UserError(bad["file"][0], cell.rule, cell.remedy, shorten(shown))
+
+
+def _require_all(raw: RawInteractions, n_read: int) -> None:
+    counts = raw.record.rows_of(raw.file)
+    if counts is not None and counts.rows_read != n_read:
+        rule, remedy = "every row of the file is read", "report it: a reader has lost some"
+        raise UserError(str(raw.file), rule, remedy, f"{n_read:,} of {counts.rows_read:,}")
+
+
+def _merge(log: pl.DataFrame, called: str, record: ReadingRecord) -> pl.DataFrame:
+    """Return the log sorted, of rows that repeat user, item and time the best one alone."""
+    merged = log.sort([*KEY, "feedback"]).filter(~_is_repeated())
+    n_repeated = log.height - merged.height
+    line = f"{called}: merged {n_repeated:,} rows that repeat user, item and time"
+    record.count("rows_repeated", n_repeated, line)
+    return merged
 
 
 def _join_tags(tags: pl.LazyFrame, until: datetime) -> pl.LazyFrame:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipelines.sources.synthetic.config import SyntheticConfig
 from training.config import Config
 
-TimeFormat = Literal["auto", "iso", "epoch_seconds", "epoch_milliseconds"]
+TIME_FORMATS = (
+    *("auto", "iso", "epoch_seconds", "epoch_milliseconds", "epoch_microseconds"),
+    *("epoch_nanoseconds", "epoch_days", "excel_days"),
+)
 
 RATING_THRESHOLD = 4.0  # of five stars: where GroupLens' users begin to recommend a film
 
@@ -18,37 +22,67 @@ class FilesConfig(Config):
     """Which files a team's own logs lie in, and how their columns are called.
 
     The ending of a file's name says its format: ``.parquet`` or ``.pq``, else CSV with a header
-    (``.gz`` is unpacked).
+    (``.gz`` and the like are unpacked). A folder of part files stands for one file.
 
     Args:
         items_file: the catalogue, one row an item, within ``dataset.path``.
         interactions_file: the log, one row an interaction, within ``dataset.path``.
         delimiter: of both CSV files.
+        quote: what encloses a cell with delimiters or line ends; ``None`` where quotes are
+            ordinary letters.
+        escape: what stands before a quote within a quoted cell, such as a backslash; ``None``
+            where quotes are doubled.
+        encoding: of both CSV files, as Python calls it; ``None`` is UTF-8, or what a byte order
+            mark says.
         user_id: column of the log.
         item_id: column of both files.
         timestamp: column of the log.
-        time_format: ``auto`` looks at the first rows and the column's type. ISO times without a
+        time_format: one of :data:`TIME_FORMATS`, or a pattern of ``strptime`` such as
+            ``%d/%m/%Y``. ``auto`` looks at the first rows and the column's type. Times without a
             zone are UTC.
         feedback: numeric column of the log; ``None`` where there is none.
         title: column of the catalogue; an item without title is called by its id.
-        text: columns of the catalogue that are joined to an item's text; ``None`` takes those of
-            ``text``, ``description`` and ``brand`` that exist.
-        category: column of the catalogue that holds a path from broad to narrow.
+        text: columns of the catalogue that are joined to an item's text; ``None`` takes those
+            whose names say enough (``usual_columns.py``), an empty list none.
+        category: column of the catalogue that holds a path from broad to narrow, or a list;
+            ``None`` takes the first of ``category_path``, ``categories``, ``category``, ``genres``
+            and ``genre``, an empty text none.
         category_separator: what stands between the steps of that path in a CSV file.
     """
 
     items_file: str = "items.csv"
     interactions_file: str = "interactions.csv"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str | None = Field(default='"', min_length=1, max_length=1)
+    escape: str | None = Field(default=None, min_length=1, max_length=1)
+    encoding: str | None = None
     user_id: str = "user_id"
     item_id: str = "item_id"
     timestamp: str = "timestamp"
-    time_format: TimeFormat = "auto"
+    time_format: str = "auto"
     feedback: str | None = None
     title: str = "title"
     text: tuple[str, ...] | None = None
     category: str | None = None
     category_separator: str = Field(default=">", min_length=1)
+
+    @field_validator("time_format")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in TIME_FORMATS and "%" not in value:
+            known = ", ".join(TIME_FORMATS)
+            raise ValueError(f"is one of {known}, or a pattern such as %d/%m/%Y")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_encoding(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                codecs.lookup(value)
+        except LookupError:
+            raise ValueError("is an encoding of Python, such as latin-1 or utf-16") from None
+        return value
 
 
 class DatasetConfig(Config):

@@ -7,20 +7,25 @@ from pathlib import Path
 import polars as pl
 
 from expectations.contracts.errors import UserError
+from pipelines.sources.column_notes import note_items, note_log
 from pipelines.sources.config import FilesConfig
-from pipelines.sources.raw_tables import (
+from pipelines.sources.raw.cells import as_text, identifier, number, spoken, unescape
+from pipelines.sources.raw.csv_text import CsvForm
+from pipelines.sources.raw.one_line import shorten
+from pipelines.sources.raw.record import ReadingRecord
+from pipelines.sources.raw.tables import (
     RawInteractions,
+    RawItems,
     RawTables,
-    identifier,
-    names_of,
-    number,
+    collect,
     scan_raw,
-    unescape,
+    types_of,
 )
-from pipelines.sources.times import read_times
+from pipelines.sources.raw.times import read_times
+from pipelines.sources.usual_columns import is_list, split_list, usual_category, usual_texts
 
-USUAL_TEXT_COLUMNS = ("text", "description", "brand")
 TEXT_SEPARATOR = ". "
+SAMPLED_ROWS = 1000
 
 
 def read_files(folder: Path, config: FilesConfig) -> RawTables:
@@ -31,76 +36,118 @@ def read_files(folder: Path, config: FilesConfig) -> RawTables:
     """
     if not folder.is_dir():
         raise UserError(str(folder), "is a folder with the files", "correct dataset.path")
+    record = ReadingRecord()
     return RawTables(
-        items_file=folder / config.items_file,
-        items=scan_items(folder / config.items_file, config),
-        interactions=scan_log(folder / config.interactions_file, config),
+        items=scan_items(folder / config.items_file, config, record),
+        interactions=scan_log(folder / config.interactions_file, config, record),
+        record=record,
     )
 
 
-def scan_items(path: Path, config: FilesConfig) -> pl.LazyFrame:
+def scan_items(path: Path, config: FilesConfig, record: ReadingRecord) -> RawItems:
     """Return a catalogue as raw items, read by the mapping of ``config``.
 
     Raises:
         UserError: the file is absent, unreadable, or lacks a mapped column.
     """
-    mapped = [config.item_id, config.title, *(config.text or ())]
-    if config.category is not None:
-        mapped.append(config.category)
-    frame = scan_raw(path, mapped, delimiter=config.delimiter)
-    found = names_of(frame, path)
-    texts = config.text
-    if texts is None:
-        texts = tuple(name for name in USUAL_TEXT_COLUMNS if name in found)
-    return frame.select(
-        item_id=identifier(config.item_id).value,
-        title=_spoken(config.title),
-        text=_join(texts),
-        category_path=_path(config, frame),
+    frame = scan_raw(path, [config.item_id, config.title], record, _form(config))
+    types = types_of(frame, path)
+    free = [name for name in types if name not in (config.item_id, config.title)]
+    texts = usual_texts(free) if config.text is None else config.text
+    category = usual_category(free) if config.category is None else config.category
+    categories = (category,) if category else ()
+    _require_mapped((*texts, *categories), types, path)
+    sample = collect(frame.head(SAMPLED_ROWS), path)
+    item_id = identifier(config.item_id, sample[config.item_id], path)
+    became = {config.item_id: _and("the id", item_id.became), config.title: "the title"}
+    became |= dict.fromkeys(texts, "text")
+    became |= {name: "text and category" if name in texts else "category" for name in categories}
+    note_items(record, path, became, sample)
+    return RawItems(
+        file=path,
+        frame=frame,
+        item_id=item_id,
+        title=spoken(config.title, types[config.title], path),
+        text=_join(texts, types, path),
+        category_path=_path(category, types, config.category_separator, path),
     )
 
 
-def scan_log(path: Path, config: FilesConfig) -> RawInteractions:
+def scan_log(path: Path, config: FilesConfig, record: ReadingRecord) -> RawInteractions:
     """Return a log as raw interactions, read by the mapping of ``config``.
 
     Raises:
         UserError: the file is absent, unreadable, or lacks a mapped column.
     """
-    mapped = [config.user_id, config.item_id, config.timestamp]
-    if config.feedback is not None:
-        mapped.append(config.feedback)
-    frame = scan_raw(path, mapped, delimiter=config.delimiter)
-    return RawInteractions(
+    required = [config.user_id, config.item_id, config.timestamp]
+    frame = scan_raw(path, required, record, _form(config))
+    types = types_of(frame, path)
+    feedback = config.feedback
+    _require_mapped(() if feedback is None else (feedback,), types, path)
+    sample = collect(frame.head(SAMPLED_ROWS), path)
+    log = RawInteractions(
         file=path,
         frame=frame,
-        user_id=identifier(config.user_id),
-        item_id=identifier(config.item_id),
+        user_id=identifier(config.user_id, sample[config.user_id], path),
+        item_id=identifier(config.item_id, sample[config.item_id], path),
         timestamp=read_times(frame, config.timestamp, config.time_format, path),
-        feedback=number(config.feedback) if config.feedback is not None else None,
+        feedback=None if feedback is None else number(feedback, types[feedback], path),
+        record=record,
     )
+    became = {
+        config.user_id: _and("the user", log.user_id.became),
+        config.item_id: _and("the item", log.item_id.became),
+        config.timestamp: _and("the time", log.timestamp.became),
+    }
+    note_log(record, path, became if feedback is None else became | {feedback: "feedback"}, sample)
+    return log
 
 
-def _spoken(column: str) -> pl.Expr:
-    """Return the text of a column, white space made single blanks; null where there is none."""
-    text = unescape(pl.col(column).cast(pl.String)).str.replace_all(r"\s+", " ").str.strip_chars()
-    return pl.when(text != "").then(text)
+def _form(config: FilesConfig) -> CsvForm:
+    return CsvForm(config.delimiter, config.quote, config.escape, config.encoding)
 
 
-def _join(columns: tuple[str, ...]) -> pl.Expr:
+def _and(role: str, became: str) -> str:
+    return f"{role} ({became})" if became else role
+
+
+def _require_mapped(columns: tuple[str, ...], types: dict[str, pl.DataType], path: Path) -> None:
+    for column in columns:
+        if column not in types:
+            remedy = "name the column it has instead in params.yaml, section dataset.files"
+            found = shorten(", ".join(types))
+            raise UserError(str(path), f"there is a column {column!r}", remedy, found)
+
+
+def _join(columns: tuple[str, ...], types: dict[str, pl.DataType], path: Path) -> pl.Expr:
     if not columns:
         return pl.lit("")
-    parts = [_spoken(column) for column in columns]
+    parts = [_said(column, types[column], path) for column in columns]
     return pl.concat_str(parts, separator=TEXT_SEPARATOR, ignore_nulls=True)
 
 
-def _path(config: FilesConfig, frame: pl.LazyFrame) -> pl.Expr:
-    """Return the category path: a list column as it is, a text cut at the separator."""
-    if config.category is None:
+def _said(column: str, dtype: pl.DataType, path: Path) -> pl.Expr:
+    """Return what a column says; a list in one cell becomes its elements with commas between."""
+    text = spoken(column, dtype, path)
+    return split_list(text).list.join(", ") if is_list(column) else text
+
+
+def _path(
+    category: str | None, types: dict[str, pl.DataType], separator: str, path: Path
+) -> pl.Expr:
+    """Return the category path: a list as it is, a text cut at the separator or as lists are."""
+    if not category:
         return pl.lit(None, pl.List(pl.String))
-    column = pl.col(config.category)
-    if not isinstance(frame.collect_schema()[config.category], pl.List):
+    dtype = types[category]
+    if isinstance(dtype, pl.List):
+        column = pl.col(category)
+    else:
         # Read before the cut: a separator such as > may be written as a reference.
-        column = unescape(column.cast(pl.String)).str.split(config.category_separator)
+        text = unescape(as_text(category, dtype, path))
+        column = text.str.split(separator)
+        if is_list(category):
+            is_path = text.str.contains(separator, literal=True)
+            column = pl.when(is_path).then(column).otherwise(split_list(text))
     steps = column.list.eval(unescape(pl.element().cast(pl.String)).str.strip_chars())
     kept = steps.list.eval(pl.element().filter(pl.element() != ""))
     return pl.when(kept.list.len() > 0).then(kept)

@@ -9,7 +9,10 @@ from typing import Protocol
 import polars as pl
 
 from expectations.contracts.errors import UserError
-from pipelines.sources.raw_tables import scan_raw, shorten
+from pipelines.sources.raw.csv_text import CsvForm
+from pipelines.sources.raw.one_line import shorten
+from pipelines.sources.raw.record import ReadingRecord
+from pipelines.sources.raw.tables import scan_raw
 
 RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 TAG_COLUMNS = ("userId", "movieId", "tag", "timestamp")
@@ -39,13 +42,13 @@ class Layout(Protocol):
     def tags_file(self) -> str | None:
         """Name of the file of tags, which may be absent; ``None`` where the layout has none."""
 
-    def scan_ratings(self, folder: Path) -> pl.LazyFrame:
+    def scan_ratings(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame:
         """Return userId, movieId, rating, timestamp as texts."""
 
-    def scan_items(self, folder: Path) -> pl.LazyFrame:
+    def scan_items(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame:
         """Return movieId, title, genres as texts; genres separated by ``|``."""
 
-    def scan_tags(self, folder: Path) -> pl.LazyFrame | None:
+    def scan_tags(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame | None:
         """Return userId, movieId, tag, timestamp as texts; ``None`` where there are no tags."""
 
 
@@ -57,18 +60,18 @@ class CsvLayout:
     items_file: str = "movies.csv"
     tags_file: str = "tags.csv"
 
-    def scan_ratings(self, folder: Path) -> pl.LazyFrame:
+    def scan_ratings(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame:
         """See :class:`Layout`."""
-        return scan_raw(folder / self.ratings_file, RATING_COLUMNS)
+        return scan_raw(folder / self.ratings_file, RATING_COLUMNS, record)
 
-    def scan_items(self, folder: Path) -> pl.LazyFrame:
+    def scan_items(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame:
         """See :class:`Layout`."""
-        return scan_raw(folder / self.items_file, FILM_COLUMNS)
+        return scan_raw(folder / self.items_file, FILM_COLUMNS, record)
 
-    def scan_tags(self, folder: Path) -> pl.LazyFrame | None:
+    def scan_tags(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame | None:
         """See :class:`Layout`."""
         path = folder / self.tags_file
-        return scan_raw(path, TAG_COLUMNS) if path.is_file() else None
+        return scan_raw(path, TAG_COLUMNS, record) if path.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -79,17 +82,18 @@ class DatLayout:
     items_file: str = "movies.dat"
     tags_file: str = "tags.dat"
 
-    def scan_ratings(self, folder: Path) -> pl.LazyFrame:
+    def scan_ratings(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame:
         """See :class:`Layout`. Numbers hold no colon, so every second field is empty."""
         header = ("userId", "_1", "movieId", "_2", "rating", "_3", "timestamp")
         path = folder / self.ratings_file
-        return scan_raw(path, RATING_COLUMNS, delimiter=":", header=header, quote=None)
+        form = CsvForm(delimiter=":", header=header, quote=None)
+        return scan_raw(path, RATING_COLUMNS, record, form)
 
-    def scan_items(self, folder: Path) -> pl.LazyFrame:
+    def scan_items(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame:
         """See :class:`Layout`."""
         return _split_lines(folder / self.items_file, FILM_COLUMNS)
 
-    def scan_tags(self, folder: Path) -> pl.LazyFrame | None:
+    def scan_tags(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame | None:
         """See :class:`Layout`."""
         path = folder / self.tags_file
         return _split_lines(path, TAG_COLUMNS) if path.is_file() else None
@@ -103,19 +107,20 @@ class FirstLayout:
     items_file: str = "u.item"
     tags_file: None = None
 
-    def scan_ratings(self, folder: Path) -> pl.LazyFrame:
+    def scan_ratings(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame:
         """See :class:`Layout`."""
         path = folder / self.ratings_file
-        return scan_raw(path, RATING_COLUMNS, delimiter="\t", header=RATING_COLUMNS, quote=None)
+        form = CsvForm(delimiter="\t", header=RATING_COLUMNS, quote=None)
+        return scan_raw(path, RATING_COLUMNS, record, form)
 
-    def scan_items(self, folder: Path) -> pl.LazyFrame:
+    def scan_items(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame:
         """See :class:`Layout`."""
         path = folder / self.items_file
         width = FIELDS_BEFORE_GENRES + len(GENRES_OF_100K)
         rows = [(row[0], row[1], _genres(row)) for row in _cut_lines(path, "|", width)]
         return pl.LazyFrame(rows, schema=dict.fromkeys(FILM_COLUMNS, pl.String), orient="row")
 
-    def scan_tags(self, folder: Path) -> pl.LazyFrame | None:
+    def scan_tags(self, folder: Path, record: ReadingRecord) -> pl.LazyFrame | None:
         """See :class:`Layout`."""
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from expectations.contracts.forgotten import ForgottenUsers, read_forgotten
 from expectations.contracts.tables import EVENTS
 from pipelines import paths
 from pipelines.artefact_io import read_table
+from pipelines.sources.raw.record import ReadingRecord
+from pipelines.sources.sound_events import require_sound_events
 
 LOG_COLUMNS = ("user_id", "item_id", "timestamp", "feedback")
 DIGITS = 16
@@ -43,18 +44,23 @@ class LogChanges:
         """Whether the log stays as it is."""
         return self.events.is_empty() and not self.forgotten
 
-    def apply(self, log: pl.DataFrame, known_items: pl.Series) -> pl.DataFrame:
+    def apply(
+        self, log: pl.DataFrame, known_items: pl.Series, record: ReadingRecord
+    ) -> pl.DataFrame:
         """Return the log with the changes made; events of unknown items are left out.
 
         Args:
             log: ``user_id, item_id, timestamp, feedback``; any order.
             known_items: ids of the catalogue.
+            record: takes the counts of what was added and left out.
         """
         if self.are_none:
             return log
         events = self.events.filter(pl.col("item_id").is_in(known_items.implode()))
-        if left_out := self.events.height - events.height:
-            print(f"left out {left_out:,} events of items that are unknown", file=sys.stderr)
+        unknown = self.events.height - events.height
+        line = f"left out {unknown:,} events of items that are unknown"
+        record.count("events_of_unknown_items", unknown, line)
+        record.count("events_added", events.height, f"added {events.height:,} events")
         columns = [pl.col(name).cast(log.schema[name]) for name in LOG_COLUMNS]
         whole = pl.concat([log, events.select(columns)])
         cuts = self.forgotten.among(whole["user_id"].unique())
@@ -63,7 +69,11 @@ class LogChanges:
         past = pl.col("timestamp") <= pl.col("user_id").replace_strict(
             cuts, default=None, return_dtype=pl.Datetime("us", "UTC")
         )
-        return whole.filter(~past.fill_null(False))
+        left = whole.filter(~past.fill_null(False))
+        n_forgotten = whole.height - left.height
+        line = f"left out {n_forgotten:,} rows of people who asked to be forgotten"
+        record.count("rows_of_forgotten", n_forgotten, line)
+        return left
 
 
 def read_log_changes(exported: str | None) -> LogChanges:
@@ -86,6 +96,7 @@ def read_log_changes(exported: str | None) -> LogChanges:
             remedy = "export the events again with `python -m pipelines.export_events`"
             raise UserError(str(path), rule, remedy)
         events = read_table(path, EVENTS)
+        require_sound_events(events, str(path))
     return LogChanges(events, read_forgotten(paths.FORGOTTEN_USERS))
 
 

@@ -13,8 +13,10 @@ import polars as pl
 from expectations.contracts.errors import UserError
 from pipelines.sources.film_titles import read_title
 from pipelines.sources.grouplens_layouts import LAYOUTS, Layout
-from pipelines.sources.raw_tables import RawInteractions, RawTables, identifier, number
-from pipelines.sources.times import read_times
+from pipelines.sources.raw.cells import Cell, identifier, number
+from pipelines.sources.raw.record import ReadingRecord
+from pipelines.sources.raw.tables import RawInteractions, RawItems, RawTables
+from pipelines.sources.raw.times import read_times
 
 NO_GENRES = ("(no genres listed)", "unknown")
 
@@ -61,33 +63,41 @@ def read_movielens(folder: Path, called: Path) -> RawTables:
 
 
 def _read_layout(layout: Layout, folder: Path) -> RawTables:
+    record = ReadingRecord()
     path = folder / layout.ratings_file
-    ratings = layout.scan_ratings(folder)
+    ratings = layout.scan_ratings(folder, record)
     items_path = folder / layout.items_file
-    tags = layout.scan_tags(folder)
+    tags = layout.scan_tags(folder, record)
     return RawTables(
-        items_file=items_path,
-        items=_describe(layout.scan_items(folder)),
+        items=_describe(layout.scan_items(folder, record), items_path),
         interactions=RawInteractions(
             file=path,
             frame=ratings,
-            user_id=identifier("userId"),
-            item_id=identifier("movieId"),
+            user_id=_identifier("userId", path),
+            item_id=_identifier("movieId", path),
             timestamp=read_times(ratings, "timestamp", "epoch_seconds", path),
-            feedback=number("rating"),
+            feedback=number("rating", pl.String(), path),
+            record=record,
         ),
+        record=record,
         tags=None if tags is None else _name_tags(tags, folder),
     )
 
 
-def _describe(films: pl.LazyFrame) -> pl.LazyFrame:
+def _identifier(column: str, path: Path) -> Cell:
+    return identifier(column, pl.Series(column, dtype=pl.String), path)
+
+
+def _describe(films: pl.LazyFrame, path: Path) -> RawItems:
     """Return films (movieId, title, genres) as items; the genres are category and text."""
     genres = pl.col("genres").fill_null("").str.split("|")
     named = genres.list.eval(
         pl.element().str.strip_chars().filter(~pl.element().is_in(["", *NO_GENRES]))
     )
-    return films.select(
-        item_id=identifier("movieId").value,
+    return RawItems(
+        file=path,
+        frame=films,
+        item_id=_identifier("movieId", path),
         title=read_title("title"),
         text=pl.when(named.list.len() > 0).then(named.list.join(", ")),
         category_path=pl.when(named.list.len() > 0).then(named),
@@ -96,8 +106,8 @@ def _describe(films: pl.LazyFrame) -> pl.LazyFrame:
 
 def _name_tags(tags: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
     return tags.select(
-        user_id=identifier("userId").value,
-        item_id=identifier("movieId").value,
+        user_id=_identifier("userId", folder).value,
+        item_id=_identifier("movieId", folder).value,
         tag=pl.col("tag"),
         timestamp=read_times(tags, "timestamp", "epoch_seconds", folder).value,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
@@ -27,10 +27,20 @@ from pipelines.sources.config import DatasetConfig
 from pipelines.sources.files import read_files
 from pipelines.sources.log_changes import LogChanges
 from pipelines.sources.movielens import open_movielens
-from pipelines.sources.raw_tables import RawTables
+from pipelines.sources.raw.record import ReadingRecord
+from pipelines.sources.raw.tables import RawTables
 from pipelines.sources.synthetic.truth import ABOUT
 from pipelines.sources.synthetic.world import write_world
 from training.curation.timeline import SplitConfig, drop_later, make_timeline
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What a source held, and what reading it has to tell."""
+
+    profile: RawProfile
+    figures: dict[str, int]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class Places:
 
 def write_source(
     dataset: DatasetConfig, split: SplitConfig, seed: int, changes: LogChanges, places: Places
-) -> RawProfile:
+) -> Ingested:
     """Write items, interactions and truth of the chosen source; return what it holds.
 
     Raises:
@@ -66,7 +76,8 @@ def write_source(
 
 def _write_synthetic(
     dataset: DatasetConfig, split: SplitConfig, seed: int, changes: LogChanges, places: Places
-) -> RawProfile:
+) -> Ingested:
+    record = ReadingRecord()
     if dataset.threshold is None:
         raise ValueError("the synthetic world has feedback, so it has a threshold")
     write_world(
@@ -81,11 +92,11 @@ def _write_synthetic(
     items = read_table(places.items, ITEMS)
     if not changes.are_none or split.end is not None:
         made = read_table(places.interactions, INTERACTIONS)
-        changed = change_interactions(made, items, changes, dataset.threshold)
-        write_interactions(drop_later(changed, split), places.interactions)
+        changed = change_interactions(made, items, changes, dataset.threshold, record)
+        write_interactions(_end(changed, split, record), places.interactions)
     names = RawNames("the synthetic catalogue", "the synthetic log")
     pieces = _stored_pieces(places.interactions)
-    return check_raw_data(items, pieces, names, paths.DATA_DOCS)
+    return _tell(check_raw_data(items, pieces, names, paths.DATA_DOCS), record, {})
 
 
 def _write_raw(
@@ -94,19 +105,49 @@ def _write_raw(
     split: SplitConfig,
     changes: LogChanges,
     places: Places,
-) -> RawProfile:
-    items = read_items(raw.items, raw.items_file)
+) -> Ingested:
+    items = read_items(raw.items)
     interactions = change_interactions(
-        read_interactions(raw.interactions, dataset.threshold), items, changes, dataset.threshold
+        read_interactions(raw.interactions, dataset.threshold),
+        items,
+        changes,
+        dataset.threshold,
+        raw.record,
     )
-    interactions = drop_later(interactions, split)
-    names = RawNames(str(raw.items_file), str(raw.interactions.file))
+    interactions = _end(interactions, split, raw.record)
+    names = RawNames(str(raw.items.file), str(raw.interactions.file))
     profile = check_raw_data(items, in_pieces(interactions), names, paths.DATA_DOCS)
     # tags given in the test period would tell of it: they are cut where fitting ends
     until = make_timeline(interactions.lazy(), split).fit_until
     write_table(add_tags(items, raw, until), places.items, ITEMS)
     write_interactions(interactions, places.interactions)
-    return profile
+    files = {"items": raw.items.file, "interactions": raw.interactions.file}
+    return _tell(profile, raw.record, files)
+
+
+def _end(interactions: pl.DataFrame, split: SplitConfig, record: ReadingRecord) -> pl.DataFrame:
+    kept = drop_later(interactions, split)
+    n_later = interactions.height - kept.height
+    record.count("rows_from_the_end_on", n_later, f"left out {n_later:,} rows from split.end on")
+    return kept
+
+
+def _tell(profile: RawProfile, record: ReadingRecord, files: dict[str, Path]) -> Ingested:
+    """Return the figures of a data set: every row of its files is in one of them."""
+    figures = {
+        "n_items": profile.n_items,
+        "n_users": profile.n_users,
+        "n_interactions": profile.n_interactions,
+        "n_positive": profile.n_positive,
+        **record.counts,
+    }
+    notes = []
+    for table, file in files.items():
+        rows = record.rows_of(file)
+        if rows is not None:
+            figures |= {f"{table}_{name}": count for name, count in asdict(rows).items()}
+            notes.append(f"{file.name}: {rows.in_words()}")
+    return Ingested(profile, figures, (*notes, *record.notes))
 
 
 def _stored_pieces(path: Path) -> Iterator[pl.DataFrame]:

@@ -23,13 +23,16 @@ def main() -> None:
     changes = read_log_changes(dataset.events)
     with atomic_folder(paths.TRUTH) as truth, atomic_folder(paths.ITEMS.parent) as folder:
         places = Places(folder / paths.ITEMS.name, folder / paths.INTERACTIONS.name, truth)
-        profile = write_source(dataset, split, runtime.seed, changes, places)
+        ingested = write_source(dataset, split, runtime.seed, changes, places)
         timeline = make_timeline(scan_table(places.interactions), split)
         write_json(timeline.to_json(), folder / paths.TIMELINE.name)
         seen = DataSeen(timeline.end, changes.events_until_us, dataset.threshold)
         write_json(seen.to_json(), folder / paths.DATA_SEEN.name)
-        write_json(profile.report.to_json(), folder / paths.gates_of("ingest").name)
-    print(f"{dataset.source}: {profile.in_words()}", file=sys.stderr)
+        write_json(ingested.profile.report.to_json(), folder / paths.gates_of("ingest").name)
+        write_json(ingested.figures, paths.metrics_of("ingest"))
+    for line in ingested.notes:
+        print(line, file=sys.stderr)
+    print(f"{dataset.source}: {ingested.profile.in_words()}", file=sys.stderr)
 
 
 if __name__ == "__main__":

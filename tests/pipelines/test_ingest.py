@@ -174,18 +174,22 @@ FAULTS: dict[str, tuple[Spoil, str, str, str]] = {
     ),
     "binary junk": (fill(LOG_COLUMN, JUNK), LOG_COLUMN, "the file is text", r"\x00\x01"),
     "junk catalogue": (fill("items.csv", JUNK), "items.csv", "the file is text", r"\x00\x01"),
-    "another encoding": (fill(LOG_COLUMN, LATIN), LOG_COLUMN, "UTF-8", "utf"),
+    "another encoding": (fill(LOG_COLUMN, LATIN), LOG_COLUMN, "UTF-8", "UTF8"),
     "ragged lines": (
         *(fill(LOG_COLUMN, b"user_id,item_id,timestamp\na,i1,2024-01-01,1,2\n"), LOG_COLUMN),
-        *("the same columns a line", "fields"),
+        *("every row has 3 cells", "row 1 has 5: a,i1,2024-01-01,1,2"),
     ),
     "one user only": (
         *(spoil_log(lambda log: log.with_columns(user_id=pl.lit("me"))), LOG_COLUMN),
         *("at least 2 users interact", "1"),
     ),
-    "milliseconds taken for seconds": (
-        *(spoil_log(lambda log: log.with_columns(timestamp=pl.lit("20240131"))), LOG_COLUMN),
+    "no time of our era": (
+        *(spoil_log(set_cell("timestamp", "1970-08-23")), LOG_COLUMN),
         *("times lie between 1980 and 2100", "1970-08-23"),
+    ),
+    "numbers that are no times": (
+        *(spoil_log(lambda log: log.with_columns(timestamp=pl.lit("17"))), LOG_COLUMN),
+        *("times that can be recognised", "17, 17"),
     ),
     "no catalogue": (
         *(lambda folder: (folder / "items.csv").unlink(), "items.csv", "the file exists", ""),

@@ -20,7 +20,7 @@ LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 def read(path: Path, scratch: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     with open_movielens(path, scratch) as raw:
-        items = add_tags(read_items(raw.items, raw.items_file), raw, LATER)
+        items = add_tags(read_items(raw.items), raw, LATER)
         return items, read_interactions(raw.interactions, 4.0)
 
 
@@ -51,28 +51,40 @@ def test_a_folder_around_the_data_set_is_fine(tmp_path: Path) -> None:
 def test_only_tags_given_in_time_join_the_text(tmp_path: Path) -> None:
     folder = write_grouplens(tmp_path, "csv")
     (folder / "tags.csv").write_text(
-        "userId,movieId,tag,timestamp\n1,1,Hackers,100\n2,1,hackers ,100\n2,1,bullets,100\n"
-        "1,5,bullets,100\n2,1,too late,2000000000\n1,1,too late,2000000000\n"
-        "1,5,too late,100\n2,5,quiet,100\n3,5,quiet,100\n"
+        "userId,movieId,tag,timestamp\n1,1,Hackers,1000000000\n2,1,hackers ,1000000000\n"
+        "2,1,bullets,1000000000\n"
+        "1,5,bullets,1000000000\n2,1,too late,2000000000\n1,1,too late,2000000000\n"
+        "1,5,too late,1000000000\n2,5,quiet,1000000000\n3,5,quiet,1000000000\n"
     )
     with open_movielens(folder, tmp_path / "scratch") as raw:
-        items = add_tags(
-            read_items(raw.items, raw.items_file), raw, datetime(2020, 1, 1, tzinfo=UTC)
-        )
+        items = add_tags(read_items(raw.items), raw, datetime(2020, 1, 1, tzinfo=UTC))
     texts = dict(items.select("item_id", "text").iter_rows())
     assert texts["1"] == "Action, Sci-Fi. hackers, bullets"
     assert texts["5"] == "quiet, bullets"
     assert texts["4"] == "Animation, Comedy"
 
 
+def test_tags_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    folder = write_grouplens(tmp_path, "csv")
+    (folder / "tags.csv").write_text(
+        "userId,movieId,tag,timestamp\n1,1,loud,1000000000\n2,1,loud,yesterday\n,1,loud,1000000000\n"
+    )
+    with open_movielens(folder, tmp_path / "scratch") as raw:
+        add_tags(read_items(raw.items), raw, LATER)
+    assert raw.record.counts == {"tags_unreadable": 2}
+    assert raw.record.notes == ["left out 2 tags without person, film, words or a time of our era"]
+
+
 def test_a_tag_of_one_person_is_left_out(tmp_path: Path) -> None:
     folder = write_grouplens(tmp_path, "csv")
     (folder / "tags.csv").write_text(
-        "userId,movieId,tag,timestamp\n1,1,my queue,100\n1,2,my queue,100\n1,3,My Queue,100\n"
-        "1,5,tom &amp; jerry,100\n2,5,Tom &amp;amp; Jerry,100\n"
+        "userId,movieId,tag,timestamp\n1,1,my queue,1000000000\n1,2,my queue,1000000000\n"
+        "1,3,My Queue,1000000000\n"
+        "1,5,tom &amp; jerry,1000000000\n2,5,Tom &amp;amp; Jerry,1000000000\n"
     )
     with open_movielens(folder, tmp_path / "scratch") as raw:
-        items = add_tags(read_items(raw.items, raw.items_file), raw, LATER)
+        items = add_tags(read_items(raw.items), raw, LATER)
+    assert raw.record.counts == {"tags_unreadable": 0}
     assert not items["text"].str.contains("queue").any()
     assert items.filter(pl.col("item_id") == "5")["text"].item() == "tom & jerry"
 

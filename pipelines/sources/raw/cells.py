@@ -1,0 +1,190 @@
+"""How the cells of a column are read, by the type the column has: ids, numbers, spoken text."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.interaction_rules import (
+    CONTROL_CHARACTERS,
+    MAX_ID_LENGTH,
+    MISSING_MARKERS,
+)
+
+CHARACTER_REFERENCE = r"&#?\w{2,31};"
+WHOLE_AS_FLOAT = r"^-?\d+\.0+$"
+ROUNDED = r"^-?\d(\.\d+)?[eE]\+\d+$"
+EXACT_TO = {"Float32": 2**24, "Float64": 2**53}
+"""Up to where floats hold every whole number."""
+MEND = "mend or drop those rows"
+
+
+def _no_comment(_: str) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value of every row: the raw column it comes from and how it is read.
+
+    Attributes:
+        column: of the raw table.
+        value: null where the raw cell cannot be read.
+        rule: what can be read.
+        remedy: what to do about a cell that cannot.
+        became: what is worth telling of how it is read.
+        comment: what to tell of a cell that cannot be read.
+    """
+
+    column: str
+    value: pl.Expr
+    rule: str
+    remedy: str = MEND
+    became: str = ""
+    comment: Callable[[str], str] = _no_comment
+
+
+def identifier(column: str, sample: pl.Series, file: Path) -> Cell:
+    """Return the reading of a column of ids.
+
+    Text is taken as it is, without the blanks around it. Whole numbers become text without a
+    fraction, whether they lie there as integers, decimals, floats, or texts that pandas has made
+    of floats.
+
+    Args:
+        column: its name.
+        sample: some of its cells.
+        file: for the error.
+
+    Raises:
+        UserError: the column is of a type that is no id.
+    """
+    dtype, cell = sample.dtype, pl.col(column)
+    rule = f"every row has a {column}, of at most {MAX_ID_LENGTH} characters and no control ones"
+    if dtype in (pl.String, pl.Null):
+        texts = sample.cast(pl.String).drop_nulls().str.strip_chars()
+        text = cell.cast(pl.String).str.strip_chars()
+        if len(texts) and texts.str.contains(WHOLE_AS_FLOAT).all():
+            whole = pl.when(text.str.contains(WHOLE_AS_FLOAT)).then(text.str.replace(r"\.0+$", ""))
+            said = f"every {column} is a whole number, as the first ones such as {texts[0]} are"
+            return Cell(column, whole, said, became="floats read as whole numbers")
+        return Cell(column, _valid_id(text), rule)
+    if dtype in (pl.Categorical, pl.Enum, pl.Boolean) or dtype.is_integer():
+        return Cell(column, _valid_id(cell.cast(pl.String).str.strip_chars()), rule)
+    if dtype.is_float():
+        limit = EXACT_TO.get(str(dtype), 0)
+        is_whole = cell.is_finite() & (cell == cell.round()) & (cell.abs() < limit)
+        whole = pl.when(is_whole).then(cell.cast(pl.Int64, strict=False).cast(pl.String))
+        said = f"every {column} is a whole number below {limit:,}: floats lose the digits of others"
+        return Cell(column, whole, said, became="floats read as whole numbers")
+    if dtype.is_decimal():
+        text = cell.cast(pl.String).str.replace(r"\.0*$", "")
+        whole = pl.when(~text.str.contains(".", literal=True)).then(text)
+        said = f"every {column} is a whole number"
+        return Cell(column, whole, said, became="decimals read as whole numbers")
+    if dtype == pl.Binary:
+        text = decode(cell).str.strip_chars()
+        return Cell(column, _valid_id(text), f"{rule}, in UTF-8", became="bytes read as UTF-8")
+    remedy = "export it as text or whole numbers, or name another column in dataset.files"
+    raise UserError(str(file), f"column {column!r} holds ids", remedy, f"type {dtype}")
+
+
+def number(column: str, dtype: pl.DataType, file: Path) -> Cell:
+    """Return the reading of a column of numbers; an empty cell says nothing, and is allowed.
+
+    Raises:
+        UserError: the column is of a type that is no number.
+    """
+    rule = f"{column} is a number or empty"
+    cell = pl.col(column)
+    if dtype.is_numeric() or dtype == pl.Boolean:
+        value = cell.cast(pl.Float32, strict=False)
+        if dtype.is_float():  # pandas' way to say that there is none
+            cell = cell.fill_nan(None)
+            value = cell.cast(pl.Float32, strict=False)
+        return Cell(column, pl.when(value.is_finite()).then(value), rule)
+    if dtype in (pl.String, pl.Null, pl.Categorical, pl.Enum):
+        text = cell.cast(pl.String).str.strip_chars()
+        value = text.cast(pl.Float32, strict=False)
+        return Cell(column, pl.when(value.is_finite()).then(value), rule)
+    remedy = "export it as numbers, or name another column in dataset.files.feedback"
+    raise UserError(str(file), f"column {column!r} holds numbers", remedy, f"type {dtype}")
+
+
+def spoken(column: str, dtype: pl.DataType, file: Path) -> pl.Expr:
+    """Return the text of a column, white space made single blanks; null where there is none.
+
+    Lists become their elements with commas between, whole floats lose their fraction.
+
+    Raises:
+        UserError: the column is of a type that says nothing in words.
+    """
+    text = unescape(as_text(column, dtype, file)).str.replace_all(r"\s+", " ").str.strip_chars()
+    return pl.when(text != "").then(text)
+
+
+def as_text(column: str, dtype: pl.DataType, file: Path) -> pl.Expr:
+    """Return the cells of a column as text. Raises :class:`UserError` as :func:`spoken` does."""
+    cell = pl.col(column)
+    if isinstance(dtype, pl.List | pl.Array):
+        if pl.Series(dtype=dtype).explode().dtype.is_nested():
+            raise _speechless(column, dtype, file)
+        elements = cell.arr.to_list() if isinstance(dtype, pl.Array) else cell
+        inner = pl.element().cast(pl.String).str.strip_chars()
+        kept = elements.list.eval(inner.filter((inner != "").fill_null(False)))
+        return kept.list.join(", ")
+    if dtype.is_float():
+        is_whole = cell.is_finite() & (cell == cell.round())
+        whole = cell.cast(pl.Int64, strict=False).cast(pl.String)
+        return pl.when(is_whole).then(whole).otherwise(cell.fill_nan(None).cast(pl.String))
+    if dtype == pl.Binary:
+        return decode(cell)
+    if dtype.is_nested() or dtype == pl.Object:
+        raise _speechless(column, dtype, file)
+    return cell.cast(pl.String)
+
+
+def unescape(text: pl.Expr) -> pl.Expr:
+    """Return texts with HTML's character references read, such as ``&rsquo;`` or ``&amp;``.
+
+    Shops export them, some of them twice over, so two layers come off.
+    """
+    read = text.map_elements(lambda cell: html.unescape(html.unescape(cell)), pl.String)
+    return pl.when(text.str.contains(CHARACTER_REFERENCE)).then(read).otherwise(text)
+
+
+def decode(cell: pl.Expr) -> pl.Expr:
+    """Return bytes as the UTF-8 text they hold; null where they hold none."""
+
+    def read(content: bytes) -> str | None:
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+
+    return cell.map_elements(read, pl.String)
+
+
+def is_missing(text: pl.Expr) -> pl.Expr:
+    """Return whether a text is a marker of something missing, or nothing at all."""
+    return text.is_in(["", *MISSING_MARKERS])
+
+
+def _valid_id(text: pl.Expr) -> pl.Expr:
+    is_valid = (
+        ~is_missing(text)
+        & (text.str.len_chars() <= MAX_ID_LENGTH)
+        & ~text.str.contains(CONTROL_CHARACTERS)
+        & ~text.str.contains(ROUNDED)
+    )
+    return pl.when(is_valid).then(text)
+
+
+def _speechless(column: str, dtype: pl.DataType, file: Path) -> UserError:
+    remedy = "export it as text or a list of texts, or leave it out of dataset.files"
+    return UserError(str(file), f"column {column!r} is text", remedy, f"type {dtype}")

@@ -1,0 +1,142 @@
+"""The bytes of a text file as UTF-8, whatever they lie in on disk, with their lines counted."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+
+from expectations.contracts.errors import UserError
+from pipelines.sources.raw.one_line import shorten
+
+SNIFFED_BYTES = 65_536
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+ENCODING_REMEDY = (
+    "export it again as UTF-8, or name its encoding with dataset.files.encoding, such as latin-1, "
+    "cp1252, utf-16 or shift_jis"
+)
+
+
+class CsvBytes(io.RawIOBase):
+    """A file to be read once, from its beginning: unpacked, and as UTF-8 that ends with a line.
+
+    Attributes:
+        n_lines: line ends so far (``\\n``, ``\\r\\n`` or ``\\r``), empty first lines left out.
+        ends_with_quote: whether the last letter so far that ends no line is a quote.
+
+    Raises:
+        UserError: the file is no text, or is not of its encoding.
+    """
+
+    def __init__(self, path: Path, encoding: str | None, quote: str | None) -> None:
+        super().__init__()
+        self._path = path
+        self._quote = (quote or "").encode()
+        self.n_lines = 0
+        self.ends_with_quote = False
+        # the ending of the name says how it is packed; Arrow takes a path, never a pattern
+        self._file = pa.input_stream(str(path), compression="detect", buffer_size=0)
+        try:
+            start = self._read_some(SNIFFED_BYTES)
+        except UserError:
+            self._file.close()
+            raise
+        self._decoder: codecs.IncrementalDecoder | None = None
+        mark = next(((m, name) for m, name in MARKS if start.startswith(m)), None)
+        name = encoding or (mark[1] if mark else "utf-8")
+        if codecs.lookup(name).name != "utf-8":
+            self._decoder = codecs.getincrementaldecoder(name)()
+        elif mark and mark[1] == "utf-8":
+            start = start[len(mark[0]) :]
+        elif b"\0" in start:
+            self._file.close()
+            sample = shorten(repr(start[:24]))
+            raise UserError(str(path), "the file is text", ENCODING_REMEDY, sample)
+        self._ready = b""
+        self._is_done = False
+        self._begins = True
+        self._last = b""
+        self._take(start, is_last=not start)
+
+    def as_arrow(self) -> pa.PythonFile:
+        """Return the bytes as Arrow reads them."""
+        return pa.PythonFile(self, mode="r")
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes; none at the end."""
+        while not self._ready and not self._is_done:
+            raw = self._read_some(max(size, SNIFFED_BYTES))
+            self._take(raw, is_last=not raw)
+        given, self._ready = (
+            (self._ready, b"") if size < 0 else (self._ready[:size], self._ready[size:])
+        )
+        return given
+
+    def close(self) -> None:
+        """Close the file."""
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read_some(self, size: int) -> bytes:
+        try:
+            return bytes(self._file.read(size))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise unreadable(self._path, error) from None
+
+    def _take(self, raw: bytes, *, is_last: bool) -> None:
+        if self._decoder is not None:
+            try:
+                text = self._decoder.decode(raw, is_last)
+            except UnicodeError as error:
+                raise unreadable(self._path, error) from None
+            raw = text.removeprefix("\ufeff").encode() if self._begins else text.encode()
+        if self._begins:
+            raw = raw.lstrip(b"\r\n")
+            self._begins = not raw
+        self._is_done = is_last
+        if is_last and self._last and self._last not in b"\r\n":
+            raw += b"\n"
+        if not raw:
+            return
+        returns = raw.count(b"\r")
+        both = raw.count(b"\r\n") if returns else 0
+        self.n_lines += raw.count(b"\n") + returns - both
+        if self._last == b"\r" and raw[:1] == b"\n":
+            self.n_lines -= 1
+        self._last = raw[-1:]
+        if letters := raw.rstrip(b"\r\n"):
+            self.ends_with_quote = letters[-1:] == self._quote
+        self._ready += raw
+
+
+def unreadable(path: Path, error: Exception) -> UserError:
+    """Return the error for a text file whose bytes cannot be read as what they should be."""
+    said = shorten(str(error).splitlines()[0] if str(error) else type(error).__name__)
+    if "straddling" in said:
+        rule = "no cell is longer than 4 MB"
+        remedy = "close the quote that is opened there, or set dataset.files.quote to null"
+        return UserError(str(path), rule, remedy, "a quote that nothing closes, or one long cell")
+    rule = "the file is UTF-8 text, the same columns a line"
+    return UserError(str(path), rule, ENCODING_REMEDY, said)

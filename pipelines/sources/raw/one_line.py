@@ -1,0 +1,11 @@
+"""Makes anything fit for one line of an error."""
+
+from __future__ import annotations
+
+MAX_SHOWN = 160
+
+
+def shorten(text: str) -> str:
+    """Return ``text`` fit for one line: printable and short."""
+    clean = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return clean if len(clean) <= MAX_SHOWN else clean[: MAX_SHOWN - 1] + "…"
