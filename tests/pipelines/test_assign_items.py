@@ -12,6 +12,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.tables import ITEM_CLUSTERS
 from pipelines import assign_items, paths
 from pipelines.artefact_io import read_table
+from pipelines.command import run_command
 from pipelines.stages import clusters as stage
 from tests.pipelines.test_clusters import PARAMS, lay_out
 from tests.worlds.clusters import build_topic_world
@@ -47,9 +48,14 @@ def test_new_items_are_placed_and_known_ones_keep_their_clusters(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["assign_items", "new.csv", "--output", "found.csv"])
     assign_items.main()
-    assert capsys.readouterr().out == ""
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert (
+        "in no cluster, since nothing the tree knows can be read of them: 1 items (x2)" in said.err
+    )
     found = pl.read_csv("found.csv")
-    assert found.columns == ["item_id", "is_new", "level_0", "level_1", "description"]
+    names = ["item_id", "is_new", "level_0", "level_1", "description", "similarity", "margin"]
+    assert found.columns == names
     assert found["item_id"].to_list() == ["i0000", "x1", "x2"]
     assert found["is_new"].to_list() == [False, True, True]
     members = read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
@@ -58,6 +64,9 @@ def test_new_items_are_placed_and_known_ones_keep_their_clusters(
     coffee = WORLD.items.filter(pl.col("title").str.contains("coffee"))
     homes = members.filter(pl.col("level") == 1).join(coffee, on="item_id", how="semi")
     assert found["level_1"][1] == homes["cluster_id"].mode().item()
+    # nothing can be read of x2, so it is in no cluster, and that is said
+    assert found.filter(pl.col("item_id") == "x2").row(0) == ("x2", True, *(None,) * 5)
+    assert found["margin"].is_null().to_list() == [True, False, True]
     monkeypatch.setattr(sys, "argv", ["assign_items", "new.csv"])
     assign_items.main()
     assert capsys.readouterr().out == Path("found.csv").read_text(encoding="utf-8")
@@ -79,6 +88,52 @@ def test_the_table_items_itself_is_read_with_its_categories() -> None:
     found = assign_items.place_items(paths.ITEMS, None)
     assert found.height == WORLD.items.height
     assert not found["is_new"].any()
+
+
+FAULTS = {
+    "an id twice": ("item_id,title\na,A\na,B\n", "item ids are unique (found: a)"),
+    "an id twice, once with blanks": ("item_id,title\na,A\n a ,B\n", "item ids are unique"),
+    "an id twice, of the tree": ("item_id,title\ni0000,A\ni0000,B\n", "item ids are unique"),
+    "an id twice as a float": ("item_id,title\n1.0,A\n1.0,B\n", "item ids are unique (found: 1)"),
+    "two ids twice": ("item_id,title\na,A\nb,A\na,B\nb,B\n", "item ids are unique (found: a, b)"),
+    "only a header": ("item_id,title\n", "the file has rows"),
+    "a header without its line end": ("item_id,title", "the file has rows"),
+    "empty lines": ("item_id,title\n\n,\n  \n", "the file has rows"),
+    "an empty file": ("", "the file has rows"),
+    "nothing but line ends": ("\n\n", "the file is UTF-8 text"),
+    "a row without an id": ("item_id,title\na,A\n,B\n", "every row has a item_id"),
+    "an id of blanks": ("item_id,title\na,A\n  ,B\n", "every row has a item_id"),
+    "an id that is a marker": ("item_id,title\na,A\nNaN,B\n", "every row has a item_id"),
+    "a tab in an id": ("item_id,title\na,A\nb\tc,B\n", "every row has a item_id"),
+    "an id too long": (f"item_id,title\n{'x' * 257},A\n", "every row has a item_id"),
+    "a short row": ("item_id,title,text\na,A,x\nb,B\n", "every row has 3 cells"),
+    "no column of ids": ("id,title\na,A\n", "there is a column 'item_id'"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_file_that_is_no_catalogue_ends_in_one_line_and_status_2(
+    fault: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content, rule = FAULTS[fault]
+    (tmp_path / "new.csv").write_text(content, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["assign_items", str(tmp_path / "new.csv")])
+    with pytest.raises(SystemExit) as ended:
+        run_command(assign_items.main)
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert rule in said.err
+
+
+@pytest.mark.parametrize("ids", [["a", None], [1.0, None], [1.5, 2.0], [[1], [2]], [None, None]])
+def test_parquet_with_ids_that_are_none_ends_in_one_line(tmp_path: Path, ids: list[object]) -> None:
+    pl.DataFrame({"item_id": ids, "title": ["A", "B"]}).write_parquet(tmp_path / "new.parquet")
+    with pytest.raises(UserError, match="item_id"):
+        assign_items.place_items(tmp_path / "new.parquet", None)
 
 
 def test_files_and_trees_that_are_not_there_are_one_line(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from expectations.contracts.errors import UserError
@@ -17,7 +18,8 @@ from inference.serving.completeness import find_missing_rows
 from inference.serving.config import ServingConfig
 from inference.serving.features import FeatureReader
 from inference.serving.manifest import ReleaseManifest, read_manifest
-from pipelines import forget_user, paths
+from pipelines import drop_events, forget_user, paths
+from pipelines.export_events import export_events
 from pipelines.feature_store import open_store
 from pipelines.live_events import open_live_view, replay_events
 from pipelines.online_rows import count_rows
@@ -71,7 +73,7 @@ def test_forgetting_a_person(
     assert rows_of(GONE) >= 3  # of two releases, and live
     n_others = rows_of("ann")
 
-    monkeypatch.setattr(sys, "argv", ["forget_user", GONE])
+    monkeypatch.setattr(sys, "argv", ["forget_user", f" {GONE} "])  # ingest strips ids too
     forget_user.main()
     said = capsys.readouterr().out
     assert "2 events of the log" in said
@@ -104,6 +106,80 @@ def test_forgetting_a_person(
     # what the person does from now on counts
     open_live_view(CONFIG).record([ItemEvent("back", GONE, "i1c1", 1_900_000_000_000_000)])
     assert [r.event.event_id for r in reader.read_live(GONE)] == ["back"]
+
+
+@pytest.mark.parametrize("unknown", ["nobody", "-12", "--", "--help me", "-h2", "anN"])
+def test_a_person_nobody_knows_ends_in_one_line(
+    releases: list[ReleaseManifest], monkeypatch: pytest.MonkeyPatch, unknown: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["forget_user", "--", unknown])
+    with pytest.raises(UserError, match="the person is known to the online store"):
+        forget_user.main()
+    assert rows_of("ann") > 0
+
+
+@pytest.mark.parametrize("wrong", ["", "  ", "a\tb", "x" * 257, "null", "\ufeffann"])
+def test_what_is_no_id_is_not_looked_for(
+    releases: list[ReleaseManifest], monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    before = paths.FORGOTTEN_USERS.read_text() if paths.FORGOTTEN_USERS.is_file() else ""
+    monkeypatch.setattr(sys, "argv", ["forget_user", wrong])
+    with pytest.raises(UserError, match="an id has 1 to 256 characters"):
+        forget_user.main()
+    after = paths.FORGOTTEN_USERS.read_text() if paths.FORGOTTEN_USERS.is_file() else ""
+    assert after == before
+
+
+@pytest.mark.parametrize("person", ["-5", "--gone", "- x", "-h1"])
+def test_an_id_that_begins_with_a_dash_is_forgotten(
+    releases: list[ReleaseManifest], monkeypatch: pytest.MonkeyPatch, person: str
+) -> None:
+    event = ItemEvent(f"of {person}", person, "i0c0", 1_800_000_000_000_000)
+    open_live_view(CONFIG).record([event])
+    monkeypatch.setattr(sys, "argv", ["forget_user", person])
+    forget_user.main()
+    assert rows_of(person) == 0
+    assert EventLog(Path(CONFIG.event_log)).find([event.event_id]) == []
+
+
+def test_one_bad_event_is_taken_out_and_the_person_stays(
+    releases: list[ReleaseManifest],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    view, log, reader = (
+        open_live_view(CONFIG),
+        EventLog(Path(CONFIG.event_log)),
+        FeatureReader(open_store),
+    )
+    good = [ItemEvent(f"fay {n}", "fay", "i0c0", 1_800_000_000_000_000 + n) for n in (1, 2)]
+    bad = [
+        ItemEvent("-1970", "fay", "i0c0", 1_000_000),
+        ItemEvent("infinite", "gus", "i0c0", 1_800_000_000_000_000, 1e308),
+    ]
+    view.record([*good, *bad])
+    with pytest.raises(UserError, match=r"event '-1970': timestamp 1970.*pipelines\.drop_events"):
+        export_events(log, paths.EVENT_EXPORTS)
+    monkeypatch.setattr(sys, "argv", ["drop_events", "-1970"])
+    drop_events.main()
+    assert "dropped event '-1970': item 'i0c0' at 1970-01-01" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"event 'infinite': feedback inf"):
+        export_events(log, paths.EVENT_EXPORTS)
+    drop_events.drop_events(CONFIG, ["infinite"])
+    assert [r.event for r in reader.read_live("fay")] == good[::-1]
+    assert reader.read_live("gus") == ()
+    path, _ = export_events(log, paths.EVENT_EXPORTS)
+    exported = pl.read_parquet(path, glob=False)["event_id"].to_list()
+    assert set(exported) >= {"fay 1", "fay 2"}
+    assert not {"-1970", "infinite"} & set(exported)
+
+    # the id is free again, and what comes after is seen
+    view.record([bad[0]._replace(time_us=1_800_000_000_000_003)])
+    assert [r.event.event_id for r in reader.read_live("fay")] == ["-1970", "fay 2", "fay 1"]
+
+    with pytest.raises(UserError, match=r"holds every event that is to be dropped.*'nowhere'"):
+        drop_events.drop_events(CONFIG, ["fay 1", "nowhere"])
+    assert len(log.find(["fay 1"])) == 1
 
 
 def test_the_list_says_until_when(tmp_path: Path) -> None:

@@ -76,8 +76,9 @@ class CsvBytes(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return up to ``size`` bytes; none at the end."""
-        while not self._ready and not self._is_done:
+        """Return ``size`` bytes, or what is left; none at the end."""
+        # Arrow takes the first piece for the first block, and a block has to end with a line
+        while not self._is_done and (size < 0 or len(self._ready) < size):
             raw = self._read_some(max(size, SNIFFED_BYTES))
             self._take(raw, is_last=not raw)
         given, self._ready = (

@@ -150,7 +150,25 @@ TOO_LATE = datetime.now(UTC) + timedelta(days=2)
         ({"timestamp": "2024-05-02T00:00:00"}, "timestamp"),
         ({"timestamp": "yesterday"}, "timestamp"),
         ({"timestamp": TOO_LATE.isoformat()}, "timestamp: Value error, an event lies in the past"),
-        ({"timestamp": "1969-12-31T23:59:59Z"}, "timestamp: Value error, an event lies after 1970"),
+        ({"timestamp": "1969-12-31T23:59:59Z"}, "timestamp: Value error, an event lies after 1980"),
+        ({"timestamp": "1970-01-01T00:00:00Z"}, "timestamp: Value error, an event lies after 1980"),
+        ({"timestamp": "1979-12-31T23:59:59Z"}, "timestamp: Value error, an event lies after 1980"),
+        ({"timestamp": 0}, "timestamp: Value error, an event lies after 1980"),
+        ({"timestamp": 1_704_067_200_000_000}, "timestamp"),
+        (
+            {"timestamp": "3000-01-01T00:00:00Z"},
+            "timestamp: Value error, an event lies in the past",
+        ),
+        ({"user_id": " ann"}, "user_id: Value error, an id has 1 to 256 characters"),
+        ({"user_id": "ann\n"}, "user_id: Value error"),
+        ({"user_id": "a\u0000b"}, "user_id: Value error"),
+        ({"user_id": "   "}, "user_id: Value error"),
+        ({"item_id": "\ufeffi0"}, "item_id: Value error"),
+        ({"item_id": "null"}, "item_id: Value error"),
+        ({"feedback": 1e308}, "feedback"),
+        ({"feedback": -1e308}, "feedback"),
+        ({"feedback": 3.5e38}, "feedback"),
+        ({"feedback": float("inf")}, "feedback"),
         ({"feedback": "much"}, "feedback"),
         ({"feedback": float("nan")}, "feedback"),
         ({"rating": 5}, "rating"),
@@ -176,6 +194,28 @@ def test_a_batch_of_the_wrong_size_is_refused_whole(
     response = client.post("/v1/events/batch", json={"events": events})
     assert response.status_code == 422
     assert response.json()["detail"].startswith("events")
+    assert recorded_in(config) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "line"),
+    [
+        (57, {"timestamp": TOO_LATE.isoformat()}, "events[57].timestamp: Value error"),
+        (0, {"timestamp": "1970-01-01T00:00:00Z"}, "events[0].timestamp: Value error"),
+        (99, {"feedback": 1e308}, "events[99].feedback"),
+        (3, {"user_id": " "}, "events[3].user_id"),
+        (41, {"rating": 5}, "events[41].rating"),
+        (7, {"event_id": None}, "events[7].event_id"),
+    ],
+)
+def test_a_batch_with_a_wrong_event_is_refused_whole_and_says_which(
+    client: TestClient, config: ServingConfig, place: int, change: dict[str, Any], line: str
+) -> None:
+    events = [sent(f"e{n}", "ann", "i0c0") for n in range(100)]
+    events[place] |= change
+    response = client.post("/v1/events/batch", json={"events": events})
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith(line)
     assert recorded_in(config) == []
 
 

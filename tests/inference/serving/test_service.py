@@ -82,8 +82,14 @@ def test_an_item_newer_than_the_release_finds_its_interest(client: TestClient) -
     known = client.post("/v1/items/interest", json={"item_id": item_of(3, 1)}).json()
     assert (known["is_new"], known["cluster_id"]) == (False, 3)
     silent = client.post("/v1/items/interest", json={"item_id": "fresh"}).json()
-    assert silent["is_new"]
-    assert silent["description"] in NAMES
+    assert (silent["is_new"], silent["is_placed"]) == (True, False)
+    assert (silent["cluster_id"], silent["description"], silent["similarity"]) == (None,) * 3
+    assert answer["is_placed"]
+    assert 0 < answer["margin"] <= answer["similarity"] + 1
+    for wrong in ("", " fresh", "NULL", "a\tb", "x" * 257):
+        refused = client.post("/v1/items/interest", json={"item_id": wrong, "title": "jazz"})
+        assert refused.status_code == 422
+        assert refused.json()["detail"].startswith("item_id")
     assert client.post("/v1/items/interest", json={"title": "no id"}).status_code == 422
 
 
