@@ -20,7 +20,7 @@ import polars as pl
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from inference.planning.bulk import plan_batches
 from inference.planning.config import TableConfig
-from inference.planning.partial_run import PreviousTable, refresh_rows
+from inference.planning.partial_run import PreviousTable, common_arithmetic, refresh_rows
 from inference.planning.plan_table import PlanTable
 from inference.planning.refresh_report import report_refresh
 from inference.planning.shards import MicroBatch
@@ -55,7 +55,7 @@ def main() -> None:
         started = time.process_time()
         with tempfile.TemporaryDirectory() as place:
             refreshed = refresh_rows(
-                PreviousTable(table, before, frozenset()),
+                PreviousTable(table, before, frozenset(), common_arithmetic(rows)),
                 after,
                 source_of(arguments.folder, after),
                 CONFIG,

@@ -14,6 +14,7 @@ from inference.planning.plan_table import PlanTable
 from inference.serving.content_hash import hash_files
 from pipelines import paths
 from pipelines.artefact_io import read_json, read_table
+from pipelines.table_making import describe_code
 
 PLACE = "table.previous"
 REMEDY = f"copy {paths.NOVEL_CLUSTER_TABLE.parent} of that build there, or set {PLACE} to null"
@@ -52,7 +53,9 @@ def read_previous_table(config: TableConfig, making: Mapping[str, Any]) -> Previ
     descriptions = tuple(record["descriptions"])
     frame = read_table(folder / paths.NOVEL_CLUSTER_TABLE.name, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, len(descriptions))
-    return PreviousTable(table, descriptions, frozenset(record["unproven"]))
+    same_code = record.get("code") == describe_code()  # tables of before this was recorded lack it
+    arithmetic = record["arithmetic"] if same_code else None
+    return PreviousTable(table, descriptions, frozenset(record["unproven"]), arithmetic)
 
 
 def refuse_other_making(record: Mapping[str, Any], making: Mapping[str, Any]) -> None:

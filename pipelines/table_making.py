@@ -11,20 +11,12 @@ import torch
 
 import inference.planning
 import training.planner
-from inference.planning.config import TableConfig
+from inference.planning.config import BATCH_SETTINGS, TableConfig
 from inference.serving.content_hash import hash_content
 from pipelines import paths
 from training.planner.base_reference import fingerprint_base
 
 RANKING_SETTINGS = ("score", "depth", "whole_up_to", "score_step")
-BATCH_SETTINGS = (
-    "batch_rows",
-    "places_per_row",
-    "cache_megabytes",
-    "search_dtype",
-    "search_margin",
-    "worker_threads",
-)
 
 
 def describe_making(descriptions: Sequence[str], config: TableConfig) -> dict[str, Any]:
@@ -47,16 +39,21 @@ def describe_run(making: Mapping[str, Any], config: TableConfig, part: str) -> d
     """
     on_gpu = config.ray_gpus > 0 if config.engine == "ray" else torch.cuda.is_available()
     cpu = torch.backends.cpu.get_cpu_capability()
-    rooms = (inference.planning, training.planner)
     return {
         **making,
         "part": part,
         "previous": config.previous.sha256 if config.previous else None,
         "batches": config.model_dump(include=set(BATCH_SETTINGS)),
-        "code": [_hash_code(Path(room.__path__[0])) for room in rooms],
+        "code": describe_code(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if on_gpu else cpu,
     }
+
+
+def describe_code() -> list[str]:
+    """Return a hash of each package that a row's scores come from."""
+    rooms = (inference.planning, training.planner)
+    return [_hash_code(Path(room.__path__[0])) for room in rooms]
 
 
 def _hash_code(room: Path) -> str:

@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 import pipelines  # noqa: F401  switches telemetry off before anything else is imported
 
 if TYPE_CHECKING:
     from tests.worlds.published import PublishedReleases
+
+# How long an example takes says how busy the machine is, nothing of the code.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

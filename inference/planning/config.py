@@ -10,6 +10,16 @@ from training.config import Config
 
 Score = Literal["closed", "open"]
 
+BATCH_SETTINGS = (
+    "batch_rows",
+    "places_per_row",
+    "cache_megabytes",
+    "search_dtype",
+    "search_margin",
+    "worker_threads",
+)
+"""What decides with what else, and how, a row is planned."""
+
 
 class PreviousTableConfig(Config):
     """A previous table of the same planner, to be refreshed where clusters have changed.
@@ -30,8 +40,8 @@ class TableConfig(Config):
             user has consumed most of a short ranking.
         whole_up_to: number of clusters up to which every row is the whole ranking.
         score_step: scores are rounded to multiples of this before ranking; equal ones stand in
-            ascending cluster id. Larger than the last bits of float32, so that the ranking does
-            not depend on them.
+            ascending cluster id. Larger than the last bits of float32, so that they move few
+            scores, and those by one step.
         shard_rows: rows of a shard, in whole batches: what a kill loses at most, per worker.
         engine: ``local`` plans on this machine, ``ray`` on an instance or a cluster of Ray.
         workers: processes that plan shards, each with a planner of its own; one is this process.
@@ -43,7 +53,7 @@ class TableConfig(Config):
         score: what a score is the logarithm of: the probability that the planner writes a
             description when held to the descriptions (``closed``), or when it may write anything
             (``open``); see ``docs/planning.md``.
-        batch_rows: contexts that are planned together; changes no bit of the table.
+        batch_rows: contexts that are planned together; changes at most the last bits.
         places_per_row: tokens of descriptions read for one row at most, beyond ``whole_up_to``
             clusters; a row that needs more is left with an error bound.
         cache_megabytes: bound on the key-value cache; fewer rows are planned at once to keep it.

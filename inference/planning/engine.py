@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair
-from inference.planning.config import TableConfig
+from inference.planning.arithmetic import BY_BATCH, BY_ROW, name_arithmetic
+from inference.planning.config import BATCH_SETTINGS, TableConfig
 from inference.planning.description_tree import NOTHING, DescriptionTree, grow_description_tree
 from inference.planning.prompts import SharedPrompts
 from inference.planning.ranking import RankedRows, rank_scores, row_depth
@@ -28,6 +30,10 @@ from inference.planning.search import TreeSearch
 from training.planner.model_io import Planner
 
 # Shapes: B contexts in a batch, N clusters, C candidates.
+
+ROWS_COMPARED = 8
+"""Rows by which an engine finds out whether the batch moves their bits: alone, one takes most of
+the routines that a pass of few tokens may take."""
 
 GUARD_TOLERANCE = 2e-3
 """Log-probabilities may differ from those of a plain pass by that much, in float32."""
@@ -50,6 +56,7 @@ class PlanningEngine:
     def __init__(self, planner: Planner, descriptions: Sequence[str], config: TableConfig) -> None:
         self._config = config
         self._n_clusters = len(descriptions)
+        self._device = planner.device
         completions = [planner.encode_completion(text) for text in descriptions]
         self._tree = grow_description_tree(completions, config.score).to(planner.device)
         _check_reading(planner, descriptions, self._tree)
@@ -65,6 +72,18 @@ class PlanningEngine:
         """Whether another set of descriptions changes the scores of those that stay."""
         return self._config.score == "closed"
 
+    @cached_property
+    def arithmetic(self) -> str:
+        """What the last bits of its rows rest on, measured; see :mod:`arithmetic`.
+
+        Under the closed score nobody asks whether that is the row alone: every row rests on all
+        descriptions there, so none outlives a change of one.
+        """
+        if self._config.score == "open" and self._rows_stand_alone():
+            return name_arithmetic(self._device, BY_ROW)
+        settings = self._config.model_dump(include=set(BATCH_SETTINGS))
+        return name_arithmetic(self._device, BY_BATCH, settings)
+
     def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
         """Return the rows of these contexts, all with equally many members.
 
@@ -76,7 +95,11 @@ class PlanningEngine:
         found = [self._find(part, rows, depth) for part, rows in self._parts(contexts, barred)]
         scores = np.concatenate([scores for scores, _ in found])  # [B, N]
         ranked = rank_scores(scores, contexts, self._config)
-        return replace(ranked, error_bounds=np.concatenate([bounds for _, bounds in found]))
+        return replace(
+            ranked,
+            error_bounds=np.concatenate([bounds for _, bounds in found]),
+            arithmetic=self.arithmetic,
+        )
 
     def score_candidates(
         self, contexts: Sequence[ClusterPair], candidates: Sequence[int]
@@ -91,6 +114,22 @@ class PlanningEngine:
             _numbers(self._exact.follow(part, rows)) for part, rows in self._parts(contexts, wanted)
         ]
         return np.concatenate(found)[:, list(candidates)]
+
+    def _rows_stand_alone(self) -> bool:
+        """Return whether some rows have the same bits alone, together, and where less is read."""
+        n_clusters = self._n_clusters
+        if n_clusters < 2:
+            return True
+        everything = list(range(n_clusters))
+        firsts = everything[:: -(-n_clusters // ROWS_COMPARED)]
+        contexts = [ClusterPair.of(first, (first + 1) % n_clusters) for first in firsts]
+        together = self.score_candidates(contexts, everything)
+        backwards = self.score_candidates(contexts[::-1], everything)[::-1]
+        return np.array_equal(together, backwards) and all(
+            np.array_equal(self.score_candidates([context], some)[0], together[row, some])
+            for row, context in enumerate(contexts)
+            for some in (everything, everything[row : row + 1 + row // 2])
+        )
 
     def _parts(
         self, contexts: Sequence[ClusterPair], marked: Tensor

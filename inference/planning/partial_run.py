@@ -1,4 +1,9 @@
-"""A partial refresh as a bulk run: rescores, merges, and plans again what cannot be proven."""
+"""A partial refresh as a bulk run: rescores, merges, and plans again what cannot be proven.
+
+Rows of the previous table are worth keeping only where this run would compute them again to the
+last bit. So one row is planned first, to learn what the arithmetic at hand is; where it is not that
+of the previous table, or a row's bits rest on its batch, every row is planned anew.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ import polars as pl
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
+from inference.planning.arithmetic import is_by_row
 from inference.planning.bulk import BulkCost, ShardStore, add_costs, plan_batches
 from inference.planning.config import TableConfig
 from inference.planning.plan_table import PlanTable
@@ -18,8 +24,8 @@ from inference.planning.shards import MicroBatch, join_rows
 from inference.planning.sources import RankerSource
 from inference.planning.table import cut_batches
 
-RESCORED, ANEW = "rescored", "anew"
-"""The two runs of a refresh, by which their shards are told apart."""
+FIRST_ROW, RESCORED, ANEW = "first_row", "rescored", "anew"
+"""The runs of a refresh, by which their shards are told apart."""
 
 OpenStore = Callable[[str, Sequence[MicroBatch]], ShardStore]
 
@@ -40,11 +46,13 @@ class PreviousTable:
         table: as it was.
         descriptions: of its clusters, by id.
         unproven: keys of its rows that were left with an error bound.
+        arithmetic: of all its rows, see :class:`RankedRows`; ``None`` where that is not known.
     """
 
     table: PlanTable
     descriptions: tuple[str, ...]
     unproven: frozenset[str]
+    arithmetic: str | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,8 @@ class RefreshedRows:
         changes: of the clusters.
         n_rescored: rows that got scores of new clusters.
         n_planned_anew: rows that were planned as in a full run.
-        cost: of both runs together.
+        cost: of all runs together.
+        why_whole: why no row of the previous table was kept; empty where some may be.
     """
 
     rows: pl.DataFrame
@@ -64,6 +73,7 @@ class RefreshedRows:
     n_rescored: int
     n_planned_anew: int
     cost: BulkCost
+    why_whole: str = ""
 
 
 def refresh_rows(
@@ -80,9 +90,7 @@ def refresh_rows(
     """
     changes = compare_descriptions(previous.descriptions, descriptions)
     refuse_dependent_scores(changes, config)
-    kept = set(changes.kept)
     pairs = list(all_pairs(len(descriptions)))
-    same = [pair for pair in pairs if kept.issuperset(pair.members)]
     costs: list[BulkCost] = []
 
     def plan(wanted: Sequence[ClusterPair], using: RankerSource, part: str) -> pl.DataFrame:
@@ -91,11 +99,17 @@ def refresh_rows(
         costs.append(cost)
         return rows
 
+    why_whole = why_keep_nothing(previous, changes, plan(pairs[:1], source, FIRST_ROW))
+    kept = set() if why_whole else set(changes.kept)
+    same = [pair for pair in pairs if kept.issuperset(pair.members)]
     rescored: PlanTable | None = None
     if changes.new and same:
         rows = plan(same, source.among(changes.new), RESCORED)
         rescored = PlanTable.from_frame(rows, len(descriptions))
-    merged = merge_rows(previous.table, rescored, same, changes, previous.unproven, config)
+    arithmetic = previous.arithmetic or ""  # of no row unless some are kept
+    merged = merge_rows(
+        previous.table, rescored, same, changes, previous.unproven, config, arithmetic
+    )
     wanted = _planned_again(pairs, kept, merged)
     planned = plan(wanted, source, ANEW)
     return RefreshedRows(
@@ -104,7 +118,29 @@ def refresh_rows(
         n_rescored=len(same) if changes.new else 0,
         n_planned_anew=len(wanted),
         cost=add_costs(costs),
+        why_whole=why_whole,
     )
+
+
+def why_keep_nothing(
+    previous: PreviousTable, changes: ClusterChanges, first_row: pl.DataFrame
+) -> str:
+    """Return why a full run would not give the previous rows again; empty where it would.
+
+    ``first_row`` is a row as this run plans it.
+    """
+    arithmetic = common_arithmetic(first_row)
+    if arithmetic is None or arithmetic != previous.arithmetic:
+        return "another processor, number of threads or version planned the previous table"
+    if not is_by_row(arithmetic) and (changes or previous.unproven):
+        return "the last bits of a row depend on its batch on this processor"
+    return ""
+
+
+def common_arithmetic(rows: pl.DataFrame) -> str | None:
+    """Return what the last bits of all these rows rest on; ``None`` if they differ in that."""
+    found: list[str] = rows["arithmetic"].unique().to_list()
+    return found[0] if len(found) == 1 else None
 
 
 def refuse_dependent_scores(changes: ClusterChanges, config: TableConfig) -> None:

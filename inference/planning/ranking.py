@@ -27,11 +27,14 @@ class RankedRows:
             row's end.
         error_bounds: by how much the score of a cluster left out may exceed the row's last one;
             0 where it is proven that none belongs into the row, float32 [B].
+        arithmetic: what their last bits rest on, see :mod:`inference.planning.arithmetic`; empty
+            where they rest on nothing but the contexts.
     """
 
     clusters: NDArray[np.int64]
     scores: NDArray[np.float32]
     error_bounds: NDArray[np.float32]
+    arithmetic: str = ""
 
     @property
     def certified(self) -> NDArray[np.bool_]:

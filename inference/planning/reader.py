@@ -5,10 +5,11 @@ way (tree attention: Miao et al., SpecInfer, 2023). So a token is read once, wha
 it, with the figures of a plain pass over prompt and description. Most tokens are *silent*: nothing
 is wanted of them but that others see them, and their reading ends in the last layer.
 
-What is read of a row does not depend on what is read beside it, to the last bit. Rows of a matrix
-product come out alike in any batch but the smallest; sums go over slots that a token's position
-alone decides; and tokens come in groups, since what is left over when a processor takes many
-numbers at once is computed by another routine. A test holds this against the processor at hand.
+On most processors what is read of a row does not depend on what is read beside it, to the last bit:
+rows of a matrix product come out alike in any batch but the smallest; sums go over slots that a
+token's position alone decides; and tokens come in groups, since what is left over when a processor
+takes many numbers at once is computed by another routine. No library promises this, so nothing
+relies on it unmeasured: see :mod:`inference.planning.arithmetic`.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ TOKENS_AT_ONCE = 2048
 TOKENS_TOGETHER = 64
 """A pass has a multiple of that many tokens."""
 
-FEWEST = 8
-"""Tokens that meet a prompt at once, at least; fewer are multiplied by another routine."""
+QUERIES_TOGETHER = 8
+"""A multiple of that many tokens meets a prompt at once."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class PlannerReader:
             some, found = _in_groups(row[part]), _in_groups(place[part])
             kept = leads_on[part].nonzero()[:, 0]
             end = int(slots[part.stop - 1]) + 1
-            width = max(FEWEST, int(counts[span].max()))
+            width = _whole_groups(int(counts[span].max()), QUERIES_TOGETHER)
             step = Step(
                 states=rows.states,
                 rows=members[span],
@@ -198,7 +199,7 @@ class PlannerReader:
         for span, part in _passes(counts):
             some, offsets = _in_groups(row[part]), _in_groups(rank[part])
             at = _in_groups(positions[part])
-            width = max(FEWEST, int(counts[span].max()))
+            width = _whole_groups(int(counts[span].max()), QUERIES_TOGETHER)
             ranks = torch.arange(width, device=counts.device)
             reach = starts[span, None] + ranks  # [R, Q]
             step = Step(
@@ -237,6 +238,11 @@ def _rank(counts: Tensor) -> Tensor:
     starts = counts.cumsum(0) - counts
     before = starts.repeat_interleave(counts)
     return torch.arange(len(before), device=counts.device) - before
+
+
+def _whole_groups(count: int, size: int) -> int:
+    """Return the least multiple of ``size`` that is no less than ``count``."""
+    return -(-count // size) * size
 
 
 def _in_groups(entries: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ is planned again, like the rows of changed pairs.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -65,7 +65,14 @@ class MergedRows:
 
 
 class CandidateScorer(Protocol):
-    """Whatever scores some clusters as it would score them among all."""
+    """Whatever scores some clusters as it would score them among all.
+
+    Attributes:
+        arithmetic: what the last bits rest on, see :class:`RankedRows`.
+    """
+
+    @property
+    def arithmetic(self) -> str: ...  # noqa: D102
 
     def score_candidates(
         self, contexts: Sequence[ClusterPair], candidates: Sequence[int]
@@ -87,7 +94,8 @@ class RankCandidates:
         """Return rows with the best of the candidates and nothing else."""
         scores = np.full((len(contexts), self.n_clusters), -np.inf)  # [B, N]
         scores[:, self.candidates] = self.scorer.score_candidates(contexts, self.candidates)
-        return rank_scores(scores, contexts, self.config)
+        rows = rank_scores(scores, contexts, self.config)
+        return replace(rows, arithmetic=self.scorer.arithmetic)
 
 
 def compare_descriptions(before: Sequence[str], after: Sequence[str]) -> ClusterChanges:
@@ -110,6 +118,7 @@ def merge_rows(
     changes: ClusterChanges,
     distrusted: Collection[str],
     config: TableConfig,
+    arithmetic: str,
 ) -> MergedRows:
     """Put rescored clusters into the previous rows of ``pairs``, whose members are all kept.
 
@@ -120,6 +129,7 @@ def merge_rows(
         changes: between the two.
         distrusted: keys of previous rows that are not proven; they are planned again.
         config: of both tables.
+        arithmetic: of both tables.
     """
     before = _rows_of(previous, pairs)  # [R]
     keys = _rank_keys(previous, before, changes.kept, config)  # [R, D]
@@ -133,7 +143,7 @@ def merge_rows(
     n_proven = ((keys <= last[:, None]) & (keys != NO_RANK)).sum(axis=1)
     proven = (n_proven >= depths) & trusted
     return MergedRows(
-        rows=_frame(keys, depths, np.flatnonzero(proven).tolist(), pairs, config),
+        rows=_frame(keys, depths, np.flatnonzero(proven).tolist(), pairs, config, arithmetic),
         unproven=tuple(pairs[row] for row in np.flatnonzero(~proven).tolist()),
     )
 
@@ -190,6 +200,7 @@ def _frame(
     rows: Sequence[int],
     pairs: Sequence[ClusterPair],
     config: TableConfig,
+    arithmetic: str,
 ) -> pl.DataFrame:
     clusters = keys & ((1 << ID_BITS) - 1)
     scores = (-(keys >> ID_BITS) * config.score_step).astype(np.float32)
@@ -199,6 +210,7 @@ def _frame(
             "novel_clusters": [clusters[row, : depths[row]] for row in rows],
             "scores": [scores[row, : depths[row]] for row in rows],
             "error_bound": np.zeros(len(rows), dtype=np.float32),
+            "arithmetic": [arithmetic] * len(rows),
         },
         schema=ROWS_SCHEMA,
     )

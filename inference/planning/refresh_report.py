@@ -59,10 +59,14 @@ class Mover:
 
 @dataclass(frozen=True)
 class RefreshReport:
-    """Figures of a refresh, and the clusters whose exposure moved most, best risers first."""
+    """Figures of a refresh, the clusters whose exposure moved most (best risers first), and why.
+
+    ``why_whole`` is as in :class:`RefreshedRows`.
+    """
 
     figures: RefreshFigures
     movers: tuple[Mover, ...]
+    why_whole: str
 
 
 def report_refresh(
@@ -87,7 +91,7 @@ def report_refresh(
         jaccard_at_5=float(overlaps.mean()) if len(overlaps) else 1.0,
         jaccard_at_5_lowest_tenth=float(np.quantile(overlaps, 0.1)) if len(overlaps) else 1.0,
     )
-    return RefreshReport(figures, _find_movers(first, second, changes))
+    return RefreshReport(figures, _find_movers(first, second, changes), refreshed.why_whole)
 
 
 def measure_overlaps(
@@ -125,6 +129,7 @@ def write_refresh(
         f"new or renamed; {figures.clusters_gone:,} are gone or had another name.",
         f"- Of {figures.rows:,} rows, {figures.rows_planned_anew:,} were planned anew; in "
         f"{figures.rows_rescored:,} only new clusters were scored.",
+        *([f"- No previous row could be kept: {report.why_whole}."] if report.why_whole else []),
         f"- {figures.rows_changed_at_5:,} of the {figures.rows_same_pair:,} rows of the same "
         f"pair have other clusters in their first {FIRST_PLACES} places.",
         f"- These places overlap by {figures.jaccard_at_5:.3f} (mean Jaccard index); {minimum:g} "

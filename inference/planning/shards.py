@@ -25,9 +25,10 @@ ROWS_SCHEMA = pl.Schema(
         ("novel_clusters", pl.List(pl.Int64())),
         ("scores", pl.List(pl.Float32())),
         ("error_bound", pl.Float32()),
+        ("arithmetic", pl.String()),
     ]
 )
-"""Planned rows on their way into the table; ``error_bound`` as in :class:`RankedRows`."""
+"""Planned rows on their way into the table; the last two as in :class:`RankedRows`."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def frame_rows(contexts: Sequence[ClusterPair], rows: RankedRows) -> pl.DataFram
             "novel_clusters": [row[kept] for row, kept in zip(rows.clusters, listed, strict=True)],
             "scores": [row[kept] for row, kept in zip(rows.scores, listed, strict=True)],
             "error_bound": rows.error_bounds,
+            "arithmetic": [rows.arithmetic] * len(contexts),
         },
         schema=ROWS_SCHEMA,
     )

@@ -1,8 +1,8 @@
 """The novel-cluster table: every single cluster and every pair, planned once, offline.
 
 Contexts are taken in the order of ``all_pairs`` in batches of fixed size, whatever part of the
-table is asked for, and scores are rounded before they are ranked: the same planner gives the
-same table, byte for byte, wherever a run was broken off and taken up again.
+table is asked for, and scores are rounded before they are ranked: on one kind of processor the same
+planner gives the same table, byte for byte, wherever a run was broken off and taken up again.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER
 from inference.planning.bulk import plan_batches
 from inference.planning.config import TableConfig
 from inference.planning.describe import describe_table, measure_certificates
-from inference.planning.partial_run import refresh_rows
+from inference.planning.partial_run import common_arithmetic, refresh_rows
 from inference.planning.sources import StoredPlanner
 from inference.planning.table import batches_of_pairs, stamp_rows
 from pipelines import paths, stage
@@ -19,7 +19,7 @@ from pipelines.artefact_io import read_json, read_table, write_json, write_table
 from pipelines.params import read_params
 from pipelines.previous_table import read_previous_table
 from pipelines.refresh_outs import write_no_refresh, write_refresh_outs
-from pipelines.table_making import describe_making
+from pipelines.table_making import describe_code, describe_making
 from pipelines.table_shards import shard_opener
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
@@ -61,7 +61,8 @@ def main() -> None:
     write_json(figures, paths.metrics_of("table"))
     guard_table(table, figures, drift, clusters.n_clusters, config)
     unproven = rows.filter(pl.col("error_bound") > 0)["pair_key"].to_list()
-    write_json({**making, "unproven": unproven}, paths.TABLE_RECORD)
+    record = {"unproven": unproven, "arithmetic": common_arithmetic(rows), "code": describe_code()}
+    write_json({**making, **record}, paths.TABLE_RECORD)
     write_table(table, paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     shutil.rmtree(paths.TABLE_SHARDS)
 

@@ -34,6 +34,7 @@ from transformers import (
 from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
 from inference.planning.config import Score, TableConfig
 from inference.planning.ranking import ContextRanker, RankedRows
+from inference.planning.reader import TOKENS_TOGETHER
 from inference.planning.table import make_ranker
 from training.planner.model_io import Planner
 from training.planner.prompt import render_completion, render_prompt
@@ -121,6 +122,14 @@ def make_planner(
             )
         )
     return Planner(model.eval(), tokenizer)
+
+
+def unsettle(planner: Planner) -> Planner:
+    """Let its last bits depend on how much is read at once, as some processors do; return it."""
+    planner.model.model.layers[0].register_forward_hook(
+        lambda _, inputs, output: output * (1 + 1e-6 * (inputs[0].shape[1] // TOKENS_TOGETHER))
+    )
+    return planner
 
 
 def score_one_by_one(

@@ -16,15 +16,21 @@ from hypothesis import strategies as st
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
+from inference.planning.arithmetic import is_by_row
 from inference.planning.config import TableConfig
-from inference.planning.partial_run import PreviousTable, RefreshedRows, refresh_rows
+from inference.planning.partial_run import (
+    PreviousTable,
+    RefreshedRows,
+    common_arithmetic,
+    refresh_rows,
+)
 from inference.planning.plan_table import PlanTable
 from inference.planning.ranking import ContextRanker, RankedRows, rank_scores
 from inference.planning.refresh import RankCandidates, compare_descriptions, merge_rows
 from inference.planning.shards import ROWS_SCHEMA, MicroBatch, frame_rows
 from inference.planning.table import batches_of_pairs, make_ranker, stamp_rows
 from pipelines.table_shards import ShardFolder
-from tests.worlds.planning import DESCRIPTIONS, END, make_planner
+from tests.worlds.planning import DESCRIPTIONS, END, make_planner, unsettle
 from training.planner.model_io import Planner
 
 CONFIG = TableConfig(score="open", depth=4, whole_up_to=6, score_step=0.01, worker_threads=1)
@@ -77,7 +83,7 @@ def test_merged_rows_are_those_of_a_full_run(
         return
     previous = table_of(full_rows(before, list(all_pairs(len(before)))), len(before))
     rescored = table_of(full_rows(after, kept, changes.new), len(after)) if changes.new else None
-    merged = merge_rows(previous, rescored, kept, changes, frozenset(), CONFIG)
+    merged = merge_rows(previous, rescored, kept, changes, frozenset(), CONFIG, "")
     expected = full_rows(after, [ClusterPair.parse(key) for key in merged.rows["pair_key"]])
     assert merged.rows.equals(expected)
     assert len(merged.unproven) + merged.rows.height == len(kept)
@@ -118,7 +124,8 @@ def refresh(
 ) -> RefreshedRows:
     """Refresh the table of ``before`` into that of ``after``."""
     rows = full_rows(before, list(all_pairs(len(before)))) if previous is None else previous
-    known = PreviousTable(table_of(rows, len(before)), tuple(before), unproven)
+    table = table_of(rows, len(before))
+    known = PreviousTable(table, tuple(before), unproven, common_arithmetic(rows))
 
     def open_store(part: str, batches: Sequence[MicroBatch]) -> ShardFolder:
         return ShardFolder(folder / part, {"part": part}, batches)
@@ -172,30 +179,60 @@ def test_a_score_that_depends_on_all_descriptions_is_refused(tmp_path: Path) -> 
     assert refresh(WORDS, WORDS, tmp_path, config=closed).n_planned_anew == 0
 
 
-@pytest.mark.parametrize("whole_up_to", [4, 128])
-def test_the_planner_s_own_rows_refresh_to_a_full_run(tmp_path: Path, whole_up_to: int) -> None:
+FINE = TableConfig(
+    score="open",
+    depth=3,
+    batch_rows=8,
+    worker_threads=1,
+    score_step=1e-7,  # so fine that a change in the last bits would show
+)
+AFTER = ("jazz piano", *DESCRIPTIONS[1:5], "night buses", *DESCRIPTIONS[6:], "river kayaks")
+
+
+def refresh_planner(planner: Planner, config: TableConfig, folder: Path) -> RefreshedRows:
+    """Refresh the planner's own rows, and hold the outcome against a full run, to the last bit."""
     torch.set_num_threads(1)
-    config = TableConfig(
-        score="open",
-        depth=3,
-        whole_up_to=whole_up_to,
-        batch_rows=8,
-        worker_threads=1,
-        score_step=1e-7,  # so fine that a change in the last bits would show
-    )
-    before = DESCRIPTIONS
-    after = ("jazz piano", *before[1:5], "night buses", *before[6:], "river kayaks")
-    planner = make_planner(before)  # one tokenizer for all: it is the same planner
-    planned = [Rankers(planner, texts, config).plan() for texts in (before, after)]
-    refreshed = refresh(
-        before, after, tmp_path, Rankers(planner, after, config), config, previous=planned[0]
-    )
-    assert 0 < refreshed.n_planned_anew < planned[1].height
+    planned = [Rankers(planner, texts, config).plan() for texts in (DESCRIPTIONS, AFTER)]
+    source = Rankers(planner, AFTER, config)
+    refreshed = refresh(DESCRIPTIONS, AFTER, folder, source, config, previous=planned[0])
     assert refreshed.rows.equals(planned[1])
     scores = [
         frame["scores"].explode().to_numpy().tobytes() for frame in (refreshed.rows, planned[1])
     ]
-    assert scores[0] == scores[1]  # to the last bit
+    assert scores[0] == scores[1]
+    return refreshed
+
+
+@pytest.mark.parametrize("whole_up_to", [4, 128])
+def test_the_planner_s_own_rows_refresh_to_a_full_run(tmp_path: Path, whole_up_to: int) -> None:
+    config = FINE.model_copy(update={"whole_up_to": whole_up_to})
+    refreshed = refresh_planner(make_planner(), config, tmp_path)
+    if is_by_row(str(common_arithmetic(refreshed.rows))):
+        assert 0 < refreshed.n_planned_anew < refreshed.rows.height
+    else:
+        assert refreshed.n_planned_anew == refreshed.rows.height
+
+
+def test_bits_that_depend_on_the_batch_are_planned_in_their_own(tmp_path: Path) -> None:
+    refreshed = refresh_planner(unsettle(make_planner()), FINE, tmp_path)
+    assert refreshed.n_planned_anew == refreshed.rows.height
+    assert refreshed.n_rescored == 0
+    assert "depend on its batch" in refreshed.why_whole
+
+
+def test_rows_of_another_arithmetic_are_not_kept(tmp_path: Path) -> None:
+    rows = full_rows(WORDS, list(all_pairs(10)))
+    elsewhere = rows.with_columns(arithmetic=pl.lit("row of another processor"))
+    mixed = rows.with_columns(
+        arithmetic=pl.when(pl.col("pair_key") == "2_3")
+        .then(pl.lit("row elsewhere"))
+        .otherwise(pl.lit(""))
+    )
+    for number, previous in enumerate((elsewhere, mixed)):
+        refreshed = refresh(WORDS, WORDS, tmp_path / str(number), previous=previous)
+        assert refreshed.n_planned_anew == rows.height
+        assert "another processor" in refreshed.why_whole
+        assert refreshed.rows.equals(rows)
 
 
 @dataclass(frozen=True)
