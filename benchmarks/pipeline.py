@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.markdown import to_markdown
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
-from pipelines import paths
-from pipelines.artefact_io import write_table
+from pipelines.io import paths
+from pipelines.io.artefact_io import write_table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 STAGES = ("ingest", "histories", "curate")

@@ -19,7 +19,7 @@ from feature_repo.entities import OWNER
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# Kept equal to pipelines/paths.py by a test: this room may not import it.
+# Kept equal to pipelines/io/paths.py by a test: this room may not import it.
 OFFLINE_FILES = {
     USER_CLUSTER_HISTORY.name: Path("artifacts/histories/user_cluster_history.parquet"),
     USER_ITEM_HISTORY.name: Path("artifacts/histories/user_item_history.parquet"),

@@ -12,7 +12,7 @@ import pytest
 import pipelines  # noqa: F401  switches telemetry off before anything else is imported
 
 if TYPE_CHECKING:
-    from tests.worlds.published import PublishedReleases
+    from tests.worlds.online.published import PublishedReleases
 
 # How long an example takes says how busy the machine is, nothing of the code.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -56,8 +56,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> PublishedReleases:
     Tests share it: they may move aliases, and set those they rely on.
     """
     # Importing Feast and MLflow takes seconds; only tests that ask for this pay for it.
-    from tests.worlds.published import publish_releases
-    from tests.worlds.serving import build_tree
+    from tests.worlds.online.published import publish_releases
+    from tests.worlds.online.serving import build_tree
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)

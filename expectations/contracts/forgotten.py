@@ -16,9 +16,7 @@ from pathlib import Path
 
 from expectations.contracts.errors import UserError
 
-HEADER = (
-    "# sha256 of the user id, and when the person was forgotten; kept by pipelines.forget_user\n"
-)
+HEADER = "# sha256 of the user id, and when the person was forgotten; kept by `forget_user`\n"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ BUILD_RELEASE = "build"
 PADDING_INDEX = 0
 """Index of padding in every embedding of items; real items start at 1."""
 
+NO_CLUSTER = -1
+"""Fills arrays of cluster ids after the end of a row."""
+
 LIVE_EVENTS_SOURCE = "live_events"
 """Name of the Feast push source that the event path writes to, and nobody else."""
 

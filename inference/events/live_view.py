@@ -16,7 +16,7 @@ from inference.events.event import ItemEvent, ReceiptStatus
 from inference.events.live_row import to_rows
 from inference.events.log import EventLog
 from inference.events.user_locks import UserLocks
-from inference.serving.store_connections import STORE_FAILURES, StoreUnreachableError
+from inference.store.store_connections import STORE_FAILURES, StoreUnreachableError
 
 USERS_AT_ONCE = 1_000
 

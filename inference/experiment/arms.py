@@ -8,12 +8,12 @@ from enum import StrEnum
 
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.participants import Participant
-from inference.planning.align import align_plan
-from inference.planning.combine import PlannedCluster, pairs_to_look_up, plan_for
-from inference.planning.config import PlanConfig
-from inference.planning.plan_table import PlanTable
+from inference.plans.align import align_plan
+from inference.plans.combine import PlannedCluster, pairs_to_look_up, plan_for
+from inference.plans.config import PlanConfig
 from inference.serving.blend import BlendedItem, blend, exploratory_places
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
+from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
 from training.recommender.protocol import Recommender
 

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from inference.experiment.arms import Arm, System, answer_requests
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.participants import Participant
-from training.item_evaluation.cases import ItemCases
-from training.metrics import recall_at_k
+from training.evaluation.items.cases import ItemCases
+from training.evaluation.metrics import recall_at_k
 
 LIST = ExperimentConfig(count=10, exploration_share=0.2, planned_clusters=5)
 """The list that is measured; fixed, so that figures of any two releases compare."""

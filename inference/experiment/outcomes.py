@@ -10,7 +10,7 @@ import polars as pl
 
 from inference.experiment.arms import Arm
 from inference.experiment.environment import Environment, Floats
-from training.metrics import Interval, bootstrap_interval, bootstrap_intervals
+from training.evaluation.metrics import Interval, bootstrap_interval, bootstrap_intervals
 
 KEPT_POSITIVES = 2
 JACKKNIFE_GROUPS = 20

@@ -1,1 +1,1 @@
-"""The online path: features, restricted retrieval, blending, HTTP."""
+"""The service: HTTP, restricted retrieval, blending. Plans nothing."""

@@ -16,10 +16,10 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from expectations.contracts.forgotten import read_forgotten
 from expectations.contracts.interaction_rules import MAX_ID_LENGTH
 from inference.events.live_view import LiveView
+from inference.features.online_features import FeatureReader
+from inference.release.loaded_release import LoadedRelease
 from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
-from inference.serving.features import FeatureReader
-from inference.serving.loaded_release import LoadedRelease
 from inference.serving.new_items import add_item_routes
 from inference.serving.recommend import Question, Recommendations, recommend
 from inference.serving.release_loader import ReleaseLoader

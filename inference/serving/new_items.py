@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from expectations.contracts.tables import ITEMS
 from inference.events.identifier import Identifier
-from inference.serving.loaded_release import LoadedRelease
-from training.clusters.assign import assign_items
+from inference.release.loaded_release import LoadedRelease
+from training.clusters.tree.assign import assign_items
 
 MAX_TEXT_LENGTH = 20_000
 MAX_CATEGORIES = 20

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from inference.planning.align import align_plan
-from inference.planning.combine import ServedPlan, pairs_to_look_up, plan_for
+from inference.features.live_history import merge_live
+from inference.features.online_features import FeatureReader, UserFeatures
+from inference.plans.align import align_plan
+from inference.plans.combine import ServedPlan, pairs_to_look_up, plan_for
+from inference.release.loaded_release import LoadedRelease
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_places
-from inference.serving.features import FeatureReader, UserFeatures
-from inference.serving.live_history import merge_live
-from inference.serving.loaded_release import LoadedRelease
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
-from inference.serving.store_connections import StoreUnreachableError
+from inference.store.store_connections import StoreUnreachableError
 from training.recommender.protocol import ScoredItem
 
 

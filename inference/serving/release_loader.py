@@ -10,14 +10,14 @@ from pathlib import Path
 
 from expectations.contracts.errors import ReleaseError, UserError
 from expectations.contracts.forgotten import read_forgotten
-from inference.serving.completeness import find_missing_rows
+from inference.features.online_features import FeatureReader
+from inference.release.completeness import find_missing_rows
+from inference.release.loaded_release import LoadedRelease, load_release
+from inference.release.plug_in import PlugIn, keep_ours, put_in
+from inference.release.registered import CHAMPION, RELEASE_MODEL
+from inference.release.release_source import RegistryUnreachableError, ReleaseSource
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader
-from inference.serving.loaded_release import LoadedRelease, load_release
-from inference.serving.plug_in import PlugIn, keep_ours, put_in
-from inference.serving.registered import CHAMPION, RELEASE_MODEL
-from inference.serving.release_source import RegistryUnreachableError, ReleaseSource
-from inference.serving.store_connections import StoreUnreachableError
+from inference.store.store_connections import StoreUnreachableError
 
 POLLS_BETWEEN_TRIES = 10
 """A refused release is looked at again after so many polls: its rows may have come since."""
@@ -112,6 +112,8 @@ class ReleaseLoader:
             reasons = [*fetched.manifest.refusals(), *missing]
             if reasons:
                 where = f"{RELEASE_MODEL} version {version}"
-                remedy = "publish it again, or roll back with `python -m pipelines.promote`"
+                remedy = (
+                    "publish it again, or roll back with `python -m pipelines.commands.promote`"
+                )
                 raise ReleaseError(where, "is fit to be served", remedy, "; ".join(reasons))
             return put_in(load_release(fetched), self._plug_in)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from inference.planning.combine import PlannedCluster
+from inference.plans.combine import PlannedCluster
 from training.recommender.protocol import BatchRecommender, ItemQuery, Recommender, ScoredItem
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import INTERACTIONS
-from pipelines.artefact_io import TableWriter
+from pipelines.io.artefact_io import TableWriter
 from pipelines.sources.log_changes import LogChanges
 from pipelines.sources.raw.cells import Cell, is_missing, unescape
 from pipelines.sources.raw.one_line import shorten

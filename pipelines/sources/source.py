@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import INTERACTIONS, ITEMS
 from expectations.suites.raw_data import RawNames, RawProfile, check_raw_data
-from pipelines import paths
-from pipelines.artefact_io import read_table, write_json, write_table
+from pipelines.io import paths
+from pipelines.io.artefact_io import read_table, write_json, write_table
 from pipelines.sources.canonical import (
     PIECE_ROWS,
     add_tags,

@@ -8,13 +8,14 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
-from inference.planning.align import propose_scored
-from inference.planning.case_table import plan_looked_up
-from inference.planning.config import PlanConfig, TableConfig
-from inference.planning.counts_table import score_served
-from pipelines import paths, stage
-from pipelines.artefact_io import atomic_file, read_table, write_json
-from pipelines.params import read_params
+from inference.evaluation.case_table import plan_looked_up
+from inference.evaluation.counts_table import score_served
+from inference.plans.align import propose_scored
+from inference.plans.config import PlanConfig
+from inference.search.config import TableConfig
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import atomic_file, read_table, write_json
+from pipelines.io.params import read_params
 from training.alignment.alignment import Proposals, fit_alignment
 from training.alignment.alignment_io import save_alignment
 from training.alignment.config import AlignmentConfig
@@ -22,8 +23,8 @@ from training.alignment.user_model import fit_user_models
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
 from training.config import RuntimeConfig
-from training.evaluation.cases import PlannerCases
-from training.planner.model_io import load_planner
+from training.evaluation.clusters.cases import PlannerCases
+from training.planner.base.model_io import load_planner
 
 DECIMALS = 4
 

@@ -6,16 +6,16 @@ import polars as pl
 import torch
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
-from pipelines import paths, stage
-from pipelines.artefact_io import atomic_folder, read_table
-from pipelines.params import read_params
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import atomic_folder, read_table
+from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
-from training.planner.base_model import pretrain, save_base
-from training.planner.base_reference import refer_to_base, write_reference
+from training.planner.base.base_model import pretrain, save_base
+from training.planner.base.base_reference import refer_to_base, write_reference
+from training.planner.base.corpus import write_corpus
 from training.planner.config import EMBEDDED, PlannerConfig
-from training.planner.corpus import write_corpus
 
 
 def main() -> None:

@@ -12,8 +12,9 @@ from expectations.suites.cluster_tables import (
     description_suite,
     item_cluster_suite,
 )
-from pipelines import paths, stage
-from pipelines.artefact_io import (
+from pipelines.guards.guards import StageGuards
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import (
     atomic_file,
     atomic_folder,
     read_json,
@@ -22,22 +23,21 @@ from pipelines.artefact_io import (
     write_json,
     write_table,
 )
-from pipelines.guards import StageGuards
-from pipelines.params import read_params
-from pipelines.previous_tree import read_previous_tree
-from training.clusters.assign import TreePlaces
-from training.clusters.change_records import TreeChanges
-from training.clusters.changes import list_changes, measure_changes
-from training.clusters.changes_text import write_changes
+from pipelines.io.params import read_params
+from pipelines.io.previous_tree import read_previous_tree
 from training.clusters.config import ClusterConfig
-from training.clusters.frames import frame_clusters, frame_item_clusters, frame_traffic
-from training.clusters.lineage import LevelLineage, keep_descriptions, keep_ids
-from training.clusters.map_page import write_map
-from training.clusters.naming import name_tree
-from training.clusters.places_io import save_places
-from training.clusters.quality import measure_clusters, measure_stays
-from training.clusters.represent import fit_items
-from training.clusters.tree import build_tree
+from training.clusters.lineage.change_records import TreeChanges
+from training.clusters.lineage.changes import list_changes, measure_changes
+from training.clusters.lineage.changes_text import write_changes
+from training.clusters.lineage.lineage import LevelLineage, keep_descriptions, keep_ids
+from training.clusters.map.map_page import write_map
+from training.clusters.naming.naming import name_tree
+from training.clusters.representation.represent import fit_items
+from training.clusters.tree.assign import TreePlaces
+from training.clusters.tree.frames import frame_clusters, frame_item_clusters, frame_traffic
+from training.clusters.tree.places_io import save_places
+from training.clusters.tree.quality import measure_clusters, measure_stays
+from training.clusters.tree.tree import build_tree
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline

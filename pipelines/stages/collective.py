@@ -8,9 +8,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
-from pipelines import paths, stage
-from pipelines.artefact_io import atomic_file, read_json, read_table, scan_table, write_json
-from pipelines.params import read_params
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import atomic_file, read_json, read_table, scan_table, write_json
+from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.collective.config import CollectiveConfig
@@ -19,7 +19,7 @@ from training.collective.fit import fit_weights
 from training.collective.signal import save_signal
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
-from training.planner.examples import read_examples
+from training.planner.data.examples import read_examples
 
 
 def main() -> None:

@@ -8,8 +8,10 @@ from tqdm import tqdm
 
 from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CASES, ITEM_CLUSTERS, TRANSITIONS
 from expectations.suites.transitions import transition_suite
-from pipelines import paths, stage
-from pipelines.artefact_io import (
+from pipelines.guards.gates_config import GatesConfig, curation_bounds
+from pipelines.guards.guards import StageGuards
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import (
     atomic_folder,
     read_json,
     read_table,
@@ -17,10 +19,8 @@ from pipelines.artefact_io import (
     write_json,
     write_table,
 )
-from pipelines.feature_store import apply_definitions, open_offline_store, retrieve_as_of
-from pipelines.gates_config import GatesConfig, curation_bounds
-from pipelines.guards import StageGuards
-from pipelines.params import read_params
+from pipelines.io.params import read_params
+from pipelines.online.feature_store import apply_definitions, open_offline_store, retrieve_as_of
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
 from training.config import RuntimeConfig

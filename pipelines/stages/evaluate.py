@@ -17,7 +17,7 @@ from expectations.contracts.tables import (
     PLAN_FIGURES,
 )
 from expectations.contracts.values import all_pairs
-from inference.planning.baseline_choice import (
+from inference.evaluation.baseline_choice import (
     PAIR_COUNTS,
     RECALL_AT_10,
     choose_settings,
@@ -25,9 +25,8 @@ from inference.planning.baseline_choice import (
     score_baselines,
     tabulate_pair_counts,
 )
-from inference.planning.case_table import plan_looked_up
-from inference.planning.config import PlanConfig, TableConfig
-from inference.planning.contenders import (
+from inference.evaluation.case_table import plan_looked_up
+from inference.evaluation.contenders import (
     AS_SERVED,
     UNALIGNED,
     add_crosswise_stacks,
@@ -39,42 +38,44 @@ from inference.planning.contenders import (
     score_collective,
     score_planner,
 )
-from inference.planning.plan_table import PlanTable
-from inference.planning.planner_figures import (
+from inference.evaluation.planner_figures import (
     describe_cases,
     describe_judges,
     describe_plans,
     describe_tables,
     list_differences,
 )
-from pipelines import paths, stage
-from pipelines.artefact_io import (
+from inference.plans.config import PlanConfig
+from inference.search.config import TableConfig
+from inference.table.plan_table import PlanTable
+from pipelines.guards.gates_config import GatesConfig, planner_bounds
+from pipelines.guards.guards import StageGuards
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import (
     atomic_folder,
     read_table,
     write_json,
     write_table,
 )
-from pipelines.gates_config import GatesConfig, planner_bounds
-from pipelines.guards import StageGuards
-from pipelines.params import read_params
-from pipelines.planner_windows import read_window
+from pipelines.io.params import read_params
+from pipelines.io.planner_windows import read_window
 from training.alignment.alignment_io import load_alignment
 from training.alignment.config import AlignmentConfig
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.collective.signal import load_signal
 from training.config import RuntimeConfig
-from training.evaluation.case_figures import tabulate_cases
-from training.evaluation.cases import PlannerCases, Ranking, rows_of_split
-from training.evaluation.compare import (
+from training.evaluation.clusters.case_figures import tabulate_cases
+from training.evaluation.clusters.cases import PlannerCases, Ranking, rows_of_split
+from training.evaluation.clusters.compare import (
     compare_accuracy,
     measure_cases,
     tabulate_exposure,
     tabulate_recall,
 )
-from training.evaluation.config import EvaluationConfig
-from training.evaluation.matches import MatchFigures, measure_matches
-from training.planner.model_io import load_planner
+from training.evaluation.clusters.config import EvaluationConfig
+from training.evaluation.clusters.matches import MatchFigures, measure_matches
+from training.planner.base.model_io import load_planner
 
 
 def main() -> None:

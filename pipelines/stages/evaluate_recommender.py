@@ -11,12 +11,14 @@ import torch
 from expectations.contracts.tables import CASES, ITEM_CASES, LIST_FIGURES, NOVEL_CLUSTER_TABLE
 from inference.experiment.arms import System
 from inference.experiment.held_out import measure_lists
-from inference.planning.align import align_batch
-from inference.planning.combine import plan_batch
-from inference.planning.config import PlanConfig
-from inference.planning.plan_table import PlanTable
-from pipelines import paths, stage
-from pipelines.artefact_io import (
+from inference.plans.align import align_batch
+from inference.plans.combine import plan_batch
+from inference.plans.config import PlanConfig
+from inference.table.plan_table import PlanTable
+from pipelines.guards.gates_config import GatesConfig, recommender_bounds
+from pipelines.guards.guards import StageGuards
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import (
     atomic_folder,
     read_json,
     read_table,
@@ -24,35 +26,33 @@ from pipelines.artefact_io import (
     write_json,
     write_table,
 )
-from pipelines.gates_config import GatesConfig, recommender_bounds
-from pipelines.guards import StageGuards
-from pipelines.params import read_params
+from pipelines.io.params import read_params
 from training.alignment.alignment_io import load_alignment
-from training.config import RuntimeConfig
-from training.curation.timeline import Timeline
-from training.evaluation.case_figures import tabulate_cases
-from training.item_evaluation.baselines import (
+from training.baselines.items.baselines import (
     count_popularity,
     fit_item_neighbours,
     fit_markov_chain,
     fit_sequential_neighbours,
 )
-from training.item_evaluation.cases import ItemCases
-from training.item_evaluation.ease import MAX_EASE_ITEMS, choose_penalty, fit_item_ease
-from training.item_evaluation.lists import collect_facts
-from training.item_evaluation.measures import DEPTHS
-from training.item_evaluation.novel_events import NovelEvents, find_novel_events
-from training.item_evaluation.plots import frame_items, frame_models, frame_restrictions
-from training.item_evaluation.ranks import SequenceScorer, rank_held_out
-from training.item_evaluation.restriction import (
+from training.baselines.items.ease import MAX_EASE_ITEMS, choose_penalty, fit_item_ease
+from training.config import RuntimeConfig
+from training.curation.timeline import Timeline
+from training.evaluation.clusters.case_figures import tabulate_cases
+from training.evaluation.items.cases import ItemCases
+from training.evaluation.items.lists import collect_facts
+from training.evaluation.items.measures import DEPTHS
+from training.evaluation.items.novel_events import NovelEvents, find_novel_events
+from training.evaluation.items.plots import frame_items, frame_models, frame_restrictions
+from training.evaluation.items.ranks import SequenceScorer, rank_held_out
+from training.evaluation.items.restriction import (
     PLAN_SIZES,
     compare_plan_sizes,
     report_restriction,
 )
-from training.item_evaluation.summary import summarise_items, summarise_models, summarise_users
-from training.recommender.data import read_sequences
-from training.recommender.layout import ItemLayout
-from training.recommender.recommender import SequenceRecommender
+from training.evaluation.items.summary import summarise_items, summarise_models, summarise_users
+from training.recommender.data.histories import read_sequences
+from training.recommender.data.layout import ItemLayout
+from training.recommender.model.recommender import SequenceRecommender
 
 SPLIT = "test"
 PLANNED_CLUSTERS = 5

@@ -12,19 +12,19 @@ from inference.experiment.config import ExperimentConfig
 from inference.experiment.outcomes import follow_rounds, summarise
 from inference.experiment.participants import Participant, assemble_participants
 from inference.experiment.simulate import run_arm
-from inference.planning.config import PlanConfig
-from inference.planning.plan_table import PlanTable
-from pipelines import paths, stage
-from pipelines.artefact_io import atomic_folder, read_table, scan_table, write_json
-from pipelines.params import read_params
-from pipelines.simulation import build_environment
+from inference.plans.config import PlanConfig
+from inference.table.plan_table import PlanTable
+from pipelines.experiment.simulation import build_environment
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import atomic_folder, read_table, scan_table, write_json
+from pipelines.io.params import read_params
 from pipelines.sources.config import DatasetConfig
 from pipelines.sources.synthetic.truth import is_truth_available
 from training.alignment.alignment_io import load_alignment
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
 from training.config import RuntimeConfig
-from training.recommender.recommender import SequenceRecommender
+from training.recommender.model.recommender import SequenceRecommender
 
 ROUNDS_FILE = "rounds.csv"
 NO_ROUNDS = pl.DataFrame(

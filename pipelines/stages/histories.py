@@ -10,9 +10,9 @@ from expectations.contracts.tables import (
     USER_CLUSTER_HISTORY,
     USER_ITEM_HISTORY,
 )
-from pipelines import paths, stage
-from pipelines.artefact_io import TableWriter, read_json, read_table, scan_table
-from pipelines.params import read_params
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import TableWriter, read_json, read_table, scan_table
+from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.curation.config import HistoryConfig

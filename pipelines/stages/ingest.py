@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from expectations.contracts.values import DataSeen
-from pipelines import paths, stage
-from pipelines.artefact_io import atomic_folder, scan_table, write_json
-from pipelines.params import read_params
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import atomic_folder, scan_table, write_json
+from pipelines.io.params import read_params
 from pipelines.sources.config import DatasetConfig
 from pipelines.sources.log_changes import read_log_changes
 from pipelines.sources.source import Places, write_source

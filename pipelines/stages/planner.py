@@ -9,18 +9,18 @@ import polars as pl
 import torch
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
-from pipelines import paths, stage
-from pipelines.artefact_io import atomic_file, atomic_folder, read_table
-from pipelines.params import read_params
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import atomic_file, atomic_folder, read_table
+from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.collective.signal import load_signal
 from training.config import RuntimeConfig
-from training.planner.adapter_io import save_adapter
+from training.planner.base.adapter_io import save_adapter
+from training.planner.base.model_io import load_base
 from training.planner.config import PlannerConfig
-from training.planner.examples import read_examples
-from training.planner.finetune import FineTuned, fine_tune, refit
-from training.planner.model_io import load_base
+from training.planner.data.examples import read_examples
+from training.planner.tuning.finetune import FineTuned, fine_tune, refit
 from training.processes import join_team
 
 CURVE_DECIMALS = 6

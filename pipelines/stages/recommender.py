@@ -11,8 +11,8 @@ import polars as pl
 import torch
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_POPULARITY, ITEMS
-from pipelines import paths, stage
-from pipelines.artefact_io import (
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import (
     atomic_file,
     atomic_folder,
     read_json,
@@ -20,18 +20,18 @@ from pipelines.artefact_io import (
     scan_table,
     write_table,
 )
-from pipelines.params import read_params
+from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
-from training.clusters.places_io import load_places
+from training.clusters.tree.places_io import load_places
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.processes import join_team
 from training.recommender.config import RecommenderConfig
-from training.recommender.layout import ItemLayout, arrange_items
-from training.recommender.popularity import count_likes
-from training.recommender.release_fit import fit_for_release
-from training.recommender.training_run import EpochReport
+from training.recommender.data.layout import ItemLayout, arrange_items
+from training.recommender.fitting.release_fit import fit_for_release
+from training.recommender.fitting.training_run import EpochReport
+from training.recommender.model.popularity import count_likes
 
 
 def main() -> None:

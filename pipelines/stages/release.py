@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import polars as pl
 
+from expectations.contracts.content_hash import hash_content
 from expectations.contracts.tables import ITEM_TITLES, ITEMS, USER
 from expectations.gates.report import GateReport
-from inference.planning.config import PlanConfig
-from inference.serving.content_hash import hash_content
-from inference.serving.manifest import (
+from inference.plans.config import PlanConfig
+from inference.release.manifest import (
     ClusterIds,
     GateVerdict,
     ReleaseCounts,
     ReleaseManifest,
     probe_evenly,
 )
-from pipelines import paths, stage
-from pipelines.artefact_io import read_json, read_table, scan_table, write_json, write_table
-from pipelines.params import read_params
-from pipelines.release_parts import MEASURED, RELEASE_PARTS
-from training.clusters.change_records import TreeChanges
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import read_json, read_table, scan_table, write_json, write_table
+from pipelines.io.params import read_params
+from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
 from training.clusters.config import ClusterConfig
+from training.clusters.lineage.change_records import TreeChanges
 
 PROBE_USERS = 1000
 

@@ -8,19 +8,19 @@ from dataclasses import asdict
 import polars as pl
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
-from inference.planning.bulk import plan_batches
-from inference.planning.config import TableConfig
-from inference.planning.describe import describe_table, measure_certificates
-from inference.planning.partial_run import common_arithmetic, refresh_rows
-from inference.planning.sources import StoredPlanner
-from inference.planning.table import batches_of_pairs, stamp_rows
-from pipelines import paths, stage
-from pipelines.artefact_io import read_json, read_table, write_json, write_table
-from pipelines.params import read_params
-from pipelines.previous_table import read_previous_table
-from pipelines.refresh_outs import write_no_refresh, write_refresh_outs
-from pipelines.table_making import describe_code, describe_making
-from pipelines.table_shards import shard_opener
+from inference.search.config import TableConfig
+from inference.table.bulk import plan_batches
+from inference.table.describe import describe_table, measure_certificates
+from inference.table.partial_run import common_arithmetic, refresh_rows
+from inference.table.sources import StoredPlanner
+from inference.table.table import batches_of_pairs, stamp_rows
+from pipelines.io import paths, stage
+from pipelines.io.artefact_io import read_json, read_table, write_json, write_table
+from pipelines.io.params import read_params
+from pipelines.table.previous_table import read_previous_table
+from pipelines.table.refresh_outs import write_no_refresh, write_refresh_outs
+from pipelines.table.table_making import describe_code, describe_making
+from pipelines.table.table_shards import shard_opener
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.curation.timeline import Timeline
@@ -29,7 +29,7 @@ from training.curation.timeline import Timeline
 def main() -> None:
     """Plan or refresh all rows in shards, going on where a run broke off; judge and write them."""
     # Worker processes import this file too; Great Expectations would cost each of them seconds.
-    from pipelines.table_guards import guard_table
+    from pipelines.guards.table_guards import guard_table
 
     config = read_params("table", TableConfig)
     level = read_params("clusters", ClusterConfig).serving_level

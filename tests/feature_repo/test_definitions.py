@@ -20,8 +20,8 @@ from expectations.contracts.tables import (
 from feature_repo.definitions import DEFINITIONS, define
 from feature_repo.sources import OFFLINE_FILES
 from feature_repo.views import PRIMITIVES, to_feast_type
-from pipelines import paths
-from pipelines.feature_store import apply_definitions, open_store
+from pipelines.io import paths
+from pipelines.online.feature_store import apply_definitions, open_store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROOMS = ("feature_repo", "expectations")

@@ -18,9 +18,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pipelines.feature_store import open_store
+from pipelines.online.feature_store import open_store
 from tests.servers import free_port, render_page
-from tests.worlds.stores import REPOSITORY, STORES, selected_store
+from tests.worlds.online.stores import REPOSITORY, STORES, selected_store
 
 pytestmark = pytest.mark.long
 

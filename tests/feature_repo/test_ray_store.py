@@ -12,10 +12,10 @@ import ray
 
 from expectations.contracts.tables import USER_CLUSTER_HISTORY
 from expectations.contracts.values import BUILD_RELEASE
-from pipelines import paths
-from pipelines.artefact_io import write_table
-from pipelines.feature_store import apply_definitions, open_store, retrieve_as_of
-from tests.worlds.stores import selected_store
+from pipelines.io import paths
+from pipelines.io.artefact_io import write_table
+from pipelines.online.feature_store import apply_definitions, open_store, retrieve_as_of
+from tests.worlds.online.stores import selected_store
 
 pytestmark = pytest.mark.long
 

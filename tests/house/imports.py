@@ -41,6 +41,7 @@ def libraries_of(source: str) -> set[str]:
     return {name.split(".")[0] for name in imported_names(source)}
 
 
+@cache
 def closure_of(file: Path) -> frozenset[Path]:
     """``file`` and everything of ours it imports, directly or not."""
     seen: set[Path] = set()
@@ -53,10 +54,24 @@ def closure_of(file: Path) -> frozenset[Path]:
     return frozenset(seen)
 
 
+@cache
 def is_only_a_docstring(file: Path) -> bool:
     """Whether a file holds no code: a package's face."""
     body = ast.parse((ROOT / file).read_text(encoding="utf-8")).body
     return all(isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant) for n in body)
+
+
+def folders(*rooms: str) -> list[Path]:
+    """Every folder of code in some rooms, the rooms themselves included, relative to the top."""
+    files = (path for room in rooms for path in (ROOT / room).rglob("*.py"))
+    return sorted({path.parent.relative_to(ROOT) for path in files})
+
+
+def face_of(folder: Path) -> str:
+    """The first line of what a folder's ``__init__`` says; empty without one."""
+    face = ROOT / folder / "__init__.py"
+    said = ast.get_docstring(ast.parse(face.read_text(encoding="utf-8"))) if face.is_file() else ""
+    return (said or "").split("\n")[0]
 
 
 def _files_of(module: str) -> set[Path]:

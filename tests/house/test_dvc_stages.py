@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import params, paths
+from pipelines.io import params, paths
 from tests.house.imports import ROOT, closure_of, is_only_a_docstring
 
 STAGES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.house.imports import ROOT, closure_of, is_only_a_docstring
-from training.recommender.checkpoint import source_files
+from training.recommender.fitting.checkpoint import source_files
 
 
 def test_a_checkpoint_is_bound_to_all_the_code_that_its_training_runs() -> None:
@@ -13,7 +13,7 @@ def test_a_checkpoint_is_bound_to_all_the_code_that_its_training_runs() -> None:
     ready_before = {Path("training/config.py"), Path("training/curation/user_chunks.py")}
     runs = {
         file
-        for file in closure_of(Path("training/recommender/fit.py"))
+        for file in closure_of(Path("training/recommender/fitting/fit.py"))
         if file.parts[0] == "training" and not is_only_a_docstring(file)
     }
     known = {file.relative_to(ROOT) for file in source_files()}

@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.imports import ROOMS, ROOT, closure_of, imports_of, libraries_of, source_files
+from tests.house.imports import (
+    ROOMS,
+    ROOT,
+    closure_of,
+    face_of,
+    folders,
+    imports_of,
+    libraries_of,
+    source_files,
+)
+
+MOST_FILES = 20
+"""In one folder; more of them nobody reads as a list."""
+
 
 ALLOWED = {
     "expectations/contracts": {"expectations/contracts"},
@@ -71,6 +84,26 @@ def test_no_file_imports_itself_by_a_circle() -> None:
         if any(file in closure_of(other) for other in imports_of(file))
     ]
     assert not circles
+
+
+def test_no_folder_imports_itself_by_a_circle() -> None:
+    code = [file for file in source_files() if file.name != "__init__.py"]
+    reached: dict[Path, set[Path]] = {file.parent: set() for file in code}
+    for file in code:
+        found = {other.parent for other in imports_of(file) if other.name != "__init__.py"}
+        reached[file.parent] |= found - {file.parent}
+    for through in reached:  # Warshall's closure
+        for folder, found in reached.items():
+            if through in found:
+                reached[folder] = found | reached[through]
+    assert not [str(folder) for folder, found in reached.items() if folder in found]
+
+
+@pytest.mark.parametrize("folder", folders(*ROOMS, "tests", "benchmarks"), ids=str)
+def test_a_folder_says_what_belongs_there_and_is_not_crowded(folder: Path) -> None:
+    assert face_of(folder), f"{folder}/__init__.py says in one line what belongs there"
+    crowd = [path for path in (ROOT / folder).glob("*.*") if path.name != "__init__.py"]
+    assert len(crowd) <= MOST_FILES, f"{folder} has {len(crowd)} files"
 
 
 def test_every_room_stands_and_no_file_is_a_drawer_for_odds_and_ends() -> None:

@@ -17,7 +17,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 PINS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 ELSEWHERE = {
     "pytorch_lightning": "comes with RecTools",
-    "rectools": "needs numpy below 2: benchmarks/recommender.py makes it an environment of its own",
+    "rectools": "needs numpy below 2: its benchmark makes it an environment of its own",
 }
 """Libraries that no environment of ours can hold, and why."""
 

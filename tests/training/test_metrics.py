@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training import metrics
+from training.evaluation import metrics
 
 
 def test_doctests_hold() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.alignment.alignment import Alignment
 from training.alignment.alignment_io import save_alignment
-from training.baselines.logistic import PARTS, LogisticModel
+from training.baselines.clusters.logistic import PARTS, LogisticModel
 
 DECAY = 0.8
 

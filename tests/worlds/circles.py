@@ -8,13 +8,13 @@ import numpy as np
 
 from tests.worlds.curation import Event, at, interactions_of, item_clusters_of
 from tests.worlds.recommender import SMALL
-from training.baselines.visits import Pasts, Visits, collect_visits
-from training.baselines.window import Window
-from training.evaluation.cases import PlannerCases
-from training.recommender.data import Sequences
-from training.recommender.fit import fit_recommender
-from training.recommender.layout import FIRST_ITEM, arrange_items
-from training.recommender.recommender import SequenceRecommender
+from training.baselines.clusters.visits import Pasts, Visits, collect_visits
+from training.baselines.clusters.window import Window
+from training.evaluation.clusters.cases import PlannerCases
+from training.recommender.data.histories import Sequences
+from training.recommender.data.layout import FIRST_ITEM, arrange_items
+from training.recommender.fitting.fit import fit_recommender
+from training.recommender.model.recommender import SequenceRecommender
 
 N = 9
 LATER = 99  # seconds: after everything

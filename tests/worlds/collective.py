@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from training.baselines.pair_counts import PairCounts
+from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.signal import CollectiveSignal
 
 

@@ -20,23 +20,23 @@ from torch.nn.functional import cross_entropy
 
 from expectations.contracts.tables import CASES, CLUSTERS, INTERACTIONS, ITEM_CLUSTERS
 from expectations.contracts.values import ClusterPair, all_pairs
-from pipelines import paths
-from pipelines.artefact_io import write_json, write_table
+from pipelines.io import paths
+from pipelines.io.artefact_io import write_json, write_table
 from tests.worlds.alignment import keep_order, leave_alignment
 from tests.worlds.collective import make_signal
 from tests.worlds.planning import make_planner
 from tests.worlds.recommender import SMALL
 from training.collective.signal import save_signal
 from training.curation.timeline import Timeline
-from training.planner.adapter_io import add_adapter, save_adapter
-from training.planner.base_model import save_base
+from training.planner.base.adapter_io import add_adapter, save_adapter
+from training.planner.base.base_model import save_base
+from training.planner.base.decode import pad_left
+from training.planner.base.model_io import Planner
 from training.planner.config import LoraSettings
-from training.planner.decode import pad_left
-from training.planner.model_io import Planner
-from training.recommender.data import Sequences
-from training.recommender.fit import fit_recommender
-from training.recommender.layout import FIRST_ITEM, arrange_items
-from training.recommender.recommender import SequenceRecommender
+from training.recommender.data.histories import Sequences
+from training.recommender.data.layout import FIRST_ITEM, arrange_items
+from training.recommender.fitting.fit import fit_recommender
+from training.recommender.model.recommender import SequenceRecommender
 
 NAMES = (
     "alpine walks",

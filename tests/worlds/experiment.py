@@ -17,8 +17,8 @@ from expectations.contracts.values import all_pairs
 from inference.experiment.arms import System
 from inference.experiment.environment import Environment
 from inference.experiment.participants import Participant
-from inference.planning.config import PlanConfig
-from inference.planning.plan_table import PlanTable
+from inference.plans.config import PlanConfig
+from inference.table.plan_table import PlanTable
 from tests.worlds.alignment import keep_order
 from training.recommender.protocol import ScoredItem
 

@@ -16,13 +16,13 @@ import yaml
 
 from expectations.contracts import tables
 from expectations.contracts.values import BUILD_RELEASE, all_pairs
-from pipelines import paths
-from pipelines.artefact_io import write_json, write_table
+from pipelines.io import paths
+from pipelines.io.artefact_io import write_json, write_table
 from tests.worlds.alignment import keep_order, leave_alignment
 from tests.worlds.evaluation import DAY, START, TIMELINE
 from tests.worlds.recommender import N_CLUSTERS, RING, SMALL, item_name, make_layout
-from training.recommender.data import read_sequences
-from training.recommender.fit import fit_recommender
+from training.recommender.data.histories import read_sequences
+from training.recommender.fitting.fit import fit_recommender
 
 N_PEOPLE = 160
 KNOWN_STEPS = 5

@@ -32,11 +32,11 @@ from transformers import (
 )
 
 from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
-from inference.planning.config import Score, TableConfig
-from inference.planning.ranking import ContextRanker, RankedRows
-from inference.planning.reader import TOKENS_TOGETHER
-from inference.planning.table import make_ranker
-from training.planner.model_io import Planner
+from inference.search.config import Score, TableConfig
+from inference.search.ranking import ContextRanker, RankedRows
+from inference.search.reader import TOKENS_TOGETHER
+from inference.table.table import make_ranker
+from training.planner.base.model_io import Planner
 from training.planner.prompt import render_completion, render_prompt
 
 DESCRIPTIONS = (

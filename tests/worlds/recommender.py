@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from training.recommender.config import RecommenderConfig
-from training.recommender.data import read_sequences
-from training.recommender.fit import fit_recommender
-from training.recommender.layout import ItemLayout, arrange_items
-from training.recommender.recommender import SequenceRecommender
+from training.recommender.data.histories import read_sequences
+from training.recommender.data.layout import ItemLayout, arrange_items
+from training.recommender.fitting.fit import fit_recommender
+from training.recommender.model.recommender import SequenceRecommender
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 N_CLUSTERS = 4

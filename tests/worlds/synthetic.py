@@ -14,12 +14,12 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.tables import INTERACTIONS, ITEMS
-from pipelines.artefact_io import read_table
+from pipelines.io.artefact_io import read_table
 from pipelines.sources.synthetic.config import SyntheticConfig
 from pipelines.sources.synthetic.mechanism import Mechanism
 from pipelines.sources.synthetic.truth import TRUE_INTERESTS, Truth, interests_path, read_truth
 from pipelines.sources.synthetic.world import write_world
-from training.metrics import recall_at_k
+from training.evaluation.metrics import recall_at_k
 
 CATALOGUE = Path(__file__).parents[2] / "pipelines/sources/synthetic/catalogue.yaml"
 POSITIVE_THRESHOLD = 4.0

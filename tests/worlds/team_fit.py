@@ -17,10 +17,10 @@ from torch import Tensor
 
 from tests.worlds import recommender as world
 from training.processes import join_team
-from training.recommender import trainer
-from training.recommender.batch_loss import batch_loss
-from training.recommender.data import read_sequences
-from training.recommender.fit import fit_recommender
+from training.recommender.data.histories import read_sequences
+from training.recommender.fitting import trainer
+from training.recommender.fitting.batch_loss import batch_loss
+from training.recommender.fitting.fit import fit_recommender
 
 
 def main(folder: Path, loss: str) -> None:

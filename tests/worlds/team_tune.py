@@ -17,12 +17,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.worlds.planner import planned_rule_world
-from training.planner import batch as training_batch
-from training.planner.batch import Batch, batch_loss
+from training.planner.base.model_io import load_base
 from training.planner.config import HardwareConfig, PlannerConfig
-from training.planner.examples import read_examples
-from training.planner.finetune import fine_tune
-from training.planner.model_io import load_base
+from training.planner.data.examples import read_examples
+from training.planner.tuning import batch as training_batch
+from training.planner.tuning.batch import Batch, batch_loss
+from training.planner.tuning.finetune import fine_tune
 from training.processes import join_team
 
 CONFIG = PlannerConfig(

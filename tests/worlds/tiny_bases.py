@@ -20,8 +20,8 @@ from tokenizers import (
 from transformers import AddedToken, PreTrainedTokenizerFast
 
 from tests.worlds.tiny_models import save_tiny_model
+from training.planner.base.tokenizer import train_tokenizer
 from training.planner.prompt import render_completion, render_prompt
-from training.planner.tokenizer import train_tokenizer
 
 BLANK = "▁"
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")

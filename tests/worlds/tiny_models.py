@@ -15,8 +15,8 @@ from transformers import (
     Qwen3Config,
 )
 
+from training.planner.base.tokenizer import train_tokenizer
 from training.planner.prompt import render_completion, render_prompt
-from training.planner.tokenizer import train_tokenizer
 
 ARCHITECTURES = ("llama", "gpt2", "qwen3", "gemma3")
 HIDDEN, LAYERS, HEADS = 64, 2, 2

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from training.alignment.user_model import see_states
-from training.baselines.logistic import LogisticModel
-from training.baselines.stack import standardise_scores
-from training.metrics import recall_at_k
+from training.baselines.clusters.logistic import LogisticModel
+from training.baselines.clusters.stack import standardise_scores
+from training.evaluation.metrics import recall_at_k
 
 # Shapes: B users, n proposals of each (those of a shorter plan filled up), N clusters.
 

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from expectations.contracts.errors import UserError
 from training.alignment.alignment import Alignment
-from training.baselines.logistic import PARTS, LogisticModel
+from training.baselines.clusters.logistic import PARTS, LogisticModel
 
 
 def save_alignment(alignment: Alignment, file: Path) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from training.baselines.logistic import LogisticModel, fit_on_features, lay_out_pasts
-from training.baselines.visits import Pasts
+from training.baselines.clusters.logistic import LogisticModel, fit_on_features, lay_out_pasts
+from training.baselines.clusters.visits import Pasts
 
 
 def see_states(histories: Sequence[Sequence[int]], consumed: Sequence[Sequence[int]]) -> Pasts:

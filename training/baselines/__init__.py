@@ -1,1 +1,1 @@
-"""Cluster-level baselines that a planner must beat, from popularity to a transformer; stacks."""
+"""Baselines that ours must beat: over clusters, and over items. Never served."""

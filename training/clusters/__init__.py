@@ -1,1 +1,1 @@
-"""Interest clusters: item representation, balanced tree, descriptions."""
+"""Interest clusters. Here: settings, and the serving level as others read it."""

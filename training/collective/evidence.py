@@ -10,10 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from training.baselines.pair_counts import PairCounts, count_pairs
-from training.baselines.visits import Visits, collect_visits
-from training.clusters.collaborative import fit_company
+from training.baselines.clusters.pair_counts import PairCounts, count_pairs
+from training.baselines.clusters.visits import Visits, collect_visits
 from training.clusters.config import RepresentationConfig
+from training.clusters.representation.collaborative import fit_company
 from training.collective.config import CollectiveConfig
 from training.collective.nearness import nearness_of_company, nearness_of_text
 

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from expectations.contracts.values import ClusterPair, pairs_of_history
-from training.baselines.pair_counts import PairCounts
+from expectations.contracts.values import NO_CLUSTER, ClusterPair, pairs_of_history
+from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.config import CollectiveConfig
 from training.collective.evidence import PULLS, Evidence
 from training.collective.signal import CollectiveSignal
-from training.planner.examples import NO_CLUSTER, Examples
+from training.planner.data.examples import Examples
 
 # Shapes: R transitions, N clusters, F pieces of evidence: pair counts, then PULLS.
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from training.clusters.config import RepresentationConfig
-from training.clusters.reduction import scale_to_unit
-from training.clusters.text_vectors import choose_stems, count_words
+from training.clusters.representation.reduction import scale_to_unit
+from training.clusters.representation.text_vectors import choose_stems, count_words
 
 # Shapes: N clusters, I items, W stems of words.
 

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair
-from training.baselines.pair_counts import PairCounts
+from training.baselines.clusters.pair_counts import PairCounts
 
 # Shapes: B contexts, N clusters.
 

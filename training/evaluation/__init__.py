@@ -1,1 +1,1 @@
-"""Compares rankings of novel clusters on the same cases: figures, intervals, segments."""
+"""How good rankings are. Here: the metrics; the rooms below compare methods."""

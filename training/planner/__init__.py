@@ -1,1 +1,1 @@
-"""The planner: prompts, base language model, LoRA fine-tuning, greedy decoding."""
+"""The planner. Here: settings, prompts, optimizers; the rooms below do the work."""

@@ -1,1 +1,1 @@
-"""The transformer sequence recommender; ``direct`` has it in five lines of Python."""
+"""The sequence recommender. Here: settings and protocol; the rooms below do the work."""

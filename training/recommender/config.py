@@ -10,7 +10,7 @@ from training.config import Config, Device
 
 
 class NeighbourConfig(Config):
-    """The counting model beside the transformer; see ``training/recommender/neighbours.py``."""
+    """The counting model beside the transformer: ``data/neighbours.py``."""
 
     weight: float = Field(default=5.0, ge=0)
     """Of the counting model's part in a score; 0 leaves it out."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import FLOAT, INTEGER, ITEM, STRING, USER, Column, Table
-from pipelines.artefact_io import read_json, read_table, write_json, write_table
+from pipelines.io.artefact_io import read_json, read_table, write_json, write_table
 from pipelines.sources.synthetic.catalogue import Topic
 from pipelines.sources.synthetic.mechanism import Mechanism
 from pipelines.sources.synthetic.people import NOBODY, People

@@ -37,7 +37,7 @@ from tqdm import tqdm
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import INTERACTIONS, ITEMS
-from pipelines.artefact_io import TableWriter, atomic_folder
+from pipelines.io.artefact_io import TableWriter, atomic_folder
 from pipelines.sources.synthetic.catalogue import Topic, read_catalogue
 from pipelines.sources.synthetic.config import SyntheticConfig
 from pipelines.sources.synthetic.mechanism import Mechanism, draw_mechanism

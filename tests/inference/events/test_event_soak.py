@@ -21,13 +21,13 @@ import pytest
 from expectations.contracts.values import DataSeen
 from inference.events.event import ItemEvent, to_microseconds
 from inference.events.log import EventLog
+from inference.features.live_history import merge_live
+from inference.features.online_features import FeatureReader
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader
-from inference.serving.live_history import merge_live
-from pipelines.feature_store import open_store
-from pipelines.live_events import open_live_view
+from pipelines.online.feature_store import open_store
+from pipelines.online.live_events import open_live_view
 from tests.worlds.curation import START, at
-from tests.worlds.stores import STORES, working_tree
+from tests.worlds.online.stores import STORES, working_tree
 from training.clusters.tree_view import ServingClusters
 from training.curation.config import HistoryConfig
 from training.curation.histories import cluster_history_rows
@@ -170,7 +170,7 @@ def test_the_final_histories_are_those_of_the_log(store: str) -> None:
 def send_all(batches: list[list[ItemEvent]], rng: np.random.Generator) -> int:
     """Send everything through writers that get killed in mid-work; return how many were."""
     # imported once, by the server that writers are forked from: Feast takes seconds to import
-    multiprocessing.set_forkserver_preload(["pipelines.live_events"])
+    multiprocessing.set_forkserver_preload(["pipelines.online.live_events"])
     writers = [Writer(batches[number::N_WRITERS]) for number in range(N_WRITERS)]
     for writer in writers:
         writer.start(CONFIG.event_log)

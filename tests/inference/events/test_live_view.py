@@ -19,13 +19,13 @@ from inference.events.event import ItemEvent, ReceiptStatus, RecordedEvent
 from inference.events.live_row import to_rows
 from inference.events.live_view import LiveView
 from inference.events.log import EventLog, UserEvents
+from inference.features.online_features import FeatureReader
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader
-from inference.serving.store_connections import StoreUnreachableError
-from pipelines import paths
-from pipelines.feature_store import apply_definitions, open_store
-from pipelines.live_events import open_live_view, open_user_locks, replay_events
-from tests.worlds.stores import STORES, working_tree
+from inference.store.store_connections import StoreUnreachableError
+from pipelines.io import paths
+from pipelines.online.feature_store import apply_definitions, open_store
+from pipelines.online.live_events import open_live_view, open_user_locks, replay_events
+from tests.worlds.online.stores import STORES, working_tree
 
 CONFIG = ServingConfig(live_events=5, event_log="var/events/events.db")
 LOG = Path(CONFIG.event_log)

@@ -7,7 +7,7 @@ import pytest
 from inference.experiment.held_out import LIST, measure_lists
 from inference.serving.config import ServingConfig
 from tests.worlds.experiment import make_system
-from training.item_evaluation.cases import ItemCases
+from training.evaluation.items.cases import ItemCases
 
 SEEN = ["c1-00", "c0-00"]
 

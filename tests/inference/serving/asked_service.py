@@ -10,16 +10,16 @@ from urllib.parse import quote
 
 from fastapi.testclient import TestClient
 
+from inference.features.online_features import FeatureReader
+from inference.release.plug_in import PlugIn, keep_ours
+from inference.release.registered import CHAMPION
+from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader
-from inference.serving.plug_in import PlugIn, keep_ours
-from inference.serving.registered import CHAMPION
 from inference.serving.release_loader import ReleaseLoader
-from inference.serving.release_source import ReleaseSource
-from pipelines.feature_store import open_store
-from pipelines.model_registry import point_alias
-from pipelines.tracking import open_tracking, tracking_uri
+from pipelines.online.feature_store import open_store
+from pipelines.release.model_registry import point_alias
+from pipelines.release.tracking import open_tracking, tracking_uri
 
 CONFIG = ServingConfig(poll_seconds=0.05, planned_clusters=2, max_count=20)
 PATIENCE_SECONDS = 20

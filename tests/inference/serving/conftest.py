@@ -9,7 +9,7 @@ import torch
 from fastapi.testclient import TestClient
 
 from tests.inference.serving.asked_service import serve, set_champion
-from tests.worlds.published import PublishedReleases
+from tests.worlds.online.published import PublishedReleases
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,18 +14,18 @@ from fastapi.testclient import TestClient
 from expectations.contracts.forgotten import add_forgotten
 from inference.events.event import RecordedEvent
 from inference.events.log import EventLog
+from inference.features.online_features import FeatureReader
+from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader
 from inference.serving.release_loader import ReleaseLoader
-from inference.serving.release_source import ReleaseSource
-from pipelines import paths
-from pipelines.feature_store import open_store
-from pipelines.live_events import open_live_view
-from pipelines.tracking import tracking_uri
+from pipelines.io import paths
+from pipelines.online.feature_store import open_store
+from pipelines.online.live_events import open_live_view
+from pipelines.release.tracking import tracking_uri
 from tests.inference.serving.asked_service import ask, set_champion
-from tests.worlds.published import PublishedReleases
-from tests.worlds.serving import NAMES, NOW, PEOPLE, item_of
+from tests.worlds.online.published import PublishedReleases
+from tests.worlds.online.serving import NAMES, NOW, PEOPLE, item_of
 
 LATER = NOW + timedelta(days=1)
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from inference.features.online_features import FeatureReader
+from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader
 from inference.serving.release_loader import ReleaseLoader
-from inference.serving.release_source import ReleaseSource
-from pipelines.feature_store import open_store
-from pipelines.tracking import tracking_uri
+from pipelines.online.feature_store import open_store
+from pipelines.release.tracking import tracking_uri
 from tests.inference.serving.asked_service import set_champion
 from tests.servers import free_port, render_page
-from tests.worlds.published import PublishedReleases
-from tests.worlds.serving import NAMES
+from tests.worlds.online.published import PublishedReleases
+from tests.worlds.online.serving import NAMES
 
 PATIENCE_SECONDS = 30
 

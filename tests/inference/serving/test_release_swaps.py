@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from inference.features.online_features import FeatureReader
+from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
-from inference.serving.features import FeatureReader
 from inference.serving.release_loader import ReleaseLoader
-from inference.serving.release_source import ReleaseSource
-from pipelines.feature_store import open_store
-from pipelines.tracking import open_tracking, tracking_uri
+from pipelines.online.feature_store import open_store
+from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.inference.serving.asked_service import CONFIG, ask, serve, set_champion, wait_until
-from tests.worlds.published import PublishedReleases
-from tests.worlds.serving import POPULAR
+from tests.worlds.online.published import PublishedReleases
+from tests.worlds.online.serving import POPULAR
 
 
 def test_the_service_follows_the_alias_without_restart(

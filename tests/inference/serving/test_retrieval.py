@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.contracts.values import ClusterPair
-from inference.planning.combine import PlannedCluster
+from inference.plans.combine import PlannedCluster
 from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from tests.worlds import recommender as world
+from training.recommender.model.recommender import SequenceRecommender
 from training.recommender.protocol import BatchRecommender, Recommender, ScoredItem
-from training.recommender.recommender import SequenceRecommender
 
 ITEMS = st.sampled_from(world.make_layout().item_ids)
 

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from inference.serving.features import FeatureReader
-from inference.serving.plug_in import lay_out
+from inference.features.online_features import FeatureReader
+from inference.release.plug_in import lay_out
+from inference.release.release_source import ReleaseSource
 from inference.serving.recommend import Question, recommend
 from inference.serving.release_loader import ReleaseLoader
-from inference.serving.release_source import ReleaseSource
-from pipelines.feature_store import open_store
-from pipelines.tracking import tracking_uri
+from pipelines.online.feature_store import open_store
+from pipelines.release.tracking import tracking_uri
 from tests.inference.serving.asked_service import CONFIG, ask, serve, set_champion
 from tests.worlds.alignment import prefer
-from tests.worlds.own_recommender import make_als
-from tests.worlds.published import PublishedReleases
-from tests.worlds.serving import ITEMS_EACH, NAMES, PEOPLE, POPULAR, item_of
-from training.recommender.layout import arrange_items
+from tests.worlds.online.own_recommender import make_als
+from tests.worlds.online.published import PublishedReleases
+from tests.worlds.online.serving import ITEMS_EACH, NAMES, PEOPLE, POPULAR, item_of
+from training.recommender.data.layout import arrange_items
 
 
 def test_a_plan_follows_the_table_and_says_what_led_to_it(client: TestClient) -> None:

@@ -20,25 +20,25 @@ import pytest
 import yaml
 
 from expectations.contracts.values import all_pairs
+from inference.features.online_features import FeatureReader
+from inference.release.loaded_release import load_release
+from inference.release.manifest import ReleaseManifest
+from inference.release.registered import CHALLENGER
+from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
-from inference.serving.features import FeatureReader
-from inference.serving.loaded_release import load_release
-from inference.serving.manifest import ReleaseManifest
 from inference.serving.recommend import Question, recommend
-from inference.serving.registered import CHALLENGER
-from inference.serving.release_source import ReleaseSource
-from inference.serving.store_connections import StoreUnreachableError
-from pipelines import paths
-from pipelines.feature_store import open_store
-from pipelines.model_registry import find_release, point_alias
-from pipelines.promote import Promoter
-from pipelines.promotion_log import Promotion, read_promotions
-from pipelines.publish import publish
-from pipelines.tracking import open_tracking, tracking_uri
+from inference.store.store_connections import StoreUnreachableError
+from pipelines.commands.promote import Promoter
+from pipelines.commands.publish import publish
+from pipelines.io import paths
+from pipelines.online.feature_store import open_store
+from pipelines.release.model_registry import find_release, point_alias
+from pipelines.release.promotion_log import Promotion, read_promotions
+from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.inference.serving.readers import Heard, Readers, get_json
 from tests.servers import LastingRedis, free_port, postgres_server, recommendation_service
-from tests.worlds.serving import N_CLUSTERS, REPOSITORY, build_tree
-from tests.worlds.telling_releases import ASKED, write_telling_release
+from tests.worlds.online.serving import N_CLUSTERS, REPOSITORY, build_tree
+from tests.worlds.online.telling_releases import ASKED, write_telling_release
 
 pytestmark = pytest.mark.long
 
@@ -170,7 +170,7 @@ def check_releases_tell(expected: dict[tuple[str, str], object]) -> None:
 def start_loader(root: Path) -> subprocess.Popen[bytes]:
     """Publish what the tree holds, in a process of its own, as people do."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipelines.publish"],
+        [sys.executable, "-m", "pipelines.commands.publish"],
         cwd=root,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests.worlds.alignment import draw_alignment, keep_order
 from training.alignment.alignment import Alignment, Proposals, fit_alignment, weigh_proposals
-from training.baselines.logistic import PARTS, LogisticModel
+from training.baselines.clusters.logistic import PARTS, LogisticModel
 
 N = 12
 

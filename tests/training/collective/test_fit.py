@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from expectations.contracts.values import pairs_of_history
-from training.baselines.pair_counts import PairCounts
+from expectations.contracts.values import NO_CLUSTER, pairs_of_history
+from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.config import CollectiveConfig
 from training.collective.evidence import PULLS, Evidence
 from training.collective.fit import EVIDENCE, fit_weights
-from training.planner.examples import NO_CLUSTER, Examples
+from training.planner.data.examples import Examples
 
 N = 12
 CONFIG = CollectiveConfig(pair_priors=(1.0, 50.0), ridge=0.0, max_transitions=100_000)

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
 from tests.worlds.collective import make_signal
-from training.baselines.pair_counts import PairCounts
+from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.signal import CollectiveSignal, load_signal, save_signal
 
 N = 6

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from expectations.contracts.checks import check_table
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import USER_CLUSTER_HISTORY, USER_ITEM_HISTORY
-from pipelines.artefact_io import to_arrow
+from pipelines.io.artefact_io import to_arrow
 from tests.worlds.curation import (
     Event,
     any_event,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.worlds import recommender as world
-from training.recommender.recommender import SequenceRecommender
+from training.recommender.model.recommender import SequenceRecommender
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,0 +1,1 @@
+"""The planner against every baseline, its settings and base models."""

@@ -1,0 +1,64 @@
+"""Pools what all runs of ``benchmarks.planner.compare`` give a user; users are the unit.
+
+A user may have cases at several origins, and each of them once for every clustering and seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.planner.contest import Outcome
+from expectations.contracts.errors import UserError
+from inference.evaluation.planner_figures import list_differences
+from training.evaluation.clusters.compare import METRICS, average_within_users
+from training.evaluation.metrics import DECIMALS, Interval, bootstrap_intervals
+
+BOOTSTRAP_SEED = 0
+RESAMPLES = 2000
+
+
+def compare_outcomes(outcomes: Sequence[Outcome]) -> dict[str, Interval]:
+    """Return intervals over users of every contender's figures and of the differences wanted.
+
+    All rows of a user are averaged first: more runs or origins do not make more users.
+
+    Raises:
+        UserError: no run has a case.
+    """
+    users = [user for outcome in outcomes for user in outcome.users]
+    if not users:
+        raise UserError("the windows", "hold a case", "choose wider ones, or more data")
+    pooled = {
+        name: np.concatenate([outcome.cases[name] for outcome in outcomes])
+        for name in outcomes[0].cases
+    }
+    for ours, theirs in list_differences(outcomes[0].baselines):
+        pooled[f"{ours}_minus_{theirs}"] = pooled[ours] - pooled[theirs]
+    of_users, names = average_within_users(np.concatenate(list(pooled.values()), axis=1), users)
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    intervals = bootstrap_intervals(of_users, names, rng, RESAMPLES)
+    columns = [f"{metric}_{name}" for name in pooled for metric in METRICS]
+    return dict(zip(columns, intervals, strict=True))
+
+
+def to_figures(outcomes: Sequence[Outcome], intervals: Mapping[str, Interval]) -> dict[str, object]:
+    """Return all figures, of the runs together and of each alone, for a JSON file."""
+    together: dict[str, float] = {}
+    for name, interval in intervals.items():
+        together |= interval.named(name)
+    alone: dict[str, dict[str, float]] = {
+        outcome.run.name: {
+            "n_cases": len(outcome.users),
+            "n_users": len(set(outcome.users)),
+            **outcome.breadth,
+            **{
+                f"{metric}_{name}": round(float(mean), DECIMALS)
+                for name, figures in outcome.cases.items()
+                for metric, mean in zip(METRICS, figures.mean(axis=0), strict=True)
+            },
+        }
+        for outcome in outcomes
+    }
+    return {"together": together, "runs": alone}

@@ -1,0 +1,1 @@
+"""The search and the table: speed and exactness against plain decoding."""

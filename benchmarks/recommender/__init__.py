@@ -1,0 +1,1 @@
+"""The recommender against RecTools, at scale, and restricted."""

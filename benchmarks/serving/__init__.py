@@ -1,0 +1,1 @@
+"""Requests, features and events on the stores."""

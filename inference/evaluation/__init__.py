@@ -1,0 +1,1 @@
+"""All that proposes novel clusters, put to the same cases. Serves nothing."""

@@ -1,0 +1,1 @@
+"""What is known of a user, read online, live events added. Writes nothing."""

@@ -1,0 +1,1 @@
+"""Rows of the table combined into a served plan: ONE way for figures and service."""

@@ -1,0 +1,218 @@
+"""A user's table rows combined into one plan, consumed clusters dropped. The ONE implementation.
+
+Evaluation and experiment plan many users at once from a :class:`PlanTable`; a request plans one
+user from the rows it fetched. Both run the same arithmetic, so a figure measured on the former
+holds for the latter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expectations.contracts.values import NO_CLUSTER, ClusterPair, pairs_of_history
+from inference.plans.config import PlanConfig
+from inference.table.plan_table import NO_ROW, PlanTable, TableRow
+
+SCORE_DECIMALS = 6
+CELLS_AT_ONCE = 2_000_000
+
+# Shapes: B users, P pairs of each (padded), D depth of a row, N clusters.
+
+
+@dataclass(frozen=True)
+class PlannedCluster:
+    """A novel cluster of a served plan, its combined score, and the pair that spoke most for it."""
+
+    cluster_id: int
+    score: float
+    led_by: ClusterPair
+
+
+@dataclass(frozen=True)
+class ServedPlan:
+    """Novel clusters best first, and the pairs whose rows were not there."""
+
+    clusters: tuple[PlannedCluster, ...]
+    missing: tuple[ClusterPair, ...]
+
+
+def pairs_to_look_up(history_clusters: Sequence[int], config: PlanConfig) -> list[ClusterPair]:
+    """Return the pairs whose rows make the plan of this history (newest first), newest pair first.
+
+    One cluster gives its single row; an empty history gives none.
+    """
+    return pairs_of_history(list(history_clusters[: config.max_history]))
+
+
+def plan_for(
+    history_clusters: Sequence[int],
+    consumed_clusters: Sequence[int],
+    rows: Mapping[ClusterPair, TableRow],
+    config: PlanConfig,
+) -> ServedPlan:
+    """Return the plan of one user from the rows that were found, before it is aligned.
+
+    Args:
+        history_clusters: distinct, newest first.
+        consumed_clusters: never planned, in any order; history clusters need not be repeated.
+        rows: rows by pair; those of :func:`pairs_to_look_up` are used, absent ones are reported.
+        config: how rows are combined.
+    """
+    pairs = pairs_to_look_up(history_clusters, config)
+    found = [pair for pair in pairs if pair in rows and len(rows[pair].novel_clusters)]
+    missing = tuple(pair for pair in pairs if pair not in found)
+    if not found:
+        return ServedPlan((), missing)
+    n_history = min(len(history_clusters), config.max_history)
+    weight_of = dict(zip(pairs, _weights(n_history, config), strict=True))
+    weights = np.array([[weight_of[pair] for pair in found]])  # [1, P]
+    clusters, scores = _stack([rows[pair] for pair in found])  # [P, D], [P, D]
+    barred = [*history_clusters, *consumed_clusters]
+    n_clusters = max(int(clusters.max()), *barred) + 1
+    dropped = np.zeros((1, n_clusters), dtype=bool)  # [1, N]
+    dropped[0, barred] = True
+    shares, combined = _combine(clusters[None], scores[None], weights, dropped, config)
+    order = _rank(combined)[0]  # [N]
+    planned = [c for c in order.tolist() if np.isfinite(combined[0, c])]
+    leaders = shares[0].argmax(axis=0)  # [P, N] -> [N]
+    return ServedPlan(
+        tuple(PlannedCluster(c, float(combined[0, c]), found[leaders[c]]) for c in planned),
+        missing,
+    )
+
+
+@dataclass(frozen=True)
+class PlanBatch:
+    """Served plans of many users.
+
+    Attributes:
+        clusters: novel clusters best first, int64 [B, depth], ``NO_CLUSTER`` after a plan's end.
+        scores: their combined scores, float64 [B, depth], minus infinity after a plan's end.
+        n_missing: rows each user's plan had to do without, int64 [B].
+    """
+
+    clusters: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    n_missing: NDArray[np.int64]
+
+    def rankings(self) -> list[list[int]]:
+        """Return each plan as a list without padding."""
+        return [[c for c in row if c != NO_CLUSTER] for row in self.clusters.tolist()]
+
+
+def plan_batch(
+    histories: Sequence[Sequence[int]],
+    consumed: Sequence[Sequence[int]],
+    table: PlanTable,
+    config: PlanConfig,
+    depth: int,
+) -> PlanBatch:
+    """Return the plans of many users to ``depth``, before alignment; see :func:`plan_for`."""
+    n_missing = np.zeros(len(histories), dtype=np.int64)  # [B]
+    planned = np.full((len(histories), depth), NO_CLUSTER, dtype=np.int64)  # [B, depth]
+    scores = np.full((len(histories), depth), -np.inf)  # [B, depth]
+    for n_history in range(1, config.max_history + 1):
+        users = [
+            user
+            for user, history in enumerate(histories)
+            if min(len(history), config.max_history) == n_history
+        ]
+        weights = _weights(n_history, config)  # [P]
+        step = max(1, CELLS_AT_ONCE // (len(weights) * table.n_clusters))
+        for start in range(0, len(users), step):
+            chosen = users[start : start + step]
+            places = _places([histories[user][:n_history] for user in chosen], table)  # [B, P]
+            absent = (places == NO_ROW) | (table.clusters[places, 0] == NO_CLUSTER)
+            n_missing[chosen] = absent.sum(axis=1)
+            dropped = np.zeros((len(chosen), table.n_clusters), dtype=bool)  # [B, N]
+            for row, user in enumerate(chosen):
+                dropped[row, [*histories[user], *consumed[user]]] = True
+            clusters = np.where(absent[..., None], NO_CLUSTER, table.clusters[places])  # [B, P, D]
+            found = np.where(absent, 0.0, weights)  # [B, P]
+            _, combined = _combine(clusters, table.scores[places], found, dropped, config)
+            order = _rank(combined)[:, :depth]  # [B, depth]
+            best = np.take_along_axis(combined, order, axis=1)  # [B, depth]
+            scores[chosen, : order.shape[1]] = best
+            planned[chosen, : order.shape[1]] = np.where(np.isfinite(best), order, NO_CLUSTER)
+    return PlanBatch(planned, scores, n_missing)
+
+
+def _pairs_of_places(n_history: int) -> list[ClusterPair]:
+    """Return which places of a history make its pairs, in the order of ``pairs_of_history``."""
+    return pairs_of_history(list(range(n_history)))
+
+
+def _weights(n_history: int, config: PlanConfig) -> NDArray[np.float64]:
+    ages = [sum(pair.members) - len(pair.members) + 1 for pair in _pairs_of_places(n_history)]
+    return np.asarray(config.recency ** np.array(ages))
+
+
+def _places(histories: Sequence[Sequence[int]], table: PlanTable) -> NDArray[np.int32]:
+    """Return the rows of the pairs of histories of one length, [B, P]."""
+    members = np.array(histories, dtype=np.int64)  # [B, history]
+    ends = np.array([(p.members[0], p.members[-1]) for p in _pairs_of_places(members.shape[1])])
+    return np.asarray(table.places[members[:, ends[:, 0]], members[:, ends[:, 1]]])
+
+
+def _stack(rows: Sequence[TableRow]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    depth = max(len(row.novel_clusters) for row in rows)
+    clusters = np.full((len(rows), depth), NO_CLUSTER, dtype=np.int64)
+    scores = np.full((len(rows), depth), -np.inf, dtype=np.float32)
+    for place, row in enumerate(rows):
+        clusters[place, : len(row.novel_clusters)] = row.novel_clusters
+        scores[place, : len(row.scores)] = row.scores
+    return clusters, scores
+
+
+def _combine(
+    clusters: NDArray[np.integer],
+    scores: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    dropped: NDArray[np.bool_],
+    config: PlanConfig,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (what each pair says of each cluster [B, P, N], combined scores [B, N]).
+
+    Every row becomes a distribution over the clusters that this user may still be offered. A
+    cluster beyond a row's depth is given the row's last score, the most it can have had there;
+    one that no row names is not planned, nor is a dropped one: minus infinity.
+    """
+    n_users, n_pairs, _ = clusters.shape
+    n_clusters = dropped.shape[1]
+    listed = clusters != NO_CLUSTER  # [B, P, D]
+    last = np.where(listed, scores, np.inf).min(axis=2)  # [B, P]
+    floor = np.where(np.isfinite(last), last, 0.0)[..., None]  # [B, P, 1]
+    wide = np.broadcast_to(floor, (n_users, n_pairs, n_clusters + 1)).astype(np.float64)
+    column = np.where(listed, clusters, n_clusters)  # padding goes to a column cut off below
+    np.put_along_axis(wide, column, scores.astype(np.float64), axis=2)
+    wide = wide[..., :-1]  # [B, P, N]
+    named = np.zeros((n_users, n_clusters + 1), dtype=bool)
+    np.put_along_axis(named, column.reshape(n_users, -1), True, axis=1)
+    offered = named[:, :-1] & ~dropped  # [B, N]
+    wide = np.where(offered[:, None], wide, -np.inf)
+    said = wide - _log_sum_exp(wide)[..., None]  # [B, P, N]
+    shares = (weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))[..., None]
+    if config.combination == "mean":
+        combined = (shares * np.where(offered[:, None], said, 0.0)).sum(axis=1)  # [B, N]
+    else:
+        with np.errstate(divide="ignore"):
+            combined = np.log((shares * np.exp(said)).sum(axis=1))  # [B, N]
+    combined = np.where(offered, np.round(combined, SCORE_DECIMALS), -np.inf)
+    return shares * np.exp(said), combined
+
+
+def _log_sum_exp(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log(sum(exp)) over the last axis; 0 where every score is minus infinity."""
+    highest = scores.max(axis=-1, keepdims=True)
+    highest = np.where(np.isfinite(highest), highest, 0.0)
+    total = np.exp(scores - highest).sum(axis=-1)
+    return np.asarray(np.where(total > 0, np.log(np.maximum(total, 1e-300)), 0.0)) + highest[..., 0]
+
+
+def _rank(combined: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return cluster ids best first [B, N]; equal scores in ascending id."""
+    return np.argsort(-combined, axis=1, kind="stable")

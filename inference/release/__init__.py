@@ -1,0 +1,1 @@
+"""Releases: manifest, registered names, one loaded in memory. Promotes nothing."""

@@ -1,0 +1,108 @@
+"""A release in memory: everything a request needs beside the online store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import ValidationError
+
+from expectations.contracts.errors import ReleaseError
+from expectations.contracts.values import DataSeen
+from inference.plans.config import PlanConfig
+from inference.release.manifest import SERVED_PARTS, ReleaseManifest
+from inference.release.release_source import FetchedRelease
+from training.alignment.alignment import Alignment
+from training.alignment.alignment_io import load_alignment
+from training.clusters.tree.assign import TreePlaces
+from training.clusters.tree.places_io import load_places
+from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.recommender.model.recommender import SequenceRecommender
+from training.recommender.protocol import Recommender, ScoredItem
+
+
+@dataclass(frozen=True)
+class LoadedRelease:
+    """One release, complete; a request holds on to one and never sees two.
+
+    Attributes:
+        version: version of the registered release model.
+        manifest: what the release says of itself.
+        clusters: descriptions of the serving clusters and the cluster of every item.
+        places: where the clusters stand, for items that came after the release.
+        titles: readable name of every item.
+        popular: items by popularity, most liked first, for users of whom nothing is known.
+        plan: how table rows are combined and aligned, as in the evaluation of this release.
+        alignment: puts a plan's first places in the order that suits a user's past.
+        recommender: scores items.
+        seen: what the release's histories know already of the live events.
+    """
+
+    version: int
+    manifest: ReleaseManifest
+    clusters: ServingClusters
+    places: TreePlaces
+    titles: dict[str, str]
+    popular: tuple[ScoredItem, ...]
+    plan: PlanConfig
+    alignment: Alignment
+    recommender: Recommender
+    seen: DataSeen
+
+    @property
+    def release_id(self) -> str:
+        """The id that the release's online rows are keyed by."""
+        return self.manifest.release_id
+
+
+def load_release(fetched: FetchedRelease) -> LoadedRelease:
+    """Read the release's files into memory; the files may vanish afterwards.
+
+    Raises:
+        UserError: the files do not fit together.
+    """
+    files = {part: fetched.folder / name for part, name in SERVED_PARTS.items()}
+    tree = serving_clusters(
+        pl.read_parquet(files["clusters"]),
+        pl.read_parquet(files["item_clusters"]),
+        fetched.manifest.serving_level,
+    )
+    titles = pl.read_parquet(files["item_titles"])
+    return LoadedRelease(
+        version=fetched.version,
+        manifest=fetched.manifest,
+        clusters=tree,
+        places=load_places(files["tree_places"]),
+        titles=dict(zip(titles["item_id"], titles["title"], strict=True)),
+        popular=_rank_by_popularity(files["item_popularity"], tree),
+        plan=_read_plan(files["plan"]),
+        alignment=load_alignment(files["alignment"], tree.n_clusters),
+        recommender=SequenceRecommender.load(files["recommender"]),
+        seen=_read_seen(files["data_seen"]),
+    )
+
+
+def _rank_by_popularity(file: Path, tree: ServingClusters) -> tuple[ScoredItem, ...]:
+    counts = pl.read_parquet(file).filter(pl.col("item_id").is_in(tree.item_ids))
+    ranked = counts.sort(["n_positive", "item_id"], descending=[True, False])
+    items = ranked["item_id"].to_list()
+    rows = zip(items, tree.clusters_of(items).tolist(), ranked["n_positive"], strict=True)
+    return tuple(ScoredItem(item, cluster, float(n)) for item, cluster, n in rows)
+
+
+def _read_plan(file: Path) -> PlanConfig:
+    try:
+        return PlanConfig.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, ValidationError) as error:
+        rule = "holds the settings of the served plan"
+        raise ReleaseError(str(file), rule, "run the release stage", str(error)[:120]) from None
+
+
+def _read_seen(file: Path) -> DataSeen:
+    try:
+        return DataSeen.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError) as error:
+        rule = "says what the release's data holds"
+        raise ReleaseError(str(file), rule, "run the ingest stage", str(error)[:120]) from None

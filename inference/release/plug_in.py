@@ -1,0 +1,41 @@
+"""Puts a team's own recommender in the place of ours, within a release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from expectations.contracts.errors import ReleaseError
+from inference.release.loaded_release import LoadedRelease
+from training.clusters.tree_view import ServingClusters
+from training.recommender.data.layout import ItemLayout, arrange_items
+from training.recommender.protocol import Recommender
+
+PlugIn = Callable[[LoadedRelease], Recommender]
+"""Makes the recommender that a release is served with; called once for every release."""
+
+
+def lay_out(clusters: ServingClusters) -> ItemLayout:
+    """Return the items of a release by their cluster: what restriction goes by."""
+    return arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
+
+
+def keep_ours(release: LoadedRelease) -> Recommender:
+    """Return the recommender that came with the release."""
+    return release.recommender
+
+
+def put_in(release: LoadedRelease, plug_in: PlugIn) -> LoadedRelease:
+    """Return the release with the recommender that ``plug_in`` makes.
+
+    Raises:
+        ReleaseError: that recommender has items the release knows nothing of, and so could
+            neither name nor place them.
+    """
+    recommender = plug_in(release)
+    strangers = sorted(set(recommender.item_ids) - release.titles.keys())
+    if strangers:
+        remedy = "build its catalogue from release.clusters, or build a new release"
+        rule = "the plugged-in recommender has items of the release only"
+        raise ReleaseError(f"release {release.release_id[:12]}", rule, remedy, strangers[0])
+    return replace(release, recommender=recommender)

@@ -1,0 +1,90 @@
+"""Fetches releases from the MLflow registry and checks that they are what they claim to be."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
+
+from expectations.contracts.errors import ReleaseError, UserError
+from inference.release.manifest import (
+    MANIFEST_FILE,
+    MEASURED_FILES,
+    SERVED_PARTS,
+    ReleaseManifest,
+    check_parts,
+    read_manifest,
+)
+from inference.release.registered import RELEASE_MODEL, RELEASE_PATH
+
+NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers for an unknown model, and for an unknown alias of a known one."""
+
+
+class RegistryUnreachableError(UserError):
+    """The model registry did not answer."""
+
+    def __init__(self, error: Exception) -> None:
+        remedy = "start it, or correct MLFLOW_TRACKING_URI"
+        super().__init__("model registry", "answers", remedy, str(error)[:120])
+
+
+@dataclass(frozen=True)
+class FetchedRelease:
+    """The files of one registered release, checked against its manifest."""
+
+    version: int
+    folder: Path
+    manifest: ReleaseManifest
+
+
+class ReleaseSource:
+    """Reads the registry at ``uri``; it never writes there."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def version_at(self, alias: str) -> int | None:
+        """Return the release version an alias points to, ``None`` if it points to none.
+
+        Raises:
+            RegistryUnreachableError: the registry did not answer.
+        """
+        try:
+            version = self._client.get_model_version_by_alias(RELEASE_MODEL, alias).version
+        except MlflowException as error:
+            if error.error_code in NOT_THERE:
+                return None
+            raise RegistryUnreachableError(error) from error
+        return int(version)
+
+    @contextmanager
+    def fetch(self, version: int) -> Iterator[FetchedRelease]:
+        """Yield a copy of a release's files, every one compared with its hash; gone afterwards.
+
+        Raises:
+            ReleaseError: the artefact is not there, incomplete or altered.
+        """
+        with tempfile.TemporaryDirectory(prefix="release-") as scratch:
+            uri = f"models:/{RELEASE_MODEL}/{version}/{RELEASE_PATH.as_posix()}"
+            try:
+                found = download_artifacts(
+                    uri, dst_path=scratch, tracking_uri=self._uri, registry_uri=self._uri
+                )
+            except (MlflowException, OSError) as error:
+                where = f"{RELEASE_MODEL} version {version}"
+                rule = "its artefact can be fetched"
+                remedy = "publish the release again"
+                raise ReleaseError(where, rule, remedy, str(error)[:120]) from None
+            folder = Path(found)
+            manifest = read_manifest(folder / MANIFEST_FILE)
+            names = {**SERVED_PARTS, **MEASURED_FILES}
+            check_parts(manifest, {part: folder / name for part, name in names.items()})
+            yield FetchedRelease(version, folder, manifest)

@@ -1,0 +1,1 @@
+"""Exact constrained search: the best clusters of a context. Keeps nothing on disk."""

@@ -1,0 +1,267 @@
+"""Plans batches of contexts exactly: the planner's side of the novel-cluster table.
+
+Rows are exact to the depth asked, and say so (:attr:`RankedRows.certified`). On a GPU the search
+may run in bfloat16: what it finds within a margin of the last place is then scored in float32,
+and a row is certified if no score moved by more than half the margin.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.values import ClusterPair
+from inference.search.arithmetic import BY_BATCH, BY_ROW, name_arithmetic
+from inference.search.config import BATCH_SETTINGS, TableConfig
+from inference.search.description_tree import NOTHING, DescriptionTree, grow_description_tree
+from inference.search.prompts import SharedPrompts
+from inference.search.ranking import RankedRows, rank_scores, row_depth
+from inference.search.reader import PlannerReader
+from inference.search.row_states import SLOTS_TOGETHER
+from inference.search.search import TreeSearch
+from training.planner.base.model_io import Planner
+
+# Shapes: B contexts in a batch, N clusters, C candidates.
+
+ROWS_COMPARED = 8
+"""Rows by which an engine finds out whether the batch moves their bits: alone, one takes most of
+the routines that a pass of few tokens may take."""
+
+GUARD_TOLERANCE = 2e-3
+"""Log-probabilities may differ from those of a plain pass by that much, in float32."""
+
+
+class PlanningEngine:
+    """Ranks clusters in contexts, by one planner and one closed set of descriptions.
+
+    Args:
+        planner: any Hugging Face causal language model with full attention and its tokenizer, an
+            adapter merged or not; in float32 and evaluation mode.
+        descriptions: of each cluster, by id.
+        config: score, depth, precision of the search, bounds on memory.
+
+    Raises:
+        UserError: two descriptions are the same to the tokenizer, or the model does not give the
+            figures of a plain pass (as with attention to a sliding window).
+    """
+
+    def __init__(self, planner: Planner, descriptions: Sequence[str], config: TableConfig) -> None:
+        self._config = config
+        self._n_clusters = len(descriptions)
+        self._device = planner.device
+        completions = [planner.encode_completion(text) for text in descriptions]
+        self._tree = grow_description_tree(completions, config.score).to(planner.device)
+        _check_reading(planner, descriptions, self._tree)
+        self._exact = _Pass(planner, descriptions, self._tree, config)
+        self._fast: _Pass | None = None
+        if config.search_dtype == "bfloat16":
+            hasty = Planner(copy.deepcopy(planner.model).bfloat16(), planner.tokenizer)
+            self._fast = _Pass(hasty, descriptions, self._tree, config)
+        self.peak_cache_bytes = 0
+
+    @property
+    def changes_with_any_description(self) -> bool:
+        """Whether another set of descriptions changes the scores of those that stay."""
+        return self._config.score == "closed"
+
+    @cached_property
+    def arithmetic(self) -> str:
+        """What the last bits of its rows rest on, measured; see :mod:`arithmetic`.
+
+        Under the closed score nobody asks whether that is the row alone: every row rests on all
+        descriptions there, so none outlives a change of one.
+        """
+        if self._config.score == "open" and self._rows_stand_alone():
+            return name_arithmetic(self._device, BY_ROW)
+        settings = self._config.model_dump(include=set(BATCH_SETTINGS))
+        return name_arithmetic(self._device, BY_BATCH, settings)
+
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+        """Return the rows of these contexts, all with equally many members.
+
+        Raises:
+            UserError: the planner gives something that is not a number.
+        """
+        depth = row_depth(self._n_clusters, len(contexts[0].members), self._config)
+        barred = mark([pair.members for pair in contexts], self._n_clusters)  # [B, N]
+        found = [self._find(part, rows, depth) for part, rows in self._parts(contexts, barred)]
+        scores = np.concatenate([scores for scores, _ in found])  # [B, N]
+        ranked = rank_scores(scores, contexts, self._config)
+        return replace(
+            ranked,
+            error_bounds=np.concatenate([bounds for _, bounds in found]),
+            arithmetic=self.arithmetic,
+        )
+
+    def score_candidates(
+        self, contexts: Sequence[ClusterPair], candidates: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """Return the scores of these clusters in every context, [B, C].
+
+        Raises:
+            UserError: the planner gives something that is not a number.
+        """
+        wanted = mark([candidates] * len(contexts), self._n_clusters)  # [B, N]
+        found = [
+            _numbers(self._exact.follow(part, rows)) for part, rows in self._parts(contexts, wanted)
+        ]
+        return np.concatenate(found)[:, list(candidates)]
+
+    def _rows_stand_alone(self) -> bool:
+        """Return whether some rows have the same bits alone, together, and where less is read."""
+        n_clusters = self._n_clusters
+        if n_clusters < 2:
+            return True
+        everything = list(range(n_clusters))
+        firsts = everything[:: -(-n_clusters // ROWS_COMPARED)]
+        contexts = [ClusterPair.of(first, (first + 1) % n_clusters) for first in firsts]
+        together = self.score_candidates(contexts, everything)
+        backwards = self.score_candidates(contexts[::-1], everything)[::-1]
+        return np.array_equal(together, backwards) and all(
+            np.array_equal(self.score_candidates([context], some)[0], together[row, some])
+            for row, context in enumerate(contexts)
+            for some in (everything, everything[row : row + 1 + row // 2])
+        )
+
+    def _parts(
+        self, contexts: Sequence[ClusterPair], marked: Tensor
+    ) -> Iterator[tuple[SharedPrompts, Tensor]]:
+        """Yield (prompts, rows of ``marked``) of as many contexts as the cache may hold at once."""
+        prompts = self._exact.share_prompts(contexts)
+        slots = int(prompts.lengths.max()) + SLOTS_TOGETHER + self._exact.room
+        bytes_per_row = slots * self._exact.bytes_per_slot
+        at_once = max(1, self._config.cache_megabytes * 2**20 // bytes_per_row)
+        for rows in torch.arange(len(contexts)).split(at_once):
+            self.peak_cache_bytes = max(self.peak_cache_bytes, len(rows) * bytes_per_row)
+            yield prompts.part(rows), marked[rows].to(self._tree.branch_tokens.device)
+
+    def _find(
+        self, prompts: SharedPrompts, barred: Tensor, depth: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return (scores of the clusters found [B, N], error bounds [B])."""
+        if depth == int((~barred).sum(dim=1).max()):
+            scores = self._exact.follow(prompts, ~barred)
+            return _numbers(scores), np.zeros(len(barred), dtype=np.float32)
+        if self._fast is None:
+            step = self._config.score_step
+            scores, unread = self._exact.find_best(prompts, barred, depth, step)
+            bounds = _bounds(scores, unread, depth, step)
+        else:
+            scores, bounds = self._find_hastily(self._fast, prompts, barred, depth)
+        unproven = bounds.nonzero()[:, 0]
+        if len(unproven) and self._tree.n_places <= self._config.places_per_row:
+            rest = self._exact.follow(prompts.part(unproven.cpu()), ~barred[unproven])
+            scores[unproven], bounds[unproven] = rest, 0
+        return _numbers(scores), bounds.float().cpu().numpy()
+
+    def _find_hastily(
+        self, fast: _Pass, prompts: SharedPrompts, barred: Tensor, depth: int
+    ) -> tuple[Tensor, Tensor]:
+        """Search with ``fast``, score exactly what it found; see :meth:`_find`."""
+        margin = self._config.search_margin
+        hasty, unread = fast.find_best(prompts, barred, depth, margin)
+        last = hasty.topk(depth, dim=1).values[:, -1:]  # [B, 1]
+        kept = torch.isfinite(hasty) & (hasty >= last - margin)  # [B, N]
+        scores = self._exact.follow(prompts, kept).masked_fill(~kept, float("-inf"))
+        moved = torch.where(kept, (scores - hasty).abs(), 0.0).amax(dim=1)  # [B]
+        slack = (2 * moved - margin).clamp(min=0)
+        return scores, torch.maximum(slack, _bounds(hasty, unread, depth, margin))
+
+
+class _Pass:
+    """One copy of the planner, ready to read."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        descriptions: Sequence[str],
+        tree: DescriptionTree,
+        config: TableConfig,
+    ) -> None:
+        self._reader = PlannerReader(planner, descriptions, tree)
+        self._search = TreeSearch(self._reader, tree, config.score)
+        whole = len(descriptions) <= config.whole_up_to
+        self._n_places = tree.n_places
+        self.room = tree.n_places if whole else min(tree.n_places, config.places_per_row)
+        self.bytes_per_slot = self._reader.bytes_per_slot
+        self.share_prompts = self._reader.share_prompts
+
+    def find_best(
+        self, prompts: SharedPrompts, barred: Tensor, depth: int, margin: float
+    ) -> tuple[Tensor, Tensor]:
+        """Return (scores of the clusters found [B, N], best score of what is unread [B])."""
+        with torch.inference_mode():
+            rows = self._reader.read_prompts(prompts, self.room)
+            frontier = self._search.find_best(rows, barred, depth, margin)
+            scores = frontier.cluster_scores.masked_fill(barred, float("-inf"))
+            return scores, frontier.unread.amax(dim=1)
+
+    def follow(self, prompts: SharedPrompts, wanted: Tensor) -> Tensor:
+        """Return the scores of the wanted clusters, and of others met on the way, [B, N]."""
+        with torch.inference_mode():
+            rows = self._reader.read_prompts(prompts, max(self.room, self._n_places))
+            return self._search.follow(rows, wanted).cluster_scores
+
+
+def mark(rows: Sequence[Sequence[int]], n_columns: int) -> Tensor:
+    """Return a table, bool [rows, n_columns], that is true at the columns that each row lists."""
+    marked = torch.zeros(len(rows), n_columns, dtype=torch.bool)
+    lengths = torch.tensor([len(row) for row in rows])
+    columns = torch.tensor([column for row in rows for column in row])
+    marked[torch.arange(len(rows)).repeat_interleave(lengths), columns] = True
+    return marked
+
+
+def _bounds(scores: Tensor, unread: Tensor, depth: int, margin: float) -> Tensor:
+    """Return by how much what is unread may exceed each row's last place, 0 if it cannot, [B]."""
+    last = scores.topk(depth, dim=1).values[:, -1]  # [B]
+    is_proven = unread < last - margin
+    excess = torch.where(torch.isfinite(last), unread - last, float("inf")).clamp(min=margin)
+    return torch.where(is_proven, 0.0, excess)
+
+
+def _numbers(scores: Tensor) -> NDArray[np.float64]:
+    if bool(torch.isnan(scores).any()):
+        raise UserError("planner", "gives finite log-probabilities", "train it again")
+    return np.asarray(scores.cpu().numpy())
+
+
+def _check_reading(planner: Planner, descriptions: Sequence[str], tree: DescriptionTree) -> None:
+    """Compare the longest way through the tree, read place by place, with one plain pass."""
+    rule = "reads places of a tree with the figures of a plain pass"
+    remedy = (
+        "choose a model with full attention in every layer, by transformers' attention functions"
+    )
+    if not tree.n_places:
+        return
+    steps = [int(tree.place_depths.argmax())]
+    while (above := int(tree.parents[steps[-1]])) != NOTHING:
+        steps.append(above)
+    way = torch.tensor(steps[::-1], device=planner.device)
+    context = ClusterPair.of(*range(min(2, len(descriptions))))
+    prompt = planner.encode_prompt([descriptions[member] for member in context.members])
+    tokens = torch.tensor([[*prompt, *tree.place_tokens[way].tolist()]], device=planner.device)
+    with torch.inference_mode():
+        plain = planner.model(input_ids=tokens, use_cache=False).logits[0, -1].float()
+        try:
+            reader = PlannerReader(planner, descriptions, tree)
+            rows = reader.read_prompts(reader.share_prompts([context]), len(way))
+            row, end = torch.zeros_like(way), len(way) - 1
+            reader.read_places(rows, row[:end], way[:end], is_silent=True)
+            outputs = reader.read_places(rows, row[end:], way[end:], is_silent=False)
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+            raise UserError("planner", rule, remedy, str(error)) from None
+        everything = torch.arange(len(plain), device=planner.device)
+        logits = reader.head.logits_of(outputs, torch.zeros_like(everything), everything)
+        read = logits - reader.head.normalisers(outputs)
+    difference = (plain.log_softmax(0) - read).abs().max().item()
+    if not difference <= GUARD_TOLERANCE and bool(torch.isfinite(plain).all()):
+        raise UserError("planner", rule, remedy, f"they differ by {difference:.2g}")

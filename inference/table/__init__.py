@@ -1,0 +1,1 @@
+"""The novel-cluster table: planned in bulk, refreshed, described. Serves nobody."""

@@ -1,0 +1,109 @@
+"""Describes a finished novel-cluster table in figures: is it whole, valid, and of which breadth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from expectations.contracts.values import NO_CLUSTER
+from inference.search.config import TableConfig
+from inference.search.ranking import row_depth
+from inference.table.plan_table import NO_ROW, PlanTable
+from inference.table.table import n_rows
+from training.evaluation.metrics import (
+    coverage_at_k,
+    entropy,
+    exposure_at_k,
+    gini,
+    least_exposed_share,
+)
+
+
+@dataclass(frozen=True)
+class TableFigures:
+    """What ``metrics/table.json`` holds.
+
+    Attributes:
+        rows: rows that are there.
+        rows_expected: rows of a whole table.
+        completeness: share of the pairs that have a row.
+        valid_rows: rows with known clusters of which none is a member or repeated, sorted by
+            score and of the full depth.
+        valid_share: of the rows that are there.
+        n_clusters: clusters at the serving level.
+        coverage_at_1: share of clusters that are first in some row.
+        coverage_at_5: share of clusters in the first five places of some row.
+        top1_gini: of how often each cluster is first.
+        top1_entropy_bits: of the same; log2(n_clusters) at most.
+        top1_largest_share: share of the rows in which the most frequent first cluster is first.
+        top5_least_tenth_share: share of all first-five places that the least shown tenth gets.
+        top1_score_median: log-score of the first place in the middle row: how sure the planner is.
+    """
+
+    rows: int
+    rows_expected: int
+    completeness: float
+    valid_rows: int
+    valid_share: float
+    n_clusters: int
+    coverage_at_1: float
+    coverage_at_5: float
+    top1_gini: float
+    top1_entropy_bits: float
+    top1_largest_share: float
+    top5_least_tenth_share: float
+    top1_score_median: float
+
+
+def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) -> TableFigures:
+    """Return the figures of NOVEL_CLUSTER_TABLE; see :class:`TableFigures`."""
+    table = PlanTable.from_frame(frame, n_clusters)
+    valid = int(_valid_rows(table, config).sum())
+    shown = table.rankings()
+    top1, top5 = (exposure_at_k(shown, n_clusters, k) for k in (1, 5))
+    pairs_with_row = int(np.triu(table.places != NO_ROW).sum())
+    return TableFigures(
+        rows=frame.height,
+        rows_expected=n_rows(n_clusters),
+        completeness=pairs_with_row / n_rows(n_clusters),
+        valid_rows=valid,
+        valid_share=valid / frame.height,
+        n_clusters=n_clusters,
+        coverage_at_1=coverage_at_k(shown, n_clusters, 1),
+        coverage_at_5=coverage_at_k(shown, n_clusters, 5),
+        top1_gini=gini(top1),
+        top1_entropy_bits=entropy(top1),
+        top1_largest_share=float(top1.max() / max(top1.sum(), 1)),
+        top5_least_tenth_share=least_exposed_share(top5),
+        top1_score_median=float(np.median(table.scores[:, 0])),
+    )
+
+
+def measure_certificates(rows: pl.DataFrame) -> dict[str, float | None]:
+    """Return how many of these rows (``ROWS_SCHEMA``) are proven, and the worst that is not.
+
+    ``largest_error_bound`` is ``None`` where nothing bounds the error of some row.
+    """
+    bounds = rows["error_bound"].to_numpy()
+    worst = float(bounds.max())
+    return {
+        "certified_rows": int((bounds == 0).sum()),
+        "certified_share": float((bounds == 0).mean()),
+        "largest_error_bound": worst if np.isfinite(worst) else None,
+    }
+
+
+def _valid_rows(table: PlanTable, config: TableConfig) -> NDArray[np.bool_]:
+    """Return for each row whether it keeps every rule, [R]."""
+    n_members = 1 + (np.diff(table.members(), axis=1)[:, 0] > 0)  # [R]
+    depths = np.array([row_depth(table.n_clusters, int(size), config) for size in n_members])
+    listed = table.clusters != NO_CLUSTER  # [R, D]
+    padding = -1 - np.arange(listed.shape[1])  # differs from place to place: no repetition
+    ordered = np.sort(np.where(listed, table.clusters, padding), axis=1)
+    repeats = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)  # [R]
+    rises = (table.scores[:, 1:] > table.scores[:, :-1]).any(axis=1)  # [R]
+    whole = listed.sum(axis=1) == depths  # [R]
+    return np.asarray(~table.proposes_members() & ~repeats & ~rises & whole)

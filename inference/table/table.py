@@ -1,0 +1,96 @@
+"""The novel-cluster table: every single cluster and every pair, planned once, offline.
+
+Contexts are taken in the order of ``all_pairs`` in batches of fixed size, whatever part of the
+table is asked for, and scores are rounded before they are ranked: on one kind of processor the same
+planner gives the same table, byte for byte, wherever a run was broken off and taken up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+import polars as pl
+from tqdm import tqdm
+
+from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
+from inference.search.config import TableConfig
+from inference.search.engine import PlanningEngine
+from inference.search.ranking import ContextRanker
+from inference.table.shards import frame_rows
+from training.planner.base.model_io import Planner
+
+
+def plan_table(
+    planner: Planner, descriptions: Sequence[str], end: datetime, config: TableConfig
+) -> pl.DataFrame:
+    """Return NOVEL_CLUSTER_TABLE as the planner would fill it.
+
+    Args:
+        planner: in float32, evaluation mode.
+        descriptions: of every cluster, by id.
+        end: the data's end, when the rows became true.
+        config: depth, rounding, batch size.
+    """
+    ranker = make_ranker(planner, tuple(descriptions), config)
+    return fill_table(ranker, len(descriptions), end, config)
+
+
+def make_ranker(
+    planner: Planner, descriptions: tuple[str, ...], config: TableConfig
+) -> PlanningEngine:
+    """Return what fills the rows of the planner's table; ``descriptions`` are by cluster id."""
+    return PlanningEngine(planner, descriptions, config)
+
+
+def fill_table(
+    ranker: ContextRanker, n_clusters: int, end: datetime, config: TableConfig, title: str = "table"
+) -> pl.DataFrame:
+    """Return NOVEL_CLUSTER_TABLE filled by ``ranker``, rows in the order of ``all_pairs``.
+
+    ``title`` stands before the progress bar.
+    """
+    pieces = []
+    with tqdm(total=n_rows(n_clusters), desc=title, unit="row", disable=None) as bar:
+        for contexts in batches_of_pairs(n_clusters, config.batch_rows):
+            pieces.append(frame_rows(contexts, ranker.rank_batch(contexts)))
+            bar.update(len(contexts))
+    return stamp_rows(pl.concat(pieces), end)
+
+
+def n_rows(n_clusters: int) -> int:
+    """Return how many rows a whole table has.
+
+    >>> n_rows(64), n_rows(761)
+    (2080, 289941)
+    """
+    return n_clusters + n_clusters * (n_clusters - 1) // 2
+
+
+def batches_of_pairs(n_clusters: int, batch_rows: int) -> Iterator[list[ClusterPair]]:
+    """Yield the canonical batches of a whole table: those of ``all_pairs``."""
+    return cut_batches(all_pairs(n_clusters), batch_rows)
+
+
+def cut_batches(pairs: Iterable[ClusterPair], batch_rows: int) -> Iterator[list[ClusterPair]]:
+    """Yield ``pairs`` cut every ``batch_rows``, never mixing sizes of pairs."""
+    batch: list[ClusterPair] = []
+    for pair in pairs:
+        if batch and (len(batch) == batch_rows or len(batch[0].members) != len(pair.members)):
+            yield batch
+            batch = []
+        batch.append(pair)
+    if batch:
+        yield batch
+
+
+def stamp_rows(rows: pl.DataFrame, end: datetime) -> pl.DataFrame:
+    """Return planned rows as NOVEL_CLUSTER_TABLE of the release being built."""
+    time = pl.lit(end).cast(pl.Datetime("us", "UTC"))
+    return rows.select(
+        pl.lit(BUILD_RELEASE).alias("release_id"),
+        "pair_key",
+        time.alias("event_timestamp"),
+        "novel_clusters",
+        "scores",
+    )

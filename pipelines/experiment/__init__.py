@@ -1,0 +1,1 @@
+"""Wiring of the simulated experiment: a world's truth becomes its environment."""

@@ -1,0 +1,1 @@
+"""Params, paths, artefacts, and what runs stages and commands. No algorithm."""

@@ -1,0 +1,1 @@
+"""Feature and event stores of this tree: opened, loaded, read back."""

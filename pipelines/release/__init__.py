@@ -1,0 +1,1 @@
+"""A release's record, registration, comparison and retention. Loads no features."""

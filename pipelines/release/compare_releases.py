@@ -1,0 +1,99 @@
+"""Compares two releases by the figures of their cases, and says whether the new one is worse.
+
+Compared are, over the cases that both were measured on, case by case: recall@10 of the served
+plan, if both have the same clustering (recall on other clusters is another question), and
+recall@10 of the served list of items, which no clustering enters. Where the logs differ so much
+that no case is common, what is left is each plan's lift over its own pair counts, on its own
+cases. Intervals are bootstraps over users.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from expectations.contracts.tables import LIST_FIGURES, PLAN_FIGURES
+from inference.release.manifest import MEASURED_FILES, ReleaseManifest
+from inference.release.release_source import FetchedRelease
+from pipelines.io.artefact_io import read_table
+from training.evaluation.metrics import bootstrap_interval
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class MeasuredRelease:
+    """A release's manifest and its figures of single cases."""
+
+    manifest: ReleaseManifest
+    plans: pl.DataFrame
+    lists: pl.DataFrame
+
+    @classmethod
+    def read(cls, fetched: FetchedRelease) -> MeasuredRelease:
+        """Take both tables out of the release's artefact."""
+        return cls(
+            fetched.manifest,
+            read_table(fetched.folder / MEASURED_FILES[PLAN_FIGURES.name], PLAN_FIGURES),
+            read_table(fetched.folder / MEASURED_FILES[LIST_FIGURES.name], LIST_FIGURES),
+        )
+
+    @property
+    def clustering(self) -> tuple[str, int]:
+        """What the cluster ids of this release mean: two alike speak of the same clusters."""
+        return self.manifest.parts["item_clusters"].sha256, self.manifest.serving_level
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One comparison: whether the candidate is worse beyond the interval, and the figures."""
+
+    is_worse: bool
+    words: str
+
+
+def compare_releases(candidate: MeasuredRelease, champion: MeasuredRelease) -> list[Verdict]:
+    """Return every comparison that these two allow; at least one, if only to say there is none."""
+    found = []
+    if candidate.clustering == champion.clustering:
+        found += _paired("recall@10 of the served plan", candidate.plans, champion.plans)
+    found += _paired("recall@10 of the served list", candidate.lists, champion.lists)
+    found = found or _lifts(candidate.plans, champion.plans)
+    return found or [Verdict(False, "not compared: no figures of both releases")]
+
+
+def _paired(what: str, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Verdict]:
+    both = ours.join(theirs, on="case_id", suffix="_champion").sort("case_id")
+    if both.is_empty():
+        return []
+    gains = (both["recall_at_10"] - both["recall_at_10_champion"]).to_numpy()
+    gain = bootstrap_interval(gains, both["user_key"].to_numpy(), np.random.default_rng(SEED))
+    means = both.select(pl.col("recall_at_10", "recall_at_10_champion").mean()).row(0)
+    words = (
+        f"{what} {means[0]:.3f} against the champion's {means[1]:.3f}, difference "
+        f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] on {gain.n_cases} common cases"
+    )
+    return [Verdict(gain.high < 0, words)]
+
+
+def _lifts(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Verdict]:
+    if ours.is_empty() or theirs.is_empty():
+        return []
+    lifts = []
+    for plans in (ours, theirs):
+        gains = (plans["recall_at_10"] - plans["recall_at_10_pair_counts"]).to_numpy()
+        rng = np.random.default_rng(SEED)
+        lifts.append(bootstrap_interval(gains, plans["user_key"].to_numpy(), rng))
+    difference = lifts[0].mean - lifts[1].mean
+    # The two samples are independent, so their half-widths add as squares.
+    halves = [(lift.high - lift.low) / 2 for lift in lifts]
+    half = float(np.hypot(halves[0], halves[1]))
+    words = (
+        f"no common cases; lift over pair counts in recall@10 {lifts[0].mean:+.3f} on "
+        f"{lifts[0].n_cases} cases against the champion's {lifts[1].mean:+.3f} on "
+        f"{lifts[1].n_cases}, difference {difference:+.3f} "
+        f"[{difference - half:+.3f}, {difference + half:+.3f}]"
+    )
+    return [Verdict(difference + half < 0, words)]

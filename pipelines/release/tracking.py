@@ -1,0 +1,157 @@
+"""Logs one MLflow run per publish. Beside the model registry the only MLflow writer."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+
+from expectations.contracts.content_hash import hash_content
+from pipelines.io import paths
+from pipelines.io.artefact_io import read_json
+from pipelines.io.params import PARAMS_FILE
+from pipelines.io.tracking_address import make_room_for
+from pipelines.io.tracking_address import tracking_uri as tracking_uri
+from pipelines.release.code_version import read_code_version
+from pipelines.release.release_record import LOCK_FILE
+
+EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
+LOCK_TAG = "dvc_lock_sha256"
+RELEASE_TAG = "release_id"
+PARAMS_AT_ONCE = 100
+METRICS_AT_ONCE = 1000
+MAX_PARAM_LENGTH = 6000
+
+CURVES: Mapping[str, Path] = {
+    "planner": paths.PLANNER_CURVE,
+    "recommender": paths.RECOMMENDER_CURVE,
+}
+
+
+def open_tracking() -> MlflowClient:
+    """Return a client of the tracking server, the experiment made on the first call."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    # MLflow's own use of SQLAlchemy; nothing a user of this project could mend.
+    warnings.filterwarnings("ignore", message=".*noload.*", category=DeprecationWarning)
+    uri = tracking_uri()
+    make_room_for(uri)
+    mlflow.set_tracking_uri(uri)
+    client = MlflowClient(tracking_uri=uri)
+    if client.get_experiment_by_name(EXPERIMENT) is None:
+        # A server keeps artefacts where it is told to; only the local database needs a place.
+        local = str(paths.TRACKED_ARTIFACTS.absolute()) if uri.startswith("sqlite") else None
+        client.create_experiment(EXPERIMENT, artifact_location=local)
+    return client
+
+
+@contextmanager
+def run_of_release(client: MlflowClient, release_id: str) -> Iterator[str]:
+    """Yield the id of a run with everything that is known of this release already logged.
+
+    It ends as failed if the block raises, so that a half-registered release is seen as one.
+    """
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    tags = {RELEASE_TAG: release_id, LOCK_TAG: lock_hash(), **read_code_version().tags()}
+    with mlflow.start_run(
+        experiment_id=experiment.experiment_id, run_name=release_id[:12], tags=tags
+    ) as run:
+        run_id = str(run.info.run_id)
+        _log_params(client, run_id)
+        _log_figures(client, run_id)
+        _log_files(client, run_id)
+        yield run_id
+
+
+def lock_hash() -> str:
+    """Return the SHA-256 of ``dvc.lock``, which names every input and output of the build."""
+    return hash_content(LOCK_FILE).sha256 if LOCK_FILE.is_file() else "absent"
+
+
+def figures_of(concern: str) -> dict[str, float]:
+    """Return every number in one file of ``metrics/``, by dotted name; none if it is not there."""
+    file = paths.metrics_of(concern)
+    return _numbers(concern, read_json(file)) if file.is_file() else {}
+
+
+def figures_of_run() -> dict[str, float]:
+    """Return every number in ``metrics/`` and every stage's cost, by dotted name."""
+    figures: dict[str, float] = {}
+    for file in sorted(paths.METRICS.glob("*.json")):
+        figures.update(figures_of(file.stem))
+    for file in sorted(paths.STAGE_COSTS.glob("*.json")):
+        figures.update(_numbers(f"cost.{file.stem}", read_json(file)))
+    return figures
+
+
+def _log_params(client: MlflowClient, run_id: str) -> None:
+    content = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8")) or {}
+    params = [Param(key, value[:MAX_PARAM_LENGTH]) for key, value in _flatten("", content)]
+    for start in range(0, len(params), PARAMS_AT_ONCE):
+        client.log_batch(run_id, params=params[start : start + PARAMS_AT_ONCE])
+
+
+def _log_figures(client: MlflowClient, run_id: str) -> None:
+    now = int(time.time() * 1000)
+    metrics = [Metric(name, value, now, 0) for name, value in figures_of_run().items()]
+    for prefix, file in CURVES.items():
+        metrics.extend(_curve(prefix, file, now))
+    for start in range(0, len(metrics), METRICS_AT_ONCE):
+        client.log_batch(run_id, metrics=metrics[start : start + METRICS_AT_ONCE])
+
+
+def _log_files(client: MlflowClient, run_id: str) -> None:
+    for file in (PARAMS_FILE, LOCK_FILE, paths.RELEASE):
+        if file.is_file():
+            client.log_artifact(run_id, str(file))
+
+
+def _curve(prefix: str, file: Path, now: int) -> list[Metric]:
+    """Return a training curve as metrics by step; a cell without a number is left out."""
+    if not file.is_file():
+        return []
+    metrics = []
+    with file.open(encoding="utf-8", newline="") as stream:
+        for place, row in enumerate(csv.DictReader(stream)):
+            step = int(float(row.get("step") or place))
+            for name, text in row.items():
+                value = _number(text)
+                if name != "step" and value is not None:
+                    metrics.append(Metric(f"curve.{prefix}.{name}", value, now, step))
+    return metrics
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "nan")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _numbers(prefix: str, content: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        f"{prefix}.{name}": float(value)
+        for name, value in content.items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
+
+
+def _flatten(prefix: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in content.items():
+        key = f"{prefix}.{name}" if prefix else str(name)
+        if isinstance(value, Mapping):
+            yield from _flatten(key, value)
+        else:
+            yield key, str(value)

@@ -1,0 +1,1 @@
+"""Sections of the printed report, from artefacts that are there. Computes no metric."""

@@ -1,0 +1,1 @@
+"""What the table stage keeps on disk, and its guards. Plans nothing itself."""

@@ -1,0 +1,64 @@
+"""What a table is made of: the planner, the descriptions, the ranking, and how it was run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import inference.search
+import inference.table
+import training.planner
+from expectations.contracts.content_hash import hash_content
+from inference.search.config import BATCH_SETTINGS, TableConfig
+from pipelines.io import paths
+from training.planner.base.base_reference import fingerprint_base
+
+RANKING_SETTINGS = ("score", "depth", "whole_up_to", "score_step")
+
+
+def describe_making(descriptions: Sequence[str], config: TableConfig) -> dict[str, Any]:
+    """Return what decides the table but for the last bits of its scores: planner, words, ranking.
+
+    The planner is named by what its files hold, so the same one has the same name everywhere.
+    """
+    return {
+        "base_model": fingerprint_base(paths.BASE_MODEL),
+        "adapter": hash_content(paths.PLANNER_ADAPTER).sha256,
+        "descriptions": list(descriptions),
+        "ranking": config.model_dump(include=set(RANKING_SETTINGS)),
+    }
+
+
+def describe_run(making: Mapping[str, Any], config: TableConfig, part: str) -> dict[str, Any]:
+    """Return what every bit of a run's rows depends on; shards are kept for just this.
+
+    ``part`` names the run among those that one table takes.
+    """
+    on_gpu = config.ray_gpus > 0 if config.engine == "ray" else torch.cuda.is_available()
+    cpu = torch.backends.cpu.get_cpu_capability()
+    return {
+        **making,
+        "part": part,
+        "previous": config.previous.sha256 if config.previous else None,
+        "batches": config.model_dump(include=set(BATCH_SETTINGS)),
+        "code": describe_code(),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if on_gpu else cpu,
+    }
+
+
+def describe_code() -> list[str]:
+    """Return a hash of each package that a row's scores come from."""
+    rooms = (inference.search, inference.table, training.planner)
+    return [_hash_code(Path(room.__path__[0])) for room in rooms]
+
+
+def _hash_code(room: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(room.rglob("*.py")):
+        digest.update(f"{file.relative_to(room)}\0{hash_content(file).sha256}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,159 @@
+"""Old releases lose their online rows; what is served, or may be, never does."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from expectations.contracts.forgotten import ForgottenUsers
+from inference.features.online_features import FeatureReader
+from inference.release.completeness import find_missing_rows
+from inference.release.manifest import ReleaseManifest
+from inference.release.registered import CHAMPION, RELEASE_MODEL
+from pipelines.commands import publish, retire_releases
+from pipelines.io import paths
+from pipelines.online.feature_store import open_store
+from pipelines.online.online_rows import count_rows
+from pipelines.online.online_store import FeatureFiles, load_release
+from pipelines.release.model_registry import find_release, point_alias
+from pipelines.release.promotion_log import Promotion
+from pipelines.release.retention import KnownRelease, RetentionConfig, reasons_to_keep
+from pipelines.release.tracking import open_tracking
+from tests.servers import postgres_server, redis_server
+from tests.worlds.online.serving import REPOSITORY, build_tree
+from tests.worlds.online.telling_releases import write_telling_release
+
+PRODUCTION = paths.FEATURE_REPO / "feature_store.production.yaml"
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Online:
+    """Four releases with rows online; the second is champion, the last challenger."""
+
+    manifests: tuple[ReleaseManifest, ...]
+    interrupted: str
+
+    def is_whole(self, place: int) -> bool:
+        return not find_missing_rows(
+            FeatureReader(open_store), self.manifests[place], 50, ForgottenUsers({})
+        )
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.long)])
+def online(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Online]:
+    root = build_tree(tmp_path / "tree")
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["retention"] = {"keep_last": 1, "keep_days": 0}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with ExitStack() as servers:
+        if request.param == "redis":
+            shutil.copyfile(REPOSITORY / PRODUCTION, root / PRODUCTION)
+            monkeypatch.setenv("FEAST_REDIS", servers.enter_context(redis_server(tmp_path)))
+            registry = servers.enter_context(postgres_server(tmp_path))
+            monkeypatch.setenv("FEAST_REGISTRY", registry)
+            monkeypatch.setenv("FEAST_FS_YAML_FILE_PATH", str(PRODUCTION))
+        client = open_tracking()
+        manifests = []
+        for k in range(4):
+            manifests.append(write_telling_release(root, k, n_others=3))
+            publish(open_store(), client, manifests[-1])
+        champion = find_release(client, manifests[1].release_id)
+        assert champion is not None
+        point_alias(client, CHAMPION, int(champion.version))
+        interrupted = "f" * 64  # its rows came, its registration never did
+        files = (
+            paths.USER_CLUSTER_HISTORY,
+            paths.USER_ITEM_HISTORY,
+            paths.NOVEL_CLUSTER_TABLE,
+        )
+        load_release(open_store(), FeatureFiles(*files), interrupted, ForgottenUsers({}))
+        yield Online(tuple(manifests), interrupted)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["retire_releases", *options])
+    retire_releases.main()
+
+
+def online_releases() -> set[str]:
+    return set(count_rows(open_store(), lambda key: key.get("release_id")))
+
+
+def test_only_releases_out_of_use_lose_their_rows(
+    online: Online, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [manifest.release_id for manifest in online.manifests]
+    run(monkeypatch, "--dry-run")
+    told = capsys.readouterr().out
+    assert [f"removes {ids[0][:12]}" in told, f"removes {ids[2][:12]}" in told] == [True, True]
+    assert f"keeps   {ids[1][:12]}  is champion" in told
+    assert f"keeps   {ids[3][:12]}  is challenger" in told
+    assert "nothing was removed" in told
+    assert online_releases() == {*ids, online.interrupted}
+
+    run(monkeypatch)
+    assert "of 2 releases" in capsys.readouterr().out
+    assert online_releases() == {ids[1], ids[3], online.interrupted}
+    assert [online.is_whole(place) for place in range(4)] == [False, True, False, True]
+
+    run(monkeypatch, "--unregistered", "--artefacts")
+    assert online_releases() == {ids[1], ids[3]}
+    # Versions 1 and 3 had no rows left to retire with, so the registry keeps them.
+    assert len(open_tracking().search_model_versions(f"name = '{RELEASE_MODEL}'")) == 4
+
+
+def release(version: int, *aliases: str, days_ago: float = 100) -> KnownRelease:
+    return KnownRelease(version, f"r{version}", NOW - timedelta(days=days_ago), aliases)
+
+
+def promotion(before: int | None, after: int, days_ago: float) -> Promotion:
+    when = (NOW - timedelta(days=days_ago)).isoformat()
+    return Promotion("promote", when, "ann", "", before, after, f"r{after}", ())
+
+
+CONFIG = RetentionConfig(keep_last=2, keep_days=7)
+
+
+def test_each_reason_keeps_its_release_and_no_other_stays() -> None:
+    releases = [release(version) for version in range(1, 10)]
+    releases[2] = release(3, "champion")
+    releases[3] = release(4, "shadow")  # an alias of someone else's
+    releases[6] = release(7, days_ago=2)
+    log = [promotion(None, 1, 90), promotion(1, 2, 80), promotion(2, 5, 50), promotion(5, 3, 3)]
+    kept = reasons_to_keep(releases, log, 3, NOW, CONFIG)
+    assert kept == {
+        "r3": "is champion",
+        "r4": "is shadow",
+        "r5": "is what a rollback returns to",
+        "r7": "was published lately",
+        "r8": "is among the last 2",
+        "r9": "is among the last 2",
+    }
+
+
+def test_who_was_champion_until_lately_stays_for_services_that_lag() -> None:
+    releases = [release(version) for version in range(1, 9)]
+    log = [promotion(None, 1, 90), promotion(1, 2, 5), promotion(2, 3, 4), promotion(3, 4, 1)]
+    kept = reasons_to_keep(releases, log, 4, NOW, CONFIG)
+    assert kept["r1"] == kept["r2"] == "was champion lately: a service may hold it"
+    assert kept["r3"] == "is what a rollback returns to"
+    later = reasons_to_keep(releases, log, 4, NOW + timedelta(days=30), CONFIG)
+    assert set(later) == {"r3", "r7", "r8"}
+
+
+def test_two_versions_of_one_release_stay_together() -> None:
+    twins = [release(1), KnownRelease(2, "r1", NOW - timedelta(days=100), ("champion",))]
+    assert reasons_to_keep(twins, [], 2, NOW, RetentionConfig(keep_last=1)) == {"r1": "is champion"}

@@ -1,0 +1,108 @@
+"""Two releases are compared case by case, and only where the same question was asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from expectations.contracts.content_hash import ContentHash
+from inference.release.manifest import ClusterIds, ReleaseCounts, ReleaseManifest
+from pipelines.release.compare_releases import MeasuredRelease, compare_releases
+from training.evaluation.clusters.case_figures import tabulate_cases
+
+N_CASES = 600
+
+
+def make_release(
+    plan: np.ndarray, served: np.ndarray, clustering: str = "a", origin: int = 2020
+) -> MeasuredRelease:
+    """A release with these recalls; user ``n`` has the cases ``3 n`` to ``3 n + 2``."""
+    cases = pl.DataFrame(
+        {
+            "origin": [datetime(origin, 1, 1, tzinfo=UTC)] * N_CASES,
+            "user_id": [f"user {case // 3}" for case in range(N_CASES)],
+            "positives": [[case] for case in range(N_CASES)],
+        }
+    )
+    manifest = ReleaseManifest(
+        parts={"item_clusters": ContentHash(clustering * 64, 1)},
+        serving_level=1,
+        counts=ReleaseCounts(1, 1, 1, 1),
+        gates=(),
+        measured={},
+        probe_users=(),
+        cluster_ids=ClusterIds(None, ()),
+    )
+    counts = np.full(N_CASES, 0.3)
+    plans = tabulate_cases(cases, {"recall_at_10": plan, "recall_at_10_pair_counts": counts})
+    return MeasuredRelease(manifest, plans, tabulate_cases(cases, {"recall_at_10": served}))
+
+
+HALF = np.random.default_rng(0).permutation(np.tile([0.0, 1.0], N_CASES // 2))
+FEWER = np.where(np.cumsum(HALF) % 10 == 1, 0.0, HALF)  # every tenth hit is lost
+
+
+def test_a_small_loss_on_the_same_cases_shows_in_pairs() -> None:
+    # Unpaired, -0.05 lies well within the interval of either: half-width .04, .06 together.
+    verdicts = compare_releases(make_release(FEWER, HALF), make_release(HALF, HALF))
+    assert [verdict.is_worse for verdict in verdicts] == [True, False]
+    assert "plan 0.450 against the champion's 0.500, difference -0.050 [-0.0" in verdicts[0].words
+    assert "list 0.500 against the champion's 0.500" in verdicts[1].words
+
+
+def test_a_gain_is_no_loss() -> None:
+    verdicts = compare_releases(make_release(HALF, HALF), make_release(FEWER, FEWER))
+    assert not any(verdict.is_worse for verdict in verdicts)
+
+
+def test_recall_on_other_clusters_is_not_compared_but_the_list_is() -> None:
+    other = make_release(FEWER, FEWER, clustering="b")
+    (verdict,) = compare_releases(other, make_release(HALF, HALF))
+    assert verdict.words.startswith("recall@10 of the served list 0.450")
+    assert verdict.is_worse
+
+
+def test_only_common_cases_count() -> None:
+    candidate, champion = make_release(HALF, HALF), make_release(HALF, HALF)
+    hits = pl.col("recall_at_10") == 1
+    odd = MeasuredRelease(
+        candidate.manifest, candidate.plans.filter(hits), candidate.lists.filter(hits)
+    )
+    verdicts = compare_releases(odd, champion)
+    assert all("1.000 against the champion's 1.000" in verdict.words for verdict in verdicts)
+    assert all("on 300 common cases" in verdict.words for verdict in verdicts)
+
+
+@pytest.mark.parametrize(("ours", "is_worse"), [(FEWER, False), (np.zeros(N_CASES), True)])
+def test_without_a_common_case_lifts_over_pair_counts_are_compared(
+    ours: np.ndarray, is_worse: bool
+) -> None:
+    candidate = make_release(ours, ours, origin=2021)
+    (verdict,) = compare_releases(candidate, make_release(HALF, HALF))
+    assert verdict.words.startswith("no common cases; lift over pair counts")
+    assert verdict.is_worse is is_worse
+
+
+def test_releases_without_cases_are_not_compared() -> None:
+    champion = make_release(HALF, HALF)
+    empty = MeasuredRelease(champion.manifest, champion.plans[:0], champion.lists[:0])
+    (verdict,) = compare_releases(empty, champion)
+    assert not verdict.is_worse
+    assert verdict.words.startswith("not compared")
+
+
+def test_resampled_are_users_not_cases() -> None:
+    # All of a user's cases fall together, so the interval is sqrt(3) wider than over cases.
+    lost = np.repeat(np.arange(N_CASES // 3) % 20 == 1, 3)
+    clumped = np.where(lost, 0.0, 1.0)
+    spread = np.where(np.arange(N_CASES) % 20 == 1, 0.0, 1.0)
+    whole = make_release(np.ones(N_CASES), np.ones(N_CASES))
+    widths = []
+    for recall in (clumped, spread):
+        words = compare_releases(make_release(recall, recall), whole)[0].words
+        low, high = words.split("[")[1].split("]")[0].split(", ")
+        widths.append(float(high) - float(low))
+    assert widths[0] / widths[1] == pytest.approx(3**0.5, rel=0.2)

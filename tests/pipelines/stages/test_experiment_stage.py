@@ -1,0 +1,167 @@
+"""The stage experiment, run for real on a small synthetic world with topics as clusters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+import yaml
+
+from expectations.contracts.tables import (
+    CLUSTERS,
+    ITEM_CLUSTERS,
+    NOVEL_CLUSTER_TABLE,
+    USER_CLUSTER_HISTORY,
+    USER_ITEM_HISTORY,
+)
+from expectations.contracts.values import BUILD_RELEASE, all_pairs
+from pipelines.io import paths
+from pipelines.io.artefact_io import read_json, scan_table, write_json, write_table
+from pipelines.sources.synthetic.config import SyntheticConfig
+from pipelines.sources.synthetic.truth import ABOUT, Truth, read_truth
+from pipelines.sources.synthetic.world import write_world
+from pipelines.stages import experiment
+from tests.worlds.alignment import keep_order, leave_alignment
+from tests.worlds.synthetic import CATALOGUE, POSITIVE_THRESHOLD
+from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.curation.config import HistoryConfig
+from training.curation.histories import cluster_history_rows
+from training.curation.item_histories import item_history_rows
+from training.curation.timeline import MICROSECOND
+from training.recommender.config import RecommenderConfig
+from training.recommender.data.histories import read_sequences
+from training.recommender.data.layout import arrange_items
+from training.recommender.fitting.fit import fit_recommender
+
+PARAMS = {
+    "dataset": {"source": "synthetic"},
+    "experiment": {"max_users": 60, "rounds": 3},
+    "clusters": {"levels": [64]},
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything that the stage reads, the table made from the true law."""
+    folder = tmp_path_factory.mktemp("built")
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        Path("params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
+        write_world(
+            CATALOGUE,
+            SyntheticConfig(n_users=200, n_items=640),
+            0,
+            POSITIVE_THRESHOLD,
+            items_path=paths.ITEMS,
+            interactions_path=paths.INTERACTIONS,
+            truth_folder=paths.TRUTH,
+        )
+        truth = read_truth(paths.TRUTH)
+        clusters = write_topics_as_clusters(truth)
+        write_histories(clusters)
+        write_recommender(clusters)
+        write_table(make_true_table(truth), paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
+        leave_alignment(keep_order(clusters.n_clusters), paths.ALIGNMENT)
+    return folder
+
+
+def write_topics_as_clusters(truth: Truth) -> ServingClusters:
+    items = pl.DataFrame(
+        {
+            "item_id": list(truth.topic_of_item),
+            "level": 0,
+            "cluster_id": list(truth.topic_of_item.values()),
+        },
+        schema_overrides={"level": pl.Int64},
+    )
+    sizes = items.group_by("cluster_id").agg(n_items=pl.len().cast(pl.Int64)).sort("cluster_id")
+    clusters = sizes.with_columns(
+        level=pl.lit(0, dtype=pl.Int64),
+        parent_id=pl.lit(None, dtype=pl.Int64),
+        description=pl.Series(truth.topic_names),
+        traffic=pl.lit(1 / 64, dtype=pl.Float32),
+    )
+    write_table(clusters, paths.CLUSTERS, CLUSTERS)
+    write_table(items, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
+    return serving_clusters(clusters, items)
+
+
+def write_histories(clusters: ServingClusters) -> None:
+    interactions = scan_table(paths.INTERACTIONS).collect()
+    events = interactions.join(clusters.item_cluster_frame(), on="item_id")
+    config = HistoryConfig()
+    end = interactions["timestamp"].max() + MICROSECOND
+    rows = cluster_history_rows(events, config)
+    write_table(rows, paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY)
+    rows = item_history_rows(events, [end], config)
+    write_table(rows, paths.USER_ITEM_HISTORY, USER_ITEM_HISTORY)
+
+
+def write_recommender(clusters: ServingClusters) -> None:
+    layout = arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
+    config = RecommenderConfig(dimension=8, n_layers=1, n_heads=1, max_length=20)
+    interactions = scan_table(paths.INTERACTIONS)
+    end = interactions.select(pl.max("timestamp")).collect().item() + MICROSECOND
+    _, sequences = read_sequences(interactions, layout, end)
+    paths.RECOMMENDER.mkdir(parents=True)
+    fit_recommender(sequences, layout, config, seed=0, n_epochs=3).save(paths.RECOMMENDER)
+
+
+def make_true_table(truth: Truth) -> pl.DataFrame:
+    rows = []
+    for pair in all_pairs(truth.mechanism.n_topics):
+        touched = np.zeros((1, truth.mechanism.n_topics), dtype=bool)
+        touched[0, list(pair.members)] = True
+        weights = truth.mechanism.attraction(touched)[0]
+        ranked = np.argsort(-weights, kind="stable")[: (weights > 0).sum()]
+        scores = np.log(weights[ranked] / weights.sum())
+        rows.append((BUILD_RELEASE, pair.key, ranked.tolist(), scores.tolist()))
+    schema = ["release_id", "pair_key", "novel_clusters", "scores"]
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    time = pl.lit("2024-07-01").str.to_datetime(time_unit="us", time_zone="UTC")
+    return frame.with_columns(event_timestamp=time)
+
+
+def test_exploration_finds_more_latent_interests(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built)
+    experiment.main()
+    figures = read_json(paths.metrics_of("experiment"))
+    assert figures["experiment_available"] == 1
+    assert figures["users"] == 60
+    assert figures["control_shown"] == 60 * 3 * 10
+    assert figures["difference_latent_interests_found_per_user_low"] > 0
+    rounds = pl.read_csv(paths.plots_of("experiment") / experiment.ROUNDS_FILE)
+    assert rounds["round"].to_list() == [1, 2, 3]
+
+
+def test_two_runs_leave_the_same_bytes(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(built)
+    outs = (
+        paths.metrics_of("experiment"),
+        paths.plots_of("experiment") / experiment.ROUNDS_FILE,
+    )
+    seen = []
+    for _ in range(2):
+        experiment.main()
+        seen.append([out.read_bytes() for out in outs])
+    assert seen[0] == seen[1]
+
+
+def test_without_a_truth_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = PARAMS | {"dataset": {"source": "movielens", "path": "ml"}}
+    Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_json({"available": False}, paths.TRUTH / ABOUT)
+    experiment.main()
+    assert read_json(paths.metrics_of("experiment")) == {"experiment_available": 0}
+    assert "synthetic world only" in capsys.readouterr().out
+    rounds = pl.read_csv(paths.plots_of("experiment") / experiment.ROUNDS_FILE)
+    assert rounds.is_empty()

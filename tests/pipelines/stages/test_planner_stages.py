@@ -1,0 +1,161 @@
+"""The base_model and planner stages on a small world: what they leave, and what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from expectations.contracts.errors import UserError
+from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
+from pipelines.io import paths
+from pipelines.io.artefact_io import atomic_file, read_json, read_table, write_table
+from pipelines.stages import alignment, base_model, planner
+from tests.worlds.collective import make_signal
+from tests.worlds.planner import co_interest_world, planned_rule_world
+from tests.worlds.tiny_models import save_tiny_base
+from training.alignment.alignment_io import load_alignment
+from training.collective.signal import save_signal
+from training.planner.base.model_io import load_planner
+
+TINY = {
+    "embedded": {
+        "vocabulary": 400,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "layers": 1,
+        "heads": 2,
+        "steps": 5,
+        "batch_size": 4,
+    },
+    "batch_size": 4,
+    "listwise_choices": 2,
+    "max_steps": 4,
+    "evaluate_every": 2,
+}
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the tables that both stages read; returns it, entered."""
+    monkeypatch.chdir(tmp_path)
+    world = co_interest_world(8, n_users=40)
+    view = world.clusters
+    nodes = pl.DataFrame(
+        {
+            "level": 0,
+            "cluster_id": range(view.n_clusters),
+            "parent_id": pl.Series([None] * view.n_clusters, dtype=pl.Int64),
+            "description": view.descriptions,
+            "n_items": 4,
+            "traffic": 1 / view.n_clusters,
+        }
+    )
+    write_table(nodes, paths.CLUSTERS, CLUSTERS)
+    members = view.item_cluster_frame().with_columns(level=0)
+    write_table(members, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
+    write_table(world.items, paths.ITEMS, ITEMS)
+    write_table(world.transitions, paths.TRANSITIONS, TRANSITIONS)
+    write_table(ask_for(world.transitions), paths.CASES, CASES)
+    for seed, path in enumerate((paths.SIGNAL_BEFORE_VALIDATION, paths.SIGNAL_BEFORE_TEST)):
+        with atomic_file(path) as file:
+            save_signal(make_signal(seed, view.n_clusters), file)
+    return tmp_path
+
+
+def ask_for(transitions: pl.DataFrame) -> pl.DataFrame:
+    """CASES that ask for the target of every validation transition."""
+    return transitions.filter(pl.col("split") == "validation").select(
+        "split",
+        pl.col("event_timestamp").alias("origin"),
+        "user_id",
+        "history_clusters",
+        "consumed_clusters",
+        pl.concat_list("target_cluster").alias("positives"),
+    )
+
+
+def set_params(planner_section: dict[str, object]) -> None:
+    content = {
+        "runtime": {"seed": 0, "threads": 1},
+        "clusters": {"levels": [8]},
+        "planner": TINY | planner_section,
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.usefixtures("house")
+def test_the_stages_leave_a_base_model_an_adapter_and_its_curve() -> None:
+    set_params({})
+    base_model.main()
+    planner.main()
+    loaded = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
+    assert loaded.model.config.hidden_size == 32
+    curve = pl.read_csv(paths.PLANNER_CURVE)
+    assert curve["step"].to_list() == [2, 4]
+    assert curve.columns == [
+        "step",
+        "train_loss",
+        "validation_loss",
+        "validation_recall_at_10",
+        "match_rate",
+        "validation_coverage_at_5",
+    ]
+
+
+@pytest.mark.usefixtures("house")
+def test_a_refit_starts_from_the_adapter_that_validation_judged() -> None:
+    set_params({})
+    base_model.main()
+    planner.main()
+    weights = "adapter_model.safetensors"
+    judged, released = (
+        (folder / weights).read_bytes()
+        for folder in (paths.VALIDATED_ADAPTER, paths.PLANNER_ADAPTER)
+    )
+    assert judged != released
+    set_params({"refit": False})
+    planner.main()
+    assert (paths.VALIDATED_ADAPTER / weights).read_bytes() == judged
+    assert (paths.PLANNER_ADAPTER / weights).read_bytes() == judged
+
+
+@pytest.mark.usefixtures("house")
+def test_the_alignment_is_weighed_on_validation_and_refitted_with_it() -> None:
+    set_params({})
+    base_model.main()
+    planner.main()
+    alignment.main()
+    n_clusters = read_table(paths.CLUSTERS, CLUSTERS).height
+    early, late = (
+        load_alignment(path, n_clusters)
+        for path in (paths.ALIGNMENT_BEFORE_VALIDATION, paths.ALIGNMENT)
+    )
+    assert not np.array_equal(early.user_model.weights, late.user_model.weights)
+    assert (early.plan_weight, early.user_weight) == (late.plan_weight, late.user_weight)
+    figures = read_json(paths.metrics_of("alignment"))
+    assert figures["n_validation_cases"] == read_table(paths.CASES, CASES).height > 0
+    assert figures["user_weight"] == round(late.user_weight, 4)
+
+
+def test_a_local_model_folder_can_be_the_base(house: Path) -> None:
+    folder = save_tiny_base(house / "mine", "llama", planned_rule_world().descriptions)
+    hardware = {"dtype": "bfloat16", "gradient_checkpointing": True, "micro_batch": 3}
+    set_params({"base_model": str(folder), "hardware": hardware})
+    base_model.main()
+    planner.main()
+    assert [file.name for file in paths.BASE_MODEL.iterdir()] == ["reference.json"]
+    assert load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER).model.config.model_type == "llama"
+
+
+def test_a_base_model_that_is_not_there_leaves_nothing_behind(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    set_params({"base_model": str(house / "nowhere")})
+    with pytest.raises(UserError, match="is a model folder or a Hugging Face id"):
+        base_model.main()
+    assert not paths.BASE_MODEL.exists()

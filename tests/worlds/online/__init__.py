@@ -1,0 +1,1 @@
+"""Worlds with stores, services and registries of their own."""

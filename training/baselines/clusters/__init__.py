@@ -1,0 +1,1 @@
+"""Baselines that rank novel clusters, from popularity to a transformer; stacks."""

@@ -1,0 +1,155 @@
+"""Full-history logistic regression: which cluster is liked next, given all that was touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+
+from training.baselines.clusters.examples import Examples
+from training.baselines.clusters.visits import Pasts
+
+STEPS = 60
+PARTS = 3  # of the features: liked first, touched only, how recently liked
+
+Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows and columns of a matrix."""
+
+# Shapes: T transitions, B pasts, N clusters, F = 3 N + 1 features.
+
+
+@dataclass(frozen=True)
+class LogisticModel:
+    """A multinomial logistic regression: what its weights, float32 [F, N], add to popularity.
+
+    ``popularity`` is the logarithm of each cluster's share of the transitions, float32 [N].
+    """
+
+    weights: NDArray[np.float32]
+    popularity: NDArray[np.float32]
+    decay: float
+
+    def score(self, pasts: Pasts) -> NDArray[np.float64]:
+        """Return the score of every cluster after these pasts, [B, N], before any is dropped."""
+        features, _ = lay_out_pasts(pasts, self.weights.shape[1], self.decay)
+        return np.asarray(features @ self.weights + self.popularity, dtype=np.float64)
+
+
+def fit_logistic(
+    examples: Examples, penalties: Sequence[float], decay: float
+) -> list[LogisticModel]:
+    """Return one model for each penalty, see :func:`fit_on_features`.
+
+    Args:
+        examples: transitions and all that was touched before each.
+        penalties: L2 weights, in transitions; the strongest leave popularity.
+        decay: of a liked cluster's recency, from one moment to the next newer one.
+    """
+    rows, entries = examples.rows_of_earlier()
+    clusters = examples.clusters[entries]
+    shape = (len(examples), examples.n_clusters)
+    features = _build_features(
+        rows, clusters, examples.liked_first[entries], examples.ages(rows, entries), shape, decay
+    )
+    return fit_on_features(features, (rows, clusters), examples.targets, penalties, decay)
+
+
+def fit_on_features(
+    features: csr_matrix,
+    barred: Cells,
+    targets: NDArray[np.int64],
+    penalties: Sequence[float],
+    decay: float,
+) -> list[LogisticModel]:
+    """Return one model for each penalty, fitted on all transitions together.
+
+    The softmax of a transition runs over the clusters not touched before it. L-BFGS (Liu and
+    Nocedal, 1989), from the strongest penalty to the weakest, each starting where the one before
+    ended.
+
+    Args:
+        features: of what was touched before each transition, float32 [T, F].
+        barred: the cells (transition, cluster) of what was touched.
+        targets: the novel clusters, [T].
+        penalties: L2 weights, in transitions; the strongest leave popularity.
+        decay: of a liked cluster's recency, as the features have it.
+    """
+    n_clusters = features.shape[1] // PARTS
+    counts = np.bincount(targets, minlength=n_clusters) + 1.0
+    popularity = np.log(counts / counts.sum()).astype(np.float32)
+    weights = np.zeros((features.shape[1], n_clusters))
+    found: dict[float, LogisticModel] = {}
+    for penalty in sorted(set(penalties), reverse=True):
+        weights = _descend(features, popularity, barred, targets, weights, penalty)
+        found[penalty] = LogisticModel(weights.astype(np.float32), popularity, decay)
+    return [found[penalty] for penalty in penalties]
+
+
+def lay_out_pasts(pasts: Pasts, n_clusters: int, decay: float) -> tuple[csr_matrix, Cells]:
+    """Return features, float32 [B, F], and the cells (past, cluster) of what was touched."""
+    rows = np.repeat(np.arange(len(pasts)), [len(each) for each in pasts.clusters])
+    clusters = np.array([c for each in pasts.clusters for c in each], dtype=np.int64)
+    liked = np.array([flag for each in pasts.liked_first for flag in each], dtype=np.bool_)
+    ages = np.array([age for each in pasts.ages for age in each], dtype=np.int64)
+    shape = (len(pasts), n_clusters)
+    return _build_features(rows, clusters, liked, ages, shape, decay), (rows, clusters)
+
+
+def _descend(
+    features: csr_matrix,
+    popularity: NDArray[np.float32],
+    barred: Cells,
+    targets: NDArray[np.int64],
+    start: NDArray[np.float64],
+    penalty: float,
+) -> NDArray[np.float64]:
+    turned = features.T.tocsr()  # [F, T]
+    places = np.arange(len(targets))
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = flat.reshape(start.shape)
+        logits = features @ weights.astype(np.float32) + popularity  # [T, N]
+        logits[barred] = -np.inf
+        logits -= logits.max(axis=1, keepdims=True)
+        wanted = logits[places, targets].astype(np.float64)
+        chances = np.exp(logits, out=logits)
+        totals = chances.sum(axis=1, keepdims=True)  # [T, 1]
+        value = (np.log(totals.astype(np.float64)).ravel() - wanted).sum()
+        value += penalty * (weights**2).sum() / 2
+        chances /= totals
+        chances[places, targets] -= 1
+        slope = (turned @ chances).astype(np.float64) + penalty * weights  # [F, N]
+        return float(value), slope.ravel()
+
+    if not len(targets):
+        return start
+    options = {"maxiter": STEPS, "ftol": 1e-6}
+    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(found.x).reshape(start.shape)
+
+
+def _build_features(
+    rows: NDArray[np.int64],
+    clusters: NDArray[np.int64],
+    liked: NDArray[np.bool_],
+    ages: NDArray[np.int64],
+    shape: tuple[int, int],
+    decay: float,
+) -> csr_matrix:
+    """Return the features of pasts given as one entry per past and cluster, float32 [B, F]."""
+    n_rows, n_clusters = shape
+    recent = decay ** ages[liked].astype(np.float32)
+    values = np.concatenate([np.ones(len(rows)), recent, np.ones(n_rows)]).astype(np.float32)
+    columns = np.concatenate(
+        [
+            np.where(liked, clusters, n_clusters + clusters),
+            2 * n_clusters + clusters[liked],
+            np.full(n_rows, PARTS * n_clusters),
+        ]
+    )
+    places = np.concatenate([rows, rows[liked], np.arange(n_rows)])
+    return csr_matrix((values, (places, columns)), shape=(n_rows, PARTS * n_clusters + 1))

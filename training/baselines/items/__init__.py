@@ -1,0 +1,1 @@
+"""Baselines that rank items: popularity, neighbours, a Markov chain, EASE."""

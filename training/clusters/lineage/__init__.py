@@ -1,0 +1,1 @@
+"""What became of the clusters of a previous tree. Builds no tree."""

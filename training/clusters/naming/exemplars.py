@@ -1,0 +1,33 @@
+"""Short titles of a cluster's best known items: they tell it from its like where no word does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from training.clusters.naming.terms import is_readable
+from training.clusters.representation.words import STOP_WORDS, stem_word
+
+MAX_TITLE_WORDS = 3
+ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
+NAME_END = re.compile(r"[:;,.!?|/–—]|\s-\s")
+PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [^\W\d_]+(?:['’-][^\W\d_]+)*)*")
+
+
+def read_exemplars(titles: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return titles short enough to stand in a name, each with the stems of its telling words.
+
+    What stands in brackets or behind a colon is left away; titles with a number or without a
+    telling word are passed over.
+
+    >>> read_exemplars(["Star Wars: Episode IV (1977)", "Twelve Monkeys (12 Monkeys) (1995)"])
+    [('star wars', ('star', 'war')), ('twelve monkeys', ('monkey',))]
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for title in titles:
+        name = " ".join(NAME_END.split(ASIDE.sub(" ", title).strip())[0].lower().split())
+        words = name.split(" ")
+        telling = [word for word in words if word not in STOP_WORDS and is_readable(word)]
+        if PLAIN_WORDS.fullmatch(name) and len(words) <= MAX_TITLE_WORDS and telling:
+            found.setdefault(name, tuple(stem_word(word) for word in telling))
+    return list(found.items())

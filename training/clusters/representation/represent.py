@@ -1,0 +1,172 @@
+"""Joins what an item says with who is interested in it: one unit vector per item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from training.clusters.config import RepresentationConfig
+from training.clusters.representation.collaborative import (
+    CompanyEncoder,
+    count_interactions,
+    fit_company,
+)
+from training.clusters.representation.reduction import scale_to_unit
+from training.clusters.representation.text_vectors import TextEncoder, fit_text
+
+RIDGE = 1.0  # in items of full weight
+
+
+@dataclass(frozen=True)
+class Representation:
+    """What is clustered.
+
+    Attributes:
+        item_ids: ascending, ``[n_items]``.
+        vectors: unit rows, float32 ``[n_items, text_dimensions + collaborative_dimensions]``.
+        company: the observed collaborative part alone, unit rows or zero, float32
+            ``[n_items, d]``; the last d columns of ``vectors`` are its place in them.
+        traffic: training interactions of each item, int64 ``[n_items]``.
+    """
+
+    item_ids: pl.Series
+    vectors: np.ndarray
+    company: np.ndarray
+    traffic: np.ndarray
+
+    @property
+    def top_item_share(self) -> float:
+        """Share of the traffic that the most popular item has; 0 where there is no traffic."""
+        return float(self.traffic.max() / max(self.traffic.sum(), 1))
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the table ITEM_EMBEDDINGS."""
+        width = self.vectors.shape[1]
+        embedding = pl.Series("embedding", self.vectors, dtype=pl.Array(pl.Float32, width))
+        return pl.DataFrame([self.item_ids, embedding.cast(pl.List(pl.Float32))])
+
+
+@dataclass(frozen=True)
+class ItemEncoder:
+    """Gives any item its vector: those it was fitted on and those that come later.
+
+    The two unit vectors of an item are laid side by side and scaled so that the collaborative one
+    takes a share of the squared length: ``guessed_weight`` for an item nobody has touched, up to
+    ``collaborative_weight`` for one with many interactions. Where interactions are few the
+    collaborative vector leans on what the text lets expect: observed and expected company are
+    blended as n to ``shrinkage``, for n interactions. An item that lacks text is represented by
+    its company; one that lacks both takes ``unknown``.
+
+    Attributes:
+        config: the weights.
+        text: places items by their text.
+        company: places items by who acted on them.
+        expectation: from a text vector to the company it lets expect, float64 ``[d_text, d]``.
+        unknown: place of an item of which nothing is known, unit, float32 ``[d_text + d]``.
+    """
+
+    config: RepresentationConfig
+    text: TextEncoder
+    company: CompanyEncoder
+    expectation: np.ndarray
+    unknown: np.ndarray
+
+    def represent(
+        self, items: pl.DataFrame, interactions: pl.LazyFrame, before: datetime | None = None
+    ) -> Representation:
+        """Represent items, new or known, as :func:`fit_items` represented those it saw.
+
+        Args:
+            items: the table ITEMS.
+            interactions: the table INTERACTIONS, with all that the users of these items did.
+            before: interactions from this time on are not looked at; ``None`` looks at all.
+        """
+        catalogue = items.sort("item_id")
+        item_ids = catalogue["item_id"]
+        traffic = count_interactions(interactions, item_ids, before)
+        company = self.company.encode(item_ids, interactions, before)
+        joined = join_parts(
+            self.text.encode(catalogue), company, traffic, self.expectation, self.config
+        )
+        vectors = np.where(joined.any(axis=1, keepdims=True), joined, self.unknown)
+        return Representation(item_ids, vectors, company, traffic)
+
+
+def fit_items(
+    items: pl.DataFrame,
+    interactions: pl.LazyFrame,
+    before: datetime,
+    config: RepresentationConfig,
+    rng: np.random.Generator,
+) -> tuple[ItemEncoder, Representation]:
+    """Fit the encoder on items and on the interactions before a time; represent these items.
+
+    Args:
+        items: the table ITEMS.
+        interactions: the table INTERACTIONS, of any period.
+        before: nothing from this time on is looked at.
+        config: the encoders and their weights.
+        rng: seeds both SVDs.
+    """
+    catalogue = items.sort("item_id")
+    item_ids = catalogue["item_id"]
+    traffic = count_interactions(interactions, item_ids, before)
+    company_encoder, company = fit_company(item_ids, interactions, before, config, rng)
+    text_encoder, text = fit_text(catalogue, company, config, rng)
+    expectation = _learn_expectation(text, company, traffic, config)
+    joined = join_parts(text, company, traffic, expectation, config)
+    placed = np.any(joined, axis=1, keepdims=True)
+    # where nothing is known of any item, all are alike
+    middle = joined.sum(axis=0) if np.any(placed) else np.ones(joined.shape[1])
+    unknown = scale_to_unit(middle[None, :])[0]
+    encoder = ItemEncoder(config, text_encoder, company_encoder, expectation, unknown)
+    vectors = np.where(placed, joined, unknown)
+    return encoder, Representation(item_ids, vectors, company, traffic)
+
+
+def represent_items(
+    items: pl.DataFrame,
+    interactions: pl.LazyFrame,
+    before: datetime,
+    config: RepresentationConfig,
+    rng: np.random.Generator,
+) -> Representation:
+    """Return what :func:`fit_items` does, for those who have no use for the encoder."""
+    return fit_items(items, interactions, before, config, rng)[1]
+
+
+def join_parts(
+    text: np.ndarray,
+    company: np.ndarray,
+    traffic: np.ndarray,
+    expectation: np.ndarray,
+    config: RepresentationConfig,
+) -> np.ndarray:
+    """Return the joined vectors, unit rows or zero; see :class:`ItemEncoder`."""
+    trust = _trust(company, traffic, config)[:, None]
+    blended = scale_to_unit(trust * company + (1 - trust) * (text @ expectation))
+    share = config.guessed_weight + (config.collaborative_weight - config.guessed_weight) * trust
+    share = np.where(blended.any(axis=1, keepdims=True), share, 0.0)
+    share = np.where(text.any(axis=1, keepdims=True), share, 1.0)
+    return scale_to_unit(np.hstack([text * np.sqrt(1 - share), blended * np.sqrt(share)]))
+
+
+def _trust(company: np.ndarray, traffic: np.ndarray, config: RepresentationConfig) -> np.ndarray:
+    """Return how far the observed company of each item is believed, 0 to 1."""
+    share = traffic / np.maximum(traffic + config.shrinkage, 1e-12)
+    trust: np.ndarray = np.where(company.any(axis=1), share, 0.0)
+    return trust
+
+
+def _learn_expectation(
+    text: np.ndarray, company: np.ndarray, traffic: np.ndarray, config: RepresentationConfig
+) -> np.ndarray:
+    """Return the ridge regression from text to company, items weighted by trust."""
+    trust = _trust(company, traffic, config)[:, None]
+    weighted = trust * text.astype(np.float64)
+    grams = text.T.astype(np.float64) @ weighted + RIDGE * np.eye(text.shape[1])
+    solved: np.ndarray = np.linalg.solve(grams, weighted.T @ company.astype(np.float64))
+    return solved

@@ -1,0 +1,1 @@
+"""The balanced tree: built, kept, measured, given new items. Knows no words."""

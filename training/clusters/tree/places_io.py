@@ -1,0 +1,87 @@
+"""Keeps the places of a tree in a folder: JSON, Parquet and safetensors, nothing that runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from expectations.contracts.errors import UserError
+from training.clusters.config import RepresentationConfig
+from training.clusters.representation.collaborative import CompanyEncoder
+from training.clusters.representation.represent import ItemEncoder
+from training.clusters.representation.text_vectors import SentenceEncoder, TextEncoder, WordEncoder
+from training.clusters.tree.assign import TreePlaces
+
+CONFIG_FILE = "representation.json"
+STEMS_FILE = "stems.parquet"
+COMPANIONS_FILE = "companions.parquet"
+ARRAYS_FILE = "arrays.safetensors"
+
+
+def save_places(places: TreePlaces, folder: Path) -> None:
+    """Write ``places`` into an existing empty folder; the same places give the same bytes."""
+    encoder, company = places.encoder, places.encoder.company
+    arrays = {
+        "company_projection": company.projection,
+        "expectation": encoder.expectation,
+        "unknown": encoder.unknown,
+    }
+    for level, (centres, parents) in enumerate(zip(places.centres, places.parents, strict=True)):
+        arrays |= {f"centres_{level}": centres, f"parents_{level}": parents}
+    if isinstance(encoder.text, WordEncoder):
+        stems = pl.DataFrame({"stem": encoder.text.stems, "idf": encoder.text.idf})
+        stems.write_parquet(folder / STEMS_FILE)
+        arrays["word_projection"] = encoder.text.projection
+    companions = pl.DataFrame({"item_id": company.item_ids, "context": company.context})
+    companions.write_parquet(folder / COMPANIONS_FILE)
+    save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / ARRAYS_FILE)
+    text = json.dumps(encoder.config.model_dump(), indent=2, sort_keys=True)
+    (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def load_places(folder: Path) -> TreePlaces:
+    """Return what :func:`save_places` wrote.
+
+    Raises:
+        UserError: the folder does not hold the places of a tree.
+    """
+    try:
+        content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        config = RepresentationConfig.model_validate(content)
+        arrays = load_file(folder / ARRAYS_FILE)
+        companions = pl.read_parquet(folder / COMPANIONS_FILE)
+        company = CompanyEncoder(
+            companions["item_id"],
+            companions["context"].to_numpy(),
+            arrays["company_projection"],
+            config.window,
+            config.shift,
+        )
+        text = _load_text(folder, config, arrays)
+        encoder = ItemEncoder(config, text, company, arrays["expectation"], arrays["unknown"])
+        n_levels = sum(name.startswith("centres_") for name in arrays)
+        return TreePlaces(
+            encoder,
+            tuple(arrays[f"centres_{level}"] for level in range(n_levels)),
+            tuple(arrays[f"parents_{level}"] for level in range(n_levels)),
+        )
+    except (OSError, ValueError, KeyError, ValidationError, SafetensorError) as error:
+        remedy = "run the clusters stage again with `dvc repro clusters`"
+        raise UserError(
+            str(folder), "holds the places of a cluster tree", remedy, repr(error)[:120]
+        ) from None
+
+
+def _load_text(
+    folder: Path, config: RepresentationConfig, arrays: dict[str, np.ndarray]
+) -> TextEncoder:
+    if "word_projection" not in arrays:
+        return SentenceEncoder(config.text_encoder)
+    stems = pl.read_parquet(folder / STEMS_FILE)
+    return WordEncoder(stems["stem"], stems["idf"].to_numpy(), arrays["word_projection"], config)

@@ -1,0 +1,1 @@
+"""Compares rankings of novel clusters on the same cases. Ranks nothing itself."""

@@ -1,0 +1,165 @@
+"""Compares methods on the same cases: accuracy with paired intervals, and what they expose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from training.evaluation.clusters.cases import PlannerCases, Ranking
+from training.evaluation.metrics import (
+    DECIMALS,
+    Interval,
+    bootstrap_intervals,
+    coverage_at_k,
+    entropy,
+    exposure_at_k,
+    gini,
+    least_exposed_share,
+    recall_at_k,
+    reciprocal_rank,
+)
+
+KS = (1, 5, 10)
+METRICS = (*(f"recall_at_{k}" for k in KS), "mrr")
+EXPOSED_PLACES = 5
+
+Rankings = Mapping[str, Sequence[Ranking]]
+"""For each method by name, one ranking per case."""
+
+
+def measure_cases(rankings: Sequence[Ranking], cases: PlannerCases) -> NDArray[np.float64]:
+    """Return each case's figures, [cases, METRICS]."""
+    rows = [
+        [*(recall_at_k(ranked, positives, k) for k in KS), reciprocal_rank(ranked, positives)]
+        for ranked, positives in zip(rankings, cases.positives, strict=True)
+    ]
+    return np.array(rows, dtype=np.float64).reshape(-1, len(METRICS))
+
+
+def compare_accuracy(
+    rankings: Rankings,
+    against: Sequence[tuple[str, str]],
+    cases: PlannerCases,
+    rng: np.random.Generator,
+    resamples: int,
+) -> dict[str, Interval]:
+    """Return intervals named ``{metric}_{method}``, and ``{metric}_{ours}_minus_{theirs}``.
+
+    All share their resamples; ``against`` names the pairs of methods whose difference is wanted.
+    No cases give no figures.
+    """
+    if len(cases) == 0:
+        return {}
+    measured = {name: measure_cases(ranked, cases) for name, ranked in rankings.items()}
+    for ours, theirs in against:
+        measured[f"{ours}_minus_{theirs}"] = measured[ours] - measured[theirs]
+    names = [f"{metric}_{method}" for method in measured for metric in METRICS]
+    columns = np.concatenate(list(measured.values()), axis=1)  # [cases, methods x METRICS]
+    intervals = bootstrap_intervals(columns, cases.users, rng, resamples)
+    return dict(zip(names, intervals, strict=True))
+
+
+def compare_segments(
+    rankings: Rankings, cases: PlannerCases, rng: np.random.Generator, resamples: int
+) -> dict[str, float]:
+    """Return recall@10 of every method for light, middle and heavy users, with counts."""
+    if len(cases) == 0:
+        return {}
+    figures: dict[str, float] = {}
+    for segment, chosen in cases.activity_segments().items():
+        users = np.array(cases.users)[chosen]
+        columns = [measure_cases(ranked, cases)[chosen, 2] for ranked in rankings.values()]
+        intervals = bootstrap_intervals(np.column_stack(columns), users, rng, resamples)
+        for method, interval in zip(rankings, intervals, strict=True):
+            figures |= interval.named(f"{METRICS[2]}_{method}_{segment}")
+        figures[f"n_cases_{segment}"] = len(chosen)
+    return figures
+
+
+def average_within_users(
+    figures: NDArray[np.float64], users: Sequence[str]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return each user's mean over all their rows, [users, columns], and the users, ascending.
+
+    So that runs on several clusterings count as one look at each user, not as more users.
+
+    Args:
+        figures: of cases, of any number of runs, [cases, columns].
+        users: of each case.
+    """
+    names, index, counts = np.unique(users, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(names), figures.shape[1]))
+    np.add.at(sums, index, figures)
+    return sums / counts[:, None], names.tolist()
+
+
+def measure_exposure(rankings: Rankings, n_clusters: int) -> dict[str, float]:
+    """Return for every method how evenly its plans expose the clusters.
+
+    Coverage in the first and the first five places, and of the first five: the share that the
+    least exposed tenth gets, Gini index, entropy in bits; of the first: the share of plans that
+    the most frequent cluster leads.
+    """
+    figures: dict[str, float] = {}
+    for method, ranked in rankings.items():
+        first = exposure_at_k(ranked, n_clusters, 1)
+        shown = exposure_at_k(ranked, n_clusters, EXPOSED_PLACES)
+        measured = {
+            "coverage_at_1": coverage_at_k(ranked, n_clusters, 1),
+            "coverage_at_5": coverage_at_k(ranked, n_clusters, EXPOSED_PLACES),
+            "least_tenth_share": least_exposed_share(shown),
+            "gini": gini(shown),
+            "entropy_bits": entropy(shown),
+            "top1_largest_share": float(first.max() / max(first.sum(), 1)),
+        }
+        figures |= {f"{name}_{method}": round(value, DECIMALS) for name, value in measured.items()}
+    return figures
+
+
+def tabulate_recall(intervals: Mapping[str, Interval], methods: Sequence[str]) -> pl.DataFrame:
+    """Return (method, k, recall, low, high, n_cases), the plot of recall with intervals."""
+    found = [
+        (method, k, intervals[f"recall_at_{k}_{method}"])
+        for method in methods
+        for k in KS
+        if f"recall_at_{k}_{method}" in intervals
+    ]
+    return pl.DataFrame(
+        {
+            "method": [method for method, _, _ in found],
+            "k": [k for _, k, _ in found],
+            "recall": [interval.mean for _, _, interval in found],
+            "low": [interval.low for _, _, interval in found],
+            "high": [interval.high for _, _, interval in found],
+            "n_cases": [interval.n_cases for _, _, interval in found],
+        },
+        schema={
+            "method": pl.String,
+            "k": pl.Int64,
+            "recall": pl.Float64,
+            "low": pl.Float64,
+            "high": pl.Float64,
+            "n_cases": pl.Int64,
+        },
+    ).with_columns(pl.col("recall", "low", "high").round(DECIMALS))
+
+
+def tabulate_exposure(rankings: Rankings, n_clusters: int) -> pl.DataFrame:
+    """Return (method, place, share): what part of all first-five places each cluster gets.
+
+    Clusters stand from the most to the least exposed one of each method.
+    """
+    frames = []
+    for method, ranked in rankings.items():
+        counts = np.sort(exposure_at_k(ranked, n_clusters, EXPOSED_PLACES))[::-1]
+        shares = np.round(counts / max(counts.sum(), 1), DECIMALS)
+        places = np.arange(1, n_clusters + 1)
+        frames.append(
+            pl.DataFrame({"place": places, "share": shares}).with_columns(
+                pl.lit(method).alias("method")
+            )
+        )
+    return pl.concat(frames).select("method", "place", "share")

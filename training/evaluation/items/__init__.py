@@ -1,0 +1,1 @@
+"""How good rankings of items are, and what restriction costs. Trains nothing."""

@@ -1,1 +1,0 @@
-"""How good a recommender is: full rankings beside baselines, and what restriction costs."""

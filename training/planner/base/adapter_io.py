@@ -1,0 +1,55 @@
+"""Puts a LoRA adapter on a base model, and saves it without a trace of where it was made."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, TaskType, get_peft_model
+
+from training.planner.base.base_reference import write_base_record
+from training.planner.base.model_io import BASE_RECORD
+from training.planner.config import LoraSettings
+
+ADAPTER_CONFIG = "adapter_config.json"
+NEUTRAL_BASE_NAME = "base_model"
+
+
+def add_adapter(model: Any, settings: LoraSettings, seed: int) -> Any:
+    """Return the model with a fresh adapter; only the adapter's weights are trainable.
+
+    Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (ICLR 2022).
+    """
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=list(settings.targets) or "all-linear",
+    )
+    # peft draws from the global generator: seed it, then restore. It also asks transformers for
+    # an attribute by its old name, which is no news to whoever runs this.
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
+def save_adapter(model: Any, base_folder: Path, folder: Path) -> None:
+    """Write adapter weights, configuration and the fingerprint of the base model to ``folder``.
+
+    The bytes depend on the weights alone: peft's model card goes, sets are sorted, and the base
+    model's path is replaced by a neutral name.
+    """
+    model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)
+    file = folder / ADAPTER_CONFIG
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = NEUTRAL_BASE_NAME
+    if isinstance(config["target_modules"], list):
+        config["target_modules"] = sorted(config["target_modules"])
+    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    write_base_record(base_folder, folder / BASE_RECORD)

@@ -1,0 +1,1 @@
+"""What the planner learns from: examples, contexts, targets. Computes no loss."""

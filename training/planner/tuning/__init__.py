@@ -1,0 +1,1 @@
+"""Fine-tuning: batches, losses, the training loop, validation. Makes no example."""

@@ -1,0 +1,188 @@
+"""What the planner learns from in one step: a batch of prompts, its loss, and its gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from expectations.contracts.values import ClusterPair
+from training.planner.base.model_io import Planner
+from training.planner.config import PlannerConfig
+from training.planner.data.course import Course
+from training.planner.data.examples import sample_contexts
+from training.planner.tuning.losses import (
+    collective_loss,
+    completion_loss,
+    listwise_loss,
+    staying_loss,
+)
+from training.planner.tuning.scored_batch import ScoredBatch, score_batch
+from training.planner.tuning.validation import PlannerTokens
+from training.processes import Team
+
+# Shapes: B prompts, W choices held against each, N clusters.
+
+
+NOBODY = -1
+"""Stands where a prompt shows no person's history, so that nobody's choice is known."""
+NO_TOKEN = -1
+"""Fills places where fewer tokens may follow than elsewhere."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Prompts and what may be chosen after them.
+
+    Attributes:
+        contexts: history clusters that each prompt shows, B.
+        targets: the novel cluster that is written after each, int64 [B].
+        choices: novel clusters of people who share the prompt, int64 [B, W]; ``NOBODY`` in the
+            rows of prompts that are no person's.
+        is_candidate: what each of those could have chosen, bool [B, W, N].
+        expected: the balanced signal, a distribution a row, float32 [B, N]; [B, 0] without.
+    """
+
+    contexts: list[ClusterPair]
+    targets: NDArray[np.int64]
+    choices: NDArray[np.int64]
+    is_candidate: NDArray[np.bool_]
+    expected: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def needs_scores(self) -> bool:
+        """Whether descriptions are to be ranked, and not only written."""
+        return bool(self.choices.shape[1] or self.expected.shape[1])
+
+    def take(self, rows: NDArray[np.int64]) -> Batch:
+        """Return these prompts of it."""
+        return Batch(
+            [self.contexts[row] for row in rows.tolist()],
+            self.targets[rows],
+            self.choices[rows],
+            self.is_candidate[rows],
+            self.expected[rows],
+        )
+
+
+def draw_batch(
+    course: Course, n_clusters: int, config: PlannerConfig, rng: np.random.Generator
+) -> Batch:
+    """Return one random batch: people's prompts first, then the table's."""
+    n_free = round(config.batch_size * config.table_share) if course.table else 0
+    drawn = course.examples.take(
+        rng.integers(len(course.examples), size=config.batch_size - n_free)
+    )
+    contexts = sample_contexts(drawn, config, rng)
+    width = config.listwise_choices if config.listwise_weight else 0
+    choices = np.full((config.batch_size, width), NOBODY, dtype=np.int64)
+    is_candidate = np.zeros((config.batch_size, width, n_clusters), dtype=bool)
+    if width:
+        rows = course.companions.draw(contexts, width, rng)  # [people, W]
+        others = course.examples.take(rows.reshape(-1))
+        choices[: len(contexts)] = others.targets.reshape(rows.shape)
+        is_candidate[: len(contexts)] = others.candidates(n_clusters).reshape(*rows.shape, -1)
+    if course.table:
+        contexts = contexts + course.table.draw(n_free, rng)
+    expected = np.empty((len(contexts), 0))
+    if course.collective:
+        expected = course.collective.expect(contexts)
+    written = [rng.choice(n_clusters, p=row) for row in expected[len(drawn) :]]
+    targets = np.concatenate([drawn.targets, np.array(written, dtype=np.int64)])
+    return Batch(contexts, targets, choices, is_candidate, expected.astype(np.float32))
+
+
+def batch_loss(
+    planner: Planner,
+    tokens: PlannerTokens,
+    batch: Batch,
+    target_weights: NDArray[np.float32],
+    config: PlannerConfig,
+) -> Tensor:
+    """Return the weighted sum of all losses, each a mean over the prompts.
+
+    ``target_weights`` are what a choice counts by its novel cluster, [N]. A prompt of nobody adds
+    nothing to the list-wise loss.
+    """
+    scored = score_batch(
+        planner.model,
+        [tokens.prompt_of(planner, context) for context in batch.contexts],
+        [tokens.completions[target] for target in batch.targets],
+        tokens.tree if batch.needs_scores else None,
+        planner.pad_token_id,
+    )
+    loss = config.completion_weight * _writing_loss(scored, tokens, batch)
+    if scored.cluster_scores is None:
+        return loss
+    device = loss.device
+    asked = np.flatnonzero((batch.choices != NOBODY).any(axis=1))  # none where W is 0
+    if len(asked):
+        ranking = listwise_loss(
+            scored.cluster_scores[torch.as_tensor(asked, device=device)],
+            torch.from_numpy(batch.choices[asked]).to(device),
+            torch.from_numpy(batch.is_candidate[asked]).to(device),
+            torch.from_numpy(target_weights).to(device),
+        )
+        loss = loss + config.listwise_weight * ranking * (len(asked) / len(batch))
+    if batch.expected.shape[1]:
+        expected = torch.from_numpy(batch.expected).to(device)
+        gap = collective_loss(scored.cluster_scores, expected)
+        loss = loss + config.collective_weight * gap
+    return loss
+
+
+def _writing_loss(scored: ScoredBatch, tokens: PlannerTokens, batch: Batch) -> Tensor:
+    """Return what keeps the planner writing descriptions.
+
+    The whole completion, unless the signal says what is to be chosen: then only that the words of
+    some description follow. One drawn choice is noise beside a distribution.
+    """
+    if not batch.expected.shape[1]:
+        return completion_loss(scored.token_log_probabilities, scored.token_mask)
+    rows = [tokens.following[target] for target in batch.targets]
+    widest = max(len(place) for row in rows for place in row)
+    allowed = np.full((*scored.token_mask.shape, widest), NO_TOKEN, dtype=np.int64)  # [B, T, W]
+    for number, row in enumerate(rows):
+        for place, following in enumerate(row):
+            allowed[number, place, : len(following)] = following
+    device = scored.token_mask.device
+    return staying_loss(
+        scored.completion_logs, torch.from_numpy(allowed).to(device), scored.token_mask
+    )
+
+
+def add_gradients(
+    planner: Planner,
+    tokens: PlannerTokens,
+    batch: Batch,
+    course: Course,
+    config: PlannerConfig,
+    weights: list[Any],
+    team: Team,
+) -> float:
+    """Leave the gradients of the batch's loss at ``weights``, and return the loss.
+
+    Each process of the team reads its share of the prompts, ``config.hardware.micro_batch`` of
+    them at once; as losses are means over prompts, the gradients of the pieces add up.
+    """
+    mine = np.arange(team.number, len(batch), team.size)
+    at_once = config.hardware.micro_batch or len(batch)
+    total = torch.zeros(1, device=team.device)
+    for start in range(0, len(mine), at_once):
+        rows = mine[start : start + at_once]
+        loss = batch_loss(planner, tokens, batch.take(rows), course.target_weights, config)
+        share = loss * (len(rows) / len(batch))
+        share.backward()
+        total += share.detach()
+    for weight in weights:
+        if weight.grad is None:  # a team larger than the batch
+            weight.grad = torch.zeros_like(weight)
+    team.add_up([total, *(weight.grad for weight in weights)])
+    return float(total)

@@ -1,0 +1,1 @@
+"""Histories as arrays, the order of items, counts of neighbours. No weights."""

@@ -1,0 +1,136 @@
+"""Sequential neighbours: which items stood near one another, and in which order.
+
+The counting model beside the transformer. On sparse logs it is hard to beat alone, and it knows
+what the transformer forgets: rare items that two people took one after the other.
+
+Shapes: I items, C cells (pairs of items that stood near), H items of a history, P places with a
+score above zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from scipy import sparse
+
+from training.item_scoring.block_scoring import Bonus
+from training.recommender.config import NeighbourConfig
+from training.recommender.data.histories import Sequences
+from training.recommender.data.layout import FIRST_ITEM
+from training.recommender.data.pair_counts import weigh_pairs
+
+MAX_HEARD = 50
+"""Newest items of a history that count, however slowly their weight falls."""
+FAINTEST = 0.01
+"""Items of a history whose weight is below this share of the newest one's are passed over."""
+
+
+@dataclass(frozen=True)
+class SequentialNeighbours:
+    """The fitted model: of each item, what it leads to, and how strongly.
+
+    After Ludewig and Jannach, "Evaluation of session-based recommendation algorithms"
+    (arXiv 1803.09587), with a wide window, both directions and uneven normalisation.
+
+    Attributes:
+        weights: from the item in a history (row) to the item to be scored (column), by place,
+            float32 ``[I, I]`` with C cells.
+        config: how it was counted and is added up.
+    """
+
+    weights: sparse.csr_matrix
+    config: NeighbourConfig
+
+    def find_shares(self, histories: Sequences) -> sparse.csr_matrix:
+        """Return the share of each item in all that a history leads to.
+
+        Args:
+            histories: embedding indices, oldest first.
+
+        Returns:
+            float32 ``[n_histories, I]``, places ascending within a row; a row sums to 1, or to
+            0 where no item of the history leads anywhere.
+        """
+        loudness = self._find_loudness()
+        histories = histories.newest(len(loudness))
+        lengths = histories.lengths
+        owner = np.repeat(np.arange(len(histories)), lengths)
+        age = histories.offsets[1:][owner] - 1 - np.arange(len(owner))
+        cells = (loudness[age], (owner, histories.items - FIRST_ITEM))
+        shape = (len(histories), self.weights.shape[0])
+        scores = (sparse.csr_matrix(cells, shape=shape) @ self.weights).tocsr()  # [n, I]
+        scores.sort_indices()
+        totals = np.asarray(scores.sum(axis=1), dtype=np.float32).ravel()
+        scores.data /= np.repeat(
+            np.maximum(totals, np.finfo(np.float32).tiny), np.diff(scores.indptr)
+        )
+        return scores
+
+    def find_bonuses(self, histories: Sequences) -> list[Bonus]:
+        """Return what each history adds to the scores of single items.
+
+        An item's share is held against that of an average item, so that the bonus means the
+        same in catalogues of any size: ``weight * log(1 + share * I / floor)``, like a
+        log-probability that is cut off below.
+        """
+        shares = self.find_shares(histories)
+        relative = shares.data * np.float32(shares.shape[1] / self.config.floor)
+        values = np.float32(self.config.weight) * np.log1p(relative)
+        places = shares.indices.astype(np.int64)
+        spans = pairwise(shares.indptr.tolist())
+        return [Bonus(places[first:end], values[first:end]) for first, end in spans]
+
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        """Return the shares as a whole, float32 ``[n, I]``: a recommender by itself."""
+        scores: np.ndarray = self.find_shares(sequences).toarray()
+        return scores
+
+    def _find_loudness(self) -> np.ndarray:
+        """Return what the newest items of a history weigh by age, as many as can be heard."""
+        loudness: np.ndarray = self.config.history_decays[0] ** np.arange(MAX_HEARD)
+        return loudness[loudness >= FAINTEST].astype(np.float32)
+
+    def fading_by(self, history_decay: float) -> SequentialNeighbours:
+        """Return the same model hearing the items of a history with another decay."""
+        config = self.config.model_copy(update={"history_decays": (history_decay,)})
+        return replace(self, config=config)
+
+    def save(self, file: Path) -> None:
+        """Write the cells as safetensors; the configuration is the recommender's to keep."""
+        cells = self.weights
+        content = {
+            "row_starts": cells.indptr.astype(np.int64),
+            "places": cells.indices.astype(np.int32),
+            "weights": cells.data.astype(np.float32),
+        }
+        save_file(content, file)
+
+    @classmethod
+    def load(cls, file: Path, n_items: int, config: NeighbourConfig) -> SequentialNeighbours:
+        """Return the model that :meth:`save` wrote.
+
+        Raises:
+            ValueError: the cells are not those of ``n_items`` items.
+        """
+        content = load_file(file)
+        cells = (content["weights"], content["places"], content["row_starts"])
+        weights = sparse.csr_matrix(cells, shape=(n_items, n_items))
+        weights.check_format(full_check=True)
+        return cls(weights, config)
+
+
+def fit_neighbours(
+    sequences: Sequences, n_items: int, config: NeighbourConfig
+) -> SequentialNeighbours:
+    """Count which items stand near one another; see :func:`weigh_pairs`.
+
+    Args:
+        sequences: what each user liked, oldest first.
+        n_items: of the catalogue.
+        config: how to count.
+    """
+    return SequentialNeighbours(weigh_pairs(sequences, n_items, config), config)

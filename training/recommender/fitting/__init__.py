@@ -1,0 +1,1 @@
+"""Losses, optimizers, checkpoints, training; ``direct`` has it in five lines of Python."""

@@ -1,0 +1,1 @@
+"""The transformer and what answers with it. Learns nothing."""

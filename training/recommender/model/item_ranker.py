@@ -1,0 +1,69 @@
+"""Answers questions about items from vectors: all that comes after the history has been read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.item_scoring.block_scoring import BlockQuery, BlockScorer, Bonus
+from training.item_scoring.block_search import NO_PLACE
+from training.recommender.data.layout import ItemLayout
+from training.recommender.protocol import ItemQuery, ScoredItem
+
+
+class ItemRanker:
+    """Ranks the items of a layout for any recommender whose score is a dot product.
+
+    Args:
+        item_vectors: in order of place, float32 ``[I, D]``, contiguous.
+        layout: the items.
+    """
+
+    def __init__(self, item_vectors: np.ndarray, layout: ItemLayout) -> None:
+        self.layout = layout
+        self.scorer = BlockScorer(item_vectors, layout.block_starts)
+
+    def answer(
+        self,
+        states: np.ndarray,
+        rows: Sequence[int | None],
+        queries: Sequence[ItemQuery],
+        bonuses: Sequence[Bonus] | None = None,
+    ) -> list[list[ScoredItem]]:
+        """Return the best items of each query, in order; equal scores in order of place.
+
+        Args:
+            states: of the distinct histories, float32 ``[U, D]``.
+            rows: which state each query asks by; ``None`` where nothing is known of the user.
+            queries: what is asked; their histories are not looked at here.
+            bonuses: what single items gain, of each state.
+
+        Raises:
+            ValueError: a query names a cluster that does not exist.
+        """
+        asked = {
+            number: BlockQuery(
+                row,
+                query.k,
+                None if query.clusters is None else sorted(set(query.clusters)),
+                self.layout.lazy_places_of(query.exclude),
+            )
+            for number, (row, query) in enumerate(zip(rows, queries, strict=True))
+            if row is not None
+        }
+        ranked = self.scorer.rank(states, list(asked.values()), bonuses)
+        answers: list[list[ScoredItem]] = [[] for _ in queries]
+        for number, places, scores in zip(
+            asked, ranked.places.tolist(), ranked.scores.tolist(), strict=True
+        ):
+            answers[number] = self._name(places, scores)
+        return answers
+
+    def _name(self, places: Sequence[int], scores: Sequence[float]) -> list[ScoredItem]:
+        ids, clusters = self.layout.item_ids, self.layout.cluster_of_place
+        return [
+            ScoredItem(ids[place], int(clusters[place]), score)
+            for place, score in zip(places, scores, strict=True)
+            if place != NO_PLACE
+        ]

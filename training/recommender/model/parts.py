@@ -1,0 +1,91 @@
+"""What a fitted recommender is made of, and the folder that keeps it, without any pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
+
+from expectations.contracts.errors import UserError
+from training.recommender.config import RecommenderConfig
+from training.recommender.data.layout import ItemLayout
+from training.recommender.data.neighbours import SequentialNeighbours
+from training.recommender.model.model import SequenceTransformer, make_empty_model
+
+WEIGHTS_FILE = "weights.safetensors"
+CONFIG_FILE = "config.json"
+ITEMS_FILE = "items.parquet"
+NEIGHBOURS_FILE = "neighbours.safetensors"
+
+
+@dataclass(frozen=True)
+class RecommenderParts:
+    """The parts of one training run; ``neighbours`` is ``None`` where the transformer is alone."""
+
+    model: SequenceTransformer
+    layout: ItemLayout
+    config: RecommenderConfig
+    neighbours: SequentialNeighbours | None
+
+    def save(self, folder: Path) -> None:
+        """Write the parts into an existing folder."""
+        save_file(self.model.state_dict(), folder / WEIGHTS_FILE)
+        content = {
+            "n_clusters": self.layout.n_clusters,
+            "has_neighbours": self.neighbours is not None,
+            "config": self.config.model_dump(),
+        }
+        text = json.dumps(content, indent=2, sort_keys=True)
+        (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
+        self.layout.save(folder / ITEMS_FILE)
+        if self.neighbours is not None:
+            self.neighbours.save(folder / NEIGHBOURS_FILE)
+
+    @classmethod
+    def load(cls, folder: Path) -> RecommenderParts:
+        """Return the parts that :meth:`save` wrote.
+
+        Raises:
+            UserError: the folder lacks a file, or its parts do not fit together.
+        """
+        _require(folder, CONFIG_FILE, WEIGHTS_FILE, ITEMS_FILE)
+        content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        absent = sorted({"n_clusters", "has_neighbours", "config"} - content.keys())
+        if absent:
+            rule = f"{CONFIG_FILE} says all that this version writes"
+            raise UserError(str(folder), rule, "train the recommender again", f"no {absent[0]}")
+        config = _read_config(folder, content["config"])
+        layout = ItemLayout.load(folder / ITEMS_FILE, content["n_clusters"])
+        model = make_empty_model(layout, config)
+        neighbours = None
+        try:
+            model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+            if content["has_neighbours"]:
+                _require(folder, NEIGHBOURS_FILE)
+                file = folder / NEIGHBOURS_FILE
+                neighbours = SequentialNeighbours.load(file, layout.n_items, config.neighbours)
+        except (RuntimeError, ValueError) as error:
+            rule = "weights, neighbours, config and items belong together"
+            remedy = "restore the files of one training run"
+            raise UserError(str(folder), rule, remedy, str(error)[:200]) from None
+        return cls(model, layout, config, neighbours)
+
+
+def _read_config(folder: Path, content: object) -> RecommenderConfig:
+    try:
+        return RecommenderConfig.model_validate(content)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        sample = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
+        rule = f"{CONFIG_FILE} holds the settings of this version"
+        raise UserError(str(folder), rule, "train the recommender again", sample) from None
+
+
+def _require(folder: Path, *names: str) -> None:
+    for name in names:
+        if not (folder / name).is_file():
+            remedy = "run the recommender stage again"
+            raise UserError(str(folder), f"a recommender's folder holds {name}", remedy)

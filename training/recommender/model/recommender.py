@@ -1,0 +1,162 @@
+"""The fitted recommender: answers for one user or many, scoring only the blocks asked for.
+
+Shapes: U distinct histories, D dimension, I items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.item_scoring.block_scoring import Bonus
+from training.recommender.config import RecommenderConfig
+from training.recommender.data.histories import Sequences, pad
+from training.recommender.data.layout import ItemLayout
+from training.recommender.data.neighbours import SequentialNeighbours
+from training.recommender.model.item_ranker import ItemRanker
+from training.recommender.model.model import SequenceTransformer
+from training.recommender.model.parts import RecommenderParts
+from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
+
+HISTORIES_AT_ONCE = 256
+
+
+class SequenceRecommender:
+    """A fitted transformer and the neighbours beside it: a ``BatchRecommender``.
+
+    An item's score is its cosine with the history over the temperature, plus its bonus from the
+    neighbours: two log-probabilities, each up to a constant of the history.
+
+    Attributes:
+        model: the transformer; never trained here.
+        layout: its items, a serving cluster being one block.
+        config: how it was made.
+        neighbours: the counting model; ``None`` where the transformer stands alone.
+    """
+
+    def __init__(
+        self,
+        model: SequenceTransformer,
+        layout: ItemLayout,
+        config: RecommenderConfig,
+        neighbours: SequentialNeighbours | None = None,
+    ) -> None:
+        self.model = model
+        self.layout = layout
+        self.config = config
+        self.neighbours = neighbours
+        with torch.no_grad():
+            scaled = model.item_vectors() / config.temperature
+        self._ranker = ItemRanker(scaled.contiguous().numpy(), layout)  # [I, D]
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The catalogue, in the order of :meth:`score_items`."""
+        return self.layout.item_ids
+
+    def score_items(self, recent_items: Sequence[str]) -> np.ndarray:
+        """Return the score of every item for one user; see the protocol."""
+        scores: np.ndarray = self.score_batch([recent_items])[0]
+        return scores
+
+    def score_batch(self, recent_items: Sequence[Sequence[str]]) -> np.ndarray:
+        """Return the scores of every item for many users, float32 ``[n_users, n_items]``.
+
+        Args:
+            recent_items: of each user, newest first.
+
+        Raises:
+            EmptyHistoryError: none of a user's items is in the catalogue.
+        """
+        histories = [self._indices_of(recent) for recent in recent_items]
+        for user, history in enumerate(histories):
+            if not history:
+                raise EmptyHistoryError(f"row {user} names no item of the catalogue")
+        return self.score_sequences(Sequences.of(histories))
+
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        """Return the scores of every item after each sequence, float32 ``[n, n_items]``.
+
+        Args:
+            sequences: of one item or more, oldest first.
+        """
+        newest = sequences.newest(self.config.max_length)
+        states = self.encode(newest)  # [U, D]
+        return self._ranker.scorer.score_all(states, self._bonuses_of(newest))  # [U, I]
+
+    def encode(self, histories: Sequences) -> np.ndarray:
+        """Return the state of each history: a unit vector, float32 ``[U, D]``.
+
+        Args:
+            histories: embedding indices, of one item to ``config.max_length``, oldest first.
+        """
+        order = np.argsort(histories.lengths, kind="stable")  # like lengths together: less padding
+        encoded = torch.empty(len(histories), self.config.dimension)  # [U, D]
+        for start in range(0, len(order), HISTORIES_AT_ONCE):
+            chosen = order[start : start + HISTORIES_AT_ONCE]
+            rows = torch.from_numpy(pad(histories.take(chosen)))  # [B, S]
+            with torch.no_grad():
+                encoded[chosen] = self.model.encode(rows)  # [B, D]
+        states: np.ndarray = encoded.numpy()
+        return states
+
+    def top_items(
+        self,
+        recent_items: Sequence[str],
+        clusters: Sequence[int] | None,
+        exclude: AbstractSet[str],
+        k: int,
+    ) -> list[ScoredItem]:
+        """Return the best ``k`` items within ``clusters``; see the protocol."""
+        return self.answer([ItemQuery(recent_items, k, clusters, exclude)])[0]
+
+    def answer(self, queries: Sequence[ItemQuery]) -> list[list[ScoredItem]]:
+        """Return the best items of each query, in order; equal scores in order of place.
+
+        Equal histories are encoded once. Within clusters only their blocks are scored.
+
+        Raises:
+            ValueError: a query names a cluster that does not exist.
+        """
+        histories = self._histories_of(queries)
+        rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
+        distinct = Sequences.of(list(rows))
+        states = self.encode(distinct)  # [U, D]
+        places = [rows.get(history) for history in histories]
+        return self._ranker.answer(states, places, queries, self._bonuses_of(distinct))
+
+    def save(self, folder: Path) -> None:
+        """Write weights, neighbours, configuration and item layout into an existing folder."""
+        RecommenderParts(self.model, self.layout, self.config, self.neighbours).save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> SequenceRecommender:
+        """Return the recommender that :meth:`save` wrote.
+
+        Raises:
+            UserError: the folder lacks a file, or its parts do not fit together.
+        """
+        parts = RecommenderParts.load(folder)
+        recommender = cls(parts.model, parts.layout, parts.config, parts.neighbours)
+        recommender._ranker.scorer.prepare()  # the first request is not to wait for it
+        return recommender
+
+    def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
+        """Return each query's newest known items as embedding indices, oldest first."""
+        # The queries of one user bring one and the same list: it is looked up once.
+        lists = {id(query.recent_items): query.recent_items for query in queries}
+        indices = {key: tuple(self._indices_of(items)) for key, items in lists.items()}
+        return [indices[id(query.recent_items)] for query in queries]
+
+    def _indices_of(self, recent_items: Sequence[str]) -> list[int]:
+        """Return the newest known items as embedding indices, oldest first."""
+        known = self.layout.index_of
+        indices = [known[item] for item in recent_items if item in known]
+        return indices[: self.config.max_length][::-1]
+
+    def _bonuses_of(self, histories: Sequences) -> list[Bonus] | None:
+        return None if self.neighbours is None else self.neighbours.find_bonuses(histories)
