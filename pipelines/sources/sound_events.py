@@ -19,7 +19,8 @@ from expectations.contracts.interaction_rules import (
 SAMPLE_ROWS = 3
 IDS = ("event_id", "user_id", "item_id")
 REMEDY = (
-    "take them out of the event log with `python -m pipelines.commands.drop_events EVENT_ID …`, which "
+    "take them out of the event log with "
+    "`python -m pipelines.commands.drop_events EVENT_ID …`, which "
     "leaves the person's others, then export again"
 )
 

@@ -84,7 +84,7 @@ def test_without_a_release_it_says_what_to_run(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/empty.db")
-    with pytest.raises(ReleaseError, match=r"pipelines\.publish"):
+    with pytest.raises(ReleaseError, match=r"pipelines.commands.publish"):
         report.find_release(ReleaseSource(tracking_uri()))
 
 

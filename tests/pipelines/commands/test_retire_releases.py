@@ -18,7 +18,8 @@ from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest
 from inference.release.registered import CHAMPION, RELEASE_MODEL
-from pipelines.commands import publish, retire_releases
+from pipelines.commands import retire_releases
+from pipelines.commands.publish import publish
 from pipelines.io import paths
 from pipelines.online.feature_store import open_store
 from pipelines.online.online_rows import count_rows
