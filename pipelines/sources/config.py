@@ -7,13 +7,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipelines.sources.raw.time_formats import TIME_FORMATS
 from pipelines.sources.synthetic.config import SyntheticConfig
 from training.config import Config
-
-TIME_FORMATS = (
-    *("auto", "iso", "epoch_seconds", "epoch_milliseconds", "epoch_microseconds"),
-    *("epoch_nanoseconds", "epoch_days", "excel_days"),
-)
 
 RATING_THRESHOLD = 4.0  # of five stars: where GroupLens' users begin to recommend a film
 

@@ -8,11 +8,11 @@ import polars as pl
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.interaction_rules import EARLIEST, LATEST, TIME_RULE
-from pipelines.sources.config import TIME_FORMATS
 from pipelines.sources.raw.cells import Cell, decode
 from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.tables import collect
 from pipelines.sources.raw.text_times import ISO_EXAMPLE, read_patterns, read_texts
+from pipelines.sources.raw.time_formats import TIME_FORMATS
 
 SAMPLED_ROWS = 1000
 EPOCH_UNITS = {
