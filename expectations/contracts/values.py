@@ -27,6 +27,9 @@ LIVE_EVENTS_SOURCE = "live_events"
 
 KEY_SEPARATOR = "_"
 
+MAX_DESCRIPTION = 80
+"""Characters of a cluster description; prompts carry three of them, and people read them."""
+
 
 @dataclass(frozen=True, order=True)
 class ClusterPair:

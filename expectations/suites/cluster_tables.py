@@ -5,10 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
+from expectations.contracts.values import MAX_DESCRIPTION
 from expectations.suites.tally import RowCount, declared_counts
-
-MAX_DESCRIPTION = 80
-"""Characters; prompts carry three descriptions, and people read them."""
 
 TREE_REMEDY = "this is a fault of the clusters stage: report it"
 NAME_REMEDY = "give the items more telling titles or texts, or ask for fewer clusters.levels"

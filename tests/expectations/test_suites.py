@@ -10,9 +10,9 @@ import pytest
 
 from expectations.contracts.errors import GateError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE, TRANSITIONS
+from expectations.contracts.values import MAX_DESCRIPTION
 from expectations.gates.report import Verdict
 from expectations.suites.cluster_tables import (
-    MAX_DESCRIPTION,
     cluster_suite,
     description_suite,
     item_cluster_suite,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+import regex
+
 from training.clusters.naming.terms import is_readable
+from training.clusters.representation.segmentation import JOINERS, split_words
 from training.clusters.representation.words import STOP_WORDS, stem_word
 
 MAX_TITLE_WORDS = 3
-ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
-NAME_END = re.compile(r"[:;,.!?|/–—]|\s-\s")
-PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*(?: [^\W\d_]+(?:['’-][^\W\d_]+)*)*")
+ASIDE = regex.compile(r"\([^)]*\)|\[[^\]]*\]")
+NAME_END = regex.compile(r"[:;,.!?|/–—]|\s-\s")
+WORD = rf"\p{{L}}[\p{{L}}\p{{M}}{JOINERS}]*"
+PLAIN_WORDS = regex.compile(rf"{WORD}(?:[ '’-]{WORD})*")
 
 
 def read_exemplars(titles: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -26,7 +29,7 @@ def read_exemplars(titles: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
     found: dict[str, tuple[str, ...]] = {}
     for title in titles:
         name = " ".join(NAME_END.split(ASIDE.sub(" ", title).strip())[0].lower().split())
-        words = name.split(" ")
+        words = split_words(name)
         telling = [word for word in words if word not in STOP_WORDS and is_readable(word)]
         if PLAIN_WORDS.fullmatch(name) and len(words) <= MAX_TITLE_WORDS and telling:
             found.setdefault(name, tuple(stem_word(word) for word in telling))

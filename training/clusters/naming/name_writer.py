@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import regex
+
+from expectations.contracts.values import MAX_DESCRIPTION
 from training.clusters.config import DescriptionConfig
 from training.clusters.naming.terms import CRUDE
+from training.clusters.representation.segmentation import JOINERS, split_words
 from training.clusters.representation.words import STOP_WORDS, stem_word
 
 INSTRUCTION = (
@@ -16,10 +19,11 @@ INSTRUCTION = (
     "in lower case, that says what the items have in common. No sentence, no punctuation, no list, "
     "nothing else. The name must differ from those of the other groups."
 )
-THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
+THOUGHT = regex.compile(r"<think>.*?(</think>|\Z)", regex.DOTALL)
 FRAME = " \t\"'`*_#.,:;-–—“”‘’«»"
-LABEL = re.compile(r"^(name|answer|description)\s*:\s*", re.IGNORECASE)
-PLAIN = re.compile(r"^[^\W_]+(?:['’&-][^\W_]+)*(?: [^\W_]+(?:['’&-][^\W_]+)*)*$")
+LABEL = regex.compile(r"^(name|answer|description)\s*:\s*", regex.IGNORECASE)
+WORD = rf"[\p{{L}}\p{{N}}][\p{{L}}\p{{M}}\p{{N}}{JOINERS}]*"
+PLAIN = regex.compile(rf"^{WORD}(?:[ '’&-]{WORD})*$")
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,13 @@ def check_answer(answer: str, taken: Sequence[str], config: DescriptionConfig) -
     first = next((line for line in lines if line), "")
     name = " ".join(LABEL.sub("", first.strip(FRAME)).strip(FRAME).lower().split())
     name = name.replace(" & ", " and ")
-    words = name.split(" ")
+    words = split_words(name)
     if not name:
         return Refusal("empty")
     if not PLAIN.match(name) or CRUDE.search(name):
         return Refusal("unreadable")
-    if not config.min_words <= len(words) <= config.max_words:
+    has_room = len(name) <= MAX_DESCRIPTION and len(words) <= config.max_words
+    if len(words) < config.min_words or not has_room:
         return Refusal("length")
     stems = telling_stems(name)
     if not stems or len(stems) < sum(word not in STOP_WORDS for word in words):
@@ -92,4 +97,4 @@ def check_answer(answer: str, taken: Sequence[str], config: DescriptionConfig) -
 
 def telling_stems(name: str) -> frozenset[str]:
     """Return the stems of a description's words, stop words left out: what makes it different."""
-    return frozenset(stem_word(word) for word in name.split() if word not in STOP_WORDS)
+    return frozenset(stem_word(word) for word in split_words(name) if word not in STOP_WORDS)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from expectations.contracts.values import MAX_DESCRIPTION
 from training.clusters.config import DescriptionConfig
 from training.clusters.naming.phrases import Candidates, Term, are_alike
 
@@ -70,6 +71,8 @@ def fits(term: Term, chosen: Sequence[Term], max_words: int) -> bool:
     """Say whether there is room for a term, and no word of it is like one that stands there."""
     stems = [stem for other in chosen for stem in other.stems]
     if sum(other.n_words for other in chosen) + term.n_words > max_words:
+        return False
+    if len(" ".join([*(other.surface for other in chosen), term.surface])) > MAX_DESCRIPTION:
         return False
     return not any(are_alike(new, old) for new in term.stems for old in stems)
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 
 import numpy as np
 
+from training.clusters.representation.segmentation import split_words
+
 ALIKE_LETTERS, ALIKE_SHARE = 5, 0.58
+COMPOUND_LETTERS = 16  # from here a word is taken to be two, as Gemüsegartenpflege is
 DECADE = re.compile(r"^\d{3}0s$")
 
 Phrase = tuple["Term", ...]
@@ -39,8 +43,14 @@ class Term:
 
     @property
     def n_words(self) -> int:
-        """How many words it is written with."""
-        return len(self.surface.split())
+        """How many words it is written with, blanks or not; a long compound stands for two."""
+        return _count_words(self.surface)
+
+
+@lru_cache(maxsize=100_000)
+def _count_words(surface: str) -> int:
+    words = split_words(surface)
+    return len(words) + sum(len(word) >= COMPOUND_LETTERS for word in words)
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import regex
 import scipy.sparse as sp
 
 from training.clusters.config import DescriptionConfig
+from training.clusters.naming.compounds import join_compounds
 from training.clusters.representation.crowd import weigh_terms
 from training.clusters.representation.words import CATEGORY, TEXT, TITLE
 
 MIN_ITEMS_PER_TERM = 2
 MIN_LETTERS = 3
-READABLE = re.compile(
-    r"[aeiouy0]|[^\x00-\x7f]"
-)  # has a vowel, is a decade, or is not written in Latin
+BRIEF = regex.compile(r"[\p{Lo}\p{M}\p{Cf}ー々]{2,}|[\p{Han}\p{Hangul}]")  # of scripts without case
+# It has a vowel, is a decade, or is not written in Latin.
+READABLE = regex.compile(r"[aeiouy0]|[^\x00-\x7f]")
 # A colour, a size or a form names nothing by itself; within a phrase it does (black ink).
 ATTRIBUTE_WORDS = """
 assorted big black blue box bright brown clear color colored colors colour dark green gold gray grey
@@ -77,11 +79,12 @@ def index_terms(
     readable = distinct.filter(
         pl.Series([is_readable(word) for word in distinct], dtype=pl.Boolean)
     )
-    found = _chain_words(words.filter(pl.col("word").is_in(readable.implode())))
+    found = _chain_words(join_compounds(words.filter(pl.col("word").is_in(readable.implode()))))
     listed = _keep_phrases(_list_terms(found), len(company))
     is_attribute = pl.col(STEMS[0]).is_in(ATTRIBUTES) & pl.col(STEMS[1]).is_null()
-    terms = listed.filter(~is_attribute).head(config.max_terms)
-    terms = terms.with_row_index("term")
+    # Two ways to part the same letters are one name to a reader.
+    named = listed.filter(~is_attribute).unique("surface", keep="first", maintain_order=True)
+    terms = named.head(config.max_terms).with_row_index("term")
     cells = (
         found.join(terms.select("term", *STEMS), on=STEMS, nulls_equal=True)
         .group_by("row", "term")
@@ -107,10 +110,11 @@ def index_terms(
 def is_readable(word: str) -> bool:
     """Say whether a word, in lower case, may stand in a name.
 
-    >>> [is_readable(word) for word in ("ink", "cbr", "ox", "1990s", "crème", "yards")]
-    [True, False, False, True, True, False]
+    >>> [is_readable(word) for word in ("ink", "cbr", "ox", "1990s", "crème", "yards", "图书")]
+    [True, False, False, True, True, False, True]
     """
-    is_word = len(word) >= MIN_LETTERS and READABLE.search(word) and word not in UNITS
+    is_long = len(word) >= MIN_LETTERS or BRIEF.fullmatch(word)
+    is_word = is_long and READABLE.search(word) and word not in UNITS
     return bool(is_word and not CRUDE.search(word))
 
 
@@ -138,7 +142,11 @@ def _chain_words(words: pl.DataFrame) -> pl.DataFrame:
         pl.col("place").alias("next_end"),
         pl.col("closes").alias("next_closes"),
         pl.concat_str(
-            pl.when(pl.col("bridge") != "").then("bridge"), "word", separator=" ", ignore_nulls=True
+            pl.when(~pl.col("is_glued")).then(pl.lit("")),
+            pl.when(pl.col("bridge") != "").then("bridge"),
+            "word",
+            separator=" ",
+            ignore_nulls=True,
         ).alias("next_words"),
         pl.col("stem").alias("next_stem"),
     )
@@ -149,7 +157,7 @@ def _chain_words(words: pl.DataFrame) -> pl.DataFrame:
             longest.join(following, on=["row", "field", "end"])
             .filter(~repeats)
             .with_columns(
-                pl.col("surface") + " " + pl.col("next_words"),
+                pl.col("surface") + pl.col("next_words"),
                 pl.col("next_stem").alias(STEMS[length]),
                 pl.col("next_end").alias("end"),
                 pl.col("next_closes").alias("closes"),

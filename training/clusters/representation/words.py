@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import polars as pl
+import regex
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from training.clusters.representation.segmentation import (
+    BORDER,
+    JOINERS,
+    clean_text,
+    mark_borders,
+)
 
 # The list that scikit-learn ships also drops these, which can be what an item is about.
 CONTENT_WORDS = """
@@ -16,8 +24,16 @@ amp assorted com count dozen etc feet foot html http https inch inches item item
 packs pcs piece pieces product products qty quantity quot set sets size sizes use used uses using
 width www
 """
-STOP_WORDS = (ENGLISH_STOP_WORDS - frozenset(CONTENT_WORDS.split())) | frozenset(
-    MEASURE_WORDS.split()
+# Particles of scripts without blanks, which stand between nearly any two words.
+PARTICLES = """
+的 之 与 與 和 及 或 在 了 是 你 我 从 從 到 有 为 為 第 第一 第二 第三 第四 第五 版 册 冊 卷
+から まで です ます する した して ため こと もの など これ その この
+ที่ และ ของ ใน กับ การ ความ เป็น ให้ ได้ จาก แบบ
+"""
+STOP_WORDS = (
+    (ENGLISH_STOP_WORDS - frozenset(CONTENT_WORDS.split()))
+    | frozenset(MEASURE_WORDS.split())
+    | frozenset(PARTICLES.split())
 )
 
 CONTRACTED = frozenset({"couldn", "didn", "doesn", "don", "hasn", "isn", "wasn", "won", "wouldn"})
@@ -26,12 +42,20 @@ CONTRACTED = frozenset({"couldn", "didn", "doesn", "don", "hasn", "isn", "wasn",
 BRIDGES = ("by", "down", "in", "of", "off", "on", "out", "over", "to", "up")
 SILENT = ("a", "an", "and", "or", "the")
 
-# Letters joined by hyphens or apostrophes, touching no digit (so no part of a vendor code), or
-# else a run of anything that is neither letter nor space: kept only to part its neighbours.
+# Letters with their marks and joiners, joined by hyphens or apostrophes, touching no digit (so no
+# part of a vendor code), or else a run of anything that is neither letter nor space: kept only to
+# part its neighbours. Vendor codes are Latin: letters of other scripts may touch digits.
 MARKUP = r"<[^>]{0,200}>|&#?\w{1,8};"
-CODE = r"\b\p{L}{1,4}-\d\S*"  # such as CLI-251; longer words before a number are words
-TOKEN = r"\b\p{L}[\p{L}\p{M}]*(?:['’\-]\p{L}+)*\b|[^\s\p{L}]+"
+CODE = r"\b[\p{Lu}\p{Ll}]{1,4}-\d[^\s\p{Lo}]*"  # as CLI-251; longer words before a number are words
+LETTERS = rf"\p{{L}}[\p{{L}}\p{{M}}{JOINERS}]*"
+BEFORE_DIGIT = rf"([\p{{L}}--\p{{Latin}}][\p{{M}}{JOINERS}]*)(\p{{N}})"
+AFTER_DIGIT = r"(\p{N})([\p{L}--\p{Latin}])"
+TOKEN = rf"{BORDER}?\b{LETTERS}(?:['’׳״\-]{LETTERS})*\b|[^\s\p{{L}}{BORDER}]+"
 WORD = r"^\p{L}"
+WHOLE_WORD = r"^[\p{Han}\p{Hangul}]$"  # a single one can be a word
+DIGITS = r"\p{N}+"
+SILENT_SIGNS = regex.compile(rf"[{JOINERS}\u0640\u064b-\u0652\u0670]")  # Arabic vowels among them
+SAME_LETTERS = str.maketrans("يكى", "یکی")  # Arabic keyboards and Persian ones
 RELEASE_YEAR = r"\(((?:18|19|20)\d)\d\)\s*$"
 
 TITLE, CATEGORY, TEXT = "title", "category", "text"
@@ -42,18 +66,25 @@ def read_words(items: pl.DataFrame) -> pl.DataFrame:
 
     A title that ends in a year in brackets also yields that decade, such as ``1990s``.
 
+    An item without any word has those of its letters that touch digits, such as ``Band12``.
+
     Args:
         items: the table ITEMS; the row number of an item is its ``row``.
 
     Returns:
-        ``(row, field, place, word, stem, link, bridge, opens, closes)``, sorted by the first
-        three. ``link`` is the place of the word before it if the two stand side by side, with no
-        punctuation between them and no stop word but one that phrases are built with, such as
-        ``stand up comedy``; that one is the ``bridge``, null where there is none, empty where it
-        goes without saying (``garden and yard``). A word ``opens`` or ``closes`` where a sentence,
-        a list entry or a title begins or ends.
+        ``(row, field, place, word, stem, link, bridge, is_glued, opens, closes)``, sorted by the
+        first three. ``link`` is the place of the word before it if the two stand side by side,
+        with no punctuation between them and no stop word but one that phrases are built with, such
+        as ``stand up comedy``; that one is the ``bridge``, null where there is none, empty where
+        it goes without saying (``garden and yard``). A word ``is_glued`` to the one before it if
+        no blank parts them. It ``opens`` or ``closes`` where a sentence, a list entry or a title
+        begins or ends.
     """
-    words = _read_tokens(_read_segments(items.with_row_index("row")))
+    segments = _read_segments(items.with_row_index("row"))
+    words = _read_tokens(segments)
+    silent = segments.join(words, on="row", how="anti", maintain_order="left")
+    parted = pl.col("content").str.replace_all(DIGITS, " $0 ")
+    words = pl.concat([words, _read_tokens(silent.with_columns(parted))])
     decades = _read_decades(items.with_row_index("row"))
     found = pl.concat([words, decades]).sort("row", "field", "place")
     stems = found.select(pl.col("word").unique().sort()).with_columns(
@@ -70,6 +101,7 @@ def stem_word(word: str) -> str:
     """
     if word[0].isdigit():
         return word
+    word = SILENT_SIGNS.sub("", word).translate(SAME_LETTERS)
     for suffix in ("'s", "’s"):
         word = word.removesuffix(suffix)
     if word.endswith("ies") and len(word) > 6:
@@ -94,24 +126,32 @@ def _read_segments(items: pl.DataFrame) -> pl.DataFrame:
 
 
 def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
+    plain = (
+        clean_text(pl.col("content"))
+        .str.replace_all(MARKUP, " ")
+        .str.replace_all(CODE, "#")
+        .str.to_lowercase()
+        .str.replace_all(BEFORE_DIGIT, "$1 $2")
+        .str.replace_all(AFTER_DIGIT, "$1 $2")
+    )
     tokens = (
-        segments.with_columns(
-            pl.col("content")
-            .str.replace_all(MARKUP, " ")
-            .str.replace_all(CODE, "#")
-            .str.to_lowercase()
-            .str.extract_all(TOKEN)
-            .alias("word")
-        )
+        segments.with_columns(plain.alias("content"))
+        .with_columns(mark_borders(pl.col("content")).str.extract_all(TOKEN).alias("word"))
         .explode("word")
         .drop_nulls("word")
-        .with_columns(pl.int_range(pl.len()).over("row", "field").alias("nth"))
+        .with_columns(
+            pl.col("word").str.starts_with(BORDER).alias("is_glued"),
+            pl.col("word").str.strip_prefix(BORDER).str.strip_chars_end(JOINERS),
+            pl.int_range(pl.len()).over("row", "field").alias("nth"),
+        )
     )
     # One place is left free between segments, so that no two of them look side by side.
     placed = tokens.with_columns((pl.col("nth") + pl.col("segment")).cast(pl.Int64).alias("place"))
     is_letters = pl.col("word").str.contains(WORD)
     root = pl.col("word").str.extract(r"^(\w+)['’]").fill_null(pl.col("word"))
-    is_word = is_letters & (pl.col("word").str.len_chars() > 1)
+    is_word = is_letters & (
+        (pl.col("word").str.len_chars() > 1) | pl.col("word").str.contains(WHOLE_WORD)
+    )
     judged = placed.with_columns(
         (is_word & ~root.is_in(list(STOP_WORDS | CONTRACTED))).alias("kept"),
         is_letters.alias("letters"),
@@ -129,7 +169,7 @@ def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
         (~_neighbour(1, "letters").fill_null(False)).alias("closes"),
     ).with_columns((pl.col("place") - 1 - _count_words(pl.col("bridge"))).alias("link"))
     return linked.filter("kept").select(
-        "row", "field", "place", "word", "link", "bridge", "opens", "closes"
+        "row", "field", "place", "word", "link", "bridge", "is_glued", "opens", "closes"
     )
 
 
@@ -151,6 +191,7 @@ def _read_decades(items: pl.DataFrame) -> pl.DataFrame:
         decade.alias("word"),
         pl.lit(-3, dtype=pl.Int64).alias("link"),
         pl.lit(None, dtype=pl.String).alias("bridge"),
+        pl.lit(False).alias("is_glued"),
         pl.lit(True).alias("opens"),
         pl.lit(True).alias("closes"),
     ).drop_nulls("word")
