@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,45 +17,25 @@ from benchmarks.planner.runs import (
     make_clustering,
     make_planner,
 )
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
+from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from expectations.contracts.values import all_pairs
 from inference.evaluation.baseline_choice import (
-    PAIR_COUNTS,
     ChosenBaselines,
     choose_settings,
     list_baselines,
     score_baselines,
 )
-from inference.evaluation.case_table import plan_looked_up
-from inference.evaluation.contenders import (
-    UNALIGNED,
-    add_crosswise_stacks,
-    add_stacks,
-    align_counts,
-    fit_judges,
-    rank_contenders,
-    score_aligned_counts,
-    score_collective,
-    score_planner,
-)
-from inference.plans.config import PlanConfig
-from inference.search.config import TableConfig
-from inference.table.plan_table import PlanTable
+from inference.evaluation.contenders import rank_contenders, score_test, score_validation
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_json
 from pipelines.io.params import read_params
 from pipelines.io.planner_windows import Split, read_window
-from pipelines.stages import alignment
-from training.alignment.alignment_io import load_alignment
-from training.alignment.config import AlignmentConfig
+from pipelines.stages import alignment, evaluate
 from training.baselines.clusters.window import Window
 from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
-from training.collective.signal import load_signal
-from training.config import RuntimeConfig
-from training.evaluation.clusters.cases import PlannerCases, Scores
-from training.evaluation.clusters.compare import measure_cases, measure_exposure
-from training.evaluation.clusters.config import EvaluationConfig
+from training.evaluation.clusters.cases import Scores
+from training.evaluation.clusters.compare import measure_exposure, measure_rankings
 from training.evaluation.clusters.matches import measure_matches
 from training.planner.base.model_io import load_planner
 
@@ -80,7 +60,7 @@ class Outcome:
     Attributes:
         run: which planner.
         users: of each case.
-        cases: each contender's figures of every case, [cases, METRICS].
+        cases: each contender's figures of every case by metric, [cases].
         breadth: exposure by every contender's plans and by the table; the match rate.
         baselines: names of the single baselines.
         best_baseline: the one of them that did best on the validation before these cases.
@@ -88,7 +68,7 @@ class Outcome:
 
     run: PlannerRun
     users: tuple[str, ...]
-    cases: Mapping[str, np.ndarray]
+    cases: Mapping[str, Mapping[str, np.ndarray]]
     breadth: Mapping[str, float]
     baselines: tuple[str, ...]
     best_baseline: str
@@ -117,12 +97,7 @@ def gather_field(split: Split) -> Field:
         read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS),
         read_params("clusters", ClusterConfig).serving_level,
     )
-    baselines = list_baselines(
-        read_params("evaluation", EvaluationConfig),
-        read_params("table", TableConfig),
-        read_params("plan", PlanConfig),
-        read_params("runtime", RuntimeConfig).seed,
-    )
+    baselines = list_baselines(evaluate.read_settings())
     validation = read_window("validation", clusters)
     chosen = choose_settings(baselines, validation)
     if split == "validation":
@@ -135,62 +110,26 @@ def gather_field(split: Split) -> Field:
 def measure_run(run: PlannerRun, field: Field) -> Outcome:
     """Return what the planner in the working folder comes to, aligned as the settings say."""
     alignment.main()
-    plan = read_params("plan", PlanConfig)
-    penalty = read_params("evaluation", EvaluationConfig).stack_penalty
-    mix_penalty = read_params("alignment", AlignmentConfig).mix_penalty
+    settings = evaluate.read_settings()
     n_clusters = field.clusters.n_clusters
-    early, late = (
-        load_alignment(path, n_clusters)
-        for path in (paths.ALIGNMENT_BEFORE_VALIDATION, paths.ALIGNMENT)
-    )
-    frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
-    table = PlanTable.from_frame(frame, n_clusters)
-    validated = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
-    looked_up = plan_looked_up(
-        validated,
-        field.clusters.descriptions,
-        field.validation.cases.histories,
-        read_params("table", TableConfig),
-        plan,
-    )
-    counts = field.chosen.scores[PAIR_COUNTS]
-    of_counts = align_counts(counts, field.validation.cases, early, plan, mix_penalty)
-    before = {
-        **score_planner(looked_up, field.validation.cases, plan, early),
-        **score_aligned_counts(counts, field.validation.cases, of_counts, plan),
-        **score_signal(paths.SIGNAL_BEFORE_VALIDATION, field.validation.cases, plan),
-    }
+    test = evaluate.load_test(field.judged, n_clusters)
+    validation = evaluate.load_validation(field.validation, field.clusters.descriptions, settings)
+    scores, fit = score_validation(validation, field.chosen, settings)
+    if field.judged is not field.validation:
+        scores = score_test(test, field.scores, fit, settings)
     cases = field.judged.cases
-    if field.judged is field.validation:
-        scores = {**before, **field.scores}
-        scores = add_crosswise_stacks(scores, field.chosen, cases, penalty)
-    else:
-        judges = fit_judges(field.chosen, before[UNALIGNED], field.validation.cases, penalty)
-        of_counts = replace(of_counts, user_model=late.user_model)
-        scores = {
-            **score_planner(table, cases, plan, late),
-            **score_aligned_counts(field.scores[PAIR_COUNTS], cases, of_counts, plan),
-            **score_signal(paths.SIGNAL_BEFORE_TEST, cases, plan),
-            **field.scores,
-        }
-        scores = add_stacks(scores, judges, cases)
-    ranked = rank_contenders(scores, cases, table.clusters.shape[1])
+    ranked = rank_contenders(scores, cases, test.table.depth)
     return Outcome(
         run,
         cases.users,
-        {name: measure_cases(each, cases) for name, each in ranked.items()},
+        {name: measure_rankings(each, cases) for name, each in ranked.items()},
         {
-            **measure_exposure({**ranked, "table": table.rankings()}, n_clusters),
+            **measure_exposure({**ranked, "table": test.table.rankings()}, n_clusters),
             **find_matches(field.clusters.descriptions),
         },
         tuple(field.scores),
         field.chosen.best,
     )
-
-
-def score_signal(file: Path, cases: PlannerCases, plan: PlanConfig) -> dict[str, Scores]:
-    """Return what the collective signal in ``file`` would be served with."""
-    return score_collective(load_signal(file), cases, read_params("table", TableConfig), plan)
 
 
 def find_matches(descriptions: tuple[str, ...]) -> dict[str, float]:

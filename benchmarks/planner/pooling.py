@@ -12,7 +12,12 @@ import numpy as np
 from benchmarks.planner.contest import Outcome
 from expectations.contracts.errors import UserError
 from inference.evaluation.planner_figures import list_differences
-from training.evaluation.clusters.compare import METRICS, average_within_users
+from training.evaluation.clusters.compare import (
+    METRICS,
+    add_differences,
+    average_within_users,
+    flatten_figures,
+)
 from training.evaluation.metrics import DECIMALS, Interval, bootstrap_intervals
 
 BOOTSTRAP_SEED = 0
@@ -31,15 +36,17 @@ def compare_outcomes(outcomes: Sequence[Outcome]) -> dict[str, Interval]:
     if not users:
         raise UserError("the windows", "hold a case", "choose wider ones, or more data")
     pooled = {
-        name: np.concatenate([outcome.cases[name] for outcome in outcomes])
+        name: {
+            metric: np.concatenate([outcome.cases[name][metric] for outcome in outcomes])
+            for metric in METRICS
+        }
         for name in outcomes[0].cases
     }
-    for ours, theirs in list_differences(outcomes[0].baselines):
-        pooled[f"{ours}_minus_{theirs}"] = pooled[ours] - pooled[theirs]
-    of_users, names = average_within_users(np.concatenate(list(pooled.values()), axis=1), users)
+    differences = list_differences(outcomes[0].baselines)
+    columns = flatten_figures(add_differences(pooled, differences))
+    of_users, names = average_within_users(np.column_stack(list(columns.values())), users)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     intervals = bootstrap_intervals(of_users, names, rng, RESAMPLES)
-    columns = [f"{metric}_{name}" for name in pooled for metric in METRICS]
     return dict(zip(columns, intervals, strict=True))
 
 
@@ -54,9 +61,8 @@ def to_figures(outcomes: Sequence[Outcome], intervals: Mapping[str, Interval]) -
             "n_users": len(set(outcome.users)),
             **outcome.breadth,
             **{
-                f"{metric}_{name}": round(float(mean), DECIMALS)
-                for name, figures in outcome.cases.items()
-                for metric, mean in zip(METRICS, figures.mean(axis=0), strict=True)
+                name: round(float(values.mean()), DECIMALS)
+                for name, values in flatten_figures(outcome.cases).items()
             },
         }
         for outcome in outcomes

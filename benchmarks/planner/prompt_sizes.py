@@ -28,8 +28,8 @@ from benchmarks.markdown import to_markdown
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
 from expectations.contracts.values import NO_CLUSTER, pairs_of_history
-from inference.evaluation.case_table import plan_looked_up
-from inference.evaluation.counts_table import score_served
+from inference.evaluation.case_table import plan_case_table
+from inference.evaluation.plan_scores import score_served
 from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
 from pipelines.io import paths
@@ -41,7 +41,7 @@ from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import serving_clusters
 from training.collective.signal import load_signal
 from training.evaluation.clusters.cases import PlannerCases, Scores
-from training.evaluation.clusters.compare import KS, measure_cases
+from training.evaluation.clusters.compare import KS, measure_rankings
 from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.model_io import Planner, load_base, load_planner
@@ -183,7 +183,7 @@ def look_up_plans(descriptions: tuple[str, ...], cases: PlannerCases) -> Scores:
     """Return what the run's own planner, of before validation, would serve from a table, [B, N]."""
     planner = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
     plan = read_params("plan", PlanConfig)
-    rows = plan_looked_up(
+    rows = plan_case_table(
         planner, descriptions, cases.histories, read_params("table", TableConfig), plan
     )
     return score_served(rows, cases, plan)
@@ -192,7 +192,8 @@ def look_up_plans(descriptions: tuple[str, ...], cases: PlannerCases) -> Scores:
 def judge(scores: Scores, cases: PlannerCases) -> list[str]:
     """Return the mean recall at each depth, three decimals."""
     ranked = cases.drop_consumed(scores, scores.shape[1])
-    return [f"{figure:.3f}" for figure in measure_cases(ranked, cases).mean(axis=0)[: len(KS)]]
+    figures = measure_rankings(ranked, cases)
+    return [f"{figures[f'recall_at_{k}'].mean():.3f}" for k in KS]
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.planner.contest import Outcome
-from inference.evaluation.baseline_choice import PAIR_COUNTS, RECALL_AT_10
+from inference.evaluation.baseline_choice import PAIR_COUNTS
 from inference.evaluation.contenders import AS_SERVED, BEST_BASELINE
-from training.evaluation.clusters.compare import METRICS
+from training.evaluation.clusters.compare import METRICS, RECALL_AT_10
 from training.evaluation.metrics import Interval
 
 BREADTH = ("coverage_at_1", "coverage_at_5", "gini", "entropy_bits", "least_tenth_share")
@@ -53,7 +53,7 @@ def show_runs(outcomes: Sequence[Outcome]) -> str:
     )  # fmt: skip
     lines = [_header("run", "cases", "users", *contenders, "which that is", *figures)]
     for outcome in outcomes:
-        recalls = [outcome.cases[name][:, RECALL_AT_10].mean() for name in contenders]
+        recalls = [outcome.cases[name][RECALL_AT_10].mean() for name in contenders]
         lines.append(
             _row(
                 outcome.run.name,

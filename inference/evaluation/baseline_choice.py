@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from expectations.contracts.values import HISTORY_SIZE, ClusterPair
-from inference.evaluation.counts_table import score_served, tabulate_counts
-from inference.plans.config import PlanConfig
-from inference.search.config import TableConfig
-from inference.table.plan_table import PlanTable
+from inference.evaluation.counts_table import tabulate_pair_counts
+from inference.evaluation.plan_scores import score_served
+from inference.evaluation.settings import EvaluationSettings
 from training.baselines.clusters.cluster_mass import score_cluster_mass
 from training.baselines.clusters.cluster_transformer import score_pasts, train_path
 from training.baselines.clusters.ease import fit_ease, score_ease
@@ -22,8 +21,7 @@ from training.baselines.clusters.popularity import count_novel_likes
 from training.baselines.clusters.user_knn import score_by_neighbours
 from training.baselines.clusters.window import Window
 from training.evaluation.clusters.cases import Scores
-from training.evaluation.clusters.compare import measure_cases
-from training.evaluation.clusters.config import EvaluationConfig
+from training.evaluation.clusters.compare import RECALL_AT_10, measure_rankings
 
 PAIR_COUNTS = "pair_counts"
 PAIR_COUNTS_ALONE = "pair_counts_alone"
@@ -34,8 +32,7 @@ CLUSTER_TRANSFORMER = "cluster_transformer"
 CLUSTER_MASS = "cluster_mass"
 POPULARITY = "popularity"
 
-RECALL_AT_10 = 2  # its column in measure_cases
-PLACES = 10
+CHOICE_DEPTH = 10  # of the rankings that recall@10 is read off
 
 
 @dataclass(frozen=True)
@@ -68,14 +65,13 @@ class ChosenBaselines:
         return max(self.recalls, key=lambda name: self.recalls[name])
 
 
-def list_baselines(
-    evaluation: EvaluationConfig, table: TableConfig, plan: PlanConfig, seed: int
-) -> dict[str, Baseline]:
-    """Return every baseline by name; ``seed`` is that of the transformer."""
+def list_baselines(settings: EvaluationSettings) -> dict[str, Baseline]:
+    """Return every baseline by name."""
+    evaluation = settings.evaluation
 
     def by_pair_counts(window: Window, priors: Sequence[float]) -> list[Scores]:
-        tables = tabulate_pair_counts(window, priors, evaluation, table)
-        return [score_served(filled, window.cases, plan) for filled in tables]
+        tables = tabulate_pair_counts(window, priors, settings)
+        return [score_served(filled, window.cases, settings.plan) for filled in tables]
 
     def by_newest_pair(window: Window, priors: Sequence[float]) -> list[Scores]:
         counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
@@ -89,7 +85,7 @@ def list_baselines(
 
     def by_transformer(window: Window, epochs: Sequence[float]) -> list[Scores]:
         examples = make_examples(window.visits, evaluation.max_transitions)
-        path = train_path(examples, [int(epoch) for epoch in epochs], seed)
+        path = train_path(examples, [int(epoch) for epoch in epochs], settings.seed)
         return [score_pasts(model, window.pasts) for model in path]
 
     return {
@@ -128,14 +124,6 @@ def score_baselines(
     }
 
 
-def tabulate_pair_counts(
-    window: Window, priors: Sequence[float], evaluation: EvaluationConfig, table: TableConfig
-) -> Iterator[PlanTable]:
-    """Yield the tables that pair counts of the window's visits fill, one for each back-off."""
-    counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
-    return (tabulate_counts(counts.with_prior(prior), table) for prior in priors)
-
-
 def _by_ease(window: Window, penalties: Sequence[float]) -> list[Scores]:
     fitted = (fit_ease(window.visits, penalty) for penalty in penalties)
     return [score_ease(weights, window.cases.consumed) for weights in fitted]
@@ -157,5 +145,5 @@ def _by_popularity(window: Window, powers: Sequence[float]) -> list[Scores]:
 def _recall(scores: Scores, window: Window) -> float:
     if len(window.cases) == 0:
         return 0.0
-    ranked = window.cases.drop_consumed(scores, PLACES)
-    return float(measure_cases(ranked, window.cases)[:, RECALL_AT_10].mean())
+    ranked = window.cases.drop_consumed(scores, CHOICE_DEPTH)
+    return float(measure_rankings(ranked, window.cases)[RECALL_AT_10].mean())

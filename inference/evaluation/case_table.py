@@ -1,4 +1,4 @@
-"""The rows that some users' plans look up, planned for them alone."""
+"""A table of the rows that the plans of some cases look up, and of no others."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from training.planner.base.model_io import Planner
 NO_TIME = datetime(1970, 1, 1)
 
 
-def plan_looked_up(
+def plan_case_table(
     planner: Planner,
     descriptions: tuple[str, ...],
     histories: Sequence[Sequence[int]],
     table: TableConfig,
     plan: PlanConfig,
 ) -> PlanTable:
-    """Return the planner's rows that plans of these histories look up, see :func:`look_up`.
+    """Return the planner's rows that plans of these histories look up, see :func:`fill_case_table`.
 
     Args:
         planner: in evaluation mode.
@@ -37,10 +37,10 @@ def plan_looked_up(
         plan: which pairs of a history are looked up.
     """
     ranker = make_ranker(planner, descriptions, table)
-    return look_up(ranker, len(descriptions), histories, table, plan)
+    return fill_case_table(ranker, len(descriptions), histories, table, plan)
 
 
-def look_up(
+def fill_case_table(
     ranker: ContextRanker,
     n_clusters: int,
     histories: Sequence[Sequence[int]],

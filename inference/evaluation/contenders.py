@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from inference.evaluation.baseline_choice import ChosenBaselines
-from inference.evaluation.case_table import look_up
-from inference.evaluation.counts_table import score_newest, score_served
+from inference.evaluation.baseline_choice import PAIR_COUNTS, ChosenBaselines
+from inference.evaluation.case_table import fill_case_table
+from inference.evaluation.plan_scores import score_newest, score_served
+from inference.evaluation.settings import EvaluationSettings
 from inference.plans.align import align_scores, propose_scored
 from inference.plans.config import PlanConfig
-from inference.search.config import TableConfig
 from inference.search.ranking import RankEverything
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment, fit_alignment
 from training.baselines.clusters.stack import Stack, fit_stack, score_crosswise
+from training.baselines.clusters.window import Window
 from training.collective.signal import CollectiveSignal
 from training.evaluation.clusters.cases import PlannerCases, Ranking, Scores
 
@@ -29,109 +30,139 @@ BEST_BASELINE = "best_baseline"
 
 
 @dataclass(frozen=True)
-class Judges:
+class EvaluationSplit:
+    """The cases of one split, and a planner that knows nothing of what came of them.
+
+    Attributes:
+        window: the cases, and what baselines may learn from.
+        table: the planner's rows, at least those that plans of these cases look up.
+        alignment: as fitted before the split.
+        signal: the collective signal of what lay before the split.
+    """
+
+    window: Window
+    table: PlanTable
+    alignment: Alignment
+    signal: CollectiveSignal
+
+    @property
+    def cases(self) -> PlannerCases:
+        """What is asked, and what came of it."""
+        return self.window.cases
+
+
+@dataclass(frozen=True)
+class ValidationFit:
     """What validation taught about the contenders, and the test may not change.
 
     Attributes:
+        counts_alignment: by which the plans of pair counts are aligned.
         stack: of all baselines.
         stack_with_planner: of all baselines and the planner before alignment.
         best_baseline: name of the single baseline with the best recall@10 on validation.
     """
 
+    counts_alignment: Alignment
     stack: Stack
     stack_with_planner: Stack
     best_baseline: str
 
 
-def score_planner(
-    table: PlanTable, cases: PlannerCases, plan: PlanConfig, alignment: Alignment
+def score_validation(
+    split: EvaluationSplit, chosen: ChosenBaselines, settings: EvaluationSettings
+) -> tuple[dict[str, Scores], ValidationFit]:
+    """Return every contender's scores of the validation cases, and what is fitted on them.
+
+    A stack scores each case by weights of other users' cases. The planner joins it before its
+    alignment: the stack reads the whole past itself.
+    """
+    cases, penalty = split.cases, settings.evaluation.stack_penalty
+    counts_alignment = align_counts(chosen.scores[PAIR_COUNTS], split, settings)
+    scores = score_contenders(split, chosen.scores, counts_alignment, settings)
+    with_planner = {**chosen.scores, UNALIGNED: scores[UNALIGNED]}
+    fit = ValidationFit(
+        counts_alignment=counts_alignment,
+        stack=fit_stack(chosen.scores, cases, penalty),
+        stack_with_planner=fit_stack(with_planner, cases, penalty),
+        best_baseline=chosen.best,
+    )
+    stacked = {
+        STACK: score_crosswise(chosen.scores, cases, penalty),
+        STACK_WITH_PLANNER: score_crosswise(with_planner, cases, penalty),
+    }
+    return {**scores, **stacked, BEST_BASELINE: scores[chosen.best]}, fit
+
+
+def score_test(
+    split: EvaluationSplit,
+    baselines: Mapping[str, Scores],
+    fit: ValidationFit,
+    settings: EvaluationSettings,
 ) -> dict[str, Scores]:
-    """Return the planner's scores as served, before alignment, and of the newest pair alone."""
-    unaligned = score_served(table, cases, plan)
+    """Return every contender's scores of the test cases, with what validation taught.
+
+    Args:
+        split: the test.
+        baselines: scores of each baseline with the setting that validation chose.
+        fit: what validation taught.
+        settings: as of the validation.
+    """
+    refitted = replace(fit.counts_alignment, user_model=split.alignment.user_model)
+    scores = score_contenders(split, baselines, refitted, settings)
+    stacked = {
+        STACK: fit.stack.score(scores, split.cases),
+        STACK_WITH_PLANNER: fit.stack_with_planner.score(scores, split.cases),
+    }
+    return {**scores, **stacked, BEST_BASELINE: scores[fit.best_baseline]}
+
+
+def score_contenders(
+    split: EvaluationSplit,
+    baselines: Mapping[str, Scores],
+    counts_alignment: Alignment,
+    settings: EvaluationSettings,
+) -> dict[str, Scores]:
+    """Return the scores of all contenders but the stacks, [B, N] each."""
+    plan = settings.plan
+    counts = align_scores(baselines[PAIR_COUNTS], split.cases, counts_alignment, plan.best_of)
     return {
-        AS_SERVED: align_scores(unaligned, cases, alignment, plan.best_of),
-        UNALIGNED: unaligned,
-        PLANNER_ALONE: score_newest(table, cases, plan),
+        **score_planner(split, plan),
+        PAIR_COUNTS_ALIGNED: counts,
+        COLLECTIVE: score_collective(split, settings),
+        **baselines,
     }
 
 
-def align_counts(
-    counts: Scores, cases: PlannerCases, alignment: Alignment, plan: PlanConfig, penalty: float
-) -> Alignment:
+def score_planner(split: EvaluationSplit, plan: PlanConfig) -> dict[str, Scores]:
+    """Return the planner's scores as served, before alignment, and of the newest pair alone."""
+    unaligned = score_served(split.table, split.cases, plan)
+    return {
+        AS_SERVED: align_scores(unaligned, split.cases, split.alignment, plan.best_of),
+        UNALIGNED: unaligned,
+        PLANNER_ALONE: score_newest(split.table, split.cases, plan),
+    }
+
+
+def align_counts(counts: Scores, split: EvaluationSplit, settings: EvaluationSettings) -> Alignment:
     """Return what pair counts would be aligned by: the same user model, weights of their own.
 
     Args:
-        counts: scores of the plans of a table that counts fill, of validation cases, [B, N].
-        cases: what came of them is what the weights are fitted to.
-        alignment: the planner's, of before validation.
-        plan: how many places are aligned.
-        penalty: as the planner's alignment was fitted with.
+        counts: scores of the plans of a table that counts fill, of the split's cases, [B, N].
+        split: validation; what came of its cases is what the weights are fitted to.
+        settings: how many clusters are aligned, and the penalty of the planner's alignment.
     """
-    first = propose_scored(counts, cases, plan.best_of)
-    return fit_alignment(alignment.user_model, first, cases.positives, penalty).alignment
+    cases = split.cases
+    first = propose_scored(counts, cases, settings.plan.best_of)
+    user_model, penalty = split.alignment.user_model, settings.alignment.mix_penalty
+    return fit_alignment(user_model, first, cases.positives, penalty).alignment
 
 
-def score_aligned_counts(
-    counts: Scores, cases: PlannerCases, alignment: Alignment, plan: PlanConfig
-) -> dict[str, Scores]:
-    """Return the scores that a table of pair counts would be served with, alignment included."""
-    return {PAIR_COUNTS_ALIGNED: align_scores(counts, cases, alignment, plan.best_of)}
-
-
-def score_collective(
-    signal: CollectiveSignal, cases: PlannerCases, table: TableConfig, plan: PlanConfig
-) -> dict[str, Scores]:
+def score_collective(split: EvaluationSplit, settings: EvaluationSettings) -> Scores:
     """Return the scores that the collective signal would be served with, were it the table."""
-    n_clusters = len(signal.pull)
-    ranker = RankEverything(signal, table)
-    return {
-        COLLECTIVE: score_served(
-            look_up(ranker, n_clusters, cases.histories, table, plan), cases, plan
-        )
-    }
-
-
-def fit_judges(
-    chosen: ChosenBaselines, unaligned: Scores, cases: PlannerCases, penalty: float
-) -> Judges:
-    """Return what is fitted on the validation cases, given the planner's scores of them.
-
-    The planner joins a stack before its alignment: the stack reads the whole past itself.
-    """
-    return Judges(
-        stack=fit_stack(chosen.scores, cases, penalty),
-        stack_with_planner=fit_stack({**chosen.scores, UNALIGNED: unaligned}, cases, penalty),
-        best_baseline=chosen.best,
-    )
-
-
-def add_stacks(
-    scores: Mapping[str, Scores], judges: Judges, cases: PlannerCases
-) -> dict[str, Scores]:
-    """Return the scores of the planner and of the single baselines with those of the stacks.
-
-    The best baseline of validation stands there once more, under a name of its own.
-    """
-    return {
-        **scores,
-        STACK: judges.stack.score(scores, cases),
-        STACK_WITH_PLANNER: judges.stack_with_planner.score(scores, cases),
-        BEST_BASELINE: scores[judges.best_baseline],
-    }
-
-
-def add_crosswise_stacks(
-    scores: Mapping[str, Scores], chosen: ChosenBaselines, cases: PlannerCases, penalty: float
-) -> dict[str, Scores]:
-    """Return the same for the validation cases: each stacked by weights of other users' cases."""
-    members = {name: scores[name] for name in chosen.scores}
-    with_planner = {**members, UNALIGNED: scores[UNALIGNED]}
-    return {
-        **scores,
-        STACK: score_crosswise(members, cases, penalty),
-        STACK_WITH_PLANNER: score_crosswise(with_planner, cases, penalty),
-        BEST_BASELINE: scores[chosen.best],
-    }
+    ranker = RankEverything(split.signal, settings.table)
+    histories, plan = split.cases.histories, settings.plan
+    table = fill_case_table(ranker, split.table.n_clusters, histories, settings.table, plan)
+    return score_served(table, split.cases, plan)
 
 
 def rank_contenders(

@@ -22,16 +22,16 @@ from inference.evaluation.contenders import (
     STACK,
     STACK_WITH_PLANNER,
     UNALIGNED,
-    Judges,
+    ValidationFit,
 )
-from inference.evaluation.counts_table import share_common_places
+from inference.evaluation.counts_table import share_in_common
 from inference.table.plan_table import PlanTable
 from training.evaluation.clusters.cases import PlannerCases, Ranking
 from training.evaluation.clusters.compare import compare_segments, measure_exposure
 from training.evaluation.clusters.matches import MatchFigures
 from training.evaluation.metrics import DECIMALS, Interval
 
-COMMON_PLACES = 10
+COMPARED_TOP = 10
 
 
 def list_differences(baselines: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -77,15 +77,12 @@ def describe_plans(
     return {**segments, **measure_exposure(rankings, n_clusters)}
 
 
-def describe_judges(chosen: ChosenBaselines, judges: Judges) -> dict[str, float]:
+def describe_choices(chosen: ChosenBaselines, fit: ValidationFit) -> dict[str, float]:
     """Return what was chosen on validation: settings, the best baseline, weights of the stacks."""
-    stacks = {STACK: judges.stack, STACK_WITH_PLANNER: judges.stack_with_planner}
+    stacks = {STACK: fit.stack, STACK_WITH_PLANNER: fit.stack_with_planner}
     return {
         **{f"chosen_setting_{name}": value for name, value in chosen.settings.items()},
-        **{
-            f"is_best_baseline_{name}": float(name == judges.best_baseline)
-            for name in chosen.scores
-        },
+        **{f"is_best_baseline_{name}": float(name == fit.best_baseline) for name in chosen.scores},
         **{
             f"weight_in_{stack}_{member}": _rounded(float(weight))
             for stack, fitted in stacks.items()
@@ -97,14 +94,14 @@ def describe_judges(chosen: ChosenBaselines, judges: Judges) -> dict[str, float]
 def describe_tables(table: PlanTable, counts: PlanTable, matches: MatchFigures) -> dict[str, float]:
     """Return match rate, breadth and self-transitions over all rows, beside pair counts' table."""
     breadth = {"table": table.rankings(), "table_of_pair_counts": counts.rankings()}
-    common = share_common_places(table, counts, COMMON_PLACES)
+    common = share_in_common(table, counts, COMPARED_TOP)
     return {
         **{name: _rounded(value) for name, value in asdict(matches).items()},
         **measure_exposure(breadth, table.n_clusters),
         "n_clusters": table.n_clusters,
         "n_rows_table": len(table.clusters),
         "self_transition_rate": _rounded(float(table.proposes_members().mean())),
-        f"share_of_top_{COMMON_PLACES}_in_pair_counts": _rounded(common),
+        f"share_of_top_{COMPARED_TOP}_in_pair_counts": _rounded(common),
     }
 
 

@@ -44,6 +44,11 @@ class PlanTable:
         """Clusters at the serving level."""
         return len(self.places)
 
+    @property
+    def depth(self) -> int:
+        """Clusters that the longest row ranks."""
+        return int(self.clusters.shape[1])
+
     def members(self) -> NDArray[np.int64]:
         """Return the cluster pair of each row, [R, 2]; a single cluster stands twice."""
         first, second = np.nonzero(np.triu(self.places != NO_ROW))

@@ -8,8 +8,8 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
-from inference.evaluation.case_table import plan_looked_up
-from inference.evaluation.counts_table import score_served
+from inference.evaluation.case_table import plan_case_table
+from inference.evaluation.plan_scores import score_served
 from inference.plans.align import propose_scored
 from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
@@ -77,7 +77,7 @@ def _propose(clusters: ServingClusters, cases: PlannerCases) -> Proposals:
     plan = read_params("plan", PlanConfig)
     planner = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
     table = read_params("table", TableConfig)
-    rows = plan_looked_up(planner, clusters.descriptions, cases.histories, table, plan)
+    rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
     return propose_scored(score_served(rows, cases, plan), cases, plan.best_of)
 
 

@@ -1,4 +1,4 @@
-"""What several origins, clusterings and seeds give a user is one look at that user."""
+"""What several origins, clusterings and seeds give a user is one evaluation of that user."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ def outcome(
     """One run: every metric of a case is the number given; all others do as the counts do."""
     of = {name: counts for name in CONTENDERS} | {AS_SERVED: served}
     cases = {
-        name: np.tile(np.array(values, dtype=float).reshape(-1, 1), (1, len(METRICS)))
-        for name, values in of.items()
+        name: dict.fromkeys(METRICS, np.array(values, dtype=float)) for name, values in of.items()
     }
     breadth = {f"{figure}_{name}": 0.5 for figure in BREADTH for name in (*CONTENDERS, "table")}
     run = PlannerRun(origin, 7, seed, Path("nowhere"))
@@ -72,7 +71,7 @@ def test_a_user_counts_once_however_many_origins_and_seeds_met_them() -> None:
     assert intervals["recall_at_10_stack_with_planner_minus_stack"].mean == 0
 
 
-def test_the_same_look_again_makes_no_interval_narrower() -> None:
+def test_the_same_cases_again_make_no_interval_narrower() -> None:
     rng = np.random.default_rng(0)
     users = [f"u{number}" for number in range(40)]
     served, counts = rng.random(40).tolist(), rng.random(40).tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,45 +20,55 @@ from inference.evaluation.contenders import (
     BEST_BASELINE,
     STACK,
     STACK_WITH_PLANNER,
-    UNALIGNED,
-    add_crosswise_stacks,
-    add_stacks,
-    fit_judges,
+    EvaluationSplit,
     rank_contenders,
-    score_planner,
+    score_test,
+    score_validation,
 )
-from inference.evaluation.counts_table import score_served, tabulate_counts
+from inference.evaluation.counts_table import tabulate_counts
+from inference.evaluation.plan_scores import score_served
+from inference.evaluation.planner_evaluation import PlannerEvaluation, evaluate_planner
 from inference.evaluation.planner_figures import list_differences
+from inference.evaluation.settings import EvaluationSettings
 from inference.plans.combine import plan_batch
 from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
 from tests.worlds.alignment import draw_alignment
 from tests.worlds.circles import N, draw_window
+from tests.worlds.collective import make_signal
+from training.alignment.config import AlignmentConfig
 from training.baselines.clusters.pair_counts import count_pairs
 from training.baselines.clusters.visits import Pasts
 from training.baselines.clusters.window import Window
 from training.evaluation.clusters.cases import PlannerCases
+from training.evaluation.clusters.compare import RECALL_AT_10
 from training.evaluation.clusters.config import EvaluationConfig
+from training.evaluation.clusters.matches import MatchFigures
 
 PLAN = PlanConfig()
 TABLE = TableConfig()
 QUICK = EvaluationConfig(transformer_epochs=(1, 2), pair_priors=(10.0, 100.0))
+SETTINGS = EvaluationSettings(QUICK, TABLE, PLAN, AlignmentConfig(), seed=0)
+
+
+def split_of(window: Window, seed: int = 0) -> EvaluationSplit:
+    """A window before a planner whose table pair counts fill; alignment and signal are drawn."""
+    table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
+    alignment = draw_alignment(np.random.default_rng(seed), N)
+    return EvaluationSplit(window, table, alignment, make_signal(seed, N))
 
 
 @settings(max_examples=5, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, N))
 def test_no_contender_proposes_what_was_consumed(seed: int, depth: int) -> None:
     window = draw_window(np.random.default_rng(seed))
-    table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
-    baselines = list_baselines(QUICK, TABLE, PLAN, seed=0)
+    baselines = list_baselines(SETTINGS)
     chosen = choose_settings(baselines, window)
-    alignment = draw_alignment(np.random.default_rng(seed), N)
-    ours = score_planner(table, window.cases, PLAN, alignment)
-    scores = {**ours, **chosen.scores}
-    judges = fit_judges(chosen, scores[UNALIGNED], window.cases, 1.0)
-    everything = add_stacks(scores, judges, window.cases)
-    assert set(everything) == set(add_crosswise_stacks(scores, chosen, window.cases, 1.0))
-    ranked = rank_contenders(everything, window.cases, depth)
+    split = split_of(window, seed)
+    before, fit = score_validation(split, chosen, SETTINGS)
+    scores = score_test(split, chosen.scores, fit, SETTINGS)
+    assert set(scores) == set(before)
+    ranked = rank_contenders(scores, window.cases, depth)
     assert {AS_SERVED, STACK, STACK_WITH_PLANNER, BEST_BASELINE, *baselines} <= set(ranked)
     for plans in ranked.values():
         for plan, touched in zip(plans, window.cases.consumed, strict=True):
@@ -74,7 +86,7 @@ def test_scores_of_the_served_plan_rank_as_the_plan_does() -> None:
 
 def test_a_setting_is_chosen_by_recall_and_used_for_other_windows() -> None:
     window, other = (draw_window(np.random.default_rng(seed), 300) for seed in (0, 1))
-    baselines = list_baselines(QUICK, TABLE, PLAN, seed=0)
+    baselines = list_baselines(SETTINGS)
     chosen = choose_settings(baselines, window)
     assert chosen.best != "popularity"  # the circle is known to whoever reads the past
     assert chosen.recalls[chosen.best] == max(chosen.recalls.values())
@@ -95,9 +107,44 @@ def test_without_validation_cases_the_first_settings_are_taken() -> None:
     window = draw_window(np.random.default_rng(0))
     nobody = PlannerCases((), [], [], [])
     empty = Window(nobody, Pasts([], [], []), window.visits, window.recommender, [])
-    baselines = list_baselines(QUICK, TABLE, PLAN, seed=0)
+    baselines = list_baselines(SETTINGS)
     chosen = choose_settings(baselines, empty)
     assert chosen.settings == {name: each.values[0] for name, each in baselines.items()}
-    table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
-    judges = fit_judges(chosen, score_served(table, empty.cases, PLAN), empty.cases, 1.0)
-    assert judges.stack.weights == pytest.approx(1 / len(baselines))
+    _, fit = score_validation(split_of(empty), chosen, SETTINGS)
+    assert fit.stack.weights == pytest.approx(1 / len(baselines))
+
+
+def test_the_test_measures_what_validation_chose_and_chooses_nothing() -> None:
+    before, after = (draw_window(np.random.default_rng(seed)) for seed in (0, 1))
+    elsewhere = replace(
+        after,
+        cases=replace(
+            after.cases,
+            positives=[
+                frozenset(set(range(N)) - set(touched) - liked) or liked
+                for touched, liked in zip(after.cases.consumed, after.cases.positives, strict=True)
+            ],
+        ),
+    )
+    found, otherwise = (evaluate(before, test) for test in (after, elsewhere))
+    chosen = ("chosen_setting_", "is_best_baseline_", "weight_in_", "validation_")
+    assert choices_of(found, chosen) == choices_of(otherwise, chosen)
+    for column, contender in (
+        (RECALL_AT_10, AS_SERVED),
+        (f"{RECALL_AT_10}_pair_counts", PAIR_COUNTS),
+    ):
+        mean = found.recall_by_case[column].mean()
+        assert found.figures[f"{RECALL_AT_10}_{contender}"] == pytest.approx(mean, abs=1e-6)
+    assert found.figures["recall_at_1_pair_counts"] > otherwise.figures["recall_at_1_pair_counts"]
+
+
+def evaluate(before: Window, test: Window) -> PlannerEvaluation:
+    matches = MatchFigures(1, 1, 1.0, 0.2, 1.0, 0.0)
+    rng = np.random.default_rng(0)
+    return evaluate_planner(split_of(before), split_of(test), matches, SETTINGS, rng)
+
+
+def choices_of(evaluation: PlannerEvaluation, names: tuple[str, ...]) -> dict[str, float]:
+    choices = {key: value for key, value in evaluation.figures.items() if key.startswith(names)}
+    assert choices
+    return choices

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations.contracts.values import ClusterPair
-from inference.evaluation.counts_table import score_served
+from inference.evaluation.plan_scores import score_served
 from inference.plans.align import align_batch, align_plan, align_scores
 from inference.plans.combine import pairs_to_look_up, plan_batch, plan_for
 from inference.plans.config import PlanConfig

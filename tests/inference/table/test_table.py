@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from expectations.contracts.checks import check_table
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
 from expectations.contracts.values import ClusterPair, all_pairs
-from inference.evaluation.case_table import plan_looked_up
+from inference.evaluation.case_table import plan_case_table
 from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
 from inference.search.ranking import RankEverything, rank_scores
@@ -166,7 +166,7 @@ def test_a_collapsed_table_shows_in_its_figures() -> None:
 def test_rows_looked_up_are_those_of_the_whole_table(planned: pl.DataFrame) -> None:
     whole = PlanTable.from_frame(planned, N)
     histories = [[3, 1, 2], [4], [1, 3], []]
-    part = plan_looked_up(make_planner(), DESCRIPTIONS, histories, SMALL, PlanConfig())
+    part = plan_case_table(make_planner(), DESCRIPTIONS, histories, SMALL, PlanConfig())
     needed = {ClusterPair.of(*pair) for pair in ((1, 3), (2, 3), (1, 2), (4,))}
     for pair in all_pairs(N):
         ours, theirs = part.row(pair), whole.row(pair)
@@ -177,5 +177,5 @@ def test_rows_looked_up_are_those_of_the_whole_table(planned: pl.DataFrame) -> N
 
 
 def test_no_history_needs_no_row() -> None:
-    part = plan_looked_up(make_planner(), DESCRIPTIONS, [[], []], SMALL, PlanConfig())
+    part = plan_case_table(make_planner(), DESCRIPTIONS, [[], []], SMALL, PlanConfig())
     assert not [pair for pair in all_pairs(N) if part.row(pair)]

@@ -24,19 +24,24 @@ from training.evaluation.metrics import (
 
 KS = (1, 5, 10)
 METRICS = (*(f"recall_at_{k}" for k in KS), "mrr")
+RECALL_AT_10 = "recall_at_10"
+"""The metric that settings and baselines are chosen by, and that segments and releases compare."""
 EXPOSED_PLACES = 5
 
 Rankings = Mapping[str, Sequence[Ranking]]
 """For each method by name, one ranking per case."""
 
 
-def measure_cases(rankings: Sequence[Ranking], cases: PlannerCases) -> NDArray[np.float64]:
-    """Return each case's figures, [cases, METRICS]."""
+def measure_rankings(
+    rankings: Sequence[Ranking], cases: PlannerCases
+) -> dict[str, NDArray[np.float64]]:
+    """Return each of :data:`METRICS` by name, one figure per case, [cases]."""
     rows = [
         [*(recall_at_k(ranked, positives, k) for k in KS), reciprocal_rank(ranked, positives)]
         for ranked, positives in zip(rankings, cases.positives, strict=True)
     ]
-    return np.array(rows, dtype=np.float64).reshape(-1, len(METRICS))
+    figures = np.array(rows, dtype=np.float64).reshape(-1, len(METRICS))
+    return dict(zip(METRICS, figures.T, strict=True))
 
 
 def compare_accuracy(
@@ -53,13 +58,35 @@ def compare_accuracy(
     """
     if len(cases) == 0:
         return {}
-    measured = {name: measure_cases(ranked, cases) for name, ranked in rankings.items()}
-    for ours, theirs in against:
-        measured[f"{ours}_minus_{theirs}"] = measured[ours] - measured[theirs]
-    names = [f"{metric}_{method}" for method in measured for metric in METRICS]
-    columns = np.concatenate(list(measured.values()), axis=1)  # [cases, methods x METRICS]
-    intervals = bootstrap_intervals(columns, cases.users, rng, resamples)
-    return dict(zip(names, intervals, strict=True))
+    measured = {name: measure_rankings(ranked, cases) for name, ranked in rankings.items()}
+    columns = flatten_figures(add_differences(measured, against))
+    table = np.column_stack(list(columns.values()))  # [cases, methods x METRICS]
+    intervals = bootstrap_intervals(table, cases.users, rng, resamples)
+    return dict(zip(columns, intervals, strict=True))
+
+
+def add_differences(
+    measured: Mapping[str, Mapping[str, NDArray[np.float64]]], against: Sequence[tuple[str, str]]
+) -> dict[str, Mapping[str, NDArray[np.float64]]]:
+    """Return the figures by method and metric with those of ``{ours}_minus_{theirs}`` behind."""
+    differences = {
+        f"{ours}_minus_{theirs}": {
+            metric: measured[ours][metric] - measured[theirs][metric] for metric in METRICS
+        }
+        for ours, theirs in against
+    }
+    return {**measured, **differences}
+
+
+def flatten_figures(
+    measured: Mapping[str, Mapping[str, NDArray[np.float64]]],
+) -> dict[str, NDArray[np.float64]]:
+    """Return the figures of all methods as flat columns named ``{metric}_{method}``."""
+    return {
+        f"{metric}_{method}": figures[metric]
+        for method, figures in measured.items()
+        for metric in METRICS
+    }
 
 
 def compare_segments(
@@ -69,12 +96,15 @@ def compare_segments(
     if len(cases) == 0:
         return {}
     figures: dict[str, float] = {}
+    recalls = {
+        method: measure_rankings(ranked, cases)[RECALL_AT_10] for method, ranked in rankings.items()
+    }
     for segment, chosen in cases.activity_segments().items():
         users = np.array(cases.users)[chosen]
-        columns = [measure_cases(ranked, cases)[chosen, 2] for ranked in rankings.values()]
-        intervals = bootstrap_intervals(np.column_stack(columns), users, rng, resamples)
+        columns = np.column_stack([recall[chosen] for recall in recalls.values()])
+        intervals = bootstrap_intervals(columns, users, rng, resamples)
         for method, interval in zip(rankings, intervals, strict=True):
-            figures |= interval.named(f"{METRICS[2]}_{method}_{segment}")
+            figures |= interval.named(f"{RECALL_AT_10}_{method}_{segment}")
         figures[f"n_cases_{segment}"] = len(chosen)
     return figures
 
@@ -84,7 +114,7 @@ def average_within_users(
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Return each user's mean over all their rows, [users, columns], and the users, ascending.
 
-    So that runs on several clusterings count as one look at each user, not as more users.
+    So that runs on several clusterings count as one evaluation of each user, not as more users.
 
     Args:
         figures: of cases, of any number of runs, [cases, columns].

@@ -16,7 +16,7 @@ from training.baselines.clusters.logistic import fit_logistic
 from training.baselines.clusters.sequence_batches import MAX_LENGTH
 from training.baselines.clusters.user_knn import score_by_neighbours
 from training.baselines.clusters.visits import Visits
-from training.evaluation.clusters.compare import measure_cases
+from training.evaluation.clusters.compare import measure_rankings
 
 LOGS = st.lists(
     st.builds(
@@ -92,7 +92,7 @@ def test_what_a_neighbour_only_touched_gets_no_vote() -> None:
 
 def recall_at_1(scores: np.ndarray, seed: int) -> float:
     cases = draw_window(np.random.default_rng(seed), 400).cases
-    return float(measure_cases(cases.drop_consumed(scores, 1), cases)[:, 0].mean())
+    return float(measure_rankings(cases.drop_consumed(scores, 1), cases)["recall_at_1"].mean())
 
 
 def test_who_reads_the_past_knows_the_next_step() -> None:

@@ -16,8 +16,8 @@ from training.evaluation.clusters.compare import (
     average_within_users,
     compare_accuracy,
     compare_segments,
-    measure_cases,
     measure_exposure,
+    measure_rankings,
     tabulate_exposure,
     tabulate_recall,
 )
@@ -96,7 +96,9 @@ def test_no_cases_give_no_figures_and_an_empty_plot() -> None:
     assert compare_accuracy({"right": []}, [], none, rng, 100) == {}
     assert compare_segments({"right": []}, none, rng, 100) == {}
     assert tabulate_recall({}, ["right"]).is_empty()
-    assert measure_cases([], none).shape == (0, 4)
+    assert {
+        metric: len(values) for metric, values in measure_rankings([], none).items()
+    } == dict.fromkeys(METRICS, 0)
 
 
 def test_cases_without_positives_are_left_out_and_consumed_clusters_dropped() -> None:

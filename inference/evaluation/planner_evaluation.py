@@ -1,0 +1,113 @@
+"""The evaluation of a planner: every contender chosen on validation, put to the test, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from inference.evaluation.baseline_choice import (
+    PAIR_COUNTS,
+    choose_settings,
+    list_baselines,
+    score_baselines,
+)
+from inference.evaluation.contenders import (
+    AS_SERVED,
+    EvaluationSplit,
+    rank_contenders,
+    score_test,
+    score_validation,
+)
+from inference.evaluation.counts_table import tabulate_pair_counts
+from inference.evaluation.planner_figures import (
+    describe_cases,
+    describe_choices,
+    describe_plans,
+    describe_tables,
+    list_differences,
+)
+from inference.evaluation.settings import EvaluationSettings
+from training.evaluation.clusters.compare import (
+    RECALL_AT_10,
+    compare_accuracy,
+    measure_rankings,
+    tabulate_exposure,
+    tabulate_recall,
+)
+from training.evaluation.clusters.matches import MatchFigures
+
+
+@dataclass(frozen=True)
+class PlannerEvaluation:
+    """What an evaluation found.
+
+    Attributes:
+        figures: what ``metrics/planner.json`` holds, see
+            :mod:`inference.evaluation.planner_figures`.
+        recall: plot of every contender's recall with its interval.
+        exposure: plot of how evenly every contender exposes the clusters.
+        recall_by_case: of every test case, by column of PLAN_FIGURES: what a later release is
+            compared with.
+    """
+
+    figures: dict[str, float]
+    recall: pl.DataFrame
+    exposure: pl.DataFrame
+    recall_by_case: Mapping[str, NDArray[np.float64]]
+
+
+def evaluate_planner(
+    validation: EvaluationSplit,
+    test: EvaluationSplit,
+    matches: MatchFigures,
+    settings: EvaluationSettings,
+    rng: np.random.Generator,
+) -> PlannerEvaluation:
+    """Return how the planner does in the test beside all other contenders.
+
+    Every choice is made on validation; the test only measures.
+
+    Args:
+        validation: with the planner that was trained before it.
+        test: with the whole table that is served.
+        matches: how often the served planner writes a description when it may write anything.
+        settings: of the baselines, plans and intervals.
+        rng: draws the bootstrap's users.
+    """
+    baselines = list_baselines(settings)
+    chosen = choose_settings(baselines, validation.window)
+    validation_scores, fit = score_validation(validation, chosen, settings)
+    fitted = score_baselines(baselines, chosen.settings, test.window)
+    test_scores = score_test(test, fitted, fit, settings)
+
+    depth = test.table.depth
+    ranked = rank_contenders(test_scores, test.cases, depth)
+    ranked_before = rank_contenders(validation_scores, validation.cases, depth)
+    differences, resamples = list_differences(list(baselines)), settings.evaluation.resamples
+    accuracy = compare_accuracy(ranked, differences, test.cases, rng, resamples)
+    accuracy_before = compare_accuracy(ranked_before, differences, validation.cases, rng, resamples)
+    counts = next(tabulate_pair_counts(test.window, (chosen.settings[PAIR_COUNTS],), settings))
+    n_clusters = test.table.n_clusters
+    figures = {
+        **describe_cases(test.cases, ranked, accuracy),
+        **describe_cases(validation.cases, ranked_before, accuracy_before, "validation_"),
+        **describe_plans(test.cases, ranked, n_clusters, rng, resamples),
+        **describe_tables(test.table, counts, matches),
+        **describe_choices(chosen, fit),
+    }
+    return PlannerEvaluation(
+        figures=figures,
+        recall=tabulate_recall(accuracy, list(ranked)),
+        exposure=tabulate_exposure(ranked, n_clusters),
+        recall_by_case={
+            column: measure_rankings(ranked[contender], test.cases)[RECALL_AT_10]
+            for column, contender in (
+                (RECALL_AT_10, AS_SERVED),
+                (f"{RECALL_AT_10}_{PAIR_COUNTS}", PAIR_COUNTS),
+            )
+        },
+    )
