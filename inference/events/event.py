@@ -29,7 +29,7 @@ class ItemEvent(NamedTuple):
 
 
 class RecordedEvent(NamedTuple):
-    """An event and its place in the log.
+    """An event and its position in the log.
 
     ``recorded_at_us`` is when it was recorded, in microseconds since 1970. It ascends strictly
     from event to event, whatever the machine's clock does, so it tells what came later.

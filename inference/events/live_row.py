@@ -40,8 +40,8 @@ def read_row(lists: Mapping[str, Value | None], user_id: str) -> tuple[RecordedE
         user_id: whose row it is.
     """
     found = [lists[name] for name in EVENT_LISTS]
-    ids, items, times, feedback, is_given, places = found
-    if not (ids and items and times and feedback and is_given and places):
+    ids, items, times, feedback, is_given, recorded = found
+    if not (ids and items and times and feedback and is_given and recorded):
         return ()
     rows = zip(
         ids.string_list_val.val,
@@ -49,7 +49,7 @@ def read_row(lists: Mapping[str, Value | None], user_id: str) -> tuple[RecordedE
         times.int64_list_val.val,
         feedback.float_list_val.val,
         is_given.bool_list_val.val,
-        places.int64_list_val.val,
+        recorded.int64_list_val.val,
         strict=True,
     )
     return tuple(

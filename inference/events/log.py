@@ -45,7 +45,7 @@ class UserEvents:
 
     Attributes:
         user_id: who.
-        recorded_at_us: place in the log of the user's last event: the version of the row.
+        recorded_at_us: position in the log of the user's last event: the version of the row.
         newest: the user's newest events, by time and event id, newest first; so they do not
             depend on the order in which they were recorded.
     """
@@ -82,15 +82,15 @@ class EventLog:
             What became of each, in their order. The first event of an id stands.
         """
         with self._writing(durable=True) as connection:
-            place = self._next_place(connection)
+            position = self._next_position(connection)
             statuses = []
             newest: dict[str, int] = {}
             for event in events:
-                status = _insert(connection, event, place)
+                status = _insert(connection, event, position)
                 statuses.append(status)
                 if status is ReceiptStatus.ACCEPTED:
-                    newest[event.user_id] = place
-                    place += 1
+                    newest[event.user_id] = position
+                    position += 1
             _note_unwritten(connection, newest.items())
         return statuses
 
@@ -132,7 +132,7 @@ class EventLog:
         return [user for user in found if user is not None]
 
     def mark_written(self, written: dict[str, int]) -> None:
-        """Note that the live view holds these users' events up to the given places of the log."""
+        """Note that the live view holds these users' events up to these positions of the log."""
         with self._writing(durable=False) as connection:
             connection.executemany(
                 "DELETE FROM unwritten WHERE user_id = ? AND recorded_at_us <= ?", written.items()
@@ -150,7 +150,7 @@ class EventLog:
         return len(newest)
 
     def read(self, recorded_after_us: int, limit: int) -> list[RecordedEvent]:
-        """Return up to ``limit`` events recorded after a place of the log, in their order."""
+        """Return up to ``limit`` events recorded after a position of the log, in their order."""
         query = (
             f"SELECT {EVENT_COLUMNS}, recorded_at_us FROM events WHERE recorded_at_us > ?"
             " ORDER BY recorded_at_us LIMIT ?"
@@ -170,7 +170,7 @@ class EventLog:
     def drop(self, event_ids: Iterable[str]) -> list[ItemEvent]:
         """Remove single events, their bytes too; return those that were there.
 
-        Their users are noted as unwritten, under a new place of the log, so that the live view
+        Their users are noted as unwritten, under a new position of the log, so that the live view
         takes the shorter row for the newer one.
         """
         dropped = []
@@ -179,9 +179,11 @@ class EventLog:
             for event_id in event_ids:
                 rows = connection.execute(query, (event_id,)).fetchall()
                 dropped += [ItemEvent(*row) for row in rows]
-            place = self._next_place(connection)
-            connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (place,))
-            _note_unwritten(connection, {event.user_id: place for event in dropped}.items())
+            position = self._next_position(connection)
+            connection.execute(
+                "UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (position,)
+            )
+            _note_unwritten(connection, {event.user_id: position for event in dropped}.items())
         self._empty_write_ahead_file()
         return dropped
 
@@ -195,8 +197,8 @@ class EventLog:
         # what was deleted still stands in it until then
         self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def _next_place(self, connection: sqlite3.Connection) -> int:
-        # SQLite keeps the largest place ever given, even if its event was forgotten since
+    def _next_position(self, connection: sqlite3.Connection) -> int:
+        # SQLite keeps the largest position ever given, even if its event was forgotten since
         last = connection.execute(
             "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
         ).fetchone()
@@ -223,11 +225,11 @@ class EventLog:
             yield connection
 
 
-def _insert(connection: sqlite3.Connection, event: ItemEvent, place: int) -> ReceiptStatus:
+def _insert(connection: sqlite3.Connection, event: ItemEvent, position: int) -> ReceiptStatus:
     added = connection.execute(
         f"INSERT INTO events (recorded_at_us, {EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (event_id) DO NOTHING",
-        (place, *event),
+        (position, *event),
     )
     if added.rowcount:
         return ReceiptStatus.ACCEPTED

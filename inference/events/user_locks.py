@@ -25,10 +25,10 @@ class UserLocks:
     def hold(self, users: Iterable[str]) -> Iterator[None]:
         """Wait until nobody else holds the locks of these users, and hold them."""
         # always in ascending order, so that two holders cannot wait for one another
-        places = sorted({zlib.crc32(user.encode()) % N_LOCKS for user in users})
+        numbers = sorted({zlib.crc32(user.encode()) % N_LOCKS for user in users})
         with ExitStack() as held:
-            for place in places:
+            for number in numbers:
                 # a lock belongs to the open file: opened anew, it excludes threads as well
-                file = held.enter_context((self._folder / f"{place:02}.lock").open("ab"))
+                file = held.enter_context((self._folder / f"{number:02}.lock").open("ab"))
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield

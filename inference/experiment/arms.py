@@ -11,7 +11,7 @@ from inference.experiment.participants import Participant
 from inference.plans.align import align_plan
 from inference.plans.combine import PlannedCluster, pairs_to_look_up, plan_for
 from inference.plans.config import PlanConfig
-from inference.serving.blend import BlendedItem, blend, exploratory_places
+from inference.serving.blend import BlendedItem, blend, exploratory_positions
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
@@ -32,7 +32,7 @@ class System:
     Attributes:
         recommender: ours or a team's own.
         table: the novel-cluster table.
-        plan: how its rows are combined, and how many places are aligned.
+        plan: how its rows are combined, and how many of its clusters are aligned.
         alignment: puts those in the order that suits a user.
         cluster_of_item: the serving cluster of every item.
     """
@@ -52,12 +52,12 @@ def answer_requests(
     In the control arm the exploration share is zero; everything else is the same.
     """
     share = config.exploration_share if arm is Arm.EXPLORATION else 0.0
-    n_novel = len(exploratory_places(config.count, share))
+    n_novel = len(exploratory_positions(config.count, share))
     requests = [
         RetrievalRequest(
             user.recent_items,
             _plan(system, user, config) if n_novel else (),
-            user.barred_items,
+            user.excluded_items,
         )
         for user in participants
     ]
@@ -74,6 +74,6 @@ def _plan(
     rows = {pair: row for pair in pairs if (row := system.table.row(pair)) is not None}
     consumed = sorted(user.consumed_clusters)
     state = user.history_clusters, consumed
-    whole = plan_for(*state, rows, system.plan)
+    whole = plan_for(pairs, *state, rows, system.plan)
     plan = align_plan(whole, *state, system.alignment, system.plan.best_of)
     return plan.clusters[: config.planned_clusters]

@@ -17,8 +17,9 @@ class ExperimentConfig(Config):
         exploration_share: share of an answer that comes from planned novel clusters, in the arm
             that has one.
         planned_clusters: novel clusters that the recommender is restricted to.
-        position_decay: the item at place p, from 0, is looked at with probability
-            ``position_decay ** p``.
+        position_decay: the item at position p, from 0, is examined with probability
+            ``position_decay ** p`` (the persistence of rank-biased precision, Moffat
+            and Zobel, 2008).
         tiring: affinity for a topic shrinks by the factor ``exp(-tiring)`` with each item of it
             consumed.
         recovery: share of that tiredness that is gone by the next request.

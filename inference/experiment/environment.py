@@ -1,7 +1,7 @@
 """The simulated users: what they consume of a list, and how they like it, from a known truth.
 
-Luck is common to all arms: it depends on seed, user, round and item alone, so that two arms that
-show the same item get the same answer, and differ by what they show only.
+All arms use common random numbers: they depend on seed, user, round and item alone, so that two
+arms that show the same item get the same answer, and differ by what they show only.
 
 Shapes: U users, T topics, S items shown in one round to all users together.
 """
@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-LOOK, CONSUME, NOISE = range(3)  # independent streams of luck
+EXAMINE, CONSUME, NOISE = range(3)  # independent streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Environment:
 
     @cached_property
     def index_of(self) -> dict[str, int]:
-        """The place of each item in the catalogue."""
+        """The index of each item in the catalogue."""
         return {item: index for index, item in enumerate(self.item_ids)}
 
 
@@ -63,12 +63,12 @@ class Shown:
     Attributes:
         users: [S], who was shown
         items: [S], what, as an index into the catalogue,
-        places: [S], and where in the list, from 0.
+        positions: [S], and where in the list, from 0.
     """
 
     users: Integers
     items: Integers
-    places: Integers
+    positions: Integers
 
 
 @dataclass(frozen=True)
@@ -96,25 +96,25 @@ def respond(
 ) -> Response:
     """Return the users' responses to one list each.
 
-    An item is looked at by its place, then consumed with the user's affinity for its topic as
+    An item is examined by its position, then consumed with the user's affinity for its topic as
     probability; affinity is lowered by tiredness, in consumption and in feedback alike.
 
     Args:
         environment: the truth.
-        config: how places count and how users tire.
+        config: how positions count and how users tire.
         tiredness: [U, T], topic items consumed lately.
         shown: one list per user.
         round_number: which request of the experiment this is.
-        seed: of all luck.
+        seed: of all random numbers.
     """
     users, items = shown.users, shown.items
     topics = environment.topic_of_item[items]
     fresh = environment.affinity[users, topics]
     appeal = fresh * np.exp(-config.tiring * tiredness[users, topics])  # [S]
-    attention = config.position_decay**shown.places
-    looks = draw_luck(seed, LOOK, users, items, round_number) < attention
-    is_consumed = looks & (draw_luck(seed, CONSUME, users, items, round_number) < appeal)
-    noise = ndtri(draw_luck(seed, NOISE, users, items, round_number))
+    attention = config.position_decay**shown.positions
+    is_examined = draw_uniform(seed, EXAMINE, users, items, round_number) < attention
+    is_consumed = is_examined & (draw_uniform(seed, CONSUME, users, items, round_number) < appeal)
+    noise = ndtri(draw_uniform(seed, NOISE, users, items, round_number))
     feedback = np.where(is_consumed, environment.feedback_law(appeal, noise), 0.0)
     return Response(
         is_consumed, feedback, is_consumed & (feedback >= environment.positive_threshold)
@@ -134,7 +134,7 @@ def tire(
     return grown * (1 - config.recovery)
 
 
-def draw_luck(
+def draw_uniform(
     seed: int, stream: int, users: Integers, items: Integers, round_number: int
 ) -> Floats:
     """Return numbers in (0, 1) that depend on the arguments alone, [S].

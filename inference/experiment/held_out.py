@@ -21,7 +21,7 @@ LIST = ExperimentConfig(count=10, exploration_share=0.2, planned_clusters=5)
 CASES_AT_ONCE = 512
 
 
-def measure_lists(system: System, cases: ItemCases) -> np.ndarray:
+def recall_of_lists(system: System, cases: ItemCases) -> np.ndarray:
     """Return recall@10 of each case's list, float64 ``[cases]``.
 
     The user's clusters are those of the items that the case knows, as the system's own tree has
@@ -43,7 +43,7 @@ def _as_participant(system: System, cases: ItemCases, case: int) -> Participant:
     return Participant(
         user_id=cases.users[case],
         recent_items=tuple(recent),
-        barred_items=frozenset(consumed).union(recent),
+        excluded_items=frozenset(consumed).union(recent),
         history_clusters=tuple(dict.fromkeys(_clusters_of(system, recent))),
         consumed_clusters=frozenset(_clusters_of(system, consumed)),
     )

@@ -15,14 +15,14 @@ class Participant:
     Attributes:
         user_id: who it is.
         recent_items: of positive interactions, newest first.
-        barred_items: consumed before or shown in the experiment: not shown again.
+        excluded_items: consumed before or shown in the experiment: not shown again.
         history_clusters: of positive interactions, distinct, newest first.
         consumed_clusters: of any interaction.
     """
 
     user_id: str
     recent_items: tuple[str, ...]
-    barred_items: frozenset[str]
+    excluded_items: frozenset[str]
     history_clusters: tuple[int, ...]
     consumed_clusters: frozenset[int]
 
@@ -50,7 +50,7 @@ class Participant:
         return replace(
             self,
             recent_items=tuple(recent),
-            barred_items=self.barred_items.union(shown),
+            excluded_items=self.excluded_items.union(shown),
             history_clusters=tuple(history),
             consumed_clusters=frozenset(touched),
         )

@@ -23,9 +23,9 @@ def run_arm(
     config: ExperimentConfig,
     seed: int,
 ) -> pl.DataFrame:
-    """Return the log of one arm, a row per item shown, by round, user and place.
+    """Return the log of one arm, a row per item shown, by round, user and position.
 
-    Columns: ``round``, ``user`` (index of the participant), ``place``, ``item`` (index into the
+    Columns: ``round``, ``user`` (index of the participant), ``position``, ``item`` (index into the
     environment's catalogue), ``cluster``, ``topic``, ``is_exploratory``, ``is_novel`` (the cluster
     was not consumed before the experiment), ``is_consumed``, ``feedback`` (0 where not consumed),
     ``is_positive``.
@@ -36,7 +36,7 @@ def run_arm(
         participants: their states at the start, in the order of the environment's users.
         environment: the truth, never shown to ``system``.
         config: length and manner of the experiment.
-        seed: of all luck; arms given the same one are paired.
+        seed: of all random numbers; arms given the same one are paired.
     """
     states = list(participants)
     tiredness = np.zeros_like(environment.affinity)  # [U, T]
@@ -44,8 +44,8 @@ def run_arm(
     for number in tqdm(range(config.rounds), desc=f"{arm} arm", unit="round", disable=None):
         lists = answer_requests(arm, system, states, config)
         log = _tabulate(number, lists, participants, environment)
-        users, items, places = (log[name].to_numpy() for name in ("user", "item", "place"))
-        shown = Shown(users, items, places)
+        users, items, positions = (log[name].to_numpy() for name in ("user", "item", "position"))
+        shown = Shown(users, items, positions)
         response = respond(environment, config, tiredness, shown, number, seed)
         logs.append(
             log.with_columns(
@@ -70,18 +70,18 @@ def _tabulate(
     rows = [
         (
             user,
-            place,
+            position,
             index_of[entry.item.item_id],
             entry.item.cluster_id,
             entry.from_list is ListName.EXPLORATORY,
             entry.item.cluster_id not in participants[user].consumed_clusters,
         )
         for user, entries in enumerate(lists)
-        for place, entry in enumerate(entries)
+        for position, entry in enumerate(entries)
     ]
     schema = {
         "user": pl.Int64,
-        "place": pl.Int64,
+        "position": pl.Int64,
         "item": pl.Int64,
         "cluster": pl.Int64,
         "is_exploratory": pl.Boolean,

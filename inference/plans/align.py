@@ -1,4 +1,4 @@
-"""The last step of the served plan: its first places in the order that suits the user's past.
+"""The last step of the served plan: its first clusters in the order that suits the user's past.
 
 The ONE implementation, as :mod:`inference.plans.combine` is of the step before: a request and
 an evaluation of many users go through the same order.
@@ -26,7 +26,7 @@ def align_plan(
 ) -> ServedPlan:
     """Return one user's plan with its first ``best_of`` clusters in the aligned order.
 
-    Scores stay at their places: they say how a plan falls off, whoever stands there.
+    Scores stay at their ranks: they say how a plan falls off, whichever cluster has that rank.
     """
     first = plan.clusters[:best_of]
     if len(first) < 2:
@@ -37,9 +37,10 @@ def align_plan(
         np.array([[planned.cluster_id for planned in first]]),
         np.array([[planned.score for planned in first]]),
     )
-    places = alignment.order(proposals)[0].tolist()
+    order = alignment.order(proposals)[0].tolist()
     aligned = (
-        replace(first[place], score=stood.score) for place, stood in zip(places, first, strict=True)
+        replace(first[index], score=ranked.score)
+        for index, ranked in zip(order, first, strict=True)
     )
     return replace(plan, clusters=(*aligned, *plan.clusters[best_of:]))
 
@@ -70,7 +71,7 @@ def propose_scored(scores: Scores, cases: PlannerCases, best_of: int) -> Proposa
 
 
 def align_scores(scores: Scores, cases: PlannerCases, alignment: Alignment, best_of: int) -> Scores:
-    """Return the scores of every case's plan, [B, N], with its first places aligned."""
+    """Return the scores of every case's plan, [B, N], with its first clusters aligned."""
     first = propose_scored(scores, cases, best_of)
     moved = np.take_along_axis(first.clusters, alignment.order(first), axis=1)
     aligned = scores.copy()

@@ -18,14 +18,18 @@ from inference.plans.config import PlanConfig
 from inference.table.plan_table import NO_ROW, PlanTable, TableRow
 
 SCORE_DECIMALS = 6
+"""Sums of other order differ beyond them; within them the order of equal scores is that of ids."""
 CELLS_AT_ONCE = 2_000_000
+"""Floats of a block of users x pairs x clusters: 16 MB each, and a handful of such arrays live."""
+TINY = 1e-300
+"""Keeps a division or logarithm finite where everything was excluded; no weight comes near it."""
 
 # Shapes: B users, P pairs of each (padded), D depth of a row, N clusters.
 
 
 @dataclass(frozen=True)
 class PlannedCluster:
-    """A novel cluster of a served plan, its combined score, and the pair that spoke most for it."""
+    """A novel cluster of a plan, its combined score, and the pair with the largest share in it."""
 
     cluster_id: int
     score: float
@@ -49,6 +53,7 @@ def pairs_to_look_up(history_clusters: Sequence[int], config: PlanConfig) -> lis
 
 
 def plan_for(
+    pairs: Sequence[ClusterPair],
     history_clusters: Sequence[int],
     consumed_clusters: Sequence[int],
     rows: Mapping[ClusterPair, TableRow],
@@ -57,12 +62,12 @@ def plan_for(
     """Return the plan of one user from the rows that were found, before it is aligned.
 
     Args:
+        pairs: of the history, as :func:`pairs_to_look_up` gave them to look up their rows.
         history_clusters: distinct, newest first.
         consumed_clusters: never planned, in any order; history clusters need not be repeated.
-        rows: rows by pair; those of :func:`pairs_to_look_up` are used, absent ones are reported.
+        rows: rows by pair; absent ones are reported.
         config: how rows are combined.
     """
-    pairs = pairs_to_look_up(history_clusters, config)
     found = [pair for pair in pairs if pair in rows and len(rows[pair].novel_clusters)]
     missing = tuple(pair for pair in pairs if pair not in found)
     if not found:
@@ -71,11 +76,11 @@ def plan_for(
     weight_of = dict(zip(pairs, _weights(n_history, config), strict=True))
     weights = np.array([[weight_of[pair] for pair in found]])  # [1, P]
     clusters, scores = _stack([rows[pair] for pair in found])  # [P, D], [P, D]
-    barred = [*history_clusters, *consumed_clusters]
-    n_clusters = max(int(clusters.max()), *barred) + 1
-    dropped = np.zeros((1, n_clusters), dtype=bool)  # [1, N]
-    dropped[0, barred] = True
-    shares, combined = _combine(clusters[None], scores[None], weights, dropped, config)
+    excluded = [*history_clusters, *consumed_clusters]
+    n_clusters = max(int(clusters.max()), *excluded) + 1
+    is_excluded = np.zeros((1, n_clusters), dtype=bool)  # [1, N]
+    is_excluded[0, excluded] = True
+    shares, combined = _combine(clusters[None], scores[None], weights, is_excluded, config)
     order = _rank(combined)[0]  # [N]
     planned = [c for c in order.tolist() if np.isfinite(combined[0, c])]
     leaders = shares[0].argmax(axis=0)  # [P, N] -> [N]
@@ -125,15 +130,15 @@ def plan_batch(
         step = max(1, CELLS_AT_ONCE // (len(weights) * table.n_clusters))
         for start in range(0, len(users), step):
             chosen = users[start : start + step]
-            places = _places([histories[user][:n_history] for user in chosen], table)  # [B, P]
-            absent = (places == NO_ROW) | (table.clusters[places, 0] == NO_CLUSTER)
+            rows = _rows_of_pairs([histories[user][:n_history] for user in chosen], table)  # [B, P]
+            absent = (rows == NO_ROW) | (table.clusters[rows, 0] == NO_CLUSTER)
             n_missing[chosen] = absent.sum(axis=1)
-            dropped = np.zeros((len(chosen), table.n_clusters), dtype=bool)  # [B, N]
-            for row, user in enumerate(chosen):
-                dropped[row, [*histories[user], *consumed[user]]] = True
-            clusters = np.where(absent[..., None], NO_CLUSTER, table.clusters[places])  # [B, P, D]
+            is_excluded = np.zeros((len(chosen), table.n_clusters), dtype=bool)  # [B, N]
+            for number, user in enumerate(chosen):
+                is_excluded[number, [*histories[user], *consumed[user]]] = True
+            clusters = np.where(absent[..., None], NO_CLUSTER, table.clusters[rows])  # [B, P, D]
             found = np.where(absent, 0.0, weights)  # [B, P]
-            _, combined = _combine(clusters, table.scores[places], found, dropped, config)
+            _, combined = _combine(clusters, table.scores[rows], found, is_excluded, config)
             order = _rank(combined)[:, :depth]  # [B, depth]
             best = np.take_along_axis(combined, order, axis=1)  # [B, depth]
             scores[chosen, : order.shape[1]] = best
@@ -141,20 +146,20 @@ def plan_batch(
     return PlanBatch(planned, scores, n_missing)
 
 
-def _pairs_of_places(n_history: int) -> list[ClusterPair]:
-    """Return which places of a history make its pairs, in the order of ``pairs_of_history``."""
+def _pairs_of_positions(n_history: int) -> list[ClusterPair]:
+    """Return which positions of a history make its pairs, in the order of ``pairs_of_history``."""
     return pairs_of_history(list(range(n_history)))
 
 
 def _weights(n_history: int, config: PlanConfig) -> NDArray[np.float64]:
-    ages = [sum(pair.members) - len(pair.members) + 1 for pair in _pairs_of_places(n_history)]
+    ages = [sum(pair.members) - len(pair.members) + 1 for pair in _pairs_of_positions(n_history)]
     return np.asarray(config.recency ** np.array(ages))
 
 
-def _places(histories: Sequence[Sequence[int]], table: PlanTable) -> NDArray[np.int32]:
+def _rows_of_pairs(histories: Sequence[Sequence[int]], table: PlanTable) -> NDArray[np.int32]:
     """Return the rows of the pairs of histories of one length, [B, P]."""
     members = np.array(histories, dtype=np.int64)  # [B, history]
-    ends = np.array([(p.members[0], p.members[-1]) for p in _pairs_of_places(members.shape[1])])
+    ends = np.array([(p.members[0], p.members[-1]) for p in _pairs_of_positions(members.shape[1])])
     return np.asarray(table.places[members[:, ends[:, 0]], members[:, ends[:, 1]]])
 
 
@@ -162,9 +167,9 @@ def _stack(rows: Sequence[TableRow]) -> tuple[NDArray[np.int64], NDArray[np.floa
     depth = max(len(row.novel_clusters) for row in rows)
     clusters = np.full((len(rows), depth), NO_CLUSTER, dtype=np.int64)
     scores = np.full((len(rows), depth), -np.inf, dtype=np.float32)
-    for place, row in enumerate(rows):
-        clusters[place, : len(row.novel_clusters)] = row.novel_clusters
-        scores[place, : len(row.scores)] = row.scores
+    for number, row in enumerate(rows):
+        clusters[number, : len(row.novel_clusters)] = row.novel_clusters
+        scores[number, : len(row.scores)] = row.scores
     return clusters, scores
 
 
@@ -172,17 +177,17 @@ def _combine(
     clusters: NDArray[np.integer],
     scores: NDArray[np.float32],
     weights: NDArray[np.float64],
-    dropped: NDArray[np.bool_],
+    is_excluded: NDArray[np.bool_],
     config: PlanConfig,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (what each pair says of each cluster [B, P, N], combined scores [B, N]).
+    """Return (each pair's share of each cluster's probability [B, P, N], combined scores [B, N]).
 
     Every row becomes a distribution over the clusters that this user may still be offered. A
     cluster beyond a row's depth is given the row's last score, the most it can have had there;
-    one that no row names is not planned, nor is a dropped one: minus infinity.
+    one that no row names is not planned, nor is an excluded one: minus infinity.
     """
     n_users, n_pairs, _ = clusters.shape
-    n_clusters = dropped.shape[1]
+    n_clusters = is_excluded.shape[1]
     listed = clusters != NO_CLUSTER  # [B, P, D]
     last = np.where(listed, scores, np.inf).min(axis=2)  # [B, P]
     floor = np.where(np.isfinite(last), last, 0.0)[..., None]  # [B, P, 1]
@@ -192,17 +197,17 @@ def _combine(
     wide = wide[..., :-1]  # [B, P, N]
     named = np.zeros((n_users, n_clusters + 1), dtype=bool)
     np.put_along_axis(named, column.reshape(n_users, -1), True, axis=1)
-    offered = named[:, :-1] & ~dropped  # [B, N]
+    offered = named[:, :-1] & ~is_excluded  # [B, N]
     wide = np.where(offered[:, None], wide, -np.inf)
-    said = wide - _log_sum_exp(wide)[..., None]  # [B, P, N]
-    shares = (weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-300))[..., None]
+    log_probs = wide - _log_sum_exp(wide)[..., None]  # [B, P, N]
+    shares = (weights / np.maximum(weights.sum(axis=1, keepdims=True), TINY))[..., None]
     if config.combination == "mean":
-        combined = (shares * np.where(offered[:, None], said, 0.0)).sum(axis=1)  # [B, N]
+        combined = (shares * np.where(offered[:, None], log_probs, 0.0)).sum(axis=1)  # [B, N]
     else:
         with np.errstate(divide="ignore"):
-            combined = np.log((shares * np.exp(said)).sum(axis=1))  # [B, N]
+            combined = np.log((shares * np.exp(log_probs)).sum(axis=1))  # [B, N]
     combined = np.where(offered, np.round(combined, SCORE_DECIMALS), -np.inf)
-    return shares * np.exp(said), combined
+    return shares * np.exp(log_probs), combined
 
 
 def _log_sum_exp(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -210,7 +215,7 @@ def _log_sum_exp(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     highest = scores.max(axis=-1, keepdims=True)
     highest = np.where(np.isfinite(highest), highest, 0.0)
     total = np.exp(scores - highest).sum(axis=-1)
-    return np.asarray(np.where(total > 0, np.log(np.maximum(total, 1e-300)), 0.0)) + highest[..., 0]
+    return np.asarray(np.where(total > 0, np.log(np.maximum(total, TINY)), 0.0)) + highest[..., 0]
 
 
 def _rank(combined: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -16,9 +16,9 @@ class PlanConfig(Config):
         combination: ``mean`` adds up log-probabilities (a cluster must suit all pairs),
             ``mixture`` adds up probabilities (it is enough to suit some).
         recency: weight of each pair of history clusters, as a power of how old it is: the pair
-            at places i and j of the history (0 the newest) weighs ``recency ** (i + j - 1)``.
+            at positions i and j of the history (0 the newest) weighs ``recency ** (i + j - 1)``.
         max_history: newest history clusters that take part; 8 give 28 rows to look up.
-        best_of: first places of the plan that the alignment puts in the order that suits the
+        best_of: first clusters of the plan that the alignment puts in the order that suits the
             user's whole past; 1 leaves the plan as the rows give it.
     """
 

@@ -35,7 +35,7 @@ class LoadedRelease:
         titles: readable name of every item.
         popular: items by popularity, most liked first, for users of whom nothing is known.
         plan: how table rows are combined and aligned, as in the evaluation of this release.
-        alignment: puts a plan's first places in the order that suits a user's past.
+        alignment: puts a plan's first clusters in the order that suits a user's past.
         recommender: scores items.
         seen: what the release's histories know already of the live events.
     """

@@ -197,4 +197,4 @@ def probe_evenly(keys: list[str], limit: int) -> tuple[str, ...]:
     if len(keys) <= limit:
         return tuple(keys)
     last = len(keys) - 1
-    return tuple(keys[round(place * last / (limit - 1))] for place in range(limit))
+    return tuple(keys[round(probe * last / (limit - 1))] for probe in range(limit))

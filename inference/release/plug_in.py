@@ -1,4 +1,4 @@
-"""Puts a team's own recommender in the place of ours, within a release."""
+"""Replaces our recommender within a release by a team's own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PlugIn = Callable[[LoadedRelease], Recommender]
 """Makes the recommender that a release is served with; called once for every release."""
 
 
-def lay_out(clusters: ServingClusters) -> ItemLayout:
+def layout_of_release(clusters: ServingClusters) -> ItemLayout:
     """Return the items of a release by their cluster: what restriction goes by."""
     return arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
 
@@ -25,12 +25,12 @@ def keep_ours(release: LoadedRelease) -> Recommender:
     return release.recommender
 
 
-def put_in(release: LoadedRelease, plug_in: PlugIn) -> LoadedRelease:
+def replace_recommender(release: LoadedRelease, plug_in: PlugIn) -> LoadedRelease:
     """Return the release with the recommender that ``plug_in`` makes.
 
     Raises:
         ReleaseError: that recommender has items the release knows nothing of, and so could
-            neither name nor place them.
+            neither name them nor tell their clusters.
     """
     recommender = plug_in(release)
     strangers = sorted(set(recommender.item_ids) - release.titles.keys())

@@ -21,7 +21,7 @@ from inference.release.loaded_release import LoadedRelease
 from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
 from inference.serving.new_items import add_item_routes
-from inference.serving.recommend import Question, Recommendations, recommend
+from inference.serving.recommend import RecommendationRequest, Recommendations, make_recommendations
 from inference.serving.release_loader import ReleaseLoader
 
 PAGE = Path(__file__).with_name("page.html")
@@ -143,8 +143,8 @@ def _add_answers(
         exploration_share: float = Query(config.exploration_share, ge=0, le=1, allow_inf_nan=False),
     ) -> Recommendations:
         """Recommend ``count`` items, the given share of them from novel interest clusters."""
-        question = Question(user_id, count, exploration_share, config.planned_clusters)
-        return recommend(_release_of(loader), reader, question)
+        request = RecommendationRequest(user_id, count, exploration_share, config.planned_clusters)
+        return make_recommendations(_release_of(loader), reader, request)
 
     @app.get("/v1/release", responses={503: UNANSWERABLE[503]})
     def release() -> ReleaseSummary:

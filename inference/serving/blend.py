@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from expectations.contracts.values import ClusterPair
 from inference.serving.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem
 
@@ -19,53 +20,53 @@ class ListName(StrEnum):
 
 @dataclass(frozen=True)
 class BlendedItem:
-    """One place of the final list.
+    """One position of the final list.
 
     Attributes:
         item: the item, its cluster and its score.
         from_list: the list it was taken from.
-        history_clusters: what led to an exploratory item, ascending; empty for an ordinary one.
+        led_by: the pair that led to an exploratory item; ``None`` for an ordinary one.
     """
 
     item: ScoredItem
     from_list: ListName
-    history_clusters: tuple[int, ...] = ()
+    led_by: ClusterPair | None = None
 
 
-def exploratory_places(n_places: int, share: float) -> list[int]:
-    """Return the places, from 0, that the exploratory list fills, spread evenly.
+def exploratory_positions(n_items: int, share: float) -> list[int]:
+    """Return the positions, from 0, that the exploratory list fills, spread evenly.
 
-    After any number ``n`` of places, ``floor(n * share + 1/2)`` of them are exploratory: never
-    more than half a place away from the share asked for.
+    Of the first ``n`` positions ``floor(n * share + 1/2)`` are exploratory, whatever ``n``: never
+    more than half an item away from the share asked for.
 
     Raises:
         ValueError: ``share`` lies outside 0 to 1.
 
-    >>> exploratory_places(10, share=0.2)
+    >>> exploratory_positions(10, share=0.2)
     [2, 7]
-    >>> exploratory_places(4, share=1.0)
+    >>> exploratory_positions(4, share=1.0)
     [0, 1, 2, 3]
     """
     if not 0 <= share <= 1:
         raise ValueError(f"an exploration share lies between 0 and 1, not at {share}")
-    due = [_due(n, share) for n in range(n_places + 1)]
-    return [place for place in range(n_places) if due[place + 1] > due[place]]
+    due = [_due(n, share) for n in range(n_items + 1)]
+    return [position for position in range(n_items) if due[position + 1] > due[position]]
 
 
 def blend(
-    ordinary: Sequence[ScoredItem], exploratory: Sequence[NovelItem], share: float, n_places: int
+    ordinary: Sequence[ScoredItem], exploratory: Sequence[NovelItem], share: float, n_items: int
 ) -> list[BlendedItem]:
-    """Return up to ``n_places`` items, each once, both lists in their own order.
+    """Return up to ``n_items`` items, each once, both lists in their own order.
 
-    Places are dealt out by :func:`exploratory_places`. An item that stands in both lists is
-    taken from the exploratory one if it gets a place there. Where one list runs out the other
-    fills its places; but where the share leaves it no place, nothing exploratory is shown.
+    Positions are dealt out by :func:`exploratory_positions`. An item that stands in both lists is
+    taken from the exploratory one if it gets a position there. Where one list runs out the other
+    fills its positions; but where the share leaves it none, nothing exploratory is shown.
 
     Raises:
         ValueError: ``share`` lies outside 0 to 1.
     """
-    marked = set(exploratory_places(n_places, share))
-    novel = [BlendedItem(n.item, ListName.EXPLORATORY, n.history_clusters) for n in exploratory]
+    marked = set(exploratory_positions(n_items, share))
+    novel = [BlendedItem(n.item, ListName.EXPLORATORY, n.led_by) for n in exploratory]
     usual = [BlendedItem(item, ListName.ORDINARY) for item in ordinary]
     if not marked:
         novel = []
@@ -73,7 +74,7 @@ def blend(
     usual = [entry for entry in usual if entry.item.item_id not in claimed]
     blended: list[BlendedItem] = []
     shown: set[str] = set()
-    while len(blended) < n_places:
+    while len(blended) < n_items:
         first, second = (novel, usual) if len(blended) in marked else (usual, novel)
         entry = _next_unseen(first, shown) or _next_unseen(second, shown)
         if entry is None:
@@ -83,8 +84,8 @@ def blend(
     return blended
 
 
-def _due(n_places: int, share: float) -> int:
-    return int(n_places * share + 0.5)
+def _due(n_items: int, share: float) -> int:
+    return int(n_items * share + 0.5)
 
 
 def _next_unseen(entries: Sequence[BlendedItem], shown: set[str]) -> BlendedItem | None:

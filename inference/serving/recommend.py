@@ -11,7 +11,7 @@ from inference.features.online_features import FeatureReader, UserFeatures
 from inference.plans.align import align_plan
 from inference.plans.combine import ServedPlan, pairs_to_look_up, plan_for
 from inference.release.loaded_release import LoadedRelease
-from inference.serving.blend import BlendedItem, ListName, blend, exploratory_places
+from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
 from inference.store.store_connections import StoreUnreachableError
 from training.recommender.protocol import ScoredItem
@@ -35,8 +35,8 @@ class AnsweredBy(StrEnum):
 
 
 @dataclass(frozen=True)
-class Question:
-    """A request: whom to recommend to, how much, and what share of it is to be novel."""
+class RecommendationRequest:
+    """Whom to recommend to, how many items, and what share of them is to be novel."""
 
     user_id: str
     count: int
@@ -69,7 +69,7 @@ class RecommendedItem:
     item_id: str
     title: str
     cluster: Cluster
-    origin: ListName
+    from_list: ListName
     led_by: tuple[Cluster, ...]
 
 
@@ -89,27 +89,32 @@ class Recommendations:
     items: tuple[RecommendedItem, ...]
 
 
-def recommend(release: LoadedRelease, reader: FeatureReader, question: Question) -> Recommendations:
+def make_recommendations(
+    release: LoadedRelease, reader: FeatureReader, request: RecommendationRequest
+) -> Recommendations:
     """Return items for one user from one release; no state of a user raises."""
     try:
-        batch = reader.read_user(release.release_id, question.user_id)
-        live = reader.read_live(question.user_id)
+        batch = reader.read_user(release.release_id, request.user_id)
+        live = reader.read_live(request.user_id)
     except StoreUnreachableError:
-        return _answer_popular(release, question, AnsweredBy.STORE_UNREACHABLE, None)
+        return _answer_popular(release, request, AnsweredBy.STORE_UNREACHABLE, None)
     user = merge_live(batch, live, release.clusters, release.seen)
     if user is None:
-        return _answer_popular(release, question, AnsweredBy.UNKNOWN_USER, None)
+        return _answer_popular(release, request, AnsweredBy.UNKNOWN_USER, None)
     if not user.history_clusters:
-        return _answer_popular(release, question, AnsweredBy.NO_HISTORY, user)
-    plan, answered_by = _plan(release, reader, user, question)
-    blended = _retrieve(release, user, plan, question)
+        return _answer_popular(release, request, AnsweredBy.NO_HISTORY, user)
+    plan, answered_by = _plan(release, reader, user, request)
+    blended = _retrieve(release, user, plan, request)
     if not blended:
-        return _answer_popular(release, question, AnsweredBy.NO_HISTORY, user)
-    return _assemble(release, question, answered_by, user, plan, blended)
+        return _answer_popular(release, request, AnsweredBy.NO_HISTORY, user)
+    return _assemble(release, request, answered_by, user, plan, blended)
 
 
 def _plan(
-    release: LoadedRelease, reader: FeatureReader, user: UserFeatures, question: Question
+    release: LoadedRelease,
+    reader: FeatureReader,
+    user: UserFeatures,
+    request: RecommendationRequest,
 ) -> tuple[ServedPlan, AnsweredBy]:
     pairs = pairs_to_look_up(user.history_clusters, release.plan)
     try:
@@ -117,38 +122,38 @@ def _plan(
     except StoreUnreachableError:
         return ServedPlan((), tuple(pairs)), AnsweredBy.STORE_UNREACHABLE
     state = user.history_clusters, user.consumed_clusters
-    whole = plan_for(*state, rows, release.plan)
+    whole = plan_for(pairs, *state, rows, release.plan)
     plan = align_plan(whole, *state, release.alignment, release.plan.best_of)
     if not plan.clusters:
         return plan, AnsweredBy.NO_PLAN
-    plan = replace(plan, clusters=plan.clusters[: question.planned_clusters])
+    plan = replace(plan, clusters=plan.clusters[: request.planned_clusters])
     is_single = len(user.history_clusters) == 1
     return plan, AnsweredBy.SINGLE_CLUSTER if is_single else AnsweredBy.FULL
 
 
 def _retrieve(
-    release: LoadedRelease, user: UserFeatures, plan: ServedPlan, question: Question
+    release: LoadedRelease, user: UserFeatures, plan: ServedPlan, request: RecommendationRequest
 ) -> list[BlendedItem]:
     consumed = set(user.consumed_items) | set(user.recent_items)
-    n_novel = len(exploratory_places(question.count, question.exploration_share))
-    request = RetrievalRequest(user.recent_items, plan.clusters if n_novel else (), consumed)
+    n_novel = len(exploratory_positions(request.count, request.exploration_share))
+    wanted = RetrievalRequest(user.recent_items, plan.clusters if n_novel else (), consumed)
     # Items of both lists are shown once, so the ordinary one needs some to spare.
     lists = retrieve_lists(
-        release.recommender, [request], question.count + n_novel, per_cluster=question.count
+        release.recommender, [wanted], request.count + n_novel, per_cluster=request.count
     )[0]
-    return blend(lists.ordinary, lists.novel, question.exploration_share, question.count)
+    return blend(lists.ordinary, lists.novel, request.exploration_share, request.count)
 
 
 def _answer_popular(
     release: LoadedRelease,
-    question: Question,
+    request: RecommendationRequest,
     answered_by: AnsweredBy,
     user: UserFeatures | None,
 ) -> Recommendations:
     consumed = set(user.consumed_items) if user else set()
     unseen = (item for item in release.popular if item.item_id not in consumed)
-    items = [BlendedItem(item, ListName.ORDINARY) for item in _take(unseen, question.count)]
-    return _assemble(release, question, answered_by, user, ServedPlan((), ()), items)
+    items = [BlendedItem(item, ListName.ORDINARY) for item in _take(unseen, request.count)]
+    return _assemble(release, request, answered_by, user, ServedPlan((), ()), items)
 
 
 def _take(items: Iterable[ScoredItem], count: int) -> list[ScoredItem]:
@@ -157,7 +162,7 @@ def _take(items: Iterable[ScoredItem], count: int) -> list[ScoredItem]:
 
 def _assemble(
     release: LoadedRelease,
-    question: Question,
+    request: RecommendationRequest,
     answered_by: AnsweredBy,
     user: UserFeatures | None,
     plan: ServedPlan,
@@ -170,7 +175,7 @@ def _assemble(
         return tuple(name(cluster_id) for cluster_id in cluster_ids)
 
     return Recommendations(
-        user_id=question.user_id,
+        user_id=request.user_id,
         release_id=release.release_id,
         answered_by=answered_by,
         history=names(user.history_clusters if user else ()),
@@ -190,7 +195,7 @@ def _assemble(
                 release.titles[entry.item.item_id],
                 name(entry.item.cluster_id),
                 entry.from_list,
-                names(entry.history_clusters),
+                names(entry.led_by.members if entry.led_by else ()),
             )
             for entry in items
         ),

@@ -13,7 +13,7 @@ from expectations.contracts.forgotten import read_forgotten
 from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.loaded_release import LoadedRelease, load_release
-from inference.release.plug_in import PlugIn, keep_ours, put_in
+from inference.release.plug_in import PlugIn, keep_ours, replace_recommender
 from inference.release.registered import CHAMPION, RELEASE_MODEL
 from inference.release.release_source import RegistryUnreachableError, ReleaseSource
 from inference.serving.config import ServingConfig
@@ -116,4 +116,4 @@ class ReleaseLoader:
                     "publish it again, or roll back with `python -m pipelines.commands.promote`"
                 )
                 raise ReleaseError(where, "is fit to be served", remedy, "; ".join(reasons))
-            return put_in(load_release(fetched), self._plug_in)
+            return replace_recommender(load_release(fetched), self._plug_in)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from expectations.contracts.values import ClusterPair
 from inference.plans.combine import PlannedCluster
 from training.recommender.protocol import BatchRecommender, ItemQuery, Recommender, ScoredItem
 
@@ -16,13 +17,13 @@ class NovelItem:
 
     Attributes:
         item: the item, its cluster and its score by the recommender.
-        plan_score: how strongly the plan asked for the cluster.
-        history_clusters: members of the pair that spoke most for the cluster, ascending.
+        plan_score: the cluster's combined score in the plan.
+        led_by: the pair of history clusters with the largest share in that score.
     """
 
     item: ScoredItem
     plan_score: float
-    history_clusters: tuple[int, ...]
+    led_by: ClusterPair
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class RetrievedLists:
         ordinary: the best items of the whole catalogue.
         novel: the best items of the planned clusters, round by round: the best item of every
             planned cluster in the order of the plan, then the second best of each, and so on. So
-            a short list holds the plan's first clusters, and no cluster takes a second place
+            a short list holds the plan's first clusters, and no cluster has a second item
             before each has had its first.
     """
 
@@ -102,8 +103,8 @@ def _take_rounds(
 ) -> list[NovelItem]:
     columns = [(planned, next(answers)) for planned in plan]
     return [
-        NovelItem(items[place], planned.score, planned.led_by.members)
-        for place in range(per_cluster)
+        NovelItem(items[rank], planned.score, planned.led_by)
+        for rank in range(per_cluster)
         for planned, items in columns
-        if place < len(items)
+        if rank < len(items)
     ]

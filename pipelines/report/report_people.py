@@ -14,10 +14,10 @@ from inference.serving.recommend import (
     AnsweredBy,
     Cluster,
     PlannedInterest,
-    Question,
+    RecommendationRequest,
     Recommendations,
     RecommendedItem,
-    recommend,
+    make_recommendations,
 )
 
 WIDTH = 96
@@ -53,8 +53,10 @@ def choose_examples(
             break
         if not history or history[0] in newest:
             continue
-        question = Question(user, config.count, config.exploration_share, config.planned_clusters)
-        answer = recommend(release, reader, question)
+        question = RecommendationRequest(
+            user, config.count, config.exploration_share, config.planned_clusters
+        )
+        answer = make_recommendations(release, reader, question)
         if answer.answered_by in (AnsweredBy.FULL, AnsweredBy.SINGLE_CLUSTER):
             newest.add(history[0])
             examples.append(Example(users[user], answer))

@@ -10,7 +10,7 @@ import torch
 
 from expectations.contracts.tables import CASES, ITEM_CASES, LIST_FIGURES, NOVEL_CLUSTER_TABLE
 from inference.experiment.arms import System
-from inference.experiment.held_out import measure_lists
+from inference.experiment.held_out import recall_of_lists
 from inference.plans.align import align_batch
 from inference.plans.combine import plan_batch
 from inference.plans.config import PlanConfig
@@ -154,7 +154,7 @@ def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:
         dict(zip(layout.item_ids, layout.cluster_of_place.tolist(), strict=True)),
     )
     frame = read_table(paths.ITEM_CASES, ITEM_CASES).filter(pl.col("split") == SPLIT)
-    recalls = measure_lists(system, ItemCases.from_frame(frame, SPLIT))
+    recalls = recall_of_lists(system, ItemCases.from_frame(frame, SPLIT))
     return tabulate_cases(frame, {"recall_at_10": recalls})
 
 

@@ -102,18 +102,18 @@ def _encode_strings(items: pa.StringArray) -> Encoded:
 def _encode_varints(numbers: NDArray[np.uint64]) -> Encoded:
     """Seven bits a byte, the lowest first; all but the last of a number have their top bit set."""
     sizes = np.ones(len(numbers), dtype=np.int64)
-    for place in range(1, 10):
-        is_longer = numbers >> np.uint64(7 * place) > 0
+    for group in range(1, 10):
+        is_longer = numbers >> np.uint64(7 * group) > 0
         if not is_longer.any():
             break
         sizes += is_longer
     starts = np.concatenate([[0], np.cumsum(sizes)])
     content = np.empty(starts[-1], dtype=np.uint8)
-    for place in range(int(sizes.max(initial=0))):
-        there = np.flatnonzero(sizes > place)
-        bits = (numbers[there] >> np.uint64(7 * place)).astype(np.uint8) & 0x7F
-        goes_on = sizes[there] > place + 1
-        content[starts[there] + place] = bits | goes_on.astype(np.uint8) << 7
+    for group in range(int(sizes.max(initial=0))):
+        there = np.flatnonzero(sizes > group)
+        bits = (numbers[there] >> np.uint64(7 * group)).astype(np.uint8) & 0x7F
+        goes_on = sizes[there] > group + 1
+        content[starts[there] + group] = bits | goes_on.astype(np.uint8) << 7
     return content.tobytes(), starts
 
 

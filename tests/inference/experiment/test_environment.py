@@ -1,4 +1,4 @@
-"""Responses follow the truth, and luck is common to all who ask for the same."""
+"""Responses follow the truth, and random numbers are common to all who ask for the same."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.experiment.config import ExperimentConfig
-from inference.experiment.environment import Shown, draw_luck, respond, tire
+from inference.experiment.environment import Shown, draw_uniform, respond, tire
 from tests.worlds.experiment import ITEMS_PER_CLUSTER, make_environment
 
 STEADY = ExperimentConfig(position_decay=1.0, tiring=0.0)
 
 
-def test_luck_is_uniform_and_its_streams_are_unrelated() -> None:
+def test_random_numbers_are_uniform_and_their_streams_are_unrelated() -> None:
     users = np.repeat(np.arange(200), 100)
     items = np.tile(np.arange(100), 200)
     one, other, later = (
-        draw_luck(0, stream, users, items, number) for stream, number in ((0, 0), (1, 0), (0, 1))
+        draw_uniform(0, stream, users, items, number) for stream, number in ((0, 0), (1, 0), (0, 1))
     )
     counts = np.histogram(one, bins=10, range=(0, 1))[0]
     # 20,000 numbers: a bin holds 2,000 with a deviation of 42
@@ -27,24 +27,26 @@ def test_luck_is_uniform_and_its_streams_are_unrelated() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999)), min_size=1), st.integers(0))
-def test_luck_depends_on_user_and_item_alone(pairs: list[tuple[int, int]], seed: int) -> None:
+def test_random_numbers_depend_on_user_and_item_alone(
+    pairs: list[tuple[int, int]], seed: int
+) -> None:
     users, items = (np.array(column) for column in zip(*pairs, strict=True))
     seed %= 2**63
-    together = draw_luck(seed, 0, users, items, 3)
-    alone = [draw_luck(seed, 0, users[[n]], items[[n]], 3)[0] for n in range(len(users))]
+    together = draw_uniform(seed, 0, users, items, 3)
+    alone = [draw_uniform(seed, 0, users[[n]], items[[n]], 3)[0] for n in range(len(users))]
     assert together.tolist() == alone
     assert ((together > 0) & (together < 1)).all()
 
 
-def test_consumption_follows_affinity_and_place() -> None:
+def test_consumption_follows_affinity_and_position() -> None:
     n_users = 4000
     environment = make_environment(n_users)
     fresh = np.zeros_like(environment.affinity)
     users = np.arange(n_users)
     items = np.zeros(n_users, dtype=np.int64)
     first, fifth, cold = (
-        respond(environment, config, fresh, Shown(users, what, np.full(n_users, place)), 0, 0)
-        for config, what, place in (
+        respond(environment, config, fresh, Shown(users, what, np.full(n_users, position)), 0, 0)
+        for config, what, position in (
             (STEADY, items, 0),
             (ExperimentConfig(position_decay=0.5, tiring=0.0), items, 1),
             (STEADY, items + 3 * ITEMS_PER_CLUSTER, 0),

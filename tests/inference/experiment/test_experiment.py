@@ -135,7 +135,7 @@ def test_a_participant_moves_on() -> None:
     assert after.history_clusters == (0, 1)
     assert after.recent_items == ("c0-05", "c1-00", "c0-00")
     assert after.consumed_clusters == {0, 1, 3}
-    assert after.barred_items == {"c1-00", "c0-00", "c2-01", "c3-01", "c0-05"}
+    assert after.excluded_items == {"c1-00", "c0-00", "c2-01", "c3-01", "c0-05"}
     assert start == make_participants(1)[0]
 
 

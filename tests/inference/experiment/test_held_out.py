@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.experiment.held_out import LIST, measure_lists
+from inference.experiment.held_out import LIST, recall_of_lists
 from inference.serving.config import ServingConfig
 from tests.worlds.experiment import make_system
 from training.evaluation.items.cases import ItemCases
@@ -26,15 +26,15 @@ def test_the_list_holds_the_ordinary_items_and_the_best_of_the_planned_clusters(
     # Ten places: eight ordinary ones from the clusters liked, one for each of the two clusters
     # planned first: the one the table leads with, and the lowest other.
     cases = make_cases("c0-01", "c2-00", "c5-00", "c4-00")
-    assert measure_lists(make_system(planned), cases).tolist() == recalls
+    assert recall_of_lists(make_system(planned), cases).tolist() == recalls
 
 
 def test_what_was_consumed_is_not_shown_again() -> None:
-    assert measure_lists(make_system(), make_cases("c1-00")).tolist() == [0]
+    assert recall_of_lists(make_system(), make_cases("c1-00")).tolist() == [0]
 
 
 def test_no_cases_have_no_figures() -> None:
-    assert measure_lists(make_system(), make_cases()).shape == (0,)
+    assert recall_of_lists(make_system(), make_cases()).shape == (0,)
 
 
 def test_the_measured_list_is_the_one_that_is_served_by_default() -> None:

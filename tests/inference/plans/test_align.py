@@ -36,7 +36,7 @@ def test_one_request_gets_the_order_that_evaluation_measured(
     for row, (history, consumed) in enumerate(users):
         pairs = pairs_to_look_up(history, PLAN)
         rows = {pair: found for pair in pairs if (found := TABLE.row(pair)) is not None}
-        before = plan_for(history, consumed, rows, PLAN)
+        before = plan_for(pairs, history, consumed, rows, PLAN)
         after = align_plan(before, history, consumed, ALIGNMENT, best_of)
         assert [planned.cluster_id for planned in after.clusters] == aligned.rankings()[row]
         told = [planned.score for planned in before.clusters]
@@ -52,9 +52,10 @@ def test_one_request_gets_the_order_that_evaluation_measured(
 def test_best_of_one_is_the_plan_itself() -> None:
     whole = plan_batch([[1, 2]], [[1, 2]], TABLE, PLAN, N)
     assert align_batch(whole, [[1, 2]], [[1, 2]], ALIGNMENT, 1) is whole
-    row = TABLE.row(ClusterPair.of(1, 2))
+    pair = ClusterPair.of(1, 2)
+    row = TABLE.row(pair)
     assert row is not None
-    plan = plan_for([1, 2], [], {ClusterPair.of(1, 2): row}, PLAN)
+    plan = plan_for([pair], [1, 2], [], {pair: row}, PLAN)
     assert align_plan(plan, [1, 2], [], ALIGNMENT, 1) is plan
 
 

@@ -74,7 +74,7 @@ def test_a_foreign_recommender_of_two_methods_is_enough() -> None:
     assert [item.item_id for item in lists.ordinary] == ["i09d", "i09b", "i09a"]
     assert [novel.item.item_id for novel in found] == ["i08c", "i09a", "i07c", "i08a"]
     assert [novel.plan_score for novel in found] == [0.0, -1.0, 0.0, -1.0]
-    assert {novel.history_clusters for novel in found} == {(8, 9)}
+    assert {novel.led_by.members for novel in found} == {(8, 9)}
 
 
 @given(st.lists(REQUESTS, max_size=4), st.integers(1, 12))

@@ -9,9 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from inference.features.online_features import FeatureReader
-from inference.release.plug_in import lay_out
+from inference.release.plug_in import layout_of_release
 from inference.release.release_source import ReleaseSource
-from inference.serving.recommend import Question, recommend
+from inference.serving.recommend import RecommendationRequest, make_recommendations
 from inference.serving.release_loader import ReleaseLoader
 from pipelines.online.feature_store import open_store
 from pipelines.release.tracking import tracking_uri
@@ -30,7 +30,7 @@ def test_a_plan_follows_the_table_and_says_what_led_to_it(client: TestClient) ->
     # After (0, 1) the ring goes on with 2, then 3.
     assert [p["cluster_id"] for p in answer["planned"]] == [2, 3]
     assert [c["cluster_id"] for c in answer["planned"][0]["led_by"]] == [0, 1]
-    novel = [item for item in answer["items"] if item["origin"] == "exploratory"]
+    novel = [item for item in answer["items"] if item["from_list"] == "exploratory"]
     assert [item["cluster"]["cluster_id"] for item in novel] == [2, 3]
     assert novel[0]["led_by"] == answer["planned"][0]["led_by"]
     assert len(answer["items"]) == 4
@@ -43,13 +43,13 @@ def test_the_plan_is_aligned_before_it_is_cut(tree: PublishedReleases) -> None:
     loader.refresh()
     release = loader.status.release
     assert release is not None
-    question = Question("ann", count=4, exploration_share=0.5, planned_clusters=2)
+    question = RecommendationRequest("ann", count=4, exploration_share=0.5, planned_clusters=2)
     aligned = replace(release, alignment=prefer(5, len(NAMES)))
-    planned = [recommend(each, reader, question).planned for each in (release, aligned)]
+    planned = [make_recommendations(each, reader, question).planned for each in (release, aligned)]
     assert [cluster.cluster_id for cluster in planned[0]] == [2, 3]
     assert [cluster.cluster_id for cluster in planned[1]] == [5, 2]
     plain = replace(aligned, plan=aligned.plan.model_copy(update={"best_of": 1}))
-    assert recommend(plain, reader, question).planned == planned[0]
+    assert make_recommendations(plain, reader, question).planned == planned[0]
 
 
 def test_a_plugged_in_recommender_fills_both_lists(tree: PublishedReleases) -> None:
@@ -57,11 +57,13 @@ def test_a_plugged_in_recommender_fills_both_lists(tree: PublishedReleases) -> N
     walks = [[item_of(0, 0), item_of(1, 0), item_of(2, 4), item_of(3, 3)]] * 20
     others = [[item_of(4, place), item_of(5, place)] for place in range(ITEMS_EACH)] * 4
     set_champion(tree.first)
-    with serve(plug_in=lambda release: make_als(walks + others, lay_out(release.clusters))) as own:
+    with serve(
+        plug_in=lambda release: make_als(walks + others, layout_of_release(release.clusters))
+    ) as own:
         answer = ask(own, "ann", count=4, exploration_share=0.5)
     assert answer["answered_by"] == "full"
     assert [p["cluster_id"] for p in answer["planned"]] == [2, 3]
-    novel = [item["item_id"] for item in answer["items"] if item["origin"] == "exploratory"]
+    novel = [item["item_id"] for item in answer["items"] if item["from_list"] == "exploratory"]
     assert novel == [item_of(2, 4), item_of(3, 3)]
 
 
@@ -131,7 +133,7 @@ def test_the_share_decides_how_many_items_are_novel(
     client: TestClient, share: float, n_novel: int
 ) -> None:
     answer = ask(client, "ann", count=4, exploration_share=share)
-    assert [item["origin"] for item in answer["items"]].count("exploratory") == n_novel
+    assert [item["from_list"] for item in answer["items"]].count("exploratory") == n_novel
 
 
 @pytest.mark.parametrize(

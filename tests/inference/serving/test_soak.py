@@ -26,7 +26,7 @@ from inference.release.manifest import ReleaseManifest
 from inference.release.registered import CHALLENGER
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
-from inference.serving.recommend import Question, recommend
+from inference.serving.recommend import RecommendationRequest, make_recommendations
 from inference.store.store_connections import StoreUnreachableError
 from pipelines.commands.promote import Promoter
 from pipelines.commands.publish import publish
@@ -138,8 +138,8 @@ def expected_answers(manifests: Sequence[ReleaseManifest]) -> dict[tuple[str, st
         with source.fetch(int(version.version)) as fetched:
             release = load_release(fetched)
         for user in ASKED:
-            question = Question(user, config.count, config.exploration_share, 2)
-            answer = recommend(release, reader, question)
+            question = RecommendationRequest(user, config.count, config.exploration_share, 2)
+            answer = make_recommendations(release, reader, question)
             answers[manifest.release_id, user] = json.loads(json.dumps(asdict(answer)))
     return answers
 
