@@ -53,10 +53,10 @@ def choose_examples(
             break
         if not history or history[0] in newest:
             continue
-        question = RecommendationRequest(
+        request = RecommendationRequest(
             user, config.count, config.exploration_share, config.planned_clusters
         )
-        answer = make_recommendations(release, reader, question)
+        answer = make_recommendations(release, reader, request)
         if answer.answered_by in (AnsweredBy.FULL, AnsweredBy.SINGLE_CLUSTER):
             newest.add(history[0])
             examples.append(Example(users[user], answer))

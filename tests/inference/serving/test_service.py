@@ -43,13 +43,13 @@ def test_the_plan_is_aligned_before_it_is_cut(tree: PublishedReleases) -> None:
     loader.refresh()
     release = loader.status.release
     assert release is not None
-    question = RecommendationRequest("ann", count=4, exploration_share=0.5, planned_clusters=2)
+    request = RecommendationRequest("ann", count=4, exploration_share=0.5, planned_clusters=2)
     aligned = replace(release, alignment=prefer(5, len(NAMES)))
-    planned = [make_recommendations(each, reader, question).planned for each in (release, aligned)]
+    planned = [make_recommendations(each, reader, request).planned for each in (release, aligned)]
     assert [cluster.cluster_id for cluster in planned[0]] == [2, 3]
     assert [cluster.cluster_id for cluster in planned[1]] == [5, 2]
     plain = replace(aligned, plan=aligned.plan.model_copy(update={"best_of": 1}))
-    assert make_recommendations(plain, reader, question).planned == planned[0]
+    assert make_recommendations(plain, reader, request).planned == planned[0]
 
 
 def test_a_plugged_in_recommender_fills_both_lists(tree: PublishedReleases) -> None:

@@ -138,8 +138,8 @@ def expected_answers(manifests: Sequence[ReleaseManifest]) -> dict[tuple[str, st
         with source.fetch(int(version.version)) as fetched:
             release = load_release(fetched)
         for user in ASKED:
-            question = RecommendationRequest(user, config.count, config.exploration_share, 2)
-            answer = make_recommendations(release, reader, question)
+            request = RecommendationRequest(user, config.count, config.exploration_share, 2)
+            answer = make_recommendations(release, reader, request)
             answers[manifest.release_id, user] = json.loads(json.dumps(asdict(answer)))
     return answers
 
