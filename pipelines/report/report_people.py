@@ -97,7 +97,7 @@ def _plan_lines(place: int, planned: PlannedInterest) -> list[str]:
 
 
 def _item_line(item: RecommendedItem) -> str:
-    star = "*" if item.origin is ListName.EXPLORATORY else " "
+    star = "*" if item.from_list is ListName.EXPLORATORY else " "
     return f"  {star} {_shorten(item.title):<{TITLE_WIDTH}}  {item.cluster.description}"[:WIDTH]
 
 

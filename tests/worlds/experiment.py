@@ -36,11 +36,6 @@ class Cautious:
     def item_ids(self) -> tuple[str, ...]:
         return ITEM_IDS
 
-    def score_items(self, recent_items: Sequence[str]) -> np.ndarray:
-        liked = {CLUSTER_OF_ITEM[item] for item in recent_items}
-        scores = [float(CLUSTER_OF_ITEM[item] in liked) - int(item[3:]) / 1000 for item in ITEM_IDS]
-        return np.array(scores, dtype=np.float32)
-
     def top_items(
         self,
         recent_items: Sequence[str],
@@ -48,8 +43,10 @@ class Cautious:
         exclude: AbstractSet[str],
         k: int,
     ) -> list[ScoredItem]:
-        scores = self.score_items(recent_items)
-        ranked = [ITEM_IDS[place] for place in np.argsort(-scores, kind="stable")]
+        liked = {CLUSTER_OF_ITEM[item] for item in recent_items}
+        ranked = sorted(
+            ITEM_IDS, key=lambda item: (CLUSTER_OF_ITEM[item] not in liked, int(item[3:]))
+        )
         allowed = [
             item
             for item in ranked

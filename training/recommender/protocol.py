@@ -1,4 +1,4 @@
-"""What the serving path asks of a recommender: two methods, so that a team can plug in its own."""
+"""What the serving path asks of a recommender: one method, so that a team can plug in its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -44,24 +42,13 @@ class ItemQuery:
 class Recommender(Protocol):
     """A recommender of items; ours is the default, a team's own takes its place.
 
-    A user for whom nothing is known (no recent item in the catalogue) gets no scores and no
-    items: the caller decides what to show instead.
+    A user for whom nothing is known (no recent item in the catalogue) gets no items: the caller
+    decides what to show instead.
     """
 
     @property
     def item_ids(self) -> tuple[str, ...]:
-        """The catalogue, in the order of :meth:`score_items`."""
-        ...
-
-    def score_items(self, recent_items: Sequence[str]) -> np.ndarray:
-        """Return the score of every item for one user, float32 ``[n_items]``.
-
-        Args:
-            recent_items: item ids of the user's positive interactions, newest first.
-
-        Raises:
-            EmptyHistoryError: none of ``recent_items`` is in the catalogue.
-        """
+        """The catalogue: what a release checks before it is served with this recommender."""
         ...
 
     def top_items(
@@ -86,7 +73,3 @@ class BatchRecommender(Recommender, Protocol):
     def answer(self, queries: Sequence[ItemQuery]) -> list[list[ScoredItem]]:
         """Return what :meth:`Recommender.top_items` would for each query, in order."""
         ...
-
-
-class EmptyHistoryError(ValueError):
-    """A user was to be scored of whom no known item is on record."""

@@ -70,19 +70,6 @@ class ItemLayout:
         """Return the same as a set that looks an item up only when its place is asked for."""
         return _LazyPlaces(self, items)
 
-    def places_in(self, clusters: Sequence[int]) -> np.ndarray:
-        """Return the places of the given clusters' items, ascending, each once, int64.
-
-        Raises:
-            ValueError: there is no such cluster.
-        """
-        for cluster in clusters:
-            if not 0 <= cluster < self.n_clusters:
-                raise ValueError(f"no cluster {cluster} in a layout of {self.n_clusters}")
-        starts = self.block_starts
-        blocks = [np.arange(starts[c], starts[c + 1]) for c in sorted(set(clusters))]
-        return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int64)
-
     def save(self, file: Path) -> None:
         """Write the layout as Parquet: item_id and cluster_id in order of place."""
         columns = {"item_id": self.item_ids, "cluster_id": self.cluster_of_place}

@@ -20,9 +20,13 @@ from training.recommender.data.neighbours import SequentialNeighbours
 from training.recommender.model.item_ranker import ItemRanker
 from training.recommender.model.model import SequenceTransformer
 from training.recommender.model.parts import RecommenderParts
-from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
+from training.recommender.protocol import ItemQuery, ScoredItem
 
 HISTORIES_AT_ONCE = 256
+
+
+class EmptyHistoryError(ValueError):
+    """A user was to be scored of whom no known item is on record."""
 
 
 class SequenceRecommender:
@@ -55,13 +59,8 @@ class SequenceRecommender:
 
     @property
     def item_ids(self) -> tuple[str, ...]:
-        """The catalogue, in the order of :meth:`score_items`."""
+        """The catalogue, in the order of :meth:`score_batch`."""
         return self.layout.item_ids
-
-    def score_items(self, recent_items: Sequence[str]) -> np.ndarray:
-        """Return the score of every item for one user; see the protocol."""
-        scores: np.ndarray = self.score_batch([recent_items])[0]
-        return scores
 
     def score_batch(self, recent_items: Sequence[Sequence[str]]) -> np.ndarray:
         """Return the scores of every item for many users, float32 ``[n_users, n_items]``.

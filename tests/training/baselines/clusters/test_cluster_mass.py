@@ -20,7 +20,7 @@ def test_masses_are_sums_of_the_softmax_over_each_cluster() -> None:
         (0.5, 1.0), score_cluster_mass(recommender, recent, (0.5, 1.0)), strict=True
     ):
         for user, items in enumerate(recent):
-            scores = power * recommender.score_items(items).astype(np.float64)
+            scores = power * recommender.score_batch([items])[0].astype(np.float64)
             expected = [
                 np.log(np.exp(scores[layout.cluster_of_place == cluster]).sum())
                 for cluster in range(layout.n_clusters)

@@ -14,8 +14,8 @@ from expectations.contracts.errors import UserError
 from tests.worlds import recommender as world
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM, arrange_items
-from training.recommender.model.recommender import SequenceRecommender
-from training.recommender.protocol import EmptyHistoryError, ItemQuery, ScoredItem
+from training.recommender.model.recommender import EmptyHistoryError, SequenceRecommender
+from training.recommender.protocol import ItemQuery, ScoredItem
 
 ITEMS = st.sampled_from(world.make_layout().item_ids)
 QUERIES = st.builds(
@@ -37,7 +37,10 @@ def rank_by_mask(recommender: SequenceRecommender, query: ItemQuery) -> list[Sco
     scored = [
         ScoredItem(item, int(cluster), float(score))
         for item, cluster, score in zip(
-            recommender.item_ids, clusters, recommender.score_items(query.recent_items), strict=True
+            recommender.item_ids,
+            clusters,
+            recommender.score_batch([query.recent_items])[0],
+            strict=True,
         )
         if (query.clusters is None or cluster in query.clusters) and item not in query.exclude
     ]
@@ -77,10 +80,10 @@ def test_a_plan_touches_its_own_blocks_only() -> None:
 
 def test_only_the_newest_known_items_count(fitted: SequenceRecommender) -> None:
     newest = [world.item_name(0, place) for place in range(world.SMALL.max_length)]
-    plain = fitted.score_items(newest)
-    assert np.array_equal(fitted.score_items([*newest, "i09d", "i08c"]), plain)
-    assert np.array_equal(fitted.score_items(["stranger", *newest]), plain)
-    assert not np.array_equal(fitted.score_items(newest[::-1]), plain)
+    plain = fitted.score_batch([newest])[0]
+    assert np.array_equal(fitted.score_batch([[*newest, "i09d", "i08c"]])[0], plain)
+    assert np.array_equal(fitted.score_batch([["stranger", *newest]])[0], plain)
+    assert not np.array_equal(fitted.score_batch([newest[::-1]])[0], plain)
 
 
 def test_an_unknown_user_has_no_scores_and_no_items(fitted: SequenceRecommender) -> None:
@@ -123,7 +126,7 @@ def test_saved_and_loaded_answers_alike(fitted: SequenceRecommender, tmp_path: P
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     loaded = SequenceRecommender.load(tmp_path / "one")
     assert loaded.config == fitted.config
-    assert np.array_equal(loaded.score_items(["i03b"]), fitted.score_items(["i03b"]))
+    assert np.array_equal(loaded.score_batch([["i03b"]])[0], fitted.score_batch([["i03b"]])[0])
 
 
 def test_a_folder_of_mixed_or_missing_parts_is_refused(
