@@ -16,25 +16,25 @@ def check_table(data: pa.Table, table: Table, where: str | None = None) -> None:
 
     Checked in this order: columns and types, emptiness, nulls, bounds, key.
     """
-    place = where or table.name
-    _check_columns(data, table, place)
+    where = where or table.name
+    _check_columns(data, table, where)
     if data.num_rows == 0 and not table.may_be_empty:
-        raise ContractError(place, f"table {table.name} has no rows", "look at what feeds it")
+        raise ContractError(where, f"table {table.name} has no rows", "look at what feeds it")
     for column in table.columns:
-        _check_values(data, column, place)
-    _check_key(data, table, place)
+        _check_values(data, column, where)
+    _check_key(data, table, where)
 
 
-def _check_columns(data: pa.Table, table: Table, place: str) -> None:
+def _check_columns(data: pa.Table, table: Table, where: str) -> None:
     if data.schema.names != table.schema.names:
         rule = f"table {table.name} has the columns {', '.join(table.schema.names)}"
         raise ContractError(
-            place, rule, "write it with the declared columns", ", ".join(data.schema.names)
+            where, rule, "write it with the declared columns", ", ".join(data.schema.names)
         )
     for column, found in zip(table.columns, data.schema.types, strict=True):
         if not _is_same_type(found, column.dtype):
             rule = f"column {column.name} is of type {column.dtype}"
-            raise ContractError(place, rule, "cast it where it is made", str(found))
+            raise ContractError(where, rule, "cast it where it is made", str(found))
 
 
 def _is_same_type(found: pa.DataType, declared: pa.DataType) -> bool:
@@ -44,35 +44,35 @@ def _is_same_type(found: pa.DataType, declared: pa.DataType) -> bool:
     return bool(found.equals(declared))
 
 
-def _check_values(data: pa.Table, column: Column, place: str) -> None:
+def _check_values(data: pa.Table, column: Column, where: str) -> None:
     values = data.column(column.name)
     if not column.nullable and values.null_count:
         row = pc.index(pc.is_null(values), True).as_py()
         rule = f"column {column.name} has no nulls"
-        raise ContractError(place, rule, "fill or drop those rows", f"null in row {row}")
+        raise ContractError(where, rule, "fill or drop those rows", f"null in row {row}")
     if column.minimum is not None:
-        _refuse(pc.less(values, column.minimum), values, f">= {column.minimum}", column, place)
+        _refuse(pc.less(values, column.minimum), values, f">= {column.minimum}", column, where)
     if column.maximum is not None:
-        _refuse(pc.greater(values, column.maximum), values, f"<= {column.maximum}", column, place)
+        _refuse(pc.greater(values, column.maximum), values, f"<= {column.maximum}", column, where)
     if pa.types.is_floating(column.dtype):
-        _refuse(pc.is_nan(values), values, "a number, not NaN", column, place)
+        _refuse(pc.is_nan(values), values, "a number, not NaN", column, where)
 
 
 def _refuse(
-    bad: pa.ChunkedArray, values: pa.ChunkedArray, bound: str, column: Column, place: str
+    bad: pa.ChunkedArray, values: pa.ChunkedArray, bound: str, column: Column, where: str
 ) -> None:
     if pc.any(bad).as_py():
         sample = values.filter(bad).slice(0, SAMPLE_ROWS).to_pylist()
         raise ContractError(
-            place, f"column {column.name} is {bound}", "mend its source", str(sample)
+            where, f"column {column.name} is {bound}", "mend its source", str(sample)
         )
 
 
-def _check_key(data: pa.Table, table: Table, place: str) -> None:
+def _check_key(data: pa.Table, table: Table, where: str) -> None:
     counts = data.select(list(table.key)).group_by(list(table.key)).aggregate([([], "count_all")])
     if counts.num_rows == data.num_rows:
         return
     repeated = counts.filter(pc.greater(counts.column("count_all"), 1)).slice(0, SAMPLE_ROWS)
     sample = str(repeated.select(list(table.key)).to_pylist())
     rule = f"rows of {table.name} are unique by ({', '.join(table.key)})"
-    raise ContractError(place, rule, "remove the repeated rows", sample)
+    raise ContractError(where, rule, "remove the repeated rows", sample)

@@ -169,7 +169,7 @@ USER_LIVE_EVENTS = Table(
         Column("times_us", pa.list_(INTEGER), "when, in microseconds since 1970, UTC"),
         Column("feedback", pa.list_(FLOAT), "strength of the feedback; 0 where none"),
         Column("has_feedback", pa.list_(BOOLEAN), "whether there was any; lists hold no nulls"),
-        Column("recorded_at_us", pa.list_(INTEGER), "place in the event log, see table events"),
+        Column("recorded_at_us", pa.list_(INTEGER), "position in the event log, see table events"),
     ),
     key=("user_id", "event_timestamp"),
     event_time="event_timestamp",

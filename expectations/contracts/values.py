@@ -84,8 +84,11 @@ def pairs_of_history(history_clusters: list[int]) -> list[ClusterPair]:
     if len(history_clusters) < HISTORY_SIZE:
         return [ClusterPair.of(cluster) for cluster in history_clusters]
     ranked = combinations(range(len(history_clusters)), HISTORY_SIZE)
-    by_recency = sorted(ranked, key=lambda places: (max(places), places))
-    return [ClusterPair.of(*(history_clusters[place] for place in places)) for places in by_recency]
+    by_recency = sorted(ranked, key=lambda positions: (max(positions), positions))
+    return [
+        ClusterPair.of(*(history_clusters[position] for position in positions))
+        for positions in by_recency
+    ]
 
 
 def release_id_of(content_hashes: Mapping[str, str]) -> str:

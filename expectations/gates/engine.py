@@ -18,7 +18,7 @@ from great_expectations.core.expectation_validation_result import (
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 MAX_SAMPLES = 3
-RULE_PLACE = "rule"  # where an expectation carries the place of its rule: GX reorders results
+RULE_INDEX = "rule"  # key under which an expectation carries its rule's index: GX reorders results
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Validation:
     def failures(self) -> list[Failure]:
         """The rules that do not hold, in their order. An absent column breaks all about it."""
         broken = [
-            (int(result.expectation_config.meta[RULE_PLACE]), describe_finding(result))
+            (int(result.expectation_config.meta[RULE_INDEX]), describe_finding(result))
             for result in self.result.results
             if not result.success
         ]
-        return [Failure(self.rules[place], found) for place, found in sorted(broken)]
+        return [Failure(self.rules[index], found) for index, found in sorted(broken)]
 
 
 def validate(frame: pd.DataFrame, rules: Sequence[Rule], name: str) -> Validation:
@@ -73,11 +73,11 @@ def validate(frame: pd.DataFrame, rules: Sequence[Rule], name: str) -> Validatio
 
 
 def make_suite(name: str, rules: Sequence[Rule]) -> gx.ExpectationSuite:
-    """Return the rules as one suite; each expectation carries the place of its rule."""
+    """Return the rules as one suite; each expectation carries the index of its rule."""
     expectations = []
-    for place, rule in enumerate(rules):
+    for index, rule in enumerate(rules):
         expectation = rule.expectation.copy(deep=True)
-        expectation.meta = {RULE_PLACE: place}
+        expectation.meta = {RULE_INDEX: index}
         expectation.notes = f"{rule.sentence}. If not: {rule.remedy}."
         expectations.append(expectation)
     return gx.ExpectationSuite(name=name, expectations=expectations)

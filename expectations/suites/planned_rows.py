@@ -46,7 +46,7 @@ def planned_row_suite(n_clusters: int) -> tuple[RowCount, ...]:
         ),
         RowCount(
             "scores",
-            "scores fall from place to place",
+            "scores fall from rank to rank",
             REMEDY,
             scores.list.diff().list.max() > 0,
         ),

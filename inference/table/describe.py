@@ -101,7 +101,7 @@ def _valid_rows(table: PlanTable, config: TableConfig) -> NDArray[np.bool_]:
     n_members = 1 + (np.diff(table.members(), axis=1)[:, 0] > 0)  # [R]
     depths = np.array([row_depth(table.n_clusters, int(size), config) for size in n_members])
     listed = table.clusters != NO_CLUSTER  # [R, D]
-    padding = -1 - np.arange(listed.shape[1])  # differs from place to place: no repetition
+    padding = -1 - np.arange(listed.shape[1])  # differs from rank to rank: no repetition
     ordered = np.sort(np.where(listed, table.clusters, padding), axis=1)
     repeats = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)  # [R]
     rises = (table.scores[:, 1:] > table.scores[:, :-1]).any(axis=1)  # [R]

@@ -24,7 +24,7 @@ from pipelines.io.params import read_params
 from pipelines.online.event_tables import write_live_rows
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_user_locks
-from pipelines.online.online_rows import EntityKey, remove_rows
+from pipelines.online.online_rows import EntityKey, remove_online_rows
 
 ELSEWHERE = (
     "the source itself (dataset.path): remove the person there too, if it is yours",
@@ -105,7 +105,7 @@ def forget_user(
     log = EventLog(Path(config.event_log))
     with open_user_locks(config).hold([user_id]):
         n_events = log.forget(user_id)
-        n_rows = remove_rows(store, is_theirs)
+        n_rows = remove_online_rows(store, is_theirs)
     write_live_rows(log, config.live_events, paths.USER_LIVE_EVENTS)
     return Removal(n_rows, n_events, _count_built_rows(user_id), was_listed)
 

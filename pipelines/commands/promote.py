@@ -26,7 +26,7 @@ from pipelines.io import paths
 from pipelines.io.command import run_command
 from pipelines.io.params import read_params
 from pipelines.online.feature_store import open_store
-from pipelines.release.compare_releases import MeasuredRelease, Verdict, compare_releases
+from pipelines.release.compare_releases import Comparison, MeasuredRelease, compare_releases
 from pipelines.release.model_registry import point_alias
 from pipelines.release.promotion_log import (
     Promotion,
@@ -128,13 +128,13 @@ class Promoter:
 
     def _compare(
         self, candidate: MeasuredRelease, champion: int
-    ) -> tuple[list[Verdict], list[str]]:
+    ) -> tuple[list[Comparison], list[str]]:
         try:
             against = self._measured(champion)
         except ReleaseError as error:
             # No service can load that champion either: it must not bar the way to a sound one.
             unread = f"not compared: the champion cannot be read ({error})"
-            return [Verdict(False, unread)], []
+            return [Comparison(False, unread)], []
         drift = _drift(candidate.manifest, against.manifest)
         return compare_releases(candidate, against), drift
 

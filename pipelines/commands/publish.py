@@ -13,7 +13,7 @@ from pipelines.io import paths, stage
 from pipelines.io.artefact_io import read_json
 from pipelines.online.feature_store import apply_definitions, open_store
 from pipelines.online.live_events import replay_events
-from pipelines.online.online_store import FeatureFiles, OnlineRows, load_release
+from pipelines.online.online_store import FeatureFiles, OnlineRows, write_release_rows
 from pipelines.release.dvc_storage import push_artefacts
 from pipelines.release.lineage import log_lineage
 from pipelines.release.model_registry import find_registered, point_alias, register_release
@@ -54,7 +54,7 @@ def publish(
         paths.USER_CLUSTER_HISTORY, paths.USER_ITEM_HISTORY, paths.NOVEL_CLUSTER_TABLE
     )
     forgotten = read_forgotten(paths.FORGOTTEN_USERS)
-    rows = load_release(store, files, manifest.release_id, forgotten)
+    rows = write_release_rows(store, files, manifest.release_id, forgotten)
     replay_events(DataSeen.from_json(read_json(paths.DATA_SEEN)).events_until_us)
     known = find_registered(client, manifest)
     if known is None:

@@ -15,7 +15,7 @@ from pipelines.io import paths
 from pipelines.io.command import run_command
 from pipelines.io.params import read_params
 from pipelines.online.feature_store import open_store
-from pipelines.online.online_rows import EntityKey, count_rows, remove_rows
+from pipelines.online.online_rows import EntityKey, count_online_rows, remove_online_rows
 from pipelines.release.model_registry import version_at
 from pipelines.release.promotion_log import read_promotions
 from pipelines.release.retention import (
@@ -77,7 +77,7 @@ def make_plan(
         datetime.now(UTC),
         config,
     )
-    rows = count_rows(store, lambda key: key.get(RELEASE.name))
+    rows = count_online_rows(store, lambda key: key.get(RELEASE.name))
     return plan_retirement(rows, {release.release_id for release in releases}, kept)
 
 
@@ -87,7 +87,7 @@ def retire(store: FeatureStore, release_ids: set[str]) -> int:
     def is_unwanted(key: EntityKey) -> bool:
         return key.get(RELEASE.name) in release_ids
 
-    return remove_rows(store, is_unwanted) if release_ids else 0
+    return remove_online_rows(store, is_unwanted) if release_ids else 0
 
 
 def unregister(client: MlflowClient, release_ids: set[str]) -> list[int]:

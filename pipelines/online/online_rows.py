@@ -30,7 +30,9 @@ EntityKey = Mapping[str, str]
 """Name of each join key to its value, for example ``{"release_id": …, "user_id": …}``."""
 
 
-def count_rows(store: FeatureStore, label: Callable[[EntityKey], str | None]) -> dict[str, int]:
+def count_online_rows(
+    store: FeatureStore, label: Callable[[EntityKey], str | None]
+) -> dict[str, int]:
     """Return how many rows bear each label; rows labelled ``None`` are not counted.
 
     A row is one key in one table of the store: Redis keeps all views of a key in one.
@@ -43,7 +45,7 @@ def count_rows(store: FeatureStore, label: Callable[[EntityKey], str | None]) ->
     return counts
 
 
-def remove_rows(store: FeatureStore, is_unwanted: Callable[[EntityKey], bool]) -> int:
+def remove_online_rows(store: FeatureStore, is_unwanted: Callable[[EntityKey], bool]) -> int:
     """Remove every row whose key is unwanted and return how many there were.
 
     An interrupted removal is simply run again.

@@ -41,7 +41,7 @@ class OnlineRows:
     read_back: int
 
 
-def load_release(
+def write_release_rows(
     store: FeatureStore, files: FeatureFiles, release_id: str, forgotten: ForgottenUsers
 ) -> OnlineRows:
     """Write every row of a release to the online store, then read all of them back.

@@ -47,24 +47,24 @@ class MeasuredRelease:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Comparison:
     """One comparison: whether the candidate is worse beyond the interval, and the figures."""
 
     is_worse: bool
     words: str
 
 
-def compare_releases(candidate: MeasuredRelease, champion: MeasuredRelease) -> list[Verdict]:
+def compare_releases(candidate: MeasuredRelease, champion: MeasuredRelease) -> list[Comparison]:
     """Return every comparison that these two allow; at least one, if only to say there is none."""
     found = []
     if candidate.clustering == champion.clustering:
         found += _paired("recall@10 of the served plan", candidate.plans, champion.plans)
     found += _paired("recall@10 of the served list", candidate.lists, champion.lists)
     found = found or _lifts(candidate.plans, champion.plans)
-    return found or [Verdict(False, "not compared: no figures of both releases")]
+    return found or [Comparison(False, "not compared: no figures of both releases")]
 
 
-def _paired(what: str, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Verdict]:
+def _paired(what: str, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Comparison]:
     both = ours.join(theirs, on="case_id", suffix="_champion").sort("case_id")
     if both.is_empty():
         return []
@@ -75,10 +75,10 @@ def _paired(what: str, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Verdict
         f"{what} {means[0]:.3f} against the champion's {means[1]:.3f}, difference "
         f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] on {gain.n_cases} common cases"
     )
-    return [Verdict(gain.high < 0, words)]
+    return [Comparison(gain.high < 0, words)]
 
 
-def _lifts(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Verdict]:
+def _lifts(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Comparison]:
     if ours.is_empty() or theirs.is_empty():
         return []
     lifts = []
@@ -96,4 +96,4 @@ def _lifts(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Verdict]:
         f"{lifts[1].n_cases}, difference {difference:+.3f} "
         f"[{difference - half:+.3f}, {difference + half:+.3f}]"
     )
-    return [Verdict(difference + half < 0, words)]
+    return [Comparison(difference + half < 0, words)]

@@ -24,7 +24,7 @@ from pipelines.commands.publish import publish
 from pipelines.io import paths
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view, replay_events
-from pipelines.online.online_rows import count_rows
+from pipelines.online.online_rows import count_online_rows
 from pipelines.release.tracking import open_tracking
 from pipelines.stages import release
 from tests.worlds.online.serving import PEOPLE, build_tree, likes_around_the_ring, write_plans
@@ -61,7 +61,7 @@ def publish_as_built() -> ReleaseManifest:
 
 
 def rows_of(user: str) -> int:
-    return count_rows(open_store(), lambda key: key.get("user_id")).get(user, 0)
+    return count_online_rows(open_store(), lambda key: key.get("user_id")).get(user, 0)
 
 
 def test_forgetting_a_person(

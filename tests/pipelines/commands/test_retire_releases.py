@@ -22,8 +22,8 @@ from pipelines.commands import retire_releases
 from pipelines.commands.publish import publish
 from pipelines.io import paths
 from pipelines.online.feature_store import open_store
-from pipelines.online.online_rows import count_rows
-from pipelines.online.online_store import FeatureFiles, load_release
+from pipelines.online.online_rows import count_online_rows
+from pipelines.online.online_store import FeatureFiles, write_release_rows
 from pipelines.release.model_registry import find_release, point_alias
 from pipelines.release.promotion_log import Promotion
 from pipelines.release.retention import KnownRelease, RetentionConfig, reasons_to_keep
@@ -80,7 +80,7 @@ def online(
             paths.USER_ITEM_HISTORY,
             paths.NOVEL_CLUSTER_TABLE,
         )
-        load_release(open_store(), FeatureFiles(*files), interrupted, ForgottenUsers({}))
+        write_release_rows(open_store(), FeatureFiles(*files), interrupted, ForgottenUsers({}))
         yield Online(tuple(manifests), interrupted)
 
 
@@ -90,7 +90,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
 
 
 def online_releases() -> set[str]:
-    return set(count_rows(open_store(), lambda key: key.get("release_id")))
+    return set(count_online_rows(open_store(), lambda key: key.get("release_id")))
 
 
 def test_only_releases_out_of_use_lose_their_rows(
