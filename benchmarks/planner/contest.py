@@ -17,7 +17,6 @@ from benchmarks.planner.runs import (
     make_clustering,
     make_planner,
 )
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from expectations.contracts.values import all_pairs
 from inference.evaluation.baseline_choice import (
     ChosenBaselines,
@@ -27,13 +26,14 @@ from inference.evaluation.baseline_choice import (
 )
 from inference.evaluation.contenders import rank_contenders, score_test, score_validation
 from pipelines.io import paths
-from pipelines.io.artefact_io import read_json, read_table, write_json
+from pipelines.io.artefact_io import read_json, write_json
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from pipelines.io.planner_windows import Split, read_window
 from pipelines.stages import alignment, evaluate
 from training.baselines.clusters.window import Window
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.clusters.tree_view import ServingClusters
 from training.evaluation.clusters.cases import Scores
 from training.evaluation.clusters.compare import measure_exposure, measure_rankings
 from training.evaluation.clusters.matches import measure_matches
@@ -92,11 +92,7 @@ def compete(
 
 def gather_field(split: Split) -> Field:
     """Return the field of the clustering in the working folder; another split is not read."""
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS),
-        read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS),
-        read_params("clusters", ClusterConfig).serving_level,
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     baselines = list_baselines(evaluate.read_settings())
     validation = read_window("validation", clusters)
     chosen = choose_settings(baselines, validation)

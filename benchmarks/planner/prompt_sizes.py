@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from benchmarks.markdown import to_markdown
 from expectations.contracts.errors import UserError
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
+from expectations.contracts.tables import TRANSITIONS
 from expectations.contracts.values import NO_CLUSTER, pairs_of_history
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
@@ -34,11 +34,11 @@ from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.command import run_command
 from pipelines.io.params import read_params
 from pipelines.io.planner_windows import read_window
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import serving_clusters
 from training.collective.signal import load_signal
 from training.evaluation.clusters.cases import PlannerCases, Scores
 from training.evaluation.clusters.compare import KS, measure_rankings
@@ -81,11 +81,7 @@ def main() -> None:
 
 def measure(sizes: Sequence[int], seed: int) -> str:
     """Return a Markdown table of recall for the run in the working folder."""
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS),
-        read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS),
-        read_params("clusters", ClusterConfig).serving_level,
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     config = read_params("planner", PlannerConfig)
     cases = read_window("validation", clusters).cases
     train = read_examples(read_table(paths.TRANSITIONS, TRANSITIONS), "train")

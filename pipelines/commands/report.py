@@ -28,6 +28,7 @@ from pipelines.report.report_figures import (
 )
 from pipelines.report.report_people import choose_examples, show_example
 from pipelines.report.report_recommender import show_recommender, show_restriction
+from training.clusters.config import ClusterConfig
 
 RULE = "─" * 96
 
@@ -48,7 +49,8 @@ def main() -> None:
     print(
         "\n".join([RULE, f"{title}, version {release.version} of {RELEASE_MODEL} ({alias})", RULE])
     )
-    _print("The data and what was built from it", show_sizes())
+    level = read_params("clusters", ClusterConfig).serving_level
+    _print("The data and what was built from it", show_sizes(level))
     _print("The interests of the previous tree", show_changes(read_changes()))
     _print("The planner", show_planner(read_figures("planner")))
     _print("The recommender", show_recommender(read_figures("recommender")))

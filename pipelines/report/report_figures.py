@@ -56,8 +56,8 @@ def read_figures(concern: str) -> Figures:
     return read_json(file) if file.is_file() else {}
 
 
-def show_sizes() -> list[str]:
-    """Return what went in and what was built from it."""
+def show_sizes(serving_level: int) -> list[str]:
+    """Return what went in and what was built from it; clusters are those of the level served."""
     log = scan_table(paths.INTERACTIONS).select(
         n=pl.len(),
         users=pl.col("user_id").n_unique(),
@@ -74,7 +74,7 @@ def show_sizes() -> list[str]:
         f"{n_items:>12,} items",
         f"{row['n']:>12,} interactions, {row['positive']:.0%} of them positive, "
         f"{row['first']:%d %b %Y} to {row['last']:%d %b %Y}",
-        f"{levels[-1]:>12,} interest clusters (levels: {' > '.join(map(str, levels))})",
+        f"{levels[serving_level]:>12,} interest clusters (levels: {' > '.join(map(str, levels))})",
         f"{n_rows:>12,} rows in the novel-cluster table",
     ]
 

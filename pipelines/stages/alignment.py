@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
+from expectations.contracts.tables import CASES, TRANSITIONS
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
 from inference.plans.align import propose_scored
@@ -15,13 +15,14 @@ from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_table, write_json
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from training.alignment.alignment import Proposals, fit_alignment
 from training.alignment.alignment_io import save_alignment
 from training.alignment.config import AlignmentConfig
 from training.alignment.user_model import fit_user_models
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.clusters.tree_view import ServingClusters
 from training.config import RuntimeConfig
 from training.evaluation.clusters.cases import PlannerCases
 from training.planner.base.model_io import load_planner
@@ -33,10 +34,7 @@ def main() -> None:
     """Fit user models before validation, choose and weigh one there, refit it with validation."""
     config = read_params("alignment", AlignmentConfig)
     runtime = read_params("runtime", RuntimeConfig)
-    level = read_params("clusters", ClusterConfig).serving_level
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
     cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), "validation")
     torch.set_num_threads(runtime.threads)

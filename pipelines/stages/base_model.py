@@ -5,12 +5,12 @@ from __future__ import annotations
 import polars as pl
 import torch
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
+from expectations.contracts.tables import ITEMS, TRANSITIONS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_folder, read_table
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.planner.base.base_model import pretrain, save_base
 from training.planner.base.base_reference import refer_to_base, write_reference
@@ -22,16 +22,13 @@ def main() -> None:
     """Write the embedded model, or the reference to another one."""
     runtime = read_params("runtime", RuntimeConfig)
     config = read_params("planner", PlannerConfig)
-    level = read_params("clusters", ClusterConfig).level
     torch.set_num_threads(runtime.threads)
     if config.base_model != EMBEDDED:
         reference = refer_to_base(config.base_model)
         with atomic_folder(paths.BASE_MODEL) as folder:
             write_reference(reference, folder)
         return
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     train = read_table(paths.TRANSITIONS, TRANSITIONS).filter(pl.col("split") == "train")
     corpus = write_corpus(read_table(paths.ITEMS, ITEMS), clusters, train)
     model, tokenizer = pretrain(corpus, clusters.descriptions, config.embedded, runtime.seed)

@@ -7,12 +7,12 @@ from datetime import datetime
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
+from expectations.contracts.tables import ITEMS, TRANSITIONS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_json, read_table, scan_table, write_json
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import serving_clusters
 from training.collective.config import CollectiveConfig
 from training.collective.evidence import Evidence, gather_evidence
 from training.collective.fit import fit_weights
@@ -29,11 +29,7 @@ def main() -> None:
     runtime = read_params("runtime", RuntimeConfig)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     items = read_table(paths.ITEMS, ITEMS)
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS),
-        read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS),
-        cluster_config.serving_level,
-    )
+    clusters = read_clusters(cluster_config)
     transitions = read_examples(read_table(paths.TRANSITIONS, TRANSITIONS), "validation")
 
     def gather(before: datetime) -> Evidence:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CASES, ITEM_CLUSTERS, TRANSITIONS
+from expectations.contracts.tables import CASES, ITEM_CASES, TRANSITIONS
 from expectations.suites.transitions import transition_suite
 from pipelines.guards.gates_config import GatesConfig, curation_bounds
 from pipelines.guards.guards import StageGuards
@@ -14,15 +14,15 @@ from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
     atomic_folder,
     read_json,
-    read_table,
     scan_table,
     write_json,
     write_table,
 )
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from pipelines.online.feature_store import apply_definitions, open_offline_store, retrieve_as_of
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.clusters.tree_view import ServingClusters
 from training.config import RuntimeConfig
 from training.curation.cases import mine_cases, mine_item_cases, select_cases
 from training.curation.config import CurationConfig
@@ -39,10 +39,7 @@ def main() -> None:
     config = read_params("curation", CurationConfig)
     gates = read_params("gates", GatesConfig)
     rng = np.random.default_rng(read_params("runtime", RuntimeConfig).seed)
-    level = read_params("clusters", ClusterConfig).serving_level
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
 
     labels, cases, item_cases = mine(clusters, timeline, config)

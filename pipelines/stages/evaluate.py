@@ -7,8 +7,6 @@ import torch
 
 from expectations.contracts.tables import (
     CASES,
-    CLUSTERS,
-    ITEM_CLUSTERS,
     NOVEL_CLUSTER_TABLE,
     PLAN_FIGURES,
 )
@@ -29,13 +27,13 @@ from pipelines.io.artefact_io import (
     write_json,
     write_table,
 )
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from pipelines.io.planner_windows import read_window
 from training.alignment.alignment_io import load_alignment
 from training.alignment.config import AlignmentConfig
 from training.baselines.clusters.window import Window
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import serving_clusters
 from training.collective.signal import load_signal
 from training.config import RuntimeConfig
 from training.evaluation.clusters.case_figures import tabulate_cases
@@ -50,10 +48,7 @@ def main() -> None:
     settings = read_settings()
     runtime = read_params("runtime", RuntimeConfig)
     torch.set_num_threads(runtime.threads)
-    level = read_params("clusters", ClusterConfig).serving_level
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     validation = load_validation(
         read_window("validation", clusters), clusters.descriptions, settings
     )

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
+from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
 from inference.experiment.arms import Arm, System
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.outcomes import follow_rounds, summarise
@@ -17,12 +17,13 @@ from inference.table.plan_table import PlanTable
 from pipelines.experiment.simulation import build_environment
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_folder, read_table, scan_table, write_json
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from pipelines.sources.config import DatasetConfig
 from pipelines.sources.synthetic.truth import is_truth_available
 from training.alignment.alignment_io import load_alignment
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.clusters.tree_view import ServingClusters
 from training.config import RuntimeConfig
 from training.recommender.model.recommender import SequenceRecommender
 
@@ -37,7 +38,6 @@ def main() -> None:
     runtime = read_params("runtime", RuntimeConfig)
     config = read_params("experiment", ExperimentConfig)
     threshold = read_params("dataset", DatasetConfig).threshold
-    level = read_params("clusters", ClusterConfig).serving_level
     torch.set_num_threads(runtime.threads)
     if threshold is None or not is_truth_available(paths.TRUTH):
         print("No experiment: what users would have liked is known of the synthetic world only.")
@@ -48,9 +48,7 @@ def main() -> None:
     users = [participant.user_id for participant in participants]
     interactions = scan_table(paths.INTERACTIONS)
     environment = build_environment(paths.TRUTH, interactions, users, threshold, rng)
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     system = _load_system(clusters, read_params("plan", PlanConfig))
     logs = {
         arm: run_arm(arm, system, participants, environment, config, runtime.seed) for arm in Arm

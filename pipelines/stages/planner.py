@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 import torch
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, TRANSITIONS
+from expectations.contracts.tables import TRANSITIONS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, atomic_folder, read_table
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import serving_clusters
 from training.collective.signal import load_signal
 from training.config import RuntimeConfig
 from training.planner.base.adapter_io import save_adapter
@@ -30,11 +30,8 @@ def main() -> None:
     """Write the adapter that validation judges, the one that is released, and the curve."""
     runtime = read_params("runtime", RuntimeConfig)
     config = read_params("planner", PlannerConfig)
-    level = read_params("clusters", ClusterConfig).level
     torch.set_num_threads(runtime.threads)
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
     train, validation = (read_examples(transitions, split) for split in ("train", "validation"))
     base = load_base(paths.BASE_MODEL, config.hardware)

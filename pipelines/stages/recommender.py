@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_POPULARITY, ITEMS
+from expectations.contracts.tables import ITEM_POPULARITY, ITEMS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
     atomic_file,
@@ -20,10 +20,10 @@ from pipelines.io.artefact_io import (
     scan_table,
     write_table,
 )
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
 from training.clusters.tree.places_io import load_places
-from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.processes import join_team
@@ -41,12 +41,9 @@ def main() -> None:
     """
     runtime = read_params("runtime", RuntimeConfig)
     config = read_params("recommender", RecommenderConfig)
-    level = read_params("clusters", ClusterConfig).serving_level
     torch.set_num_threads(runtime.threads)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     interactions = scan_table(paths.INTERACTIONS)
     layout = arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import polars as pl
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, NOVEL_CLUSTER_TABLE
+from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
 from inference.search.config import TableConfig
 from inference.table.bulk import plan_batches
 from inference.table.describe import describe_table, measure_certificates
@@ -15,14 +15,14 @@ from inference.table.partial_run import common_arithmetic, refresh_rows
 from inference.table.sources import StoredPlanner
 from inference.table.table import batches_of_pairs, stamp_rows
 from pipelines.io import paths, stage
-from pipelines.io.artefact_io import read_json, read_table, write_json, write_table
+from pipelines.io.artefact_io import read_json, write_json, write_table
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from pipelines.table.previous_table import read_previous_table
 from pipelines.table.refresh_outs import write_no_refresh, write_refresh_outs
 from pipelines.table.table_making import describe_code, describe_making
 from pipelines.table.table_shards import shard_opener
 from training.clusters.config import ClusterConfig
-from training.clusters.tree_view import serving_clusters
 from training.curation.timeline import Timeline
 
 
@@ -32,11 +32,8 @@ def main() -> None:
     from pipelines.guards.table_guards import guard_table
 
     config = read_params("table", TableConfig)
-    level = read_params("clusters", ClusterConfig).serving_level
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
-    clusters = serving_clusters(
-        read_table(paths.CLUSTERS, CLUSTERS), read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS), level
-    )
+    clusters = read_clusters(read_params("clusters", ClusterConfig))
     texts = clusters.descriptions
     source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, texts, config)
     making = describe_making(texts, config)

@@ -59,9 +59,14 @@ def sections_read_in(files: frozenset[Path]) -> set[str]:
     return found
 
 
+READERS = {Path("pipelines/io") / name for name in ("clusters_reader.py", "planner_windows.py")}
+"""What reads artefacts for several stages, apart from their own files."""
+
+
 def paths_named_in(file: Path) -> set[Path]:
-    """The artefact paths that a stage's own file names."""
-    source = (ROOT / file).read_text(encoding="utf-8")
+    """The artefact paths that a stage's own file names, or a reader that it imports."""
+    files = {file, *(READERS & closure_of(file))}
+    source = "\n".join((ROOT / each).read_text(encoding="utf-8") for each in files)
     names = set(re.findall(r"paths\.([A-Z_]+)", source))
     found = {getattr(paths, name) for name in names}
     found |= {paths.metrics_of(c) for c in re.findall(r'metrics_of\("(\w+)"\)', source)}

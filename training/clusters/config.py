@@ -113,7 +113,8 @@ class ClusterConfig(Config):
     """
 
     levels: tuple[int, ...] = (4, 16, 64)
-    level: int | None = None
+    configured_level: int | None = Field(default=None, alias="level")
+    """Private: ``None`` here says nothing of ``wanted``. Others read :attr:`serving_level`."""
     wanted: int | None = Field(default=None, ge=1)
     previous: PreviousTreeConfig | None = None
     min_items: int = Field(default=3, ge=1)
@@ -130,9 +131,9 @@ class ClusterConfig(Config):
             raise ValueError("levels needs at least one count, each at least 1")
         if any(a >= b for a, b in zip(self.levels, self.levels[1:], strict=False)):
             raise ValueError(f"levels must grow from broad to narrow, not {self.levels}")
-        if self.level is not None and not 0 <= self.level < len(self.levels):
+        if self.configured_level is not None and not 0 <= self.configured_level < len(self.levels):
             raise ValueError(f"level must name one of the {len(self.levels)} levels, from 0")
-        if self.level is not None and self.wanted is not None:
+        if self.configured_level is not None and self.wanted is not None:
             raise ValueError("level and wanted both name the served level: leave one of them out")
         return self
 
@@ -147,4 +148,4 @@ class ClusterConfig(Config):
         """The level that downstream rooms speak in."""
         if self.wanted is not None:
             return self.counts.index(self.wanted)
-        return len(self.levels) - 1 if self.level is None else self.level
+        return len(self.levels) - 1 if self.configured_level is None else self.configured_level

@@ -74,28 +74,27 @@ class ServingClusters:
 
 
 def serving_clusters(
-    clusters: pl.DataFrame, item_clusters: pl.DataFrame, level: int | None = None
+    clusters: pl.DataFrame, item_clusters: pl.DataFrame, level: int
 ) -> ServingClusters:
     """Cut one level out of the tables CLUSTERS and ITEM_CLUSTERS.
 
     Args:
         clusters: every node of the tree.
         item_clusters: the cluster of every item at every level.
-        level: the level to serve; the deepest when ``None``.
+        level: the level to serve, 0 at the top.
 
     Raises:
         UserError: the tree has no such level, or its ids are not 0 to n - 1.
     """
-    depth = int(clusters["level"].max())  # type: ignore[arg-type]
-    chosen = depth if level is None else level
-    nodes = clusters.filter(pl.col("level") == chosen).sort("cluster_id")
+    nodes = clusters.filter(pl.col("level") == level).sort("cluster_id")
     if nodes.is_empty():
-        raise UserError("clusters.level", f"is one of 0 to {depth}", "name one", str(chosen))
+        depth = clusters["level"].n_unique() - 1
+        raise UserError("clusters.level", f"is one of 0 to {depth}", "name one", str(level))
     if nodes["cluster_id"].to_list() != list(range(nodes.height)):
         raise UserError("clusters", "ids of a level run from 0 without gaps", "rebuild the tree")
-    members = item_clusters.filter(pl.col("level") == chosen).sort("item_id")
+    members = item_clusters.filter(pl.col("level") == level).sort("item_id")
     return ServingClusters(
-        level=chosen,
+        level=level,
         descriptions=tuple(nodes["description"].to_list()),
         parents=nodes["parent_id"].fill_null(NO_PARENT).to_numpy().astype(np.int64),
         item_ids=tuple(members["item_id"].to_list()),

@@ -87,7 +87,7 @@ def write_topics_as_clusters(truth: Truth) -> ServingClusters:
     )
     write_table(clusters, paths.CLUSTERS, CLUSTERS)
     write_table(items, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
-    return serving_clusters(clusters, items)
+    return serving_clusters(clusters, items, level=0)
 
 
 def write_histories(clusters: ServingClusters) -> None:

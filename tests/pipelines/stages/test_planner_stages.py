@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import yaml
 
+from expectations.contracts.content_hash import ContentHash, hash_content
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
 from pipelines.io import paths
@@ -78,13 +79,39 @@ def ask_for(transitions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def set_params(planner_section: dict[str, object]) -> None:
+def set_params(
+    planner_section: dict[str, object], clusters: dict[str, object] | None = None
+) -> None:
     content = {
         "runtime": {"seed": 0, "threads": 1},
-        "clusters": {"levels": [8]},
+        "clusters": clusters or {"levels": [8]},
         "planner": TINY | planner_section,
     }
     Path("params.yaml").write_text(yaml.safe_dump(content))
+
+
+def put_between_other_levels() -> None:
+    """Put the clusters of the house below 2 broader ones and above 16 narrower ones."""
+    top, middle, bottom = (pl.lit(level, dtype=pl.Int64).alias("level") for level in range(3))
+    own, broader = pl.col("cluster_id"), pl.col("cluster_id") % 2
+    served = read_table(paths.CLUSTERS, CLUSTERS)
+    twice = pl.concat([served, served]).with_columns(bottom, parent_id=own)
+    nodes = [
+        served.head(2).with_columns(top, description=pl.format("field {}", own)),
+        served.with_columns(middle, parent_id=broader),
+        twice.with_columns(cluster_id=pl.Series(range(twice.height))).with_columns(
+            description=pl.format("kind {}", own)
+        ),
+    ]
+    write_table(pl.concat(nodes), paths.CLUSTERS, CLUSTERS)
+    items = read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
+    half = pl.col("item_id").rank("ordinal").over("cluster_id").cast(pl.Int64) % 2
+    members = [
+        items.with_columns(top, cluster_id=broader),
+        items.with_columns(middle),
+        items.with_columns(bottom, cluster_id=own + served.height * half),
+    ]
+    write_table(pl.concat(members), paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
 
 
 @pytest.mark.usefixtures("house")
@@ -139,6 +166,25 @@ def test_the_alignment_is_weighed_on_validation_and_refitted_with_it() -> None:
     figures = read_json(paths.metrics_of("alignment"))
     assert figures["n_validation_cases"] == read_table(paths.CASES, CASES).height > 0
     assert figures["user_weight"] == round(late.user_weight, 4)
+
+
+@pytest.mark.usefixtures("house")
+@pytest.mark.parametrize(
+    "served", [{"levels": [2, 16], "wanted": 8}, {"levels": [2, 8, 16], "level": 1}]
+)
+def test_base_model_and_planner_learn_the_clusters_that_are_served(
+    served: dict[str, object],
+) -> None:
+    def train() -> list[ContentHash]:
+        base_model.main()
+        planner.main()
+        return [hash_content(path) for path in (paths.BASE_MODEL, paths.PLANNER_ADAPTER)]
+
+    set_params({})
+    alone = train()
+    put_between_other_levels()
+    set_params({}, served)
+    assert train() == alone
 
 
 def test_a_local_model_folder_can_be_the_base(house: Path) -> None:

@@ -23,8 +23,8 @@ MEMBERS = pl.DataFrame(
 )
 
 
-def test_the_last_level_is_served_unless_another_is_named() -> None:
-    deepest = serving_clusters(CLUSTERS, MEMBERS)
+def test_the_level_that_is_named_is_served() -> None:
+    deepest = serving_clusters(CLUSTERS, MEMBERS, level=1)
     assert deepest.descriptions == ("whale song", "coral reefs", "high peaks")
     assert deepest.parents.tolist() == [0, 0, 1]
     assert deepest.n_clusters == 3
@@ -34,7 +34,7 @@ def test_the_last_level_is_served_unless_another_is_named() -> None:
 
 
 def test_items_are_looked_up_both_ways() -> None:
-    view = serving_clusters(CLUSTERS, MEMBERS)
+    view = serving_clusters(CLUSTERS, MEMBERS, level=1)
     assert view.clusters_of(["c", "a", "c"]).tolist() == [2, 0, 2]
     assert view.clusters_of([]).tolist() == []
     assert view.items_of(1) == ("b",)
@@ -52,4 +52,4 @@ def test_a_level_that_is_not_there_is_refused() -> None:
 
 def test_ids_with_gaps_are_refused() -> None:
     with pytest.raises(UserError, match="gaps"):
-        serving_clusters(CLUSTERS.filter(pl.col("cluster_id") != 0), MEMBERS)
+        serving_clusters(CLUSTERS.filter(pl.col("cluster_id") != 0), MEMBERS, level=1)

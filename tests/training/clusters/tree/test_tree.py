@@ -68,6 +68,7 @@ def test_levels_must_grow(levels: tuple[int, ...]) -> None:
 
 def test_a_serving_level_outside_the_tree_is_refused() -> None:
     assert ClusterConfig(level=0).serving_level == 0
+    assert not hasattr(ClusterConfig(level=0), "level")  # as configured it says nothing of wanted
     assert ClusterConfig().serving_level == 2
     with pytest.raises(ValidationError, match="level must name"):
         ClusterConfig(level=3)
@@ -103,7 +104,7 @@ def test_tables_keep_their_contracts_and_figures_describe_them() -> None:
     assert figures["traffic_balance"] <= 1.3
     assert figures["min_items"] >= 3
     assert figures["n_duplicate_descriptions"] == 0
-    view = serving_clusters(clusters, members)
+    view = serving_clusters(clusters, members, level=1)
     stays = measure_stays(
         WORLD.interactions.lazy(), view.item_cluster_frame(), CUT, np.random.default_rng(0)
     )
@@ -116,7 +117,7 @@ def test_duplicates_and_an_empty_future_are_reported() -> None:
     names = tuple(("the same",) * n for n in CONFIG.levels)
     clusters = frame_clusters(tree, names, represented)
     assert measure_clusters(clusters, 0.0, level=1)["n_duplicate_descriptions"] == 12
-    view = serving_clusters(clusters, frame_item_clusters(tree, represented.item_ids))
+    view = serving_clusters(clusters, frame_item_clusters(tree, represented.item_ids), level=1)
     stays = measure_stays(
         WORLD.interactions.head(0).lazy(), view.item_cluster_frame(), CUT, np.random.default_rng(0)
     )
