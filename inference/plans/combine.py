@@ -160,7 +160,7 @@ def _rows_of_pairs(histories: Sequence[Sequence[int]], table: PlanTable) -> NDAr
     """Return the rows of the pairs of histories of one length, [B, P]."""
     members = np.array(histories, dtype=np.int64)  # [B, history]
     ends = np.array([(p.members[0], p.members[-1]) for p in _pairs_of_positions(members.shape[1])])
-    return np.asarray(table.places[members[:, ends[:, 0]], members[:, ends[:, 1]]])
+    return np.asarray(table.row_of_pair[members[:, ends[:, 0]], members[:, ends[:, 1]]])
 
 
 def _stack(rows: Sequence[TableRow]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

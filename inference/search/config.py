@@ -12,7 +12,7 @@ Score = Literal["closed", "open"]
 
 BATCH_SETTINGS = (
     "batch_rows",
-    "places_per_row",
+    "nodes_per_row",
     "cache_megabytes",
     "search_dtype",
     "search_margin",
@@ -36,7 +36,7 @@ class TableConfig(Config):
     """How the table is computed.
 
     Attributes:
-        depth: places a row keeps where there are more than ``whole_up_to`` clusters; a heavy
+        depth: clusters a row keeps where there are more than ``whole_up_to`` clusters; a heavy
             user has consumed most of a short ranking.
         whole_up_to: number of clusters up to which every row is the whole ranking.
         score_step: scores are rounded to multiples of this before ranking; equal ones stand in
@@ -54,17 +54,18 @@ class TableConfig(Config):
             description when held to the descriptions (``closed``), or when it may write anything
             (``open``); see ``docs/planning.md``.
         batch_rows: contexts that are planned together; changes at most the last bits.
-        places_per_row: tokens of descriptions read for one row at most, beyond ``whole_up_to``
-            clusters; a row that needs more is left with an error bound.
+        nodes_per_row: nodes of the tree of descriptions, that is tokens, read for one row at
+            most, beyond ``whole_up_to`` clusters; a row that needs more is left with an error
+            bound.
         cache_megabytes: bound on the key-value cache; fewer rows are planned at once to keep it.
         search_dtype: ``bfloat16`` searches with half the bytes, then scores in float32 what was
             found; worth it on a GPU.
-        search_margin: how far below a row's last place a bfloat16 search must look, in nats; a
+        search_margin: how far below a row's last rank a bfloat16 search must look, in nats; a
             row is proven if no score was off by more than half of it.
         previous: the table to refresh; ``None`` plans every row.
-        min_refresh_jaccard: mean overlap of a refreshed row's first five places with what they
+        min_refresh_jaccard: mean overlap of a refreshed row's first five clusters with what they
             were; below it the refresh asks for a new fine-tuning of the planner.
-        min_coverage_at_5: share of the clusters that must stand in the first five places of some
+        min_coverage_at_5: share of the clusters that must stand in the first five ranks of some
             row, or the pipeline stops.
     """
 
@@ -79,7 +80,7 @@ class TableConfig(Config):
     ray_gpus: float = Field(default=0.0, ge=0)
     score: Score = "closed"
     batch_rows: int = Field(default=256, ge=1)
-    places_per_row: int = Field(default=1024, ge=1)
+    nodes_per_row: int = Field(default=1024, ge=1)
     cache_megabytes: int = Field(default=1024, ge=1)
     search_dtype: Literal["float32", "bfloat16"] = "float32"
     search_margin: float = Field(default=0.5, gt=0)

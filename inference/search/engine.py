@@ -1,8 +1,8 @@
 """Plans batches of contexts exactly: the planner's side of the novel-cluster table.
 
-Rows are exact to the depth asked, and say so (:attr:`RankedRows.certified`). On a GPU the search
-may run in bfloat16: what it finds within a margin of the last place is then scored in float32,
-and a row is certified if no score moved by more than half the margin.
+Rows are exact to the depth asked, and say so (:attr:`RankedContexts.certified`). On a GPU the
+search may run in bfloat16: what it finds within a margin of the last rank is then scored in
+float32, and a row is certified if no score moved by more than half the margin.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair
 from inference.search.arithmetic import BY_BATCH, BY_ROW, name_arithmetic
 from inference.search.config import BATCH_SETTINGS, TableConfig
-from inference.search.description_tree import NOTHING, DescriptionTree, grow_description_tree
+from inference.search.description_tree import NO_NODE, DescriptionTree, build_description_tree
+from inference.search.key_value_cache import SLOTS_TOGETHER
 from inference.search.prompts import SharedPrompts
-from inference.search.ranking import RankedRows, rank_scores, row_depth
+from inference.search.ranking import RankedContexts, rank_scores, row_depth
 from inference.search.reader import PlannerReader
-from inference.search.row_states import SLOTS_TOGETHER
 from inference.search.search import TreeSearch
 from training.planner.base.model_io import Planner
 
@@ -36,7 +36,13 @@ ROWS_COMPARED = 8
 the routines that a pass of few tokens may take."""
 
 GUARD_TOLERANCE = 2e-3
-"""Log-probabilities may differ from those of a plain pass by that much, in float32."""
+"""Log-probabilities may differ from those of a plain pass by that much, in float32: some hundred
+times the 2.9e-6 that another size of batch was measured to change, and far below what another
+attention does."""
+
+
+class UnreadableModelError(UserError):
+    """The model's attention cannot be replaced, or not without another result."""
 
 
 class PlanningEngine:
@@ -49,8 +55,9 @@ class PlanningEngine:
         config: score, depth, precision of the search, bounds on memory.
 
     Raises:
-        UserError: two descriptions are the same to the tokenizer, or the model does not give the
-            figures of a plain pass (as with attention to a sliding window).
+        UserError: two descriptions are the same to the tokenizer.
+        UnreadableModelError: read node by node the model does not give the figures of a plain
+            pass, as with attention to a sliding window.
     """
 
     def __init__(self, planner: Planner, descriptions: Sequence[str], config: TableConfig) -> None:
@@ -58,19 +65,14 @@ class PlanningEngine:
         self._n_clusters = len(descriptions)
         self._device = planner.device
         completions = [planner.encode_completion(text) for text in descriptions]
-        self._tree = grow_description_tree(completions, config.score).to(planner.device)
+        self._tree = build_description_tree(completions, config.score).to(planner.device)
         _check_reading(planner, descriptions, self._tree)
         self._exact = _Pass(planner, descriptions, self._tree, config)
         self._fast: _Pass | None = None
         if config.search_dtype == "bfloat16":
-            hasty = Planner(copy.deepcopy(planner.model).bfloat16(), planner.tokenizer)
-            self._fast = _Pass(hasty, descriptions, self._tree, config)
+            fast_scores = Planner(copy.deepcopy(planner.model).bfloat16(), planner.tokenizer)
+            self._fast = _Pass(fast_scores, descriptions, self._tree, config)
         self.peak_cache_bytes = 0
-
-    @property
-    def changes_with_any_description(self) -> bool:
-        """Whether another set of descriptions changes the scores of those that stay."""
-        return self._config.score == "closed"
 
     @cached_property
     def arithmetic(self) -> str:
@@ -84,15 +86,15 @@ class PlanningEngine:
         settings = self._config.model_dump(include=set(BATCH_SETTINGS))
         return name_arithmetic(self._device, BY_BATCH, settings)
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
         """Return the rows of these contexts, all with equally many members.
 
         Raises:
             UserError: the planner gives something that is not a number.
         """
         depth = row_depth(self._n_clusters, len(contexts[0].members), self._config)
-        barred = mark([pair.members for pair in contexts], self._n_clusters)  # [B, N]
-        found = [self._find(part, rows, depth) for part, rows in self._parts(contexts, barred)]
+        excluded = mark([pair.members for pair in contexts], self._n_clusters)  # [B, N]
+        found = [self._find(part, rows, depth) for part, rows in self._parts(contexts, excluded)]
         scores = np.concatenate([scores for scores, _ in found])  # [B, N]
         ranked = rank_scores(scores, contexts, self._config)
         return replace(
@@ -144,36 +146,36 @@ class PlanningEngine:
             yield prompts.part(rows), marked[rows].to(self._tree.branch_tokens.device)
 
     def _find(
-        self, prompts: SharedPrompts, barred: Tensor, depth: int
+        self, prompts: SharedPrompts, excluded: Tensor, depth: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return (scores of the clusters found [B, N], error bounds [B])."""
-        if depth == int((~barred).sum(dim=1).max()):
-            scores = self._exact.follow(prompts, ~barred)
-            return _numbers(scores), np.zeros(len(barred), dtype=np.float32)
+        if depth == int((~excluded).sum(dim=1).max()):
+            scores = self._exact.follow(prompts, ~excluded)
+            return _numbers(scores), np.zeros(len(excluded), dtype=np.float32)
         if self._fast is None:
             step = self._config.score_step
-            scores, unread = self._exact.find_best(prompts, barred, depth, step)
+            scores, unread = self._exact.find_best(prompts, excluded, depth, step)
             bounds = _bounds(scores, unread, depth, step)
         else:
-            scores, bounds = self._find_hastily(self._fast, prompts, barred, depth)
+            scores, bounds = self._find_by_fast_search(self._fast, prompts, excluded, depth)
         unproven = bounds.nonzero()[:, 0]
-        if len(unproven) and self._tree.n_places <= self._config.places_per_row:
-            rest = self._exact.follow(prompts.part(unproven.cpu()), ~barred[unproven])
+        if len(unproven) and self._tree.n_nodes <= self._config.nodes_per_row:
+            rest = self._exact.follow(prompts.part(unproven.cpu()), ~excluded[unproven])
             scores[unproven], bounds[unproven] = rest, 0
         return _numbers(scores), bounds.float().cpu().numpy()
 
-    def _find_hastily(
-        self, fast: _Pass, prompts: SharedPrompts, barred: Tensor, depth: int
+    def _find_by_fast_search(
+        self, fast: _Pass, prompts: SharedPrompts, excluded: Tensor, depth: int
     ) -> tuple[Tensor, Tensor]:
         """Search with ``fast``, score exactly what it found; see :meth:`_find`."""
         margin = self._config.search_margin
-        hasty, unread = fast.find_best(prompts, barred, depth, margin)
-        last = hasty.topk(depth, dim=1).values[:, -1:]  # [B, 1]
-        kept = torch.isfinite(hasty) & (hasty >= last - margin)  # [B, N]
+        fast_scores, unread = fast.find_best(prompts, excluded, depth, margin)
+        last = fast_scores.topk(depth, dim=1).values[:, -1:]  # [B, 1]
+        kept = torch.isfinite(fast_scores) & (fast_scores >= last - margin)  # [B, N]
         scores = self._exact.follow(prompts, kept).masked_fill(~kept, float("-inf"))
-        moved = torch.where(kept, (scores - hasty).abs(), 0.0).amax(dim=1)  # [B]
+        moved = torch.where(kept, (scores - fast_scores).abs(), 0.0).amax(dim=1)  # [B]
         slack = (2 * moved - margin).clamp(min=0)
-        return scores, torch.maximum(slack, _bounds(hasty, unread, depth, margin))
+        return scores, torch.maximum(slack, _bounds(fast_scores, unread, depth, margin))
 
 
 class _Pass:
@@ -189,25 +191,25 @@ class _Pass:
         self._reader = PlannerReader(planner, descriptions, tree)
         self._search = TreeSearch(self._reader, tree, config.score)
         whole = len(descriptions) <= config.whole_up_to
-        self._n_places = tree.n_places
-        self.room = tree.n_places if whole else min(tree.n_places, config.places_per_row)
+        self._n_nodes = tree.n_nodes
+        self.room = tree.n_nodes if whole else min(tree.n_nodes, config.nodes_per_row)
         self.bytes_per_slot = self._reader.bytes_per_slot
         self.share_prompts = self._reader.share_prompts
 
     def find_best(
-        self, prompts: SharedPrompts, barred: Tensor, depth: int, margin: float
+        self, prompts: SharedPrompts, excluded: Tensor, depth: int, margin: float
     ) -> tuple[Tensor, Tensor]:
         """Return (scores of the clusters found [B, N], best score of what is unread [B])."""
         with torch.inference_mode():
             rows = self._reader.read_prompts(prompts, self.room)
-            frontier = self._search.find_best(rows, barred, depth, margin)
-            scores = frontier.cluster_scores.masked_fill(barred, float("-inf"))
+            frontier = self._search.find_best(rows, excluded, depth, margin)
+            scores = frontier.cluster_scores.masked_fill(excluded, float("-inf"))
             return scores, frontier.unread.amax(dim=1)
 
     def follow(self, prompts: SharedPrompts, wanted: Tensor) -> Tensor:
-        """Return the scores of the wanted clusters, and of others met on the way, [B, N]."""
+        """Return the scores of the wanted clusters, and of others met on the path, [B, N]."""
         with torch.inference_mode():
-            rows = self._reader.read_prompts(prompts, max(self.room, self._n_places))
+            rows = self._reader.read_prompts(prompts, max(self.room, self._n_nodes))
             return self._search.follow(rows, wanted).cluster_scores
 
 
@@ -221,7 +223,7 @@ def mark(rows: Sequence[Sequence[int]], n_columns: int) -> Tensor:
 
 
 def _bounds(scores: Tensor, unread: Tensor, depth: int, margin: float) -> Tensor:
-    """Return by how much what is unread may exceed each row's last place, 0 if it cannot, [B]."""
+    """Return by how much what is unread may exceed each row's last rank, 0 if it cannot, [B]."""
     last = scores.topk(depth, dim=1).values[:, -1]  # [B]
     is_proven = unread < last - margin
     excess = torch.where(torch.isfinite(last), unread - last, float("inf")).clamp(min=margin)
@@ -235,33 +237,33 @@ def _numbers(scores: Tensor) -> NDArray[np.float64]:
 
 
 def _check_reading(planner: Planner, descriptions: Sequence[str], tree: DescriptionTree) -> None:
-    """Compare the longest way through the tree, read place by place, with one plain pass."""
-    rule = "reads places of a tree with the figures of a plain pass"
+    """Compare the longest path through the tree, read node by node, with one plain pass."""
+    rule = "reads nodes of a tree with the figures of a plain pass"
     remedy = (
         "choose a model with full attention in every layer, by transformers' attention functions"
     )
-    if not tree.n_places:
+    if not tree.n_nodes:
         return
-    steps = [int(tree.place_depths.argmax())]
-    while (above := int(tree.parents[steps[-1]])) != NOTHING:
-        steps.append(above)
-    way = torch.tensor(steps[::-1], device=planner.device)
+    steps = [int(tree.node_depths.argmax())]
+    while (parent := int(tree.parents[steps[-1]])) != NO_NODE:
+        steps.append(parent)
+    path = torch.tensor(steps[::-1], device=planner.device)
     context = ClusterPair.of(*range(min(2, len(descriptions))))
     prompt = planner.encode_prompt([descriptions[member] for member in context.members])
-    tokens = torch.tensor([[*prompt, *tree.place_tokens[way].tolist()]], device=planner.device)
+    tokens = torch.tensor([[*prompt, *tree.node_tokens[path].tolist()]], device=planner.device)
     with torch.inference_mode():
         plain = planner.model(input_ids=tokens, use_cache=False).logits[0, -1].float()
         try:
             reader = PlannerReader(planner, descriptions, tree)
-            rows = reader.read_prompts(reader.share_prompts([context]), len(way))
-            row, end = torch.zeros_like(way), len(way) - 1
-            reader.read_places(rows, row[:end], way[:end], is_silent=True)
-            outputs = reader.read_places(rows, row[end:], way[end:], is_silent=False)
+            rows = reader.read_prompts(reader.share_prompts([context]), len(path))
+            row, end = torch.zeros_like(path), len(path) - 1
+            reader.read_nodes(rows, row[:end], path[:end], is_cache_only=True)
+            outputs = reader.read_nodes(rows, row[end:], path[end:], is_cache_only=False)
         except (AttributeError, RuntimeError, TypeError, ValueError) as error:
-            raise UserError("planner", rule, remedy, str(error)) from None
+            raise UnreadableModelError("planner", rule, remedy, str(error)) from None
         everything = torch.arange(len(plain), device=planner.device)
         logits = reader.head.logits_of(outputs, torch.zeros_like(everything), everything)
         read = logits - reader.head.normalisers(outputs)
     difference = (plain.log_softmax(0) - read).abs().max().item()
     if not difference <= GUARD_TOLERANCE and bool(torch.isfinite(plain).all()):
-        raise UserError("planner", rule, remedy, f"they differ by {difference:.2g}")
+        raise UnreadableModelError("planner", rule, remedy, f"they differ by {difference:.2g}")

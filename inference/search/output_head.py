@@ -25,6 +25,7 @@ OUTPUTS_TOGETHER = 32
 """Outputs whose logits over all of the vocabulary are computed together, or a multiple."""
 
 PROBE_TOLERANCE = 1e-5
+"""Relative: some hundred last bits of float32, which another order of summing may cost."""
 
 # Shapes: n outputs of Z numbers, b logits, V vocabulary.
 
@@ -78,8 +79,8 @@ class OutputHead:
         for at in range(0, len(tokens), LOOKED_UP_TOGETHER):
             now = slice(at, at + LOOKED_UP_TOGETHER)
             weights = self.weight.index_select(0, tokens[now]).float()
-            said = outputs.index_select(0, source[now]).float()
-            torch.sum(said.mul_(weights), dim=1, out=found[now])
+            rows = outputs.index_select(0, source[now]).float()
+            torch.sum(rows.mul_(weights), dim=1, out=found[now])
         return found if self.bias is None else found + self.bias[tokens].float()
 
     def normalisers(self, outputs: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The prompts of a batch as tokens, cut into a beginning that many share and a rest of each."""
+"""The prompts of a batch as tokens, cut into a prefix that many share and a suffix of each."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from torch import Tensor
 from expectations.contracts.values import ClusterPair
 from training.planner.base.model_io import Planner
 
-# Shapes: B prompts, W tokens of the longest, F distinct beginnings, P tokens of the longest
-# beginning, S of the longest rest.
+# Shapes: B prompts, W tokens of the longest, F distinct prefixes, P tokens of the longest
+# prefix, S of the longest suffix.
 
 
 @dataclass(frozen=True)
 class SharedPrompts:
-    """Prompts whose beginnings are stored once; both parts are padded on the right.
+    """Prompts whose prefixes are stored once; both parts are padded on the right.
 
     Attributes:
-        heads: tokens of the beginnings, int64 [F, P].
-        head_lengths: tokens of each beginning, int64 [F].
-        head_of: beginning of each prompt, int64 [B].
-        tails: tokens of the rests, at least one each, int64 [B, S].
+        prefixes: their tokens, int64 [F, P].
+        prefix_lengths: tokens of each prefix, int64 [F].
+        prefix_of: prefix of each prompt, int64 [B].
+        suffixes: tokens of the suffixes, at least one each, int64 [B, S].
         lengths: tokens of each whole prompt, int64 [B].
     """
 
-    heads: Tensor
-    head_lengths: Tensor
-    head_of: Tensor
-    tails: Tensor
+    prefixes: Tensor
+    prefix_lengths: Tensor
+    prefix_of: Tensor
+    suffixes: Tensor
     lengths: Tensor
 
     def part(self, rows: Tensor) -> SharedPrompts:
-        """Return the prompts of these rows, with all beginnings."""
+        """Return the prompts of these rows, with all prefixes."""
         return replace(
             self,
-            head_of=self.head_of[rows],
-            tails=self.tails[rows],
+            prefix_of=self.prefix_of[rows],
+            suffixes=self.suffixes[rows],
             lengths=self.lengths[rows],
         )
 
     def to(self, device: torch.device) -> SharedPrompts:
         """Return the prompts on that device."""
         return SharedPrompts(
-            self.heads.to(device),
-            self.head_lengths.to(device),
-            self.head_of.to(device),
-            self.tails.to(device),
+            self.prefixes.to(device),
+            self.prefix_lengths.to(device),
+            self.prefix_of.to(device),
+            self.suffixes.to(device),
             self.lengths.to(device),
         )
 
@@ -70,14 +70,14 @@ def share_prompts(
     tokens = np.full((len(prompts), lengths.max()), planner.pad_token_id)  # [B, W]
     tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.concatenate(prompts)
     groups: dict[tuple[int, ...], int] = {}
-    head_of = np.array([groups.setdefault(pair.members[:-1], len(groups)) for pair in contexts])
+    prefix_of = np.array([groups.setdefault(pair.members[:-1], len(groups)) for pair in contexts])
     shared = np.array(
-        [_common(tokens[head_of == g], lengths[head_of == g]) for g in groups.values()]
+        [_common(tokens[prefix_of == g], lengths[prefix_of == g]) for g in groups.values()]
     )
-    first = np.unique(head_of, return_index=True)[1]  # [F]: a prompt that has each beginning
-    heads = _cut(tokens[first], np.zeros_like(shared), shared)
-    tails = _cut(tokens, shared[head_of], lengths)
-    return SharedPrompts(*map(torch.from_numpy, (heads, shared, head_of, tails, lengths)))
+    first = np.unique(prefix_of, return_index=True)[1]  # [F]: a prompt that has each prefix
+    prefixes = _cut(tokens[first], np.zeros_like(shared), shared)
+    suffixes = _cut(tokens, shared[prefix_of], lengths)
+    return SharedPrompts(*map(torch.from_numpy, (prefixes, shared, prefix_of, suffixes, lengths)))
 
 
 def _common(tokens: NDArray[np.int64], lengths: NDArray[np.int64]) -> int:
@@ -91,5 +91,5 @@ def _cut(
     tokens: NDArray[np.int64], starts: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return tokens ``starts .. ends`` of each row, then whatever, as wide as the longest."""
-    places = starts[:, None] + np.arange(int((ends - starts).max()))  # [rows, width]
-    return np.take_along_axis(tokens, np.minimum(places, tokens.shape[1] - 1), axis=1)
+    columns = starts[:, None] + np.arange(int((ends - starts).max()))  # [rows, width]
+    return np.take_along_axis(tokens, np.minimum(columns, tokens.shape[1] - 1), axis=1)

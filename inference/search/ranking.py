@@ -16,7 +16,7 @@ from inference.search.config import TableConfig
 
 
 @dataclass(frozen=True)
-class RankedRows:
+class RankedContexts:
     """The rows of one batch of contexts.
 
     Attributes:
@@ -42,9 +42,9 @@ class RankedRows:
 
 
 class ContextRanker(Protocol):
-    """Whatever fills rows of the table: the planner, or a baseline put in its place."""
+    """Whatever fills rows of the table: the planner, or a baseline put in its stead."""
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
         """Return the rows of these contexts, all with equally many members."""
         ...
 
@@ -64,20 +64,20 @@ class RankEverything:
     scorer: ContextScorer
     config: TableConfig
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
         """Return the rows of these contexts."""
         return rank_scores(self.scorer.score_batch(contexts), contexts, self.config)
 
 
 def row_depth(n_clusters: int, n_members: int, config: TableConfig) -> int:
-    """Return how many places a row has whose context has ``n_members`` clusters."""
+    """Return how many clusters a row ranks whose context has ``n_members`` clusters."""
     whole = n_clusters - n_members
     return whole if n_clusters <= config.whole_up_to else min(whole, config.depth)
 
 
 def rank_scores(
     scores: NDArray[np.float64], contexts: Sequence[ClusterPair], config: TableConfig
-) -> RankedRows:
+) -> RankedContexts:
     """Return the rows that these scores of every cluster [B, N] make."""
     steps = np.rint(scores / config.score_step)  # [B, N]
     members = [(row, member) for row, pair in enumerate(contexts) for member in pair.members]
@@ -86,7 +86,7 @@ def rank_scores(
     order = _best(steps, row_depth(scores.shape[1], n_members, config))  # [B, D]
     best = np.take_along_axis(steps, order, axis=1) * config.score_step
     listed = np.isfinite(best)
-    return RankedRows(
+    return RankedContexts(
         clusters=np.where(listed, order, NO_CLUSTER),
         scores=best.astype(np.float32),
         error_bounds=np.zeros(len(contexts), dtype=np.float32),

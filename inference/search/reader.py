@@ -1,9 +1,10 @@
-"""Lets the planner read: beginnings of prompts once, their rests, then places of the tree.
+"""Lets the planner read: prefixes of prompts once, their suffixes, then nodes of the tree.
 
-Keys and values of what has been read are kept; a place sees its prompt and the places on its own
-way (tree attention: Miao et al., SpecInfer, 2023). So a token is read once, whatever goes on from
-it, with the figures of a plain pass over prompt and description. Most tokens are *silent*: nothing
-is wanted of them but that others see them, and their reading ends in the last layer.
+Keys and values of what has been read are kept; a node sees its prompt and the nodes on its own
+path (tree attention: Miao et al., SpecInfer, 2023). So a token is read once, whatever goes on from
+it, with the figures of a plain pass over prompt and description. Most tokens are
+*cache-only*: nothing is wanted of them but that others see them, and their reading ends in the last
+layer.
 
 On most processors what is read of a row does not depend on what is read beside it, to the last bit:
 rows of a matrix product come out alike in any batch but the smallest; sums go over slots that a
@@ -21,15 +22,15 @@ import torch
 from torch import Tensor
 
 from expectations.contracts.values import ClusterPair
-from inference.search.description_tree import NOTHING, DescriptionTree
+from inference.search.description_tree import NO_NODE, DescriptionTree
+from inference.search.key_value_cache import KeyValueCache
 from inference.search.output_head import OutputHead
 from inference.search.prompts import SharedPrompts, share_prompts
-from inference.search.row_states import RowStates
-from inference.search.tree_attention import HIDDEN, EverythingKept, Step, reading
+from inference.search.tree_attention import MASKED, CacheFilled, Step, reading
 from training.planner.base.model_io import Planner
 
-# Shapes: B rows, F beginnings, C slots of a row's places, n tokens read at once over all rows,
-# M places in the tree, P slots of prompts, Z outputs of the model's body.
+# Shapes: B rows, F prefixes, C slots of a row's nodes, n tokens read at once over all rows,
+# M nodes in the tree, P slots of prompts, Z outputs of the model's body.
 
 TOKENS_AT_ONCE = 2048
 """Tokens in one pass: enough for full speed, few enough to stay near the processor."""
@@ -43,19 +44,19 @@ QUERIES_TOGETHER = 8
 
 @dataclass(frozen=True)
 class OpenRows:
-    """Prompts that have been read, ready for places of the tree.
+    """Prompts that have been read, ready for nodes of the tree.
 
     Attributes:
-        states: keys and values, with C slots a row for those of places.
+        cache: keys and values, with C slots a row for those of nodes.
         lengths: tokens of each prompt, int64 [B].
-        slot_of: where the keys and values of each place are that was read and leads on, among
+        slot_of: where the keys and values of each node are that was read and leads on, among
             those of all rows, int64 [B, M].
-        used: places read, int64 [B].
-        capacity: C, and places that may be read in a row.
+        used: nodes read, int64 [B].
+        capacity: C, and nodes that may be read in a row.
         last: the body's output after the prompt, [B, Z].
     """
 
-    states: RowStates
+    cache: KeyValueCache
     lengths: Tensor
     slot_of: Tensor
     used: Tensor
@@ -64,7 +65,7 @@ class OpenRows:
 
     @property
     def room(self) -> Tensor:
-        """Places that can still be read in each row, int64 [B]."""
+        """Nodes that can still be read in each row, int64 [B]."""
         return self.capacity - self.used
 
 
@@ -98,103 +99,112 @@ class PlannerReader:
         """Return the prompts of these contexts, on the CPU."""
         return share_prompts(self._planner, self._descriptions, contexts)
 
-    def read_prompts(self, prompts: SharedPrompts, n_places: int) -> OpenRows:
-        """Read the prompts; ``n_places`` is the room to set aside for places of each row."""
+    def read_prompts(self, prompts: SharedPrompts, n_nodes: int) -> OpenRows:
+        """Read the prompts; ``n_nodes`` is the room to set aside for nodes of each row."""
         prompts = prompts.to(self._planner.device)
-        lengths, head_lengths, head_of = prompts.lengths, prompts.head_lengths, prompts.head_of
-        heads = None
-        if prompts.heads.shape[1]:
-            heads = RowStates(len(head_lengths), int(head_lengths.max()), 0)
-            none = torch.zeros_like(head_lengths)
-            self._read_prompts(heads, prompts.heads, none, head_lengths, is_silent=True)
-        states = RowStates(len(lengths), int(lengths.max()), n_places, heads, head_of)
-        starts, ends = head_lengths[head_of], lengths - 1
-        self._read_prompts(states, prompts.tails, starts, ends, is_silent=True)
-        final = prompts.tails.gather(1, (ends - starts)[:, None])
-        last = self._read_prompts(states, final, ends, lengths, is_silent=False)
+        lengths, prefix_lengths, prefix_of = (
+            prompts.lengths,
+            prompts.prefix_lengths,
+            prompts.prefix_of,
+        )
+        prefixes = None
+        if prompts.prefixes.shape[1]:
+            prefixes = KeyValueCache(len(prefix_lengths), int(prefix_lengths.max()), 0)
+            none = torch.zeros_like(prefix_lengths)
+            self._read_prompts(prefixes, prompts.prefixes, none, prefix_lengths, is_cache_only=True)
+        cache = KeyValueCache(len(lengths), int(lengths.max()), n_nodes, prefixes, prefix_of)
+        starts, ends = prefix_lengths[prefix_of], lengths - 1
+        self._read_prompts(cache, prompts.suffixes, starts, ends, is_cache_only=True)
+        final = prompts.suffixes.gather(1, (ends - starts)[:, None])
+        last = self._read_prompts(cache, final, ends, lengths, is_cache_only=False)
         return OpenRows(
-            states=states,
+            cache=cache,
             lengths=lengths,
-            slot_of=lengths.new_full((len(lengths), self._tree.n_places), NOTHING),
+            slot_of=lengths.new_full((len(lengths), self._tree.n_nodes), NO_NODE),
             used=torch.zeros_like(lengths),
-            capacity=n_places,
+            capacity=n_nodes,
             last=torch.cat(last),
         )
 
-    def read_places(self, rows: OpenRows, row: Tensor, place: Tensor, is_silent: bool) -> Tensor:
-        """Read places [n] of the rows [n] named beside them, after those on their ways.
+    def read_nodes(self, rows: OpenRows, row: Tensor, node: Tensor, is_cache_only: bool) -> Tensor:
+        """Read nodes [n] of the rows [n] named beside them, after those on their paths.
 
         Args:
-            rows: changed in place: these places count as read.
+            rows: changed in node: these nodes count as read.
             row: those of a row together.
-            place: each once in a row; all above it have been read before or are read now.
-            is_silent: nothing is wanted of the places but that others see them.
+            node: each once in a row; all above it have been read before or are read now.
+            is_cache_only: nothing is wanted of the nodes but that others see them.
 
         Returns:
-            The body's outputs [n, Z], none if silent.
+            The body's outputs [n, Z], none if cache-only.
         """
         members, counts = row.unique_consecutive(return_counts=True)  # [R], [R]
         rows.used[members] += counts
         group = torch.arange(len(counts), device=row.device).repeat_interleave(counts)
         rank = _rank(counts)
-        leads_on = self._tree.leads_on[place]
-        slots = int(rows.slot_of.max()) + leads_on.cumsum(0)  # [n], of those that lead on
-        rows.slot_of[row[leads_on], place[leads_on]] = slots[leads_on]
-        slot = torch.arange(rows.states.n_slots, device=row.device)
-        hidden = torch.where(slot < rows.lengths[:, None], 0.0, HIDDEN)[:, None, None]
+        has_children = self._tree.has_children[node]
+        slots = int(rows.slot_of.max()) + has_children.cumsum(0)  # [n], of those that lead on
+        rows.slot_of[row[has_children], node[has_children]] = slots[has_children]
+        slot = torch.arange(rows.cache.n_slots, device=row.device)
+        mask = torch.where(slot < rows.lengths[:, None], 0.0, MASKED)[:, None, None]
         outputs = [rows.last[:0]]
         for span, part in _passes(counts):
-            some, found = _in_groups(row[part]), _in_groups(place[part])
-            kept = leads_on[part].nonzero()[:, 0]
+            some, found = _in_groups(row[part]), _in_groups(node[part])
+            kept = has_children[part].nonzero()[:, 0]
             end = int(slots[part.stop - 1]) + 1
             width = _whole_groups(int(counts[span].max()), QUERIES_TOGETHER)
             step = Step(
-                states=rows.states,
+                cache=rows.cache,
                 rows=members[span],
-                hidden=hidden[members[span]],
+                mask=mask[members[span]],
                 group=_in_groups(group[part]) - span.start,
                 rank=_in_groups(rank[part]),
                 width=width,
                 is_full=len(some) == (span.stop - span.start) * width == part.stop - part.start,
                 slots=slice(end - len(kept), end),
                 kept=kept,
-                above=self._above(rows, some, found),
-                last_layer=self._last_layer if is_silent else None,
+                ancestors=self._ancestors(rows, some, found),
+                last_layer=self._last_layer if is_cache_only else None,
             )
-            positions = rows.lengths[some] + self._tree.place_depths[found] - 1
-            read = self._run(step, self._tree.place_tokens[found], positions)
+            positions = rows.lengths[some] + self._tree.node_depths[found] - 1
+            read = self._run(step, self._tree.node_tokens[found], positions)
             if read is not None:
                 outputs.append(read[: part.stop - part.start])
         return torch.cat(outputs)
 
-    def _above(self, rows: OpenRows, row: Tensor, place: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Return, for each step up the tree, which tokens have a place there, and its slot."""
-        above = []
-        tokens, higher = torch.arange(len(row), device=row.device), self._tree.parents[place]
-        while len(tokens := tokens[higher != NOTHING]):
-            higher = higher[higher != NOTHING]
-            above.append((tokens, rows.slot_of[row[tokens], higher]))
+    def _ancestors(self, rows: OpenRows, row: Tensor, node: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return, for each step up the tree, which tokens have a node there, and its slot."""
+        ancestors = []
+        tokens, higher = torch.arange(len(row), device=row.device), self._tree.parents[node]
+        while len(tokens := tokens[higher != NO_NODE]):
+            higher = higher[higher != NO_NODE]
+            ancestors.append((tokens, rows.slot_of[row[tokens], higher]))
             higher = self._tree.parents[higher]
-        return above
+        return ancestors
 
-    def _read_one_token(self) -> RowStates:
-        states = RowStates(1, 1, 0)
+    def _read_one_token(self) -> KeyValueCache:
+        cache = KeyValueCache(1, 1, 0)
         one = torch.zeros(1, dtype=torch.int64, device=self._planner.device)
-        self._read_prompts(states, one[:, None], one, one + 1, is_silent=False)
-        return states
+        self._read_prompts(cache, one[:, None], one, one + 1, is_cache_only=False)
+        return cache
 
     def _read_prompts(
-        self, states: RowStates, tokens: Tensor, starts: Tensor, ends: Tensor, is_silent: bool
+        self,
+        cache: KeyValueCache,
+        tokens: Tensor,
+        starts: Tensor,
+        ends: Tensor,
+        is_cache_only: bool,
     ) -> list[Tensor]:
         """Read tokens [B, .] of positions ``starts .. ends`` [B]; return the last outputs [B, Z].
 
-        What stands before ``starts`` has been read. Outputs come in pieces; if silent, none come.
+        What stands before ``starts`` has been read. Outputs come in pieces; cache-only, none.
         """
         counts = ends - starts
         row = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)  # [n]
         rank = _rank(counts)
         positions = starts[row] + rank
-        slots = torch.arange(states.n_slots, device=counts.device)
+        slots = torch.arange(cache.n_slots, device=counts.device)
         last = []
         for span, part in _passes(counts):
             some, offsets = _in_groups(row[part]), _in_groups(rank[part])
@@ -203,15 +213,15 @@ class PlannerReader:
             ranks = torch.arange(width, device=counts.device)
             reach = starts[span, None] + ranks  # [R, Q]
             step = Step(
-                states=states,
+                cache=cache,
                 rows=span,
-                hidden=torch.where(slots <= reach[:, :, None], 0.0, HIDDEN)[:, None],
+                mask=torch.where(slots <= reach[:, :, None], 0.0, MASKED)[:, None],
                 group=some - span.start,
                 rank=offsets,
                 width=width,
                 is_full=len(some) == (span.stop - span.start) * width == part.stop - part.start,
                 slots=at,
-                last_layer=self._last_layer if is_silent else None,
+                last_layer=self._last_layer if is_cache_only else None,
             )
             read = self._run(step, tokens[some, offsets], at)
             if read is not None:
@@ -228,7 +238,7 @@ class PlannerReader:
                 outputs = self.head.run_body(
                     input_ids=tokens[None], position_ids=positions[None], use_cache=False
                 )
-        except EverythingKept:
+        except CacheFilled:
             return None
         return outputs[0]
 

@@ -1,9 +1,9 @@
 """Best-first search over the tree of descriptions, for a whole batch of prompts at once.
 
-A way into the tree never scores above its beginning, since log-probabilities are not positive.
-So a row is finished when no beginning that is left scores above its last place: what has not been
+A path into the tree never scores above its prefix, since log-probabilities are not positive.
+So a row is finished when no prefix that is left scores above its last rank: what has not been
 read cannot belong into it. Each step reads, in every row, exactly the segments that stand among
-the best k of all beginnings and finished descriptions: the last place can only fall below them,
+the best k of all prefixes and finished descriptions: the last rank can only fall below them,
 so no exact search could leave one of them out.
 """
 
@@ -15,16 +15,19 @@ import torch
 from torch import Tensor
 
 from inference.search.config import Score
-from inference.search.description_tree import NOTHING, DescriptionTree
+from inference.search.description_tree import NO_NODE, DescriptionTree
 from inference.search.reader import OpenRows, PlannerReader
 
-# Shapes: B rows, R of them, G segments, N clusters, M places, Q places read at once, K segments
+# Shapes: B rows, R of them, G segments, N clusters, M nodes, Q nodes read at once, K segments
 # chosen, n read over all rows, b branches from them, Z outputs of the model's body.
 
 ROOT = 0
 
 EAGERNESS = 0.8
-"""How far a step looks down from what must be read to what a guess says must be read later."""
+"""How far a step reads ahead, from what must be read (0) to what a guess says will have to be (1).
+
+More reads segments in vain, less takes more passes. With 761 clusters steps fell from 18 to 4 or 5,
+and rows read the same 91 nodes (docs/planning.md)."""
 
 
 @dataclass(frozen=True)
@@ -70,36 +73,36 @@ class TreeSearch:
         self._tree = tree
         self._score = score
 
-    def find_best(self, rows: OpenRows, barred: Tensor, depth: int, margin: float) -> Frontier:
+    def find_best(self, rows: OpenRows, excluded: Tensor, depth: int, margin: float) -> Frontier:
         """Read until the best ``depth`` clusters of each row are known, or its room is used up.
 
         Args:
             rows: prompts just read.
-            barred: clusters that do not count, bool [B, N].
+            excluded: clusters that do not count, bool [B, N].
             depth: clusters wanted.
-            margin: how far below the last place a cluster must be known, too.
+            margin: how far below the last rank a cluster must be known, too.
         """
         frontier = self._open(rows)
-        row = torch.arange(len(barred), device=barred.device)  # [R], rows that may need more
+        row = torch.arange(len(excluded), device=excluded.device)  # [R], rows that may need more
         while True:
             room = rows.room[row]
-            chosen = self._choose(frontier.of(row), barred[row], depth, margin, room)  # [R, K]
-            goes_on = (chosen != NOTHING).any(dim=1)
+            chosen = self._choose(frontier.of(row), excluded[row], depth, margin, room)  # [R, K]
+            goes_on = (chosen != NO_NODE).any(dim=1)
             row, chosen = row[goes_on], chosen[goes_on]
             if not len(row):
                 return frontier
             self._read(rows, row, chosen, frontier)
 
     def follow(self, rows: OpenRows, wanted: Tensor) -> Frontier:
-        """Read the ways to the wanted clusters only, all at once; ``wanted`` is bool [B, N]."""
+        """Read the paths to the wanted clusters only, all at once; ``wanted`` is bool [B, N]."""
         frontier = self._open(rows)
         tree = self._tree
-        on_way = torch.zeros(
+        on_path = torch.zeros(
             len(wanted), tree.n_segments + 1, dtype=torch.bool, device=wanted.device
         )
         row, cluster = wanted.nonzero(as_tuple=True)
-        on_way[row[:, None], tree.ways[cluster]] = True  # NOTHING falls into the last column
-        chosen = _listed(on_way[:, :-1])
+        on_path[row[:, None], tree.paths[cluster]] = True  # NO_NODE falls into the last column
+        chosen = _listed(on_path[:, :-1])
         if chosen.shape[1]:
             everything = torch.arange(len(chosen), device=chosen.device)
             self._read(rows, everything, chosen, frontier)
@@ -126,14 +129,14 @@ class TreeSearch:
         return Frontier(values, is_read)
 
     def _choose(
-        self, frontier: Frontier, barred: Tensor, depth: int, margin: float, room: Tensor
+        self, frontier: Frontier, excluded: Tensor, depth: int, margin: float, room: Tensor
     ) -> Tensor:
-        """Return the segments to read next, best first, int64 [B, K], filled with ``NOTHING``.
+        """Return the segments to read next, best first, int64 [B, K], filled with ``NO_NODE``.
 
         A row without any is finished, whatever is read in others.
         """
         unread = frontier.unread  # [B, G]
-        finished = frontier.cluster_scores.masked_fill(barred, float("-inf"))
+        finished = frontier.cluster_scores.masked_fill(excluded, float("-inf"))
         last = torch.cat([unread, finished], dim=1).topk(depth, dim=1).values[:, -1:]  # [B, 1]
         needed = (unread >= last - margin) & torch.isfinite(unread)  # [B, G]
         guess = self._guess_last(unread, finished, depth)  # [B, 1]
@@ -141,36 +144,38 @@ class TreeSearch:
         is_wanted = likely & needed.any(dim=1, keepdim=True)
         most = int(is_wanted.sum(dim=1).max())
         scores, chosen = torch.where(is_wanted, unread, float("-inf")).topk(most, dim=1)
-        lengths = (self._tree.segment_places != NOTHING).sum(dim=1)[chosen]  # [B, K]
+        lengths = (self._tree.segment_nodes != NO_NODE).sum(dim=1)[chosen]  # [B, K]
         fits = lengths.cumsum(dim=1) <= room[:, None]
-        return torch.where(torch.isfinite(scores) & fits, chosen, NOTHING)
+        return torch.where(torch.isfinite(scores) & fits, chosen, NO_NODE)
 
     def _guess_last(self, unread: Tensor, finished: Tensor, depth: int) -> Tensor:
-        """Return the last place's score if segments were shared out evenly below them, [B, 1]."""
-        n_below = self._tree.n_below  # [G]
-        shares = torch.cat([unread - n_below.log(), finished], dim=1)
+        """Return the last rank's score if segments were shared out evenly below them, [B, 1]."""
+        n_clusters_below = self._tree.n_clusters_below  # [G]
+        shares = torch.cat([unread - n_clusters_below.log(), finished], dim=1)
         best, at = shares.topk(depth, dim=1)  # [B, depth]
-        counts = torch.cat([n_below, n_below.new_ones(finished.shape[1])])[at].cumsum(dim=1)
+        counts = torch.cat([n_clusters_below, n_clusters_below.new_ones(finished.shape[1])])[
+            at
+        ].cumsum(dim=1)
         return best.gather(1, (counts >= depth).int().argmax(dim=1, keepdim=True))
 
     def _read(self, rows: OpenRows, row_of: Tensor, chosen: Tensor, frontier: Frontier) -> None:
         """Read the segments [R, K] chosen in the rows [R]; write what they say."""
         tree = self._tree
-        places = torch.where(
-            (chosen == NOTHING)[..., None], NOTHING, tree.segment_places[chosen]
+        nodes = torch.where(
+            (chosen == NO_NODE)[..., None], NO_NODE, tree.segment_nodes[chosen]
         ).flatten(1)  # [R, K * L]
-        is_place = places != NOTHING
-        order = is_place.sum(dim=1).argsort()  # rows of like numbers of places side by side
-        number, at = is_place[order].nonzero(as_tuple=True)
-        row, place = row_of[order[number]], places[order[number], at]
-        silent = self._are_silent(frontier, row, place)
-        self._reader.read_places(rows, row[silent], place[silent], is_silent=True)
-        row, place = row[~silent], place[~silent]
-        outputs = self._reader.read_places(rows, row, place, is_silent=False)
-        self._write(frontier, row, place, outputs)
+        is_node = nodes != NO_NODE
+        order = is_node.sum(dim=1).argsort()  # rows of like numbers of nodes side by side
+        number, at = is_node[order].nonzero(as_tuple=True)
+        row, node = row_of[order[number]], nodes[order[number], at]
+        cache_only = self._are_cache_only(frontier, row, node)
+        self._reader.read_nodes(rows, row[cache_only], node[cache_only], is_cache_only=True)
+        row, node = row[~cache_only], node[~cache_only]
+        outputs = self._reader.read_nodes(rows, row, node, is_cache_only=False)
+        self._write(frontier, row, node, outputs)
 
-    def _are_silent(self, frontier: Frontier, row: Tensor, place: Tensor) -> Tensor:
-        """Return which of the places [n] are wanted for no more than to be seen, bool [n].
+    def _are_cache_only(self, frontier: Frontier, row: Tensor, node: Tensor) -> Tensor:
+        """Return which of the nodes [n] are wanted for no more than to be seen, bool [n].
 
         Such are the inner ones of segments, where their tokens are sure; they are read before the
         others, so of those only that see nothing of what is read now.
@@ -178,14 +183,14 @@ class TreeSearch:
         if self._score == "open":
             return torch.zeros_like(row, dtype=torch.bool)
         tree = self._tree
-        is_inner = tree.next_tokens[place] != NOTHING
-        return is_inner & frontier.is_read[row, tree.segments_before[place]]
+        is_inner = tree.next_tokens[node] != NO_NODE
+        return is_inner & frontier.is_read[row, tree.segments_before[node]]
 
-    def _write(self, frontier: Frontier, row: Tensor, place: Tensor, outputs: Tensor) -> None:
-        """Enter what the outputs [n, Z] after these places say of segments and clusters."""
+    def _write(self, frontier: Frontier, row: Tensor, node: Tensor, outputs: Tensor) -> None:
+        """Enter what the outputs [n, Z] after these nodes say of segments and clusters."""
         tree, head = self._tree, self._reader.head
-        ends = (tree.segment_of_end[place] != NOTHING).nonzero()[:, 0]
-        row_of_end, segment = row[ends], tree.segment_of_end[place[ends]]
+        ends = (tree.segment_of_end[node] != NO_NODE).nonzero()[:, 0]
+        row_of_end, segment = row[ends], tree.segment_of_end[node[ends]]
         at_end = outputs.index_select(0, ends)
         source, branch = _branches_of(segment, tree.branch_starts)  # [b], [b]
         logits = head.logits_of(at_end, source, tree.branch_tokens[branch]).double()
@@ -195,7 +200,7 @@ class TreeSearch:
         else:
             everywhere = head.normalisers(outputs).double()  # [n]
             normalisers = everywhere[ends]
-            sure = self._forced(frontier, row, place, outputs, everywhere)[row_of_end, segment]
+            sure = self._forced(frontier, row, node, outputs, everywhere)[row_of_end, segment]
         steps = sure[source] + logits - normalisers[source]  # [b]
         targets, parents = tree.branch_targets[branch], segment[source]
         levels = tree.segment_levels[parents]
@@ -206,19 +211,19 @@ class TreeSearch:
         frontier.is_read[row_of_end, segment] = True
 
     def _forced(
-        self, frontier: Frontier, row: Tensor, place: Tensor, outputs: Tensor, normalisers: Tensor
+        self, frontier: Frontier, row: Tensor, node: Tensor, outputs: Tensor, normalisers: Tensor
     ) -> Tensor:
         """Return the log-probability of the tokens inside each segment read, [B, G]."""
         tree = self._tree
-        following = tree.next_tokens[place]
-        inner = following != NOTHING
+        following = tree.next_tokens[node]
+        inner = following != NO_NODE
         numbers = inner.nonzero()[:, 0]
         own = self._reader.head.logits_of(outputs, numbers, following[inner]).double()
         own -= normalisers[inner]
-        # one column more than there are places: the filling of segment_places points at it
-        said = own.new_zeros(len(frontier.values), tree.n_places + 1, dtype=torch.float64)
-        said[row[inner], place[inner]] = own
-        return said[:, tree.segment_places].sum(dim=2)
+        # one column more than there are nodes: the filling of segment_nodes points at it
+        log_probs = own.new_zeros(len(frontier.values), tree.n_nodes + 1, dtype=torch.float64)
+        log_probs[row[inner], node[inner]] = own
+        return log_probs[:, tree.segment_nodes].sum(dim=2)
 
 
 def _branches_of(segment: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
@@ -239,14 +244,14 @@ def _log_sum_exp(logits: Tensor, source: Tensor, n_sources: int) -> Tensor:
 
 
 def _listed(marked: Tensor) -> Tensor:
-    """Return the marked columns of each row in order, filled with ``NOTHING``, [B, K]."""
+    """Return the marked columns of each row in order, filled with ``NO_NODE``, [B, K]."""
     columns = torch.arange(marked.shape[1], device=marked.device).expand_as(marked)
-    return _left_aligned(torch.where(marked, columns, NOTHING))
+    return _left_aligned(torch.where(marked, columns, NO_NODE))
 
 
 def _left_aligned(table: Tensor) -> Tensor:
     """Return the table with each row's entries at its beginning, no wider than need be."""
-    missing = table == NOTHING
+    missing = table == NO_NODE
     width = int((~missing).sum(dim=1).max()) if table.numel() else 0
     order = missing.to(torch.int8).argsort(dim=1, stable=True)[:, :width]
     return table.gather(1, order)

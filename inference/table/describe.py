@@ -35,12 +35,12 @@ class TableFigures:
         valid_share: of the rows that are there.
         n_clusters: clusters at the serving level.
         coverage_at_1: share of clusters that are first in some row.
-        coverage_at_5: share of clusters in the first five places of some row.
+        coverage_at_5: share of clusters in the first five ranks of some row.
         top1_gini: of how often each cluster is first.
         top1_entropy_bits: of the same; log2(n_clusters) at most.
         top1_largest_share: share of the rows in which the most frequent first cluster is first.
-        top5_least_tenth_share: share of all first-five places that the least shown tenth gets.
-        top1_score_median: log-score of the first place in the middle row: how sure the planner is.
+        top5_least_tenth_share: share of all first five ranks that the least shown tenth gets.
+        top1_score_median: log-score of the first rank in the middle row: how sure the planner is.
     """
 
     rows: int
@@ -64,7 +64,7 @@ def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) ->
     valid = int(_valid_rows(table, config).sum())
     shown = table.rankings()
     top1, top5 = (exposure_at_k(shown, n_clusters, k) for k in (1, 5))
-    pairs_with_row = int(np.triu(table.places != NO_ROW).sum())
+    pairs_with_row = int(np.triu(table.row_of_pair != NO_ROW).sum())
     return TableFigures(
         rows=frame.height,
         rows_expected=n_rows(n_clusters),

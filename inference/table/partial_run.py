@@ -46,7 +46,7 @@ class PreviousTable:
         table: as it was.
         descriptions: of its clusters, by id.
         unproven: keys of its rows that were left with an error bound.
-        arithmetic: of all its rows, see :class:`RankedRows`; ``None`` where that is not known.
+        arithmetic: of all its rows, see :class:`RankedContexts`; ``None`` where that is not known.
     """
 
     table: PlanTable

@@ -29,20 +29,20 @@ class PlanTable:
     """Rows of the table: R of them to depth D, over N clusters.
 
     Attributes:
-        places: row of each pair, int32 [N, N], symmetric, single clusters on the diagonal;
+        row_of_pair: row of each pair, int32 [N, N], symmetric, single clusters on the diagonal;
             ``NO_ROW`` for pairs the table has not.
         clusters: novel clusters best first, int32 [R, D], ``NO_CLUSTER`` after a row's end.
         scores: their log-probabilities, float32 [R, D], minus infinity after a row's end.
     """
 
-    places: NDArray[np.int32]
+    row_of_pair: NDArray[np.int32]
     clusters: NDArray[np.int32]
     scores: NDArray[np.float32]
 
     @property
     def n_clusters(self) -> int:
         """Clusters at the serving level."""
-        return len(self.places)
+        return len(self.row_of_pair)
 
     @property
     def depth(self) -> int:
@@ -51,9 +51,9 @@ class PlanTable:
 
     def members(self) -> NDArray[np.int64]:
         """Return the cluster pair of each row, [R, 2]; a single cluster stands twice."""
-        first, second = np.nonzero(np.triu(self.places != NO_ROW))
+        first, second = np.nonzero(np.triu(self.row_of_pair != NO_ROW))
         ends = np.zeros((len(self.clusters), 2), dtype=np.int64)
-        ends[self.places[first, second]] = np.column_stack([first, second])
+        ends[self.row_of_pair[first, second]] = np.column_stack([first, second])
         return ends
 
     def proposes_members(self) -> NDArray[np.bool_]:
@@ -68,8 +68,8 @@ class PlanTable:
     @classmethod
     def without_rows(cls, n_clusters: int) -> PlanTable:
         """Return a table that has a row for no pair."""
-        places = np.full((n_clusters, n_clusters), NO_ROW, dtype=np.int32)
-        return cls(places, np.empty((0, 0), np.int32), np.empty((0, 0), np.float32))
+        row_of_pair = np.full((n_clusters, n_clusters), NO_ROW, dtype=np.int32)
+        return cls(row_of_pair, np.empty((0, 0), np.int32), np.empty((0, 0), np.float32))
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, n_clusters: int) -> PlanTable:
@@ -92,17 +92,19 @@ class PlanTable:
         known = (ends < n_clusters).all() and (clusters < n_clusters).all()
         if not known or (clusters[filled] < 0).any():
             raise UserError(TABLE, f"names clusters 0 to {n_clusters - 1}", REMEDY)
-        places = np.full((n_clusters, n_clusters), NO_ROW, dtype=np.int32)
-        places[ends[:, 0], ends[:, 1]] = places[ends[:, 1], ends[:, 0]] = np.arange(frame.height)
-        return cls(places, clusters, scores)
+        row_of_pair = np.full((n_clusters, n_clusters), NO_ROW, dtype=np.int32)
+        row_of_pair[ends[:, 0], ends[:, 1]] = row_of_pair[ends[:, 1], ends[:, 0]] = np.arange(
+            frame.height
+        )
+        return cls(row_of_pair, clusters, scores)
 
     def row(self, pair: ClusterPair) -> TableRow | None:
         """Return one row without its padding, ``None`` where the table has none."""
-        place = self.places[pair.members[0], pair.members[-1]]
-        if place == NO_ROW:
+        row = self.row_of_pair[pair.members[0], pair.members[-1]]
+        if row == NO_ROW:
             return None
-        filled = self.clusters[place] != NO_CLUSTER
-        return TableRow(self.clusters[place][filled].astype(np.int64), self.scores[place][filled])
+        filled = self.clusters[row] != NO_CLUSTER
+        return TableRow(self.clusters[row][filled].astype(np.int64), self.scores[row][filled])
 
 
 def _values(lists: pl.Series) -> NDArray[np.generic]:

@@ -97,10 +97,10 @@ class ShardActor:
     def _open(self) -> ContextRanker:
         import ray
 
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as scratch:
             folders = []
             for number, folder in enumerate(ray.get(self._packed[0])):
-                folders.append(Path(place, str(number)))
+                folders.append(Path(scratch, str(number)))
                 write_folder(folder, folders[-1])
             return self._source.open(folders)
 
@@ -130,25 +130,25 @@ def _connected(config: TableConfig, n_bytes: int) -> Iterator[Any]:
     except ImportError:
         remedy = "pip install -c constraints.txt -e '.[ray]', or set table.engine: local"
         raise UserError("table.engine", "Ray is installed", remedy) from None
-    place = tempfile.mkdtemp(prefix="ray-")
+    scratch = tempfile.mkdtemp(prefix="ray-")
     try:
-        _connect(ray, config, n_bytes, place)
+        _connect(ray, config, n_bytes, scratch)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         ray.data.DataContext.get_current().enable_progress_bars = False  # the caller shows one
         yield ray
     finally:
         ray.shutdown()
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _connect(ray: Any, config: TableConfig, n_bytes: int, place: str) -> None:
+def _connect(ray: Any, config: TableConfig, n_bytes: int, scratch: str) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if config.ray_address is None:
         ray.init(
             num_cpus=config.workers * config.worker_threads,
             include_dashboard=False,
             object_store_memory=RESULTS_BYTES + 2 * n_bytes,
-            _temp_dir=place,
+            _temp_dir=scratch,
             **quiet,
         )
         return

@@ -2,8 +2,8 @@
 
 A cluster is the same where its id and its description are. Under a score that does not depend on
 the other descriptions, a row whose pair is the same needs scores of the new and the changed
-clusters only. What such a row had left out ranks behind its last place, so every cluster that
-ranks no worse than that place is where a full run would put it; a row left with too few of them
+clusters only. What such a row had left out ranks behind its last, so every cluster that
+ranks no worse than that is where a full run would put it; a row left with too few of them
 is planned again, like the rows of changed pairs.
 """
 
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER, ClusterPair
 from inference.search.config import TableConfig
-from inference.search.ranking import RankedRows, rank_scores, row_depth
+from inference.search.ranking import RankedContexts, rank_scores, row_depth
 from inference.table.plan_table import NO_ROW, PlanTable
 from inference.table.shards import ROWS_SCHEMA
 
 ID_BITS = 24  # of a rank's key: more clusters than any table could pair
 NO_RANK = np.iinfo(np.int64).max
 
-# Shapes: B contexts in a batch, R rows, D their places, C rescored clusters, N clusters.
+# Shapes: B contexts in a batch, R rows, D their ranks, C rescored clusters, N clusters.
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class CandidateScorer(Protocol):
     """Whatever scores some clusters as it would score them among all.
 
     Attributes:
-        arithmetic: what the last bits rest on, see :class:`RankedRows`.
+        arithmetic: what the last bits rest on, see :class:`RankedContexts`.
     """
 
     @property
@@ -90,7 +90,7 @@ class RankCandidates:
     n_clusters: int
     config: TableConfig
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
         """Return rows with the best of the candidates and nothing else."""
         scores = np.full((len(contexts), self.n_clusters), -np.inf)  # [B, N]
         scores[:, self.candidates] = self.scorer.score_candidates(contexts, self.candidates)
@@ -116,7 +116,7 @@ def merge_rows(
     rescored: PlanTable | None,
     pairs: Sequence[ClusterPair],
     changes: ClusterChanges,
-    distrusted: Collection[str],
+    unproven_keys: Collection[str],
     config: TableConfig,
     arithmetic: str,
 ) -> MergedRows:
@@ -127,7 +127,7 @@ def merge_rows(
         rescored: the best of the new clusters in every one of ``pairs``; ``None`` where none is.
         pairs: the rows wanted, in their order.
         changes: between the two.
-        distrusted: keys of previous rows that are not proven; they are planned again.
+        unproven_keys: keys of previous rows that are not proven; they are planned again.
         config: of both tables.
         arithmetic: of both tables.
     """
@@ -139,7 +139,7 @@ def merge_rows(
         keys = np.concatenate([keys, again], axis=1)
     keys = np.sort(keys, axis=1)  # [R, D + C]
     depths = np.array([row_depth(changes.n_after, len(pair.members), config) for pair in pairs])
-    trusted = np.array([pair.key not in distrusted for pair in pairs], dtype=bool)
+    trusted = np.array([pair.key not in unproven_keys for pair in pairs], dtype=bool)
     n_proven = ((keys <= last[:, None]) & (keys != NO_RANK)).sum(axis=1)
     proven = (n_proven >= depths) & trusted
     return MergedRows(
@@ -150,7 +150,7 @@ def merge_rows(
 
 def _rows_of(table: PlanTable, pairs: Sequence[ClusterPair]) -> NDArray[np.int32]:
     ends = np.array([(p.members[0], p.members[-1]) for p in pairs], dtype=np.int64).reshape(-1, 2)
-    rows: NDArray[np.int32] = table.places[ends[:, 0], ends[:, 1]]
+    rows: NDArray[np.int32] = table.row_of_pair[ends[:, 0], ends[:, 1]]
     if (rows == NO_ROW).any():
         raise ValueError("the table lacks a row of a pair that is the same")
     return rows
@@ -159,7 +159,7 @@ def _rows_of(table: PlanTable, pairs: Sequence[ClusterPair]) -> NDArray[np.int32
 def _rank_keys(
     table: PlanTable, rows: NDArray[np.int32], kept: Sequence[int], config: TableConfig
 ) -> NDArray[np.int64]:
-    """Return a number for each place that orders by score, then id; clusters not kept come last."""
+    """Return a number for each rank that orders by score, then id; clusters not kept come last."""
     clusters = table.clusters[rows]  # [R, D]
     is_kept = np.zeros(table.n_clusters + 1, dtype=bool)
     is_kept[list(kept)] = True
@@ -180,7 +180,7 @@ def _last_keys(
     pairs: Sequence[ClusterPair],
     config: TableConfig,
 ) -> NDArray[np.int64]:
-    """Return the key of each row's last place, before which no cluster is missing, [R]."""
+    """Return the key of each row's last rank, before which no cluster is missing, [R]."""
     clusters = table.clusters[rows]  # [R, D]
     lengths = (clusters != NO_CLUSTER).sum(axis=1)  # [R]
     n_members = np.array([len(pair.members) for pair in pairs])

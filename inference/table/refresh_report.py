@@ -13,7 +13,7 @@ from inference.table.partial_run import RefreshedRows
 from inference.table.plan_table import PlanTable
 from inference.table.refresh import ClusterChanges
 
-FIRST_PLACES = 5
+TOP = 5
 MOVERS_SHOWN = 10
 
 # Shapes: R rows whose pair is the same in both tables, k first places.
@@ -77,8 +77,8 @@ def report_refresh(
     changes = refreshed.changes
     kept = np.zeros(max(changes.n_before, changes.n_after) + 1, dtype=bool)
     kept[list(changes.kept)] = True
-    first = _first_places(previous, kept)  # [R, k], clusters of rows of the same pair
-    second = _first_places(table, kept)  # [R, k]
+    first = _top_clusters(previous, kept)  # [R, k], clusters of rows of the same pair
+    second = _top_clusters(table, kept)  # [R, k]
     overlaps = measure_overlaps(first, second, kept)  # [R]
     figures = RefreshFigures(
         clusters_kept=len(changes.kept),
@@ -132,7 +132,7 @@ def write_refresh(
         f"{figures.rows_rescored:,} only new clusters were scored.",
         *([f"- No previous row could be kept: {report.why_whole}."] if report.why_whole else []),
         f"- {figures.rows_changed_at_5:,} of the {figures.rows_same_pair:,} rows of the same "
-        f"pair have other clusters in their first {FIRST_PLACES} places.",
+        f"pair have other clusters in their first {TOP} places.",
         f"- These places overlap by {figures.jaccard_at_5:.3f} (mean Jaccard index); {minimum:g} "
         f"is asked. {verdict}",
         "",
@@ -145,7 +145,7 @@ def write_refresh(
             for cluster in sorted({*changes.new, *changes.gone})
         ),
         "",
-        f"## Rows with the cluster in the first {FIRST_PLACES} places",
+        f"## Rows with the cluster in the first {TOP} places",
         "",
         "| cluster | before | after |",
         "| --- | ---: | ---: |",
@@ -160,11 +160,11 @@ def flatten_report(report: RefreshReport, minimum: float) -> dict[str, float]:
     return {"is_refresh": 1, "asks_for_fine_tuning": int(asks), **asdict(report.figures)}
 
 
-def _first_places(table: PlanTable, kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _top_clusters(table: PlanTable, kept: NDArray[np.bool_]) -> NDArray[np.int32]:
     members = table.members()  # [rows, 2]
     same = kept[members].all(axis=1)
     order = np.lexsort((members[same][:, 1], members[same][:, 0]))
-    places: NDArray[np.int32] = table.clusters[same][order][:, :FIRST_PLACES]
+    places: NDArray[np.int32] = table.clusters[same][order][:, :TOP]
     return places
 
 

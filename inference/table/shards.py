@@ -14,7 +14,7 @@ import polars as pl
 
 from expectations.contracts.values import NO_CLUSTER, ClusterPair
 from inference.search.memory import peak_memory_mb
-from inference.search.ranking import ContextRanker, RankedRows
+from inference.search.ranking import ContextRanker, RankedContexts
 
 MicroBatch = Sequence[ClusterPair]
 
@@ -27,7 +27,7 @@ ROWS_SCHEMA = pl.Schema(
         ("arithmetic", pl.String()),
     ]
 )
-"""Planned rows on their way into the table; the last two as in :class:`RankedRows`."""
+"""Planned rows on their way into the table; the last two as in :class:`RankedContexts`."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def join_rows(pieces: Sequence[pl.DataFrame], pairs: Sequence[ClusterPair]) -> p
     return order.join(pl.concat(pieces), on="pair_key", how="left", maintain_order="left")
 
 
-def frame_rows(contexts: Sequence[ClusterPair], rows: RankedRows) -> pl.DataFrame:
+def frame_rows(contexts: Sequence[ClusterPair], rows: RankedContexts) -> pl.DataFrame:
     """Return the rows of one micro-batch as :data:`ROWS_SCHEMA`."""
     listed = rows.clusters != NO_CLUSTER  # [B, D]
     return pl.DataFrame(

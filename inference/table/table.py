@@ -7,7 +7,8 @@ planner gives the same table, byte for byte, wherever a run was broken off and t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import polars as pl
@@ -15,32 +16,36 @@ from tqdm import tqdm
 
 from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
 from inference.search.config import TableConfig
-from inference.search.engine import PlanningEngine
+from inference.search.engine import PlanningEngine, UnreadableModelError
+from inference.search.plain_ranking import PlainRanker
 from inference.search.ranking import ContextRanker
 from inference.table.shards import frame_rows
 from training.planner.base.model_io import Planner
 
-
-def plan_table(
-    planner: Planner, descriptions: Sequence[str], end: datetime, config: TableConfig
-) -> pl.DataFrame:
-    """Return NOVEL_CLUSTER_TABLE as the planner would fill it.
-
-    Args:
-        planner: in float32, evaluation mode.
-        descriptions: of every cluster, by id.
-        end: the data's end, when the rows became true.
-        config: depth, rounding, batch size.
-    """
-    ranker = make_ranker(planner, tuple(descriptions), config)
-    return fill_table(ranker, len(descriptions), end, config)
+log = logging.getLogger(__name__)
 
 
 def make_ranker(
     planner: Planner, descriptions: tuple[str, ...], config: TableConfig
-) -> PlanningEngine:
-    """Return what fills the rows of the planner's table; ``descriptions`` are by cluster id."""
-    return PlanningEngine(planner, descriptions, config)
+) -> PlanningEngine | PlainRanker:
+    """Return what fills the rows of the planner's table: the engine, or else plain passes.
+
+    A model that the engine cannot read is read as transformers does; that takes a pass for every
+    description, so the log says it.
+
+    Args:
+        planner: in evaluation mode.
+        descriptions: of every cluster, by id.
+        config: how rows are ranked.
+
+    Raises:
+        UserError: two descriptions are the same to the tokenizer.
+    """
+    try:
+        return PlanningEngine(planner, descriptions, config)
+    except UnreadableModelError as error:
+        log.warning("%s; every description is read in a pass of its own, which is slow", error)
+        return PlainRanker(planner, descriptions, config)
 
 
 def fill_table(

@@ -33,7 +33,7 @@ from transformers import (
 
 from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
 from inference.search.config import Score, TableConfig
-from inference.search.ranking import ContextRanker, RankedRows
+from inference.search.ranking import ContextRanker, RankedContexts
 from inference.search.reader import TOKENS_TOGETHER
 from inference.table.table import make_ranker
 from training.planner.base.model_io import Planner
@@ -214,7 +214,7 @@ class _DyingRanker:
     ranker: ContextRanker
     source: DyingPlanner
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
         log = self.source.deaths
         n_deaths = log.stat().st_size if log.exists() else 0
         if ClusterPair(self.source.fatal) in contexts and n_deaths < self.source.lives:

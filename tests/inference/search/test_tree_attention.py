@@ -9,18 +9,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from transformers import AttentionInterface
+from transformers import AttentionInterface, __version__
 
-from inference.search.description_tree import NOTHING
-from inference.search.row_states import RowStates
+from inference.search.description_tree import NO_NODE
+from inference.search.key_value_cache import KeyValueCache
 from inference.search.tree_attention import (
-    HIDDEN,
+    MASKED,
     NAME,
-    EverythingKept,
+    CacheFilled,
     Step,
     attend,
     reading,
 )
+from tests.worlds.planning import DESCRIPTIONS, make_planner
 
 SIZE, CAPACITY, N_PROMPT = 4, 8, 32
 TREES = st.lists(st.lists(st.integers(-1, 6), max_size=CAPACITY), min_size=1, max_size=4).filter(
@@ -29,16 +30,16 @@ TREES = st.lists(st.lists(st.integers(-1, 6), max_size=CAPACITY), min_size=1, ma
 
 
 def parents_of(numbers: list[int]) -> list[int]:
-    """Return a parent for each place, before it or none."""
-    return [min(number, place - 1) for place, number in enumerate(numbers)]
+    """Return a parent for each node, before it or none."""
+    return [min(number, node - 1) for node, number in enumerate(numbers)]
 
 
-def ways_of(parents: list[int]) -> list[list[int]]:
-    """Return the places on the way to each place, itself first."""
-    ways: list[list[int]] = []
-    for place, parent in enumerate(parents):
-        ways.append([place, *([] if parent == NOTHING else ways[parent])])
-    return ways
+def paths_of(parents: list[int]) -> list[list[int]]:
+    """Return the nodes on the path to each node, itself first."""
+    paths: list[list[int]] = []
+    for node, parent in enumerate(parents):
+        paths.append([node, *([] if parent == NO_NODE else paths[parent])])
+    return paths
 
 
 def plain(query: Tensor, keys: Tensor, values: Tensor, scaling: float) -> Tensor:
@@ -53,40 +54,40 @@ def test_packed_rows_attend_as_each_alone(
 ) -> None:
     n_heads, n_shared = heads
     rng = torch.Generator().manual_seed(seed)
-    ways = [ways_of(parents_of(numbers)) for numbers in trees]
-    tokens = [(row, place) for row, found in enumerate(ways) for place in range(len(found))]
-    n_rows, n_tokens = len(ways), len(tokens)
+    paths = [paths_of(parents_of(numbers)) for numbers in trees]
+    tokens = [(row, node) for row, found in enumerate(paths) for node in range(len(found))]
+    n_rows, n_tokens = len(paths), len(tokens)
     queries = torch.randn(1, n_heads * n_shared, n_tokens, SIZE, generator=rng)
     keys, values = torch.randn(2, 1, n_heads, n_tokens, SIZE, generator=rng)
     prompts = torch.randn(2, n_rows, n_heads, N_PROMPT, SIZE, generator=rng)
     lengths = [3 + 7 * row for row in range(n_rows)]
-    hidden = torch.zeros(n_rows, 1, 1, N_PROMPT)
+    mask = torch.zeros(n_rows, 1, 1, N_PROMPT)
     for row, length in enumerate(lengths):
-        hidden[row, ..., length:] = HIDDEN
-    states = RowStates(n_rows, N_PROMPT, CAPACITY)
-    layer = states.layer(0, keys[0].transpose(0, 1), values[0].transpose(0, 1))
+        mask[row, ..., length:] = MASKED
+    cache = KeyValueCache(n_rows, N_PROMPT, CAPACITY)
+    layer = cache.layer(0, keys[0].transpose(0, 1), values[0].transpose(0, 1))
     layer.prompt_keys.copy_(prompts[0])
     layer.prompt_values.copy_(prompts[1])
-    depth = max(len(way) for found in ways for way in found)
-    above = []
+    depth = max(len(path) for found in paths for path in found)
+    ancestors = []
     for step in range(1, depth):
         deep = [
-            (token, tokens.index((row, ways[row][place][step])))
-            for token, (row, place) in enumerate(tokens)
-            if len(ways[row][place]) > step
+            (token, tokens.index((row, paths[row][node][step])))
+            for token, (row, node) in enumerate(tokens)
+            if len(paths[row][node]) > step
         ]
-        above.append((torch.tensor([t for t, _ in deep]), torch.tensor([s for _, s in deep])))
+        ancestors.append((torch.tensor([t for t, _ in deep]), torch.tensor([s for _, s in deep])))
     packed = Step(
-        states=states,
+        cache=cache,
         rows=torch.arange(n_rows),
-        hidden=hidden,
+        mask=mask,
         group=torch.tensor([row for row, _ in tokens]),
-        rank=torch.tensor([place for _, place in tokens]),
-        width=max(map(len, ways)),
-        is_full=len({len(found) for found in ways}) == 1,
+        rank=torch.tensor([node for _, node in tokens]),
+        width=max(map(len, paths)),
+        is_full=len({len(found) for found in paths}) == 1,
         slots=slice(0, n_tokens),
         kept=torch.arange(n_tokens),
-        above=above,
+        ancestors=ancestors,
     )
     config = SimpleNamespace(_attn_implementation="before")
     with reading(config, packed):
@@ -94,12 +95,12 @@ def test_packed_rows_attend_as_each_alone(
         found, _ = attend(SimpleNamespace(layer_idx=0), queries, keys, values, None, scaling=0.7)
     assert config._attn_implementation == "before"
     first = {token: number for number, token in enumerate(tokens)}
-    for number, (row, place) in enumerate(tokens):
-        way = [first[(row, step)] for step in ways[row][place]]
+    for number, (row, node) in enumerate(tokens):
+        path = [first[(row, step)] for step in paths[row][node]]
         for head in range(n_heads * n_shared):
             shared = head // n_shared
             seen = [
-                torch.cat([part[row, shared, : lengths[row]], own[0, shared, way]])
+                torch.cat([part[row, shared, : lengths[row]], own[0, shared, path]])
                 for part, own in ((prompts[0], keys), (prompts[1], values))
             ]
             expected = plain(queries[0, head, number], seen[0], seen[1], 0.7)
@@ -107,13 +108,13 @@ def test_packed_rows_attend_as_each_alone(
 
 
 def test_reading_of_silent_tokens_ends_once_their_keys_and_values_are_kept() -> None:
-    states = RowStates(1, 2, CAPACITY)
+    cache = KeyValueCache(1, 2, CAPACITY)
     query, key, value = torch.randn(3, 1, 1, 3, SIZE, generator=torch.Generator().manual_seed(0))
     three = torch.arange(3)
-    silent = Step(
-        states=states,
+    cache_only = Step(
+        cache=cache,
         rows=torch.tensor([0]),
-        hidden=torch.full((1, 1, 1, states.n_slots), HIDDEN),
+        mask=torch.full((1, 1, 1, cache.n_slots), MASKED),
         group=torch.zeros(3, dtype=torch.int64),
         rank=three,
         width=3,
@@ -122,12 +123,12 @@ def test_reading_of_silent_tokens_ends_once_their_keys_and_values_are_kept() -> 
         kept=torch.tensor([0, 2]),
         last_layer=1,
     )
-    with reading(SimpleNamespace(_attn_implementation="before"), silent):
+    with reading(SimpleNamespace(_attn_implementation="before"), cache_only):
         attend(SimpleNamespace(layer_idx=0), query, key, value, None)
-        with pytest.raises(EverythingKept):
+        with pytest.raises(CacheFilled):
             attend(SimpleNamespace(layer_idx=1), query, key, value, None)
-    assert states.last_layer == 1
-    last = states.layer(1, key[0].transpose(0, 1), value[0].transpose(0, 1))
+    assert cache.last_layer == 1
+    last = cache.layer(1, key[0].transpose(0, 1), value[0].transpose(0, 1))
     assert torch.equal(last.keys[4:6, 0], key[0, 0, [0, 2]])
     assert torch.equal(last.values[4:6, 0], value[0, 0, [0, 2]])
 
@@ -137,3 +138,42 @@ def test_transformers_knows_it_and_nobody_reads_outside_of_a_step() -> None:
     nothing = torch.zeros(1, 1, 1, SIZE)
     with pytest.raises(LookupError):
         attend(SimpleNamespace(layer_idx=0), nothing, nothing, nothing, None)
+
+
+RELIED_ON = "5.23.0"
+"""The transformers whose private setting, and whose forward passes left half-way, are relied on."""
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gpt2", "gemma2"])
+def test_a_model_left_half_way_is_as_it_was(architecture: str) -> None:
+    assert __version__ == RELIED_ON, "read the first page of tree_attention.py before going on"
+    planner = make_planner(architecture=architecture)
+    config = planner.model.config
+    tokens = torch.tensor([planner.encode_prompt(list(DESCRIPTIONS[:2]))])
+    state = {name: value.clone() for name, value in planner.model.state_dict().items()}
+    with torch.inference_mode():
+        before, setting = planner.model(input_ids=tokens).logits, config._attn_implementation
+        cache = KeyValueCache(1, tokens.shape[1], 0)
+        n_tokens = tokens.shape[1]
+        ranks = torch.arange(n_tokens)
+        slots = torch.arange(cache.n_slots)
+        step = Step(
+            cache=cache,
+            rows=slice(0, 1),
+            mask=torch.where(slots <= ranks[:, None], 0.0, MASKED)[None, None],
+            group=torch.zeros(n_tokens, dtype=torch.int64),
+            rank=ranks,
+            width=n_tokens,
+            is_full=True,
+            slots=ranks,
+            last_layer=config.num_hidden_layers - 1,
+        )
+        with pytest.raises(CacheFilled), reading(config, step):
+            planner.model(input_ids=tokens, position_ids=ranks[None], use_cache=False)
+        assert cache.last_layer == config.num_hidden_layers - 1  # every layer took part
+        assert config._attn_implementation == setting
+        after = planner.model(input_ids=tokens).logits
+    assert torch.equal(before, after)
+    assert all(
+        torch.equal(value, state[name]) for name, value in planner.model.state_dict().items()
+    )

@@ -18,7 +18,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
 from inference.search.arithmetic import is_by_row
 from inference.search.config import TableConfig
-from inference.search.ranking import ContextRanker, RankedRows, rank_scores
+from inference.search.ranking import ContextRanker, RankedContexts, rank_scores
 from inference.table.partial_run import (
     PreviousTable,
     RefreshedRows,
@@ -105,7 +105,7 @@ class Scored:
     def among(self, candidates: Sequence[int]) -> Scored:
         return Scored(self.texts, tuple(candidates))
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedRows:
+    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
         scores = np.full((len(contexts), len(self.texts)), -np.inf)
         for row, pair in enumerate(contexts):
             for cluster in self.candidates or range(len(self.texts)):

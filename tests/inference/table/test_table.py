@@ -21,7 +21,7 @@ from inference.search.config import TableConfig
 from inference.search.ranking import RankEverything, rank_scores
 from inference.table.describe import describe_table
 from inference.table.plan_table import PlanTable
-from inference.table.table import batches_of_pairs, fill_table, n_rows, plan_table
+from inference.table.table import batches_of_pairs, fill_table, make_ranker, n_rows
 from pipelines.io.artefact_io import to_arrow
 from tests.worlds.planning import DESCRIPTIONS, END, make_planner, make_table, score_one_by_one
 
@@ -29,10 +29,15 @@ SMALL = TableConfig(batch_rows=4)
 N = len(DESCRIPTIONS)
 
 
+def plan_all(config: TableConfig) -> pl.DataFrame:
+    """The whole table of a planner made anew."""
+    return fill_table(make_ranker(make_planner(), DESCRIPTIONS, config), N, END, config)
+
+
 @pytest.fixture(scope="module")
 def planned() -> pl.DataFrame:
     torch.set_num_threads(1)
-    return plan_table(make_planner(), DESCRIPTIONS, END, SMALL)
+    return plan_all(SMALL)
 
 
 def test_the_table_keeps_its_contract_and_holds_every_pair(planned: pl.DataFrame) -> None:
@@ -54,7 +59,7 @@ def test_rows_rank_as_the_oracle_does(planned: pl.DataFrame) -> None:
 
 
 def test_another_run_gives_the_same_bytes(planned: pl.DataFrame) -> None:
-    again = plan_table(make_planner(), DESCRIPTIONS, END, SMALL)
+    again = plan_all(SMALL)
     assert again.equals(planned)
     assert again["scores"].explode().to_numpy().tobytes() == (
         planned["scores"].explode().to_numpy().tobytes()
@@ -62,7 +67,7 @@ def test_another_run_gives_the_same_bytes(planned: pl.DataFrame) -> None:
 
 
 def test_other_batches_move_no_cluster(planned: pl.DataFrame) -> None:
-    other = plan_table(make_planner(), DESCRIPTIONS, END, TableConfig(batch_rows=7))
+    other = plan_all(TableConfig(batch_rows=7))
     assert other["novel_clusters"].equals(planned["novel_clusters"])
 
 

@@ -1,4 +1,4 @@
-"""Keys and values of a batch of rows: of their prompts, and of the places read after them."""
+"""Keys and values of a batch of rows: of their prompts, and of the nodes read after them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-# Shapes: B rows, P slots of a prompt, C slots of a row's places, n tokens, H key-value heads,
+# Shapes: B rows, P slots of a prompt, C slots of a row's nodes, n tokens, H key-value heads,
 # D head dimension.
 
 SLOTS_TOGETHER = 16
@@ -14,13 +14,13 @@ SLOTS_TOGETHER = 16
 
 
 @dataclass(frozen=True)
-class LayerStates:
+class LayerCache:
     """What one layer keeps.
 
     Attributes:
         prompt_keys: [B, H, P, D], each token in the slot of its position; 0 where there is none.
         prompt_values: [B, H, P, D].
-        keys: of the places read, in the order of reading, [B * C, H, D].
+        keys: of the nodes read, in the order of reading, [B * C, H, D].
         values: [B * C, H, D].
     """
 
@@ -30,48 +30,48 @@ class LayerStates:
     values: Tensor
 
 
-class RowStates:
+class KeyValueCache:
     """All layers of a batch; room is set aside when a layer first has something to keep.
 
     Args:
         n_rows: B.
         n_prompt: tokens of the longest prompt.
-        n_places: C.
-        beginnings: keys and values of beginnings of prompts.
-        row_of: the row there that each row here begins with, int64 [B].
+        n_nodes: C.
+        prefixes: the cache of prefixes that prompts share.
+        prefix_of: the row there that each row here begins with, int64 [B].
     """
 
     def __init__(
         self,
         n_rows: int,
         n_prompt: int,
-        n_places: int,
-        beginnings: RowStates | None = None,
-        row_of: Tensor | None = None,
+        n_nodes: int,
+        prefixes: KeyValueCache | None = None,
+        prefix_of: Tensor | None = None,
     ) -> None:
         self.n_slots = -(-n_prompt // SLOTS_TOGETHER) * SLOTS_TOGETHER
         self._n_rows = n_rows
-        self._n_places = n_places
-        self._beginnings = beginnings
-        self._row_of = row_of
-        self._layers: dict[int, LayerStates] = {}
+        self._n_nodes = n_nodes
+        self._prefixes = prefixes
+        self._prefix_of = prefix_of
+        self._layers: dict[int, LayerCache] = {}
 
-    def layer(self, number: int, keys: Tensor, values: Tensor) -> LayerStates:
+    def layer(self, number: int, keys: Tensor, values: Tensor) -> LayerCache:
         """Return a layer whose keys and values look like these, [n, H, D]."""
         if number not in self._layers:
-            before = None if self._beginnings is None else self._beginnings._layers[number]
-            self._layers[number] = LayerStates(
+            before = None if self._prefixes is None else self._prefixes._layers[number]
+            self._layers[number] = LayerCache(
                 self._prompts(keys, None if before is None else before.prompt_keys),
                 self._prompts(values, None if before is None else before.prompt_values),
-                keys.new_empty(self._n_rows * self._n_places, *keys.shape[1:]),
-                values.new_empty(self._n_rows * self._n_places, *values.shape[1:]),
+                keys.new_empty(self._n_rows * self._n_nodes, *keys.shape[1:]),
+                values.new_empty(self._n_rows * self._n_nodes, *values.shape[1:]),
             )
         return self._layers[number]
 
     def _prompts(self, like: Tensor, before: Tensor | None) -> Tensor:
         room = like.new_zeros(self._n_rows, like.shape[1], self.n_slots, like.shape[2])
-        if before is not None and self._row_of is not None:
-            room[:, :, : before.shape[2]] = before.index_select(0, self._row_of)
+        if before is not None and self._prefix_of is not None:
+            room[:, :, : before.shape[2]] = before.index_select(0, self._prefix_of)
         return room
 
     @property
