@@ -12,12 +12,12 @@ export DO_NOT_TRACK := 1
 .PHONY: run test test-long serve report tracking-ui check clean install
 
 run: install  ## build, publish and promote a release from params.yaml, then report on it
-	python -m pipelines.commands.check_params
+	explorer check-params
 	dvc repro
-	python -m pipelines.commands.publish
+	explorer publish
 	@# a refused promotion is reported too, and still fails the command
-	python -m pipelines.commands.promote --why "make run" && promoted=0 || promoted=$$?; \
-	python -m pipelines.commands.report && exit $$promoted
+	explorer promote --why "make run" && promoted=0 || promoted=$$?; \
+	explorer report && exit $$promoted
 
 test: install  ## style, types and every fast test; at most 15 minutes on 2 cores
 	ruff check .
@@ -29,10 +29,10 @@ test-long: install  ## kills, double builds and soaks; at most 30 minutes on 2 c
 	python -m pytest -m long
 
 serve: install  ## the recommendation service on http://127.0.0.1:8000
-	python -m pipelines.commands.serve
+	explorer serve
 
 report: install  ## print the report of the last run again
-	python -m pipelines.commands.report
+	explorer report
 
 tracking-ui: install  ## MLflow's pages over the local runs and registered models
 	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///var/mlflow.db} --port 5000

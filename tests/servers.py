@@ -82,7 +82,7 @@ def recommendation_service(root: Path, port: int, log: Path) -> Iterator[subproc
     It listens on the port that the tree's ``params.yaml`` names, which is ``port``; it may begin
     without a release.
     """
-    command = [sys.executable, "-m", "pipelines.commands.serve"]
+    command = [sys.executable, "-m", "pipelines.commands", "serve"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     start = partial(_running, command, log, lambda: _accepts(port), cwd=root, env=environment)
     with start(patience_seconds=SERVICE_START_SECONDS) as process:

@@ -32,10 +32,10 @@ from inference.features.online_features import FeatureReader
 from inference.release.manifest import read_manifest
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
-from pipelines.commands.promote import Promoter
-from pipelines.commands.publish import publish
 from pipelines.io import paths
 from pipelines.io.artefact_io import scan_table
+from pipelines.lifecycle.promote import Promoter
+from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.inference.serving.readers import recommendations_of

@@ -112,8 +112,6 @@ class ReleaseLoader:
             reasons = [*fetched.manifest.refusals(), *missing]
             if reasons:
                 where = f"{RELEASE_MODEL} version {version}"
-                remedy = (
-                    "publish it again, or roll back with `python -m pipelines.commands.promote`"
-                )
+                remedy = "publish it again, or roll back with `explorer promote`"
                 raise ReleaseError(where, "is fit to be served", remedy, "; ".join(reasons))
             return replace_recommender(load_release(fetched), self._plug_in)

@@ -147,7 +147,7 @@ def _columns_of(store: FeatureStore, service: str) -> tuple[ViewColumns, ...]:
     try:
         projections = store.get_feature_service(service).feature_view_projections
     except FeatureServiceNotFoundException as error:
-        remedy = "run `python -m pipelines.commands.publish`"
+        remedy = "run `explorer publish`"
         rule = "the features are registered"
         raise UserError("feature registry", rule, remedy, str(error)) from None
     return tuple(

@@ -1,1 +1,1 @@
-"""One thin file for everything a person can run. The work is in the rooms beside."""
+"""One thin file for each command of `explorer`. The work is in the rooms beside."""

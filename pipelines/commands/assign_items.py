@@ -1,110 +1,37 @@
-"""`python -m pipelines.commands.assign_items FILE`: clusters of new items, without a rebuild."""
+"""`explorer assign-items FILE`: clusters of new items, without a rebuild."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
+from typing import Annotated
 
-import polars as pl
+import typer
 
-from expectations.contracts.errors import UserError
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
-from pipelines.io import paths
-from pipelines.io.artefact_io import atomic_file, read_table
-from pipelines.io.command import run_command
-from pipelines.io.params import read_params
-from pipelines.sources.canonical import read_interactions, read_items
-from pipelines.sources.config import DatasetConfig
-from pipelines.sources.files import scan_items, scan_log
-from pipelines.sources.raw.one_line import shorten
-from pipelines.sources.raw.record import ReadingRecord
-from training.clusters.config import ClusterConfig
-from training.clusters.tree.assign import NO_INTERACTIONS, assign_items
-from training.clusters.tree.places_io import load_places
-
-SAMPLE_ROWS = 3
+EXAMPLE = "explorer assign-items new_items.csv --output clusters_of_new_items.csv"
 
 
-def main() -> None:
-    """Write ``item_id, is_new, level_0 …, description, similarity, margin`` of every item as CSV.
+def command(
+    items: Annotated[Path, typer.Argument(help="CSV or Parquet, columns as in dataset.files")],
+    interactions: Annotated[
+        Path | None, typer.Option(help="a log that holds all of their users")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="a CSV file; absent: the standard output")
+    ] = None,
+) -> None:
+    """Give the items of a file their clusters in the built tree, as CSV.
 
     Items of the tree keep the clusters they have in it; the others are placed by their text and,
     where a log is given, by what their users did. One of which nothing can be read is in no
     cluster: its columns are empty.
     """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("items", type=Path, help="CSV or Parquet, columns as in dataset.files")
-    parser.add_argument("--interactions", type=Path, help="a log that holds all of their users")
-    parser.add_argument("--output", type=Path, help="a CSV file; absent: the standard output")
-    arguments = parser.parse_args()
-    found = place_items(arguments.items, arguments.interactions)
-    if arguments.output is None:
+    from pipelines.clusters.assign_items import place_items
+    from pipelines.io.artefact_io import atomic_file
+
+    found = place_items(items, interactions)
+    if output is None:
         sys.stdout.write(found.write_csv())
         return
-    with atomic_file(arguments.output) as partial:
+    with atomic_file(output) as partial:
         found.write_csv(partial)
-
-
-def place_items(items_file: Path, log_file: Path | None) -> pl.DataFrame:
-    """Return one row per item of the file, ascending by id.
-
-    Raises:
-        UserError: a file cannot be read, has no rows, an id twice or a row without one, or there
-            is no tree yet.
-    """
-    dataset = read_params("dataset", DatasetConfig)
-    level = read_params("clusters", ClusterConfig).serving_level
-    nodes = read_table(paths.CLUSTERS, CLUSTERS)
-    members = read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
-    places = load_places(paths.TREE_PLACES)
-    record = ReadingRecord()
-    interactions = NO_INTERACTIONS
-    if log_file is not None:
-        log = read_interactions(
-            scan_log(log_file, dataset.files, record), dataset.positive_threshold
-        )
-        interactions = log.lazy().with_columns(pl.col("user_id", "item_id").cast(pl.String))
-    items = read_items(scan_items(items_file, dataset.files, record))
-    _require_items(items, items_file)
-    is_known = pl.col("item_id").is_in(members["item_id"].unique().implode())
-    new = assign_items(places, items.filter(~is_known), interactions)
-    for line in (*record.notes, *_tell_of_the_silent(new)):
-        print(line, file=sys.stderr)
-    known = members.join(items, on="item_id", how="semi")
-    rows = pl.concat(
-        [known.with_columns(is_new=False), new.with_columns(is_new=True)], how="diagonal"
-    )
-    index = ["item_id", "is_new", "similarity", "margin"]
-    wide = rows.with_columns(pl.format("level_{}", "level").alias("column")).pivot(
-        "column", index=index, values="cluster_id", sort_columns=True
-    )
-    names = nodes.filter(pl.col("level") == level).select(
-        pl.col("cluster_id").alias(f"level_{level}"), "description"
-    )
-    named = wide.join(names, on=f"level_{level}", how="left").sort("item_id")
-    return named.select(pl.exclude("similarity", "margin"), "similarity", "margin")
-
-
-def _require_items(items: pl.DataFrame, file: Path) -> None:
-    if items.is_empty():
-        raise UserError(str(file), "the file has rows", "there is only a header: export it again")
-    twice = items.filter(pl.col("item_id").is_duplicated())["item_id"].unique(maintain_order=True)
-    if len(twice):
-        shown = shorten(", ".join(twice.head(SAMPLE_ROWS)))
-        raise UserError(str(file), "item ids are unique", "keep one row for each id", shown)
-
-
-def _tell_of_the_silent(new: pl.DataFrame) -> list[str]:
-    silent = new.filter(pl.col("cluster_id").is_null())["item_id"].unique(maintain_order=True)
-    if not len(silent):
-        return []
-    shown = shorten(", ".join(silent.head(SAMPLE_ROWS)))
-    return [
-        f"in no cluster, since nothing the tree knows can be read of them: {len(silent):,} items "
-        f"({shown})"
-    ]
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,52 +1,12 @@
-"""`python -m pipelines.commands.check_params`: a mistake shows in seconds."""
+"""`explorer check-params`: a mistake in the settings shows in seconds."""
 
 from __future__ import annotations
 
-from inference.experiment.config import ExperimentConfig
-from inference.plans.config import PlanConfig
-from inference.search.config import TableConfig
-from inference.serving.config import ServingConfig
-from pipelines.guards.gates_config import GatesConfig
-from pipelines.io.command import run_command
-from pipelines.io.params import read_params
-from pipelines.release.retention import RetentionConfig
-from pipelines.sources.config import DatasetConfig
-from training.alignment.config import AlignmentConfig
-from training.clusters.config import ClusterConfig
-from training.collective.config import CollectiveConfig
-from training.config import Config, RuntimeConfig
-from training.curation.config import CurationConfig, HistoryConfig
-from training.curation.timeline import SplitConfig
-from training.evaluation.clusters.config import EvaluationConfig
-from training.planner.config import PlannerConfig
-from training.recommender.config import RecommenderConfig
-
-CONFIG_OF: dict[str, type[Config]] = {
-    "runtime": RuntimeConfig,
-    "dataset": DatasetConfig,
-    "split": SplitConfig,
-    "clusters": ClusterConfig,
-    "histories": HistoryConfig,
-    "curation": CurationConfig,
-    "collective": CollectiveConfig,
-    "planner": PlannerConfig,
-    "recommender": RecommenderConfig,
-    "table": TableConfig,
-    "plan": PlanConfig,
-    "alignment": AlignmentConfig,
-    "evaluation": EvaluationConfig,
-    "gates": GatesConfig,
-    "experiment": ExperimentConfig,
-    "serving": ServingConfig,
-    "retention": RetentionConfig,
-}
+EXAMPLE = "explorer check-params"
 
 
-def main() -> None:
-    """Read every section; raises :class:`UserError` at the first mistake."""
-    for section, config in CONFIG_OF.items():
-        read_params(section, config)
+def command() -> None:
+    """Read every section of params.yaml and name the first mistake, before a build starts."""
+    from pipelines.params import check_params as work
 
-
-if __name__ == "__main__":
-    run_command(main)
+    work.check_params()

@@ -1,66 +1,23 @@
-"""`python -m pipelines.commands.drop_events ID …`: single events go, no person."""
+"""`explorer drop-events ID …`: single events go, no person."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
-from datetime import timedelta
-from pathlib import Path
+from typing import Annotated
 
-from expectations.contracts.errors import UserError
-from inference.events.event import EPOCH, ItemEvent
-from inference.events.log import EventLog
-from inference.serving.config import ServingConfig
-from inference.store.store_connections import StoreUnreachableError
-from pipelines.io import paths
-from pipelines.io.command import parse_ids, run_command
-from pipelines.io.params import read_params
-from pipelines.online.event_tables import write_live_rows
-from pipelines.online.live_events import open_live_view
+import typer
+
+EXAMPLE = "explorer drop-events 7f3a-0001 7f3a-0002"
 
 
-def main() -> None:
-    """Drop events and say what they were."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.commands.drop_events", description=__doc__
-    )
-    parser.add_argument("event_ids", nargs="+", help="ids of events, as their sender chose them")
-    config = read_params("serving", ServingConfig)
-    for event in drop_events(config, parse_ids(parser).event_ids):
-        print(f"dropped event {event.event_id!r}: {_describe(event)}")
-    print(
-        "exports made before still hold them: export again with `pipelines.commands.export_events`"
-    )
+def command(
+    event_ids: Annotated[
+        list[str], typer.Argument(help="ids of events, as their sender chose them")
+    ],
+) -> None:
+    """Take single events out of event log and live view, all that are named or none.
 
-
-def drop_events(config: ServingConfig, event_ids: Sequence[str]) -> list[ItemEvent]:
-    """Remove events from the log and from the live view; all of them or none.
-
-    Raises:
-        UserError: there is no event of such an id, or the online store did not answer.
+    An id may begin with a dash; whatever follows `--` is an id.
     """
-    log = EventLog(Path(config.event_log))
-    known = {event.event_id for event in log.find(event_ids)}
-    strangers = [event_id for event_id in event_ids if event_id not in known]
-    if strangers:
-        rule = "holds every event that is to be dropped"
-        remedy = "name events as their sender did; the export of the log lists all ids"
-        raise UserError(config.event_log, rule, remedy, ", ".join(map(repr, strangers[:3])))
-    dropped = log.drop(event_ids)
-    try:
-        open_live_view(config).heal()
-    except StoreUnreachableError as error:
-        rule, remedy = "the online store answers", "start it: a service then brings it up to date"
-        raise UserError("online store", rule, remedy, str(error)[:160]) from None
-    write_live_rows(log, config.live_events, paths.USER_LIVE_EVENTS)
-    return dropped
+    from pipelines.online.drop_events import drop_and_describe
 
-
-def _describe(event: ItemEvent) -> str:
-    time = EPOCH + timedelta(microseconds=event.time_us)
-    given = "none" if event.feedback is None else f"{event.feedback:g}"
-    return f"item {event.item_id!r} at {time.isoformat()}, feedback {given}"
-
-
-if __name__ == "__main__":
-    run_command(main)
+    print("\n".join(drop_and_describe(event_ids)))

@@ -1,71 +1,16 @@
-"""`python -m pipelines.commands.publish`: features online, models registered; safe to run again."""
+"""`explorer publish`: features online, models registered; safe to run again."""
 
 from __future__ import annotations
 
-from feast import FeatureStore
-from mlflow import MlflowClient
-
-from expectations.contracts.forgotten import read_forgotten
-from expectations.contracts.values import DataSeen
-from inference.release.manifest import ReleaseManifest, check_parts, read_manifest
-from inference.release.registered import CHALLENGER, RELEASE_MODEL
-from pipelines.io import paths, stage
-from pipelines.io.artefact_io import read_json
-from pipelines.online.feature_store import apply_definitions, open_store
-from pipelines.online.live_events import replay_events
-from pipelines.online.online_store import FeatureFiles, OnlineRows, write_release_rows
-from pipelines.release.dvc_storage import push_artefacts
-from pipelines.release.lineage import log_lineage
-from pipelines.release.model_registry import find_registered, point_alias, register_release
-from pipelines.release.release_parts import RELEASE_PARTS
-from pipelines.release.release_record import check_lock
-from pipelines.release.tracking import open_tracking, run_of_release
+EXAMPLE = "explorer publish"
 
 
-def main() -> None:
-    """Publish the release in the working tree and say what was done."""
-    manifest = read_manifest(paths.RELEASE)
-    check_parts(manifest, RELEASE_PARTS)
-    check_lock()
-    remote = push_artefacts()
-    rows, version, is_new = publish(open_store(), open_tracking(), manifest)
-    state = "registered as" if is_new else "was already"
-    print(
-        f"release {manifest.release_id[:12]}: {rows.users:,} users and {rows.pairs:,} table rows "
-        f"online ({rows.read_back:,} read back); {state} {RELEASE_MODEL} version {version}, "
-        f"alias {CHALLENGER}"
-    )
-    if remote:
-        print(f"its artefacts are in the dvc remote {remote}")
+def command() -> None:
+    """Load the built release into the online store and register it as challenger.
 
-
-def publish(
-    store: FeatureStore, client: MlflowClient, manifest: ReleaseManifest
-) -> tuple[OnlineRows, int, bool]:
-    """Load the release's rows, register it once, and let the challenger alias point to it.
-
-    Live events that its data does not hold are written again after the load.
-
-    Returns:
-        What was loaded, the release's version, and whether that version is new.
+    Safe to run again. Where DVC has a default remote, its artefacts are pushed there.
     """
-    apply_definitions(store)
-    files = FeatureFiles(
-        paths.USER_CLUSTER_HISTORY, paths.USER_ITEM_HISTORY, paths.NOVEL_CLUSTER_TABLE
-    )
-    forgotten = read_forgotten(paths.FORGOTTEN_USERS)
-    rows = write_release_rows(store, files, manifest.release_id, forgotten)
-    replay_events(DataSeen.from_json(read_json(paths.DATA_SEEN)).events_until_us)
-    known = find_registered(client, manifest)
-    if known is None:
-        with run_of_release(client, manifest.release_id):
-            log_lineage(store, manifest)
-            version = register_release(client, manifest)
-    else:
-        version = int(known.version)
-    point_alias(client, CHALLENGER, version)
-    return rows, version, known is None
+    from pipelines.io import stage
+    from pipelines.lifecycle.publish import publish_built
 
-
-if __name__ == "__main__":
-    stage.run("publish", main)
+    stage.run("publish", publish_built)

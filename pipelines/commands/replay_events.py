@@ -1,22 +1,19 @@
-"""`python -m pipelines.commands.replay_events`: writes the live view again from the event log."""
+"""`explorer replay-events`: writes the live view again from the event log."""
 
 from __future__ import annotations
 
-from expectations.contracts.errors import UserError
-from inference.store.store_connections import StoreUnreachableError
-from pipelines.io.command import run_command
-from pipelines.online.live_events import replay_events
+EXAMPLE = "explorer replay-events"
 
 
-def main() -> None:
-    """Replay the whole log, for a store that was lost or restored; safe to run at any time."""
+def command() -> None:
+    """Fill a lost or restored store again from the event log; safe to run at any time."""
+    from expectations.contracts.errors import UserError
+    from inference.store.store_connections import StoreUnreachableError
+    from pipelines.online import live_events
+
     try:
-        n_users = replay_events(0)
+        n_users = live_events.replay_events(0)
     except StoreUnreachableError as error:
         rule, remedy = "the online store answers", "start it, then run the command again"
         raise UserError("online store", rule, remedy, str(error)[:160]) from None
     print(f"wrote the live rows of {n_users:,} users")
-
-
-if __name__ == "__main__":
-    run_command(main)

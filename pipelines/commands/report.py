@@ -1,101 +1,12 @@
-"""`python -m pipelines.commands.report`: what was built, and how well it does."""
+"""`explorer report`: what was built, and how well it does."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
-
-from expectations.contracts.errors import ReleaseError
-from inference.features.online_features import FeatureReader
-from inference.release.loaded_release import LoadedRelease, load_release
-from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
-from inference.release.release_source import ReleaseSource
-from inference.serving.config import ServingConfig
-from pipelines.io import paths
-from pipelines.io.command import run_command
-from pipelines.io.params import read_params
-from pipelines.online.feature_store import open_store
-from pipelines.release.tracking import open_tracking, tracking_uri
-from pipelines.report.report_figures import (
-    read_changes,
-    read_figures,
-    show_changes,
-    show_costs,
-    show_experiment,
-    show_planner,
-    show_sizes,
-)
-from pipelines.report.report_people import choose_examples, show_example
-from pipelines.report.report_recommender import show_recommender, show_restriction
-from training.clusters.config import ClusterConfig
-
-RULE = "─" * 96
+EXAMPLE = "explorer report"
 
 
-def main() -> None:
+def command() -> None:
     """Print the report on the release in service, or on the last published one."""
-    torch.set_num_threads(1)
-    config = read_params("serving", ServingConfig)
-    open_tracking()
-    release, alias = find_release(ReleaseSource(tracking_uri()))
-    reader = FeatureReader(open_store)
-    people = [
-        line
-        for example in choose_examples(release, reader, config)
-        for line in (*show_example(example, release.titles), "")
-    ]
-    title = f"Interest explorer: release {release.release_id[:12]}"
-    print(
-        "\n".join([RULE, f"{title}, version {release.version} of {RELEASE_MODEL} ({alias})", RULE])
-    )
-    level = read_params("clusters", ClusterConfig).serving_level
-    _print("The data and what was built from it", show_sizes(level))
-    _print("The interests of the previous tree", show_changes(read_changes()))
-    _print("The planner", show_planner(read_figures("planner")))
-    _print("The recommender", show_recommender(read_figures("recommender")))
-    _print("What restriction to clusters costs", show_restriction(read_figures("recommender")))
-    _print("A simulated live experiment", show_experiment(read_figures("experiment")))
-    _print("What it cost", show_costs())
-    _print("Three people, answered by the service's own code", people)
-    _print("What next", _next_commands(config))
+    from pipelines.report.release_report import print_report
 
-
-def find_release(source: ReleaseSource) -> tuple[LoadedRelease, str]:
-    """Return the release to report on and the alias it was found by: champion, else challenger.
-
-    Raises:
-        ReleaseError: nothing has been published.
-    """
-    for alias in (CHAMPION, CHALLENGER):
-        version = source.version_at(alias)
-        if version is not None:
-            with source.fetch(version) as fetched:
-                return load_release(fetched), alias
-    rule = "a release has been published"
-    raise ReleaseError(
-        RELEASE_MODEL, rule, "run `dvc repro`, then `python -m pipelines.commands.publish`"
-    )
-
-
-def _print(title: str, lines: Sequence[str]) -> None:
-    if lines:
-        print("\n".join(["", title.upper(), "", *(f"  {line}".rstrip() for line in lines)]))
-
-
-def _next_commands(config: ServingConfig) -> list[str]:
-    return [
-        f"make serve                      the service; open http://{config.host}:{config.port}",
-        f"{paths.CLUSTER_MAP}     a map of the interests, for any browser, offline",
-        "dvc plots show                  training curves and comparisons, as a page",
-        "make tracking-ui                runs and registered models in MLflow; promote by alias",
-        "python -m pipelines.commands.promote --rollback",
-        "                                return to the release before",
-        "dvc exp run -S dataset.source=movielens -S dataset.path=PATH",
-        "                                the same on a GroupLens folder or zip; with",
-        "                                dataset.source=files on logs of your own (params.yaml)",
-    ]
-
-
-if __name__ == "__main__":
-    run_command(main)
+    print_report()

@@ -1,133 +1,23 @@
-"""`python -m pipelines.commands.restore [--release ID]`: exact artefacts of a release."""
+"""`explorer restore [--release ID]`: exact artefacts of a release."""
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated
 
-from mlflow import MlflowClient
+import typer
 
-from expectations.contracts.errors import ReleaseError
-from inference.release.manifest import check_parts, read_manifest
-from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
-from inference.release.release_source import FetchedRelease, ReleaseSource
-from pipelines.io import paths
-from pipelines.io.command import run_command
-from pipelines.io.params import PARAMS_FILE
-from pipelines.release.code_version import read_code_version
-from pipelines.release.dvc_storage import materialise
-from pipelines.release.model_registry import find_release
-from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
-from pipelines.release.release_record import LOCK_FILE, RECORDED_FILES, Origin, read_record
-from pipelines.release.tracking import open_tracking, tracking_uri
-
-ALIASES = (CHAMPION, CHALLENGER)
+EXAMPLE = "explorer restore --release champion"
 
 
-@dataclass(frozen=True)
-class Restored:
-    """What was restored: the release, where it came from, and where the files before it went."""
+def command(
+    release: Annotated[
+        str, typer.Option(help="champion, challenger or the beginning of an id")
+    ] = "champion",
+) -> None:
+    """Bring back the artefacts, dvc.lock and params.yaml of a release, checked by their hashes.
 
-    release_id: str
-    version: int
-    origin: Origin
-    replaced: Path | None
-
-
-def restore(source: ReleaseSource, version: int) -> Restored:
-    """Let the working tree hold the artefacts, ``dvc.lock`` and ``params.yaml`` of a release.
-
-    Everything is laid out aside and compared with the manifest's hashes first; the tree is
-    touched only when all of it is there. Files that differed are kept below ``var/``.
-
-    Raises:
-        UserError: cache and remote lack an artefact, or one is not what the manifest says.
+    What lay there before is kept below var/.
     """
-    paths.VAR.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="restore-", dir=paths.VAR) as scratch:
-        aside = Path(scratch)
-        with source.fetch(version) as fetched:
-            origin = _lay_out(fetched, aside)
-        replaced = _swap_in(aside)
-        return Restored(fetched.manifest.release_id, version, origin, replaced)
+    from pipelines.lifecycle.restore import describe_restored, restore_named
 
-
-def find_version(client: MlflowClient, source: ReleaseSource, wanted: str) -> int:
-    """Return the version of a release named by alias, or by the beginning of its id.
-
-    Raises:
-        ReleaseError: there is no such release, or several.
-    """
-    if wanted in ALIASES:
-        version = source.version_at(wanted)
-        if version is not None:
-            return version
-    known = client.search_model_versions(f"name = '{RELEASE_MODEL}'")
-    ids = {str(version.tags.get("release_id", "")) for version in known}
-    matching = sorted(release for release in ids if wanted and release.startswith(wanted))
-    found = find_release(client, matching[0]) if len(matching) == 1 else None
-    if found is None:
-        rule = f"one release answers to {wanted!r}"
-        remedy = "name champion, challenger or the beginning of a release id"
-        raise ReleaseError(RELEASE_MODEL, rule, remedy, ", ".join(m[:12] for m in matching))
-    return int(found.version)
-
-
-def _lay_out(fetched: FetchedRelease, aside: Path) -> Origin:
-    origin, record = read_record(fetched.folder)
-    for file in RECORDED_FILES:
-        shutil.copyfile(record / file.name, aside / file.name)
-    materialise(aside)
-    files = {name: aside / path for name, path in {**RELEASE_PARTS, **MEASURED}.items()}
-    check_parts(fetched.manifest, files)
-    if read_manifest(aside / paths.RELEASE) != fetched.manifest:
-        rule = "is the manifest of the registered release"
-        raise ReleaseError(str(paths.RELEASE), rule, "publish the release again")
-    return origin
-
-
-def _swap_in(aside: Path) -> Path | None:
-    """Rename what was laid out into the tree, ``dvc.lock`` last; return where the old files are.
-
-    ``dvc.yaml`` belongs to the code, not to the artefacts: the checked-out one stays.
-    """
-    swapped = (paths.ARTIFACTS, paths.METRICS, PARAMS_FILE, LOCK_FILE)
-    there = [path for path in swapped if path.exists()]
-    kept = Path(tempfile.mkdtemp(prefix="before-restore-", dir=paths.VAR)) if there else None
-    for path in swapped:
-        if kept and path in there:
-            path.replace(kept / path.name)
-        if (aside / path).exists():
-            (aside / path).replace(path)
-    return kept
-
-
-def main() -> None:
-    """Restore, and say what was restored and whether the code beside it is the same."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.commands.restore", description=__doc__
-    )
-    parser.add_argument(
-        "--release", default=CHAMPION, help="champion, challenger or the beginning of an id"
-    )
-    options = parser.parse_args()
-    client = open_tracking()
-    source = ReleaseSource(tracking_uri())
-    restored = restore(source, find_version(client, source, options.release))
-    origin, code = restored.origin, read_code_version()
-    print(
-        f"release {restored.release_id[:12]} (version {restored.version}): artefacts, dvc.lock and "
-        f"params.yaml are back, every part checked against its hash"
-    )
-    if restored.replaced:
-        print(f"what lay here before is in {restored.replaced}")
-    if code.commit != origin.git_commit or origin.git_dirty:
-        edited = ", edited" if origin.git_dirty else ""
-        print(f"note: it was built by commit {origin.git_commit[:12]}{edited}; this is another")
-
-
-if __name__ == "__main__":
-    run_command(main)
+    print("\n".join(describe_restored(restore_named(release))))

@@ -15,9 +15,7 @@ from training.clusters.config import ClusterConfig
 from training.clusters.tree.previous import PLACE, PreviousTree, align_previous
 
 TREE_FILES = (paths.CLUSTERS.name, paths.ITEM_CLUSTERS.name)
-REMEDY = (
-    "`python -m pipelines.commands.keep_tree` makes such a folder; or set clusters.previous to null"
-)
+REMEDY = "`explorer keep-tree` makes such a folder; or set clusters.previous to null"
 
 
 def read_previous_tree(config: ClusterConfig, item_ids: pl.Series) -> PreviousTree | None:

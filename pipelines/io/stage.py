@@ -10,8 +10,7 @@ from collections.abc import Callable
 from expectations.contracts.errors import UserError
 from pipelines.io import paths
 from pipelines.io.artefact_io import write_json
-
-USER_ERROR_STATUS = 2
+from pipelines.io.command import USER_ERROR_STATUS
 
 
 def run(name: str, work: Callable[[], None]) -> None:

@@ -49,7 +49,7 @@ def guard_read_back(
     figures: dict[str, float] = {}
     bounds = []
     for name, found in views.items():
-        look = "run `python -m pipelines.commands.publish` again; if it stays, "
+        look = "run `explorer publish` again; if it stays, "
         look += "look at the online store"
         look += f" ({name}: {found.example})" if found.example else ""
         figures |= {

@@ -91,7 +91,7 @@ class DatasetConfig(Config):
             Its content decides whether ingest is up to date.
         positive_threshold: feedback from which an interaction counts as positive. ``None`` is 4
             for ratings; with ``files`` it makes every interaction positive.
-        events: live events to add, as `python -m pipelines.commands.export_events` wrote them. The
+        events: live events to add, as `explorer export-events` wrote them. The
             name of the file holds the hash of its content, so naming it pins it.
     """
 

@@ -80,7 +80,7 @@ def read_log_changes(exported: str | None) -> LogChanges:
     """Return the changes to make: the list of forgotten people, and an export of the event log.
 
     Args:
-        exported: what `python -m pipelines.commands.export_events` wrote; ``None`` for no events.
+        exported: what `explorer export-events` wrote; ``None`` for no events.
 
     Raises:
         UserError: the export is absent, or its content is not what its name says.
@@ -89,13 +89,11 @@ def read_log_changes(exported: str | None) -> LogChanges:
     if exported is not None:
         path = Path(exported)
         if not path.is_file():
-            remedy = (
-                "run `python -m pipelines.commands.export_events` and name it in dataset.events"
-            )
+            remedy = "run `explorer export-events` and name it in dataset.events"
             raise UserError(str(path), "the export of the event log exists", remedy)
         if name_of_export(path) != path.name:
             rule = "the name holds the hash of the content"
-            remedy = "export the events again with `python -m pipelines.commands.export_events`"
+            remedy = "export the events again with `explorer export-events`"
             raise UserError(str(path), rule, remedy)
         events = read_table(path, EVENTS)
         require_sound_events(events, str(path))

@@ -20,8 +20,7 @@ SAMPLE_ROWS = 3
 IDS = ("event_id", "user_id", "item_id")
 REMEDY = (
     "take them out of the event log with "
-    "`python -m pipelines.commands.drop_events EVENT_ID …`, which "
-    "leaves the person's others, then export again"
+    "`explorer drop-events EVENT_ID …`, which leaves the person's others, then export again"
 )
 
 

@@ -63,14 +63,14 @@ def test_a_promoted_release_comes_back_by_one_command(
         monkeypatch.delenv(variable, raising=False)
     checkout = tmp_path / "checkout"
     shutil.copytree(reference, checkout, symlinks=True)
-    run_module(checkout, "pipelines.commands.publish")
-    assert "champion none -> version 1" in run_module(checkout, "pipelines.commands.promote")
+    run_module(checkout, "pipelines.commands", "publish")
+    assert "champion none -> version 1" in run_module(checkout, "pipelines.commands", "promote")
     built = (checkout / "artifacts", checkout / "metrics", checkout / "dvc.lock")
     before = [hash_content(path) for path in built]
     for path in built:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert "(version 1)" in run_module(
-        checkout, "pipelines.commands.restore", "--release", "champion"
+        checkout, "pipelines.commands", "restore", "--release", "champion"
     )
     assert [hash_content(path) for path in built] == before
     assert "Data and pipelines are up to date." in run_module(checkout, "dvc", "status")

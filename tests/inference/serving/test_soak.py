@@ -28,9 +28,9 @@ from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
 from inference.serving.recommend import RecommendationRequest, make_recommendations
 from inference.store.store_connections import StoreUnreachableError
-from pipelines.commands.promote import Promoter
-from pipelines.commands.publish import publish
 from pipelines.io import paths
+from pipelines.lifecycle.promote import Promoter
+from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.release.model_registry import find_release, point_alias
 from pipelines.release.promotion_log import Promotion, read_promotions
@@ -170,7 +170,7 @@ def check_releases_tell(expected: dict[tuple[str, str], object]) -> None:
 def start_loader(root: Path) -> subprocess.Popen[bytes]:
     """Publish what the tree holds, in a process of its own, as people do."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipelines.commands.publish"],
+        [sys.executable, "-m", "pipelines.commands", "publish"],
         cwd=root,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,

@@ -12,8 +12,8 @@ from expectations.contracts.values import ClusterPair
 from inference.features.online_features import FeatureReader
 from inference.release.manifest import read_manifest
 from inference.store.store_connections import StoreUnreachableError
-from pipelines.commands.publish import publish
 from pipelines.io import paths
+from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.release.tracking import open_tracking
 from pipelines.stages import release

@@ -14,7 +14,7 @@ from pipelines.io.artefact_io import read_json, read_table
 from pipelines.online.feature_store import open_store
 from pipelines.online.online_store import latest_states
 from pipelines.online.read_back import guard_read_back
-from pipelines.release.tracking import tracking_uri
+from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import PEOPLE
 
@@ -28,6 +28,7 @@ def reader() -> FeatureReader:
 
 @pytest.fixture
 def release_id(tree: PublishedReleases) -> str:
+    open_tracking()
     with ReleaseSource(tracking_uri()).fetch(tree.worse) as fetched:
         return fetched.manifest.release_id
 

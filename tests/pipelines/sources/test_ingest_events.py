@@ -14,9 +14,9 @@ from expectations.contracts.tables import INTERACTIONS
 from expectations.contracts.values import DataSeen
 from inference.events.event import ItemEvent, to_microseconds
 from inference.events.log import EventLog
-from pipelines.commands.export_events import export_events
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
+from pipelines.online.export_events import export_events
 from pipelines.stages import ingest
 
 DAY = timedelta(days=1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.release.manifest import read_manifest
-from pipelines.commands.publish import publish
 from pipelines.io import paths
+from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.release.model_registry import register_release
 from pipelines.release.tracking import open_tracking, run_of_release

@@ -18,8 +18,8 @@ from expectations.contracts.errors import ReleaseError, UserError
 from inference.features.online_features import FeatureReader, UserFeatures
 from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.release.release_source import ReleaseSource
-from pipelines.commands.promote import Promoter
 from pipelines.io import paths
+from pipelines.lifecycle.promote import Promoter
 from pipelines.online.feature_store import open_store
 from pipelines.release.model_registry import point_alias
 from pipelines.release.promotion_log import Promotion, previous_champion, read_promotions
@@ -203,7 +203,7 @@ def test_of_two_commands_at_once_one_moves_the_champion(tree: PublishedReleases)
     for version in (tree.first, tree.second, tree.first):
         promote(version, log)
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pipelines.commands.promote", "--rollback", "--who", "ann"]
+    command = [sys.executable, "-m", "pipelines.commands", "promote", "--rollback", "--who", "ann"]
     with log.with_suffix(".lock").open("ab") as under_way:
         fcntl.flock(under_way, fcntl.LOCK_EX)
         both = [
@@ -260,7 +260,7 @@ def test_the_command_ends_with_one_line_and_status_2_when_it_refuses(
 ) -> None:
     point_alias(open_tracking(), CHALLENGER, tree.ungated)
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.commands.promote"],
+        [sys.executable, "-m", "pipelines.commands", "promote"],
         cwd=tree.root,
         env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"},
         capture_output=True,

@@ -19,9 +19,9 @@ from expectations.contracts.errors import ReleaseError, UserError
 from inference.release.manifest import check_parts, read_manifest
 from inference.release.registered import CHALLENGER, RELEASE_MODEL
 from inference.release.release_source import ReleaseSource
-from pipelines.commands.publish import publish
-from pipelines.commands.restore import Restored, find_version, restore
 from pipelines.io import paths
+from pipelines.lifecycle.publish import publish
+from pipelines.lifecycle.restore import Restored, find_version, restore
 from pipelines.online.feature_store import open_store
 from pipelines.release.dvc_storage import push_artefacts
 from pipelines.release.release_parts import MEASURED, RELEASE_PARTS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipelines.commands.list_clusters import find_top_items, list_clusters
+from pipelines.clusters.list_clusters import find_top_items, list_clusters
 
 CLUSTERS = pl.DataFrame(
     [

@@ -16,9 +16,9 @@ from inference.features.online_features import FeatureReader
 from inference.release.manifest import check_parts, read_manifest
 from inference.release.registered import CHALLENGER, MEMBERS_FILE, RELEASE_MODEL
 from inference.release.release_source import ReleaseSource
-from pipelines.commands.publish import publish
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
+from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.online.online_store import latest_states
 from pipelines.release.model_registry import find_release

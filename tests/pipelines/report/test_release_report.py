@@ -25,12 +25,12 @@ from inference.release.loaded_release import load_release
 from inference.release.registered import CHAMPION
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
-from pipelines.commands import report
 from pipelines.io import paths
 from pipelines.io.artefact_io import write_json
 from pipelines.online.feature_store import open_store
 from pipelines.release.model_registry import point_alias
 from pipelines.release.tracking import open_tracking, tracking_uri
+from pipelines.report.release_report import find_release, print_report
 from pipelines.report.report_figures import (
     CONTENDERS,
     OUTCOMES,
@@ -61,9 +61,9 @@ def _first_is_champion(tree: PublishedReleases) -> None:
 
 
 def test_the_report_is_the_same_twice_and_fits_the_page(capsys: pytest.CaptureFixture[str]) -> None:
-    report.main()
+    print_report()
     first = capsys.readouterr().out
-    report.main()
+    print_report()
     assert capsys.readouterr().out == first
     assert max(len(line) for line in first.splitlines()) <= MAX_WIDTH
     assert NAMES[0] in first
@@ -84,8 +84,8 @@ def test_without_a_release_it_says_what_to_run(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/empty.db")
-    with pytest.raises(ReleaseError, match=r"pipelines.commands.publish"):
-        report.find_release(ReleaseSource(tracking_uri()))
+    with pytest.raises(ReleaseError, match="explorer publish"):
+        find_release(ReleaseSource(tracking_uri()))
 
 
 def test_figures_that_are_absent_leave_no_hole() -> None:
@@ -119,11 +119,11 @@ def test_what_was_born_died_merged_or_split_off_is_counted_by_level() -> None:
 
 def test_the_report_tells_of_a_previous_tree(capsys: pytest.CaptureFixture[str]) -> None:
     changes = TreeChanges("ab" * 32, (Survivor(0, 0, "gel pens", 0.1, 0.1, 0.9),))
-    report.main()
+    print_report()
     assert "PREVIOUS TREE" not in capsys.readouterr().out
     write_json(changes.to_json(), paths.CLUSTER_CHANGES)
     try:
-        report.main()
+        print_report()
     finally:
         paths.CLUSTER_CHANGES.unlink()
     assert "THE INTERESTS OF THE PREVIOUS TREE" in capsys.readouterr().out

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from expectations.contracts.errors import UserError
-from pipelines.commands import sequence_benchmark
+from pipelines.commands import app
 from pipelines.sources.sequence_file import read_sequence_file
 
 PARAMS = """
@@ -27,8 +26,7 @@ def walk_rings(n_users: int, ring: int = 12, steps: int = 7) -> str:
 def run(file: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> dict[str, object]:
     monkeypatch.chdir(file.parent)
     (file.parent / "params.yaml").write_text(PARAMS)
-    monkeypatch.setattr(sys, "argv", ["sequence_benchmark", str(file), *options])
-    sequence_benchmark.main()
+    app.run(["sequence-benchmark", str(file), *options])
     report: dict[str, object] = json.loads(Path("sequence_benchmark.json").read_text())
     return report
 
@@ -38,7 +36,7 @@ def test_a_walk_along_a_ring_is_foreseen(
 ) -> None:
     file = tmp_path / "sequences.txt"
     file.write_text(walk_rings(48))
-    report = run(file, monkeypatch, "--seeds", "0", "1")
+    report = run(file, monkeypatch, "--seeds", "0", "--seeds", "1")
     mean = report["mean"]
     assert isinstance(mean, dict)
     assert mean["neighbours_alone.seen_removed"]["hit_rate_at_5"] == 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +9,8 @@ import pytest
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import ITEM_CLUSTERS
-from pipelines.commands import assign_items
+from pipelines.clusters.assign_items import place_items
+from pipelines.commands import app
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from pipelines.io.command import run_command
@@ -47,8 +47,7 @@ def there(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_new_items_are_placed_and_known_ones_keep_their_clusters(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["assign_items", "new.csv", "--output", "found.csv"])
-    assign_items.main()
+    app.run(["assign-items", "new.csv", "--output", "found.csv"])
     said = capsys.readouterr()
     assert said.out == ""
     assert (
@@ -68,8 +67,7 @@ def test_new_items_are_placed_and_known_ones_keep_their_clusters(
     # nothing can be read of x2, so it is in no cluster, and that is said
     assert found.filter(pl.col("item_id") == "x2").row(0) == ("x2", True, *(None,) * 5)
     assert found["margin"].is_null().to_list() == [True, False, True]
-    monkeypatch.setattr(sys, "argv", ["assign_items", "new.csv"])
-    assign_items.main()
+    app.run(["assign-items", "new.csv"])
     assert capsys.readouterr().out == Path("found.csv").read_text(encoding="utf-8")
 
 
@@ -81,12 +79,12 @@ def test_the_company_of_a_new_item_counts_where_a_log_is_given() -> None:
     rows += [(f"n{user}", "x3", 2) for user in range(20)]
     log = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
     log.with_columns(pl.col("timestamp") + 1_700_000_000).write_csv("log.csv")
-    found = assign_items.place_items(Path("plain.csv"), Path("log.csv"))
+    found = place_items(Path("plain.csv"), Path("log.csv"))
     assert found["description"].item() == _description_of(coffee)
 
 
 def test_the_table_items_itself_is_read_with_its_categories() -> None:
-    found = assign_items.place_items(paths.ITEMS, None)
+    found = place_items(paths.ITEMS, None)
     assert found.height == WORLD.items.height
     assert not found["is_new"].any()
 
@@ -121,9 +119,8 @@ def test_a_file_that_is_no_catalogue_ends_in_one_line_and_status_2(
 ) -> None:
     content, rule = FAULTS[fault]
     (tmp_path / "new.csv").write_text(content, encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["assign_items", str(tmp_path / "new.csv")])
     with pytest.raises(SystemExit) as ended:
-        run_command(assign_items.main)
+        run_command(lambda: app.run(["assign-items", str(tmp_path / "new.csv")]))
     said = capsys.readouterr()
     assert ended.value.code == 2
     assert (said.out, said.err.count("\n")) == ("", 1)
@@ -134,21 +131,21 @@ def test_a_file_that_is_no_catalogue_ends_in_one_line_and_status_2(
 def test_parquet_with_ids_that_are_none_ends_in_one_line(tmp_path: Path, ids: list[object]) -> None:
     pl.DataFrame({"item_id": ids, "title": ["A", "B"]}).write_parquet(tmp_path / "new.parquet")
     with pytest.raises(UserError, match="item_id"):
-        assign_items.place_items(tmp_path / "new.parquet", None)
+        place_items(tmp_path / "new.parquet", None)
 
 
 def test_files_and_trees_that_are_not_there_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match="the file exists"):
-        assign_items.place_items(Path("nowhere.csv"), None)
+        place_items(Path("nowhere.csv"), None)
     (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="dvc repro"):
-        assign_items.place_items(Path("new.csv"), None)
+        place_items(Path("new.csv"), None)
 
 
 def _description_of(items: pl.Series) -> str:
-    found = assign_items.place_items(paths.ITEMS, None)
+    found = place_items(paths.ITEMS, None)
     of_items = found.filter(pl.col("item_id").is_in(items.implode()))["description"]
     return str(of_items.mode().item())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,10 @@ import yaml
 
 from expectations.contracts.errors import UserError
 from inference.release.release_source import ReleaseSource
-from pipelines.commands.keep_tree import keep_tree, main
+from pipelines.commands import app
 from pipelines.io import paths
 from pipelines.io.previous_tree import hash_tree
+from pipelines.lifecycle.keep_tree import keep_tree
 from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.worlds.online.published import PublishedReleases
 from training.clusters.config import ClusterConfig
@@ -22,7 +22,6 @@ TABLES = (paths.CLUSTERS.name, paths.ITEM_CLUSTERS.name)
 
 def test_a_kept_tree_is_the_one_of_the_release_and_its_setting_is_printed(
     tree: PublishedReleases,
-    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -32,9 +31,8 @@ def test_a_kept_tree_is_the_one_of_the_release_and_its_setting_is_printed(
         release_id = fetched.manifest.release_id
         expected = {name: (fetched.folder / name).read_bytes() for name in TABLES}
     kept = tmp_path / "kept"
-    monkeypatch.setattr(sys, "argv", ["keep_tree", str(kept), "--release", release_id])
     capsys.readouterr()
-    main()
+    app.run(["keep-tree", str(kept), "--release", release_id])
     assert {name: (kept / name).read_bytes() for name in TABLES} == expected
     config = ClusterConfig.model_validate(yaml.safe_load(capsys.readouterr().out)["clusters"])
     assert config.previous is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest
 from inference.release.registered import CHAMPION, RELEASE_MODEL
-from pipelines.commands import retire_releases
+from pipelines.commands import app
 from pipelines.commands.publish import publish
 from pipelines.io import paths
 from pipelines.online.feature_store import open_store
@@ -84,9 +83,8 @@ def online(
         yield Online(tuple(manifests), interrupted)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["retire_releases", *options])
-    retire_releases.main()
+def run(*options: str) -> None:
+    app.run(["retire-releases", *options])
 
 
 def online_releases() -> set[str]:
@@ -94,10 +92,10 @@ def online_releases() -> set[str]:
 
 
 def test_only_releases_out_of_use_lose_their_rows(
-    online: Online, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    online: Online, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ids = [manifest.release_id for manifest in online.manifests]
-    run(monkeypatch, "--dry-run")
+    run("--dry-run")
     told = capsys.readouterr().out
     assert [f"removes {ids[0][:12]}" in told, f"removes {ids[2][:12]}" in told] == [True, True]
     assert f"keeps   {ids[1][:12]}  is champion" in told
@@ -105,12 +103,12 @@ def test_only_releases_out_of_use_lose_their_rows(
     assert "nothing was removed" in told
     assert online_releases() == {*ids, online.interrupted}
 
-    run(monkeypatch)
+    run()
     assert "of 2 releases" in capsys.readouterr().out
     assert online_releases() == {ids[1], ids[3], online.interrupted}
     assert [online.is_whole(place) for place in range(4)] == [False, True, False, True]
 
-    run(monkeypatch, "--unregistered", "--artefacts")
+    run("--unregistered", "--artefacts")
     assert online_releases() == {ids[1], ids[3]}
     # Versions 1 and 3 had no rows left to retire with, so the registry keeps them.
     assert len(open_tracking().search_model_versions(f"name = '{RELEASE_MODEL}'")) == 4

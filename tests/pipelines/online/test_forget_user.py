@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,17 +10,23 @@ import polars as pl
 import pytest
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.forgotten import ForgottenUsers, hash_of_user, read_forgotten
+from expectations.contracts.forgotten import (
+    ForgottenUsers,
+    add_forgotten,
+    hash_of_user,
+    read_forgotten,
+)
 from inference.events.event import ItemEvent
 from inference.events.log import EventLog
 from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest, read_manifest
 from inference.serving.config import ServingConfig
-from pipelines.commands import drop_events, forget_user
-from pipelines.commands.export_events import export_events
-from pipelines.commands.publish import publish
+from pipelines.commands import app
 from pipelines.io import paths
+from pipelines.lifecycle.publish import publish
+from pipelines.online.drop_events import drop_events
+from pipelines.online.export_events import export_events
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view, replay_events
 from pipelines.online.online_rows import count_online_rows
@@ -74,8 +79,7 @@ def test_forgetting_a_person(
     assert rows_of(GONE) >= 3  # of two releases, and live
     n_others = rows_of("ann")
 
-    monkeypatch.setattr(sys, "argv", ["forget_user", f" {GONE} "])  # ingest strips ids too
-    forget_user.main()
+    app.run(["forget-user", f" {GONE} "])  # ingest strips ids too
     said = capsys.readouterr().out
     assert "2 events of the log" in said
     assert "backups" in said
@@ -101,7 +105,7 @@ def test_forgetting_a_person(
     assert len(PEOPLE) - 1 == len(reader.read_users(releases[1].release_id, list(PEOPLE)))
 
     # again does no harm
-    forget_user.main()
+    app.run(["forget-user", GONE])
     assert "removed 0 online rows and 0 events" in capsys.readouterr().out
 
     # what the person does from now on counts
@@ -113,9 +117,8 @@ def test_forgetting_a_person(
 def test_a_person_nobody_knows_ends_in_one_line(
     releases: list[ReleaseManifest], monkeypatch: pytest.MonkeyPatch, unknown: str
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["forget_user", "--", unknown])
     with pytest.raises(UserError, match="the person is known to the online store"):
-        forget_user.main()
+        app.run(["forget-user", "--", unknown])
     assert rows_of("ann") > 0
 
 
@@ -124,9 +127,8 @@ def test_what_is_no_id_is_not_looked_for(
     releases: list[ReleaseManifest], monkeypatch: pytest.MonkeyPatch, wrong: str
 ) -> None:
     before = paths.FORGOTTEN_USERS.read_text() if paths.FORGOTTEN_USERS.is_file() else ""
-    monkeypatch.setattr(sys, "argv", ["forget_user", wrong])
     with pytest.raises(UserError, match="an id has 1 to 256 characters"):
-        forget_user.main()
+        app.run(["forget-user", wrong])
     after = paths.FORGOTTEN_USERS.read_text() if paths.FORGOTTEN_USERS.is_file() else ""
     assert after == before
 
@@ -137,8 +139,7 @@ def test_an_id_that_begins_with_a_dash_is_forgotten(
 ) -> None:
     event = ItemEvent(f"of {person}", person, "i0c0", 1_800_000_000_000_000)
     open_live_view(CONFIG).record([event])
-    monkeypatch.setattr(sys, "argv", ["forget_user", person])
-    forget_user.main()
+    app.run(["forget-user", person])
     assert rows_of(person) == 0
     assert EventLog(Path(CONFIG.event_log)).find([event.event_id]) == []
 
@@ -159,14 +160,13 @@ def test_one_bad_event_is_taken_out_and_the_person_stays(
         ItemEvent("infinite", "gus", "i0c0", 1_800_000_000_000_000, 1e308),
     ]
     view.record([*good, *bad])
-    with pytest.raises(UserError, match=r"event '-1970': timestamp 1970.*pipelines\.drop_events"):
+    with pytest.raises(UserError, match=r"event '-1970': timestamp 1970.*explorer drop-events"):
         export_events(log, paths.EVENT_EXPORTS)
-    monkeypatch.setattr(sys, "argv", ["drop_events", "-1970"])
-    drop_events.main()
+    app.run(["drop-events", "-1970"])
     assert "dropped event '-1970': item 'i0c0' at 1970-01-01" in capsys.readouterr().out
     with pytest.raises(UserError, match=r"event 'infinite': feedback inf"):
         export_events(log, paths.EVENT_EXPORTS)
-    drop_events.drop_events(CONFIG, ["infinite"])
+    drop_events(CONFIG, ["infinite"])
     assert [r.event for r in reader.read_live("fay")] == good[::-1]
     assert reader.read_live("gus") == ()
     path, _ = export_events(log, paths.EVENT_EXPORTS)
@@ -179,7 +179,7 @@ def test_one_bad_event_is_taken_out_and_the_person_stays(
     assert [r.event.event_id for r in reader.read_live("fay")] == ["-1970", "fay 2", "fay 1"]
 
     with pytest.raises(UserError, match=r"holds every event that is to be dropped.*'nowhere'"):
-        drop_events.drop_events(CONFIG, ["fay 1", "nowhere"])
+        drop_events(CONFIG, ["fay 1", "nowhere"])
     assert len(log.find(["fay 1"])) == 1
 
 
@@ -187,9 +187,9 @@ def test_the_list_says_until_when(tmp_path: Path) -> None:
     file = tmp_path / "forgotten.txt"
     assert not read_forgotten(file)
     first, later = (datetime(2024, 5, day, tzinfo=UTC) for day in (1, 2))
-    forget_user.add_forgotten(file, "ann", first)
-    forget_user.add_forgotten(file, "ben", first)
-    forget_user.add_forgotten(file, "ann", later)
+    add_forgotten(file, "ann", first)
+    add_forgotten(file, "ben", first)
+    add_forgotten(file, "ann", later)
     found = read_forgotten(file)
     assert found.cut_of("ann") == later
     assert found.among(["ben", "cat"]) == {"ben": first}

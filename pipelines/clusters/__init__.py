@@ -1,0 +1,1 @@
+"""A built tree, used: listed for people, new items given their clusters. Builds none."""

@@ -1,0 +1,211 @@
+"""Moves the champion alias after checks, or says why not."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from mlflow import MlflowClient
+
+from expectations.contracts.errors import ReleaseError
+from expectations.contracts.forgotten import read_forgotten
+from inference.features.online_features import FeatureReader
+from inference.release.completeness import find_missing_rows
+from inference.release.manifest import ReleaseManifest
+from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
+from inference.release.release_source import ReleaseSource
+from inference.serving.config import ServingConfig
+from inference.store.store_connections import StoreUnreachableError
+from pipelines.io import paths
+from pipelines.io.params import read_params
+from pipelines.online.feature_store import open_store
+from pipelines.release.compare_releases import MeasuredRelease, Comparison, compare_releases
+from pipelines.release.model_registry import point_alias
+from pipelines.release.promotion_log import (
+    Promotion,
+    append_promotion,
+    previous_champion,
+    read_promotions,
+)
+from pipelines.release.tracking import open_tracking, tracking_uri
+
+
+class Promoter:
+    """Moves the champion alias after checks, and keeps the log.
+
+    Those who share a log move the champion one after another; and nobody moves it from anywhere
+    else than where it was when the checks began, whoever moved it meanwhile.
+    """
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        source: ReleaseSource,
+        reader: FeatureReader,
+        probes: int,
+        log: Path,
+    ) -> None:
+        self._client = client
+        self._source = source
+        self._reader = reader
+        self._probes = probes
+        self._log = log
+
+    def promote(self, who: str, why: str) -> Promotion | None:
+        """Let the champion be the challenger; ``None`` if it is already.
+
+        Raises:
+            ReleaseError: there is no challenger, it may not be served, with every reason, or
+                somebody else moved the champion meanwhile.
+        """
+        with self._alone():
+            candidate = self._source.version_at(CHALLENGER)
+            if candidate is None:
+                rule = f"alias {CHALLENGER} points to a version"
+                raise ReleaseError(RELEASE_MODEL, rule, "run `explorer publish`")
+            champion = self._source.version_at(CHAMPION)
+            if champion == candidate:
+                return None
+            measured = self._measured(candidate)
+            refusals = self._unfit(measured.manifest)
+            notes = ["no champion to compare with"]
+            if champion is not None:
+                verdicts, drift = self._compare(measured, champion)
+                notes = [verdict.words for verdict in verdicts]
+                worse = [verdict.words for verdict in verdicts if verdict.is_worse]
+                refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
+                refusals += drift
+            _refuse(candidate, refusals)
+            by, release = (who, why), measured.manifest
+            return self._move("promote", champion, candidate, release, by, tuple(notes))
+
+    def roll_back(self, who: str, why: str) -> Promotion:
+        """Let the champion that is there now be the one before it.
+
+        Raises:
+            ReleaseError: there is none before it, it may no longer be served, or somebody else
+                moved the champion meanwhile.
+        """
+        champion = self._source.version_at(CHAMPION)
+        with self._alone():
+            self._require_champion(champion)
+            known = read_promotions(self._log)
+            target = previous_champion(known, champion) if champion is not None else None
+            if target is None:
+                rule = "an earlier champion is on record"
+                raise ReleaseError(str(self._log), rule, "promote a release first")
+            manifest = self._measured(target).manifest
+            _refuse(target, self._unfit(manifest))
+            return self._move("rollback", champion, target, manifest, (who, why), ())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until nobody else moves the champion by this log, and keep others out.
+
+        The kernel frees the lock when the process that holds it ends, however it ends.
+        """
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.with_suffix(".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _require_champion(self, expected: int | None) -> None:
+        found = self._source.version_at(CHAMPION)
+        if found != expected:
+            rule = "the champion stays where it was while a move is made"
+            sample = f"was {_name(expected)}, is {_name(found)}"
+            remedy = "look who moved it, and run the command again"
+            raise ReleaseError(RELEASE_MODEL, rule, remedy, sample)
+
+    def _compare(
+        self, candidate: MeasuredRelease, champion: int
+    ) -> tuple[list[Comparison], list[str]]:
+        try:
+            against = self._measured(champion)
+        except ReleaseError as error:
+            # No service can load that champion either: it must not bar the way to a sound one.
+            unread = f"not compared: the champion cannot be read ({error})"
+            return [Comparison(False, unread)], []
+        drift = _drift(candidate.manifest, against.manifest)
+        return compare_releases(candidate, against), drift
+
+    def _measured(self, version: int) -> MeasuredRelease:
+        with self._source.fetch(version) as fetched:
+            return MeasuredRelease.read(fetched)
+
+    def _unfit(self, manifest: ReleaseManifest) -> list[str]:
+        try:
+            forgotten = read_forgotten(paths.FORGOTTEN_USERS)
+            missing = find_missing_rows(self._reader, manifest, self._probes, forgotten)
+        except StoreUnreachableError as error:
+            missing = [f"the online store does not answer ({error})"]
+        return [*manifest.refusals(), *missing]
+
+    def _move(
+        self,
+        action: Literal["promote", "rollback"],
+        champion: int | None,
+        target: int,
+        manifest: ReleaseManifest,
+        by: tuple[str, str],
+        notes: tuple[str, ...],
+    ) -> Promotion:
+        promotion = Promotion(
+            action=action,
+            when=datetime.now(UTC).isoformat(timespec="seconds"),
+            who=by[0],
+            why=by[1],
+            from_version=champion,
+            to_version=target,
+            release_id=manifest.release_id,
+            notes=notes,
+        )
+        self._require_champion(champion)
+        point_alias(self._client, CHAMPION, target)
+        append_promotion(promotion, self._log)
+        return promotion
+
+
+def _name(version: int | None) -> str:
+    return "none" if version is None else f"version {version}"
+
+
+def _drift(candidate: ReleaseManifest, champion: ReleaseManifest) -> list[str]:
+    # Great Expectations takes seconds to import; a rollback or a first release does without.
+    from pipelines.guards.gates_config import GatesConfig
+    from pipelines.release.drift import find_drift
+
+    return find_drift(candidate, champion, read_params("gates", GatesConfig))
+
+
+def _refuse(version: int, reasons: list[str]) -> None:
+    if reasons:
+        where = f"{RELEASE_MODEL} version {version}"
+        remedy = "mend what is named, run `dvc repro` and `explorer publish`"
+        raise ReleaseError(where, "is refused as champion", remedy, "; ".join(reasons))
+
+
+def open_promoter() -> Promoter:
+    """Return what moves the champion of this tree's registry, log and stores."""
+    return Promoter(
+        open_tracking(),
+        ReleaseSource(tracking_uri()),
+        FeatureReader(open_store),
+        read_params("serving", ServingConfig).probes,
+        paths.PROMOTION_LOG,
+    )
+
+
+def describe_move(promotion: Promotion | None) -> str:
+    """Say in one line what happened; ``None`` is that nothing had to."""
+    if promotion is None:
+        return f"{RELEASE_MODEL}: the challenger is the champion already; nothing to do"
+    came_from, went_to = _name(promotion.from_version), _name(promotion.to_version)
+    return (
+        f"{RELEASE_MODEL}: champion {came_from} -> {went_to} "
+        f"(release {promotion.release_id[:12]}); {'; '.join(promotion.notes) or promotion.action}"
+    )

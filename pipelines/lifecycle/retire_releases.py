@@ -1,0 +1,108 @@
+"""Old releases' online rows go, and on request their artefacts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from feast import FeatureStore
+from mlflow import MlflowClient
+
+from expectations.contracts.tables import RELEASE
+from inference.release.registered import CHAMPION, RELEASE_MODEL
+from pipelines.io import paths
+from pipelines.io.params import read_params
+from pipelines.online.feature_store import open_store
+from pipelines.online.online_rows import EntityKey, count_online_rows, remove_online_rows
+from pipelines.release.model_registry import version_at
+from pipelines.release.promotion_log import read_promotions
+from pipelines.release.retention import (
+    KnownRelease,
+    RetentionConfig,
+    RetirementPlan,
+    plan_retirement,
+    reasons_to_keep,
+)
+from pipelines.release.tracking import RELEASE_TAG, open_tracking
+
+
+def retire_old(dry_run: bool, unregistered: bool, artefacts: bool) -> None:
+    """Say what is kept and why, and remove the rest unless it is a dry run.
+
+    Args:
+        dry_run: print only.
+        unregistered: rows too of loads that never ended; none may run.
+        artefacts: take retired versions out of the registry too.
+    """
+    store, client = open_store(), open_tracking()
+    config = read_params("retention", RetentionConfig)
+    plan = make_plan(store, client, config, paths.PROMOTION_LOG)
+    for release_id, reason in plan.kept.items():
+        print(f"keeps   {release_id[:12]}  {reason}")
+    going = {**plan.retired, **(plan.unregistered if unregistered else {})}
+    for release_id, n_rows in plan.unregistered.items():
+        if not unregistered:
+            print(f"keeps   {release_id[:12]}  {n_rows:,} rows of a load that has not ended")
+    for release_id, n_rows in going.items():
+        print(f"removes {release_id[:12]}  {n_rows:,} rows")
+    if dry_run:
+        print("dry run: nothing was removed")
+        return
+    removed = retire(store, set(going))
+    print(f"removed {removed:,} rows of {len(going)} releases")
+    if artefacts:
+        versions = unregister(client, set(plan.retired))
+        print(f"took {len(versions)} versions out of {RELEASE_MODEL}; `mlflow gc` frees their disk")
+
+
+def make_plan(
+    store: FeatureStore, client: MlflowClient, config: RetentionConfig, log: Path
+) -> RetirementPlan:
+    """Look at store, registry and promotion log, and say what would go."""
+    releases = known_releases(client)
+    champion = version_at(client, CHAMPION)
+    kept = reasons_to_keep(
+        releases,
+        read_promotions(log),
+        int(champion.version) if champion else None,
+        datetime.now(UTC),
+        config,
+    )
+    rows = count_online_rows(store, lambda key: key.get(RELEASE.name))
+    return plan_retirement(rows, {release.release_id for release in releases}, kept)
+
+
+def retire(store: FeatureStore, release_ids: set[str]) -> int:
+    """Remove every online row of these releases and return how many there were."""
+
+    def is_unwanted(key: EntityKey) -> bool:
+        return key.get(RELEASE.name) in release_ids
+
+    return remove_online_rows(store, is_unwanted) if release_ids else 0
+
+
+def unregister(client: MlflowClient, release_ids: set[str]) -> list[int]:
+    """Delete the registered versions of these releases; they can then not be restored either."""
+    gone = [release for release in known_releases(client) if release.release_id in release_ids]
+    for release in gone:
+        model_id = client.get_model_version(RELEASE_MODEL, str(release.version)).model_id
+        client.delete_model_version(RELEASE_MODEL, str(release.version))
+        if model_id:
+            client.delete_logged_model(model_id)
+    return [release.version for release in gone]
+
+
+def known_releases(client: MlflowClient) -> list[KnownRelease]:
+    """Return every registered version of the release model."""
+    aliases: dict[int, list[str]] = {}
+    for alias, version in client.get_registered_model(RELEASE_MODEL).aliases.items():
+        aliases.setdefault(int(version), []).append(alias)
+    return [
+        KnownRelease(
+            version=int(found.version),
+            release_id=str(found.tags.get(RELEASE_TAG, "")),
+            published=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
+            aliases=tuple(aliases.get(int(found.version), ())),
+        )
+        for found in client.search_model_versions(f"name = '{RELEASE_MODEL}'")
+    ]

@@ -1,0 +1,1 @@
+"""Every section of ``params.yaml`` beside its config, checked together."""

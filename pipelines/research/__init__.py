@@ -1,0 +1,1 @@
+"""Measurements on files of one's own, beside the pipeline. No stage imports it."""
