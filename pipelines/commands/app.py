@@ -102,7 +102,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
         status = build_app()(typed or ["--help"], prog_name=NAME, standalone_mode=False)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else NAME
+        command = context.command_path if context else " ".join([NAME, *typed[:1]])
         remedy = f"see `{command} --help`"
         raise UserError(command, error.format_message().rstrip(".?"), remedy) from None
     if status:

@@ -36,7 +36,7 @@ def test_every_file_of_the_folder_is_a_command() -> None:
 def test_the_installed_script_lists_every_command_by_group() -> None:
     shown = start(str(Path(sys.executable).with_name(app.NAME)), "--help")
     assert shown.returncode == 0, shown.stderr
-    places = [shown.stdout.find(f" {name} ") for name in NAMES]
+    places = [shown.stdout.find(f"│ {name} ") for name in NAMES]
     assert min(places) > 0
     assert places == sorted(places)
     assert all(group in shown.stdout for group in app.GROUPS)

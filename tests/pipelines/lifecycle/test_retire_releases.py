@@ -18,8 +18,8 @@ from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest
 from inference.release.registered import CHAMPION, RELEASE_MODEL
 from pipelines.commands import app
-from pipelines.commands.publish import publish
 from pipelines.io import paths
+from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.online.online_rows import count_online_rows
 from pipelines.online.online_store import FeatureFiles, write_release_rows
