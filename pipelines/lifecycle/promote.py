@@ -23,7 +23,7 @@ from inference.store.store_connections import StoreUnreachableError
 from pipelines.io import paths
 from pipelines.io.params import read_params
 from pipelines.online.feature_store import open_store
-from pipelines.release.compare_releases import MeasuredRelease, Comparison, compare_releases
+from pipelines.release.compare_releases import Comparison, MeasuredRelease, compare_releases
 from pipelines.release.model_registry import point_alias
 from pipelines.release.promotion_log import (
     Promotion,
