@@ -28,11 +28,9 @@ def note_items(
     unused = [name for name in sample.columns if name not in (*became, ROW, FILE)]
     texts = [name for name in unused if _is_text(sample[name])]
     if texts:
-        names = ", ".join(texts)
-        use = f"to use them as text, name them in dataset.files.text, all that are to be: [{names}]"
-        record.note(
-            f"{file.name}: not used, though they are text: {shorten(names)}; {shorten(use)}"
-        )
+        names = shorten(", ".join(texts))
+        hint = "dataset.files.text, a list of columns, takes them, beside those to be kept"
+        record.note(f"{file.name}: not used, though they are text: {names}; {hint}")
     if others := [name for name in unused if name not in texts]:
         record.note(f"{file.name}: not used: {shorten(', '.join(others))}")
 

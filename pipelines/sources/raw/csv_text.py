@@ -105,7 +105,8 @@ class CsvFile:
         with self._bytes() as source:
             for frame in self._batches(source, columns, odd):
                 n_records += frame.height
-                if frame[self.required[0]].null_count():
+                first = frame[self.required[0]].str.strip_chars(EMPTY).fill_null("")
+                if (first == "").any():
                     empty_rows += frame.filter(is_empty)[ROW].to_list()
                     frame = frame.filter(~is_empty)
                 if left is not None:
@@ -114,8 +115,9 @@ class CsvFile:
                 yield frame.select(wanted)
                 if left == 0:
                     return
-        blank = [row for row in odd if not row.text.strip(EMPTY)]
-        self._require_same_width([row for row in odd if row.text.strip(EMPTY)])
+        nothing = EMPTY + self.form.delimiter
+        blank = [row for row in odd if not row.text.strip(nothing)]
+        self._require_same_width([row for row in odd if row.text.strip(nothing)])
         n_records += len(blank)
         header_lines = 0 if self.form.header else 1
         counts = RowCounts(

@@ -43,9 +43,8 @@ class RowCounts:
         """Return the counts as one line for a reader."""
         words = f"{self.rows_in_file:,} rows, all of them read"
         if self.rows_empty:
-            words = (
-                f"{self.rows_in_file:,} rows: {self.rows_read:,} read, {self.rows_empty:,} empty"
-            )
+            words = f"{self.rows_in_file:,} rows: {self.rows_read:,} read, "
+            words += f"{self.rows_empty:,} empty ones passed over"
         if self.lines_in_cells:
             words += f"; {self.lines_in_cells:,} line ends lie within quoted cells"
         return words

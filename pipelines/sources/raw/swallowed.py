@@ -80,7 +80,7 @@ def require_no_swallowed_rows(
 def _are_rows(lines: list[str], place: int, layout: Layout, shapes: dict[str, set[str]]) -> bool:
     """Return whether the line ends within a cell at ``place`` stand where rows would end."""
     n_delimiters = len(layout.names) - 1
-    first, *others = [line for line in lines if line.strip()] or [""]
+    first, others = lines[0], [line for line in lines[1:] if line.strip()]
     if not others or first.count(layout.delimiter) != n_delimiters - place:
         return False
     if others[-1].count(layout.delimiter) != place:

@@ -26,6 +26,8 @@ EPOCH_UNITS = {
 GUESSED_UNITS = tuple(EPOCH_UNITS)[:4]
 """The years that data may be of lie in ranges of numbers that do not overlap."""
 DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+ROUNDED = r"^\d(\.\d{0,7})?[eE]"
+"""What a spreadsheet leaves of a time in seconds: 1.72E+09 is wrong by weeks."""
 EXCEL_DAY_OF_1970 = 25_569
 REMEDY = (
     "mend or drop those rows; if another form is meant, set dataset.files.time_format to one of "
@@ -57,7 +59,8 @@ def read_times(frame: pl.LazyFrame, column: str, form: str, file: Path) -> Cell:
         raise UserError(str(file), f"column {column!r} holds times", remedy, f"type {dtype}")
     cell = decode(pl.col(column)) if dtype == pl.Binary else pl.col(column)
     if not dtype.is_numeric():
-        cell = cell.cast(pl.String).str.strip_chars()
+        text = cell.cast(pl.String).str.strip_chars()
+        cell = pl.when(~text.str.contains(ROUNDED)).then(text).alias(column)
     if form == "auto":
         form = _recognise(collect(frame.select(cell).head(SAMPLED_ROWS), file)[column], file)
     if "%" in form:

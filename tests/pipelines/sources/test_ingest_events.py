@@ -10,13 +10,15 @@ import pytest
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import add_forgotten
-from expectations.contracts.tables import INTERACTIONS
+from expectations.contracts.tables import EVENTS, INTERACTIONS
 from expectations.contracts.values import DataSeen
 from inference.events.event import ItemEvent, to_microseconds
 from inference.events.log import EventLog
 from pipelines.io import paths
-from pipelines.io.artefact_io import read_json, read_table
+from pipelines.io.artefact_io import TableWriter, read_json, read_table
+from pipelines.online.event_tables import to_events
 from pipelines.online.export_events import export_events
+from pipelines.sources.log_changes import name_of_export
 from pipelines.stages import ingest
 
 DAY = timedelta(days=1)
@@ -125,6 +127,35 @@ def test_what_a_forgotten_person_did_until_then_is_left_out() -> None:
     path, _ = export_events(log, paths.EVENT_EXPORTS)
     back = run_ingest(path).filter(pl.col("user_id") == "ben")
     assert back["timestamp"].to_list() == [LATER + DAY]
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (ItemEvent("bad", "cat", "b", 0), r"times lie between 1980 and 2100 .*event 'bad'.*1970"),
+        (ItemEvent("bad", "cat", "b", 5 * 10**15), r"times lie .*event 'bad'.*2128"),
+        (ItemEvent("bad", "cat", "b", 17 * 10**14, 1e308), r"feedback is .*event 'bad'.*inf"),
+        (ItemEvent("bad", "cat", "b", 17 * 10**14, -1e39), r"feedback is .*event 'bad'.*-inf"),
+        (ItemEvent("bad", " cat", "b", 17 * 10**14), r"an id has .*event 'bad': user_id"),
+        (ItemEvent("bad", "cat", "b\t", 17 * 10**14), r"an id has .*event 'bad': item_id"),
+        (ItemEvent("bad", "c" * 257, "b", 17 * 10**14), r"an id has .*event 'bad': user_id"),
+        (ItemEvent("bad", "null", "b", 17 * 10**14), r"an id has .*event 'bad': user_id null"),
+    ],
+)
+def test_an_event_that_no_build_would_take_is_named_by_export_and_ingest(
+    bad: ItemEvent, words: str
+) -> None:
+    log = log_of(event("good", "cat", "b", LATER, 5), bad)
+    with pytest.raises(UserError, match=words + r".*drop_events"):
+        export_events(log, paths.EVENT_EXPORTS)
+    assert not list(paths.EVENT_EXPORTS.glob("*.parquet*"))
+    # an export made before this was looked at
+    with TableWriter(paths.EVENT_EXPORTS / "old.parquet", EVENTS) as writer:
+        writer.write(to_events(log.read(0, 10)))
+    old = paths.EVENT_EXPORTS / "old.parquet"
+    old = old.rename(old.with_name(name_of_export(old)))
+    with pytest.raises(UserError, match=words + r".*drop_events"):
+        run_ingest(old)
 
 
 def test_the_synthetic_world_takes_events_too(tmp_path: Path) -> None:

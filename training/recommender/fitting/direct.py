@@ -17,14 +17,20 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 import polars as pl
 
-from expectations.contracts.errors import UserError
+from training.recommender.checks import (
+    require_answer,
+    require_clusters,
+    require_histories,
+    require_history_frame,
+    require_question,
+)
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import ItemLayout, arrange_items
 from training.recommender.fitting.fit import choose_n_epochs, fit_recommender
 from training.recommender.fitting.validation import ValidationCases
 from training.recommender.model.recommender import SequenceRecommender
-from training.recommender.protocol import Recommender, ScoredItem
+from training.recommender.protocol import ItemQuery, Recommender, ScoredItem
 
 FEWEST_TO_HOLD_OUT = 3
 """Items of a user whose last one may be held out: two are left to learn from."""
@@ -50,9 +56,10 @@ def fit(
         seed: of everything drawn.
 
     Raises:
-        UserError: an item id is not text or has no cluster, or no user has liked two items.
+        UserError: histories are no lists of ids, an id is no text or has no cluster, a cluster is
+            no whole number, or no user has liked two items.
     """
-    rows = [list(history) for history in histories]
+    rows = require_histories(histories)
     layout = _lay_out(rows, cluster_of_item)
     known = layout.index_of
     indices = [[known[item] for item in row] for row in rows if row]
@@ -93,8 +100,16 @@ def recommend(
         k: how many items at most.
         clusters: to stay within; ``None`` for the whole catalogue.
         exclude: further items that may not come back.
+
+    Raises:
+        UserError: the history is empty or no list of ids, a cluster does not exist, ``k`` is no
+            number of items, or a recommender of your own answers what was not asked.
     """
-    return recommender.top_items(history[::-1], clusters, exclude | set(history), k)
+    require_question(recommender, ItemQuery(history, k, clusters, exclude))
+    query = ItemQuery(history[::-1], k, clusters, frozenset(exclude) | set(history))
+    answer = recommender.top_items(query.recent_items, query.clusters, query.exclude, query.k)
+    require_answer(answer, query, recommender)
+    return answer
 
 
 def histories_of(frame: pl.DataFrame) -> list[list[str]]:
@@ -103,7 +118,11 @@ def histories_of(frame: pl.DataFrame) -> list[list[str]]:
     Args:
         frame: columns user_id, item_id and timestamp, a row for each item somebody liked; from
             pandas by ``pl.from_pandas``. Rows of one moment stay in their order.
+
+    Raises:
+        UserError: a column or one of its cells is missing, or ids are floats.
     """
+    require_history_frame(frame)
     ordered = frame.sort("user_id", "timestamp", maintain_order=True)
     items = ordered.group_by("user_id", maintain_order=True).agg(pl.col("item_id").cast(pl.String))
     histories: list[list[str]] = items["item_id"].to_list()
@@ -112,14 +131,8 @@ def histories_of(frame: pl.DataFrame) -> list[list[str]]:
 
 def _lay_out(rows: list[list[str]], cluster_of_item: Mapping[str, int] | None) -> ItemLayout:
     items = {item for row in rows for item in row}
-    wrong = next((item for item in items if not isinstance(item, str)), None)
-    if wrong is not None:
-        raise UserError("histories", "item ids are text", "convert them by str()", repr(wrong))
     if cluster_of_item is None:
         return arrange_items(sorted(items), np.zeros(len(items), dtype=np.int64), n_clusters=1)
-    stray = next((item for item in sorted(items) if item not in cluster_of_item), None)
-    if stray is not None:
-        rule = "every item has a cluster"
-        raise UserError("cluster_of_item", rule, "give it one, or leave the clusters out", stray)
+    require_clusters(cluster_of_item, items)
     clusters = np.array(list(cluster_of_item.values()), dtype=np.int64)
     return arrange_items(list(cluster_of_item), clusters, int(clusters.max()) + 1)
