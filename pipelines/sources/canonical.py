@@ -42,12 +42,13 @@ def read_interactions(raw: RawInteractions, threshold: float | None) -> pl.DataF
         ),
         raw.file,
     )
+    distinct = {name: log[name].unique().sort() for name in ("user_id", "item_id")}
     for name, cell in zip(log.columns, raw.cells, strict=True):
-        # a second look at the file, only where the first found gaps
-        if cell is not None and log[name].null_count():
+        # a second look at the file, only where the first found something wrong
+        if cell is not None and not _is_sound(distinct.get(name, log[name]), cell):
             _require_readable(raw.frame, cell, raw.file, may_be_empty=name == "feedback")
     _require_all(raw, log.height)
-    log = log.with_columns(_encode(log["user_id"]), _encode(log["item_id"]))
+    log = log.with_columns(log[name].cast(pl.Enum(ids)) for name, ids in distinct.items())
     return _merge(log, raw.file.name, raw.record).with_columns(is_positive=_is_positive(threshold))
 
 
@@ -66,7 +67,7 @@ def read_items(raw: RawItems) -> pl.DataFrame:
         ),
         raw.file,
     )
-    if items["item_id"].null_count():
+    if not _is_sound(items["item_id"], raw.item_id):
         _require_readable(raw.frame, raw.item_id, raw.file, may_be_empty=False)
     return items.sort("item_id")
 
@@ -142,9 +143,20 @@ def _is_positive(threshold: float | None) -> pl.Expr:
     return (pl.col("feedback") >= threshold).fill_null(True)
 
 
+def _is_sound(values: pl.Series, cell: Cell) -> bool:
+    """Return whether values are what their cells may be; of ids each one is enough, once."""
+    if values.null_count():
+        return False
+    if cell.is_sound is None:
+        return True
+    return bool(values.to_frame("value").select(cell.is_sound.all()).item())
+
+
 def _require_readable(frame: pl.LazyFrame, cell: Cell, file: Path, *, may_be_empty: bool) -> None:
     """Refuse a column with cells that cannot be read, showing the first of them."""
     is_bad = pl.col("value").is_null()
+    if cell.is_sound is not None:
+        is_bad |= ~cell.is_sound
     if may_be_empty:
         raw_text = pl.col("raw").cast(pl.String, strict=False).str.strip_chars()
         is_bad &= ~is_missing(raw_text)

@@ -39,6 +39,7 @@ class Cell:
         remedy: what to do about a cell that cannot.
         became: what is worth telling of how it is read.
         comment: what to tell of a cell that cannot be read.
+        is_sound: what must hold of each distinct value, over a column ``value``.
     """
 
     column: str
@@ -47,6 +48,7 @@ class Cell:
     remedy: str = MEND
     became: str = ""
     comment: Callable[[str], str] = _no_comment
+    is_sound: pl.Expr | None = None
 
 
 def identifier(column: str, sample: pl.Series, file: Path) -> Cell:
@@ -73,9 +75,9 @@ def identifier(column: str, sample: pl.Series, file: Path) -> Cell:
             whole = pl.when(text.str.contains(WHOLE_AS_FLOAT)).then(text.str.replace(r"\.0+$", ""))
             said = f"every {column} is a whole number, as the first ones such as {texts[0]} are"
             return Cell(column, whole, said, became="floats read as whole numbers")
-        return Cell(column, _valid_id(text), rule)
+        return _text_id(column, text, rule)
     if dtype in (pl.Categorical, pl.Enum, pl.Boolean) or dtype.is_integer():
-        return Cell(column, _valid_id(cell.cast(pl.String).str.strip_chars()), rule)
+        return _text_id(column, cell.cast(pl.String).str.strip_chars(), rule)
     if dtype.is_float():
         limit = EXACT_TO.get(str(dtype), 0)
         is_whole = cell.is_finite() & (cell == cell.round()) & (cell.abs() < limit)
@@ -89,7 +91,7 @@ def identifier(column: str, sample: pl.Series, file: Path) -> Cell:
         return Cell(column, whole, said, became="decimals read as whole numbers")
     if dtype == pl.Binary:
         text = decode(cell).str.strip_chars()
-        return Cell(column, _valid_id(text), f"{rule}, in UTF-8", became="bytes read as UTF-8")
+        return _text_id(column, text, f"{rule}, in UTF-8", became="bytes read as UTF-8")
     remedy = "export it as text or whole numbers, or name another column in dataset.files"
     raise UserError(str(file), f"column {column!r} holds ids", remedy, f"type {dtype}")
 
@@ -175,14 +177,16 @@ def is_missing(text: pl.Expr) -> pl.Expr:
     return text.is_in(["", *MISSING_MARKERS])
 
 
-def _valid_id(text: pl.Expr) -> pl.Expr:
-    is_valid = (
-        ~is_missing(text)
-        & (text.str.len_chars() <= MAX_ID_LENGTH)
-        & ~text.str.contains(CONTROL_CHARACTERS)
-        & ~text.str.contains(ROUNDED)
+def _text_id(column: str, text: pl.Expr, rule: str, became: str = "") -> Cell:
+    value = pl.col("value")
+    is_sound = (
+        ~is_missing(value)
+        & (value.str.len_chars() <= MAX_ID_LENGTH)
+        & ~value.str.contains(CONTROL_CHARACTERS)
+        & ~value.str.contains(ROUNDED)
     )
-    return pl.when(is_valid).then(text)
+    said = pl.when(text != "").then(text)
+    return Cell(column, said, rule, became=became, is_sound=is_sound)
 
 
 def _speechless(column: str, dtype: pl.DataType, file: Path) -> UserError:

@@ -7,12 +7,15 @@ import io
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
 
 from expectations.contracts.errors import UserError
 from pipelines.sources.raw.one_line import shorten
 
 SNIFFED_BYTES = 65_536
+LINE_FEED, CARRIAGE_RETURN = 10, 13
+FEW = 64
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -65,7 +68,7 @@ class CsvBytes(io.RawIOBase):
         self._is_done = False
         self._begins = True
         self._last = b""
-        self._take(start, is_last=not start)
+        self._ready = self._take(start)
 
     def as_arrow(self) -> pa.PythonFile:
         """Return the bytes as Arrow reads them."""
@@ -77,13 +80,13 @@ class CsvBytes(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         """Return ``size`` bytes, or what is left; none at the end."""
-        # Arrow takes the first piece for the first block, and a block has to end with a line
+        # Arrow takes the first piece for the first block, and a block has to hold a whole line
         while not self._is_done and (size < 0 or len(self._ready) < size):
-            raw = self._read_some(max(size, SNIFFED_BYTES))
-            self._take(raw, is_last=not raw)
-        given, self._ready = (
-            (self._ready, b"") if size < 0 else (self._ready[:size], self._ready[size:])
-        )
+            raw = self._read_some(size - len(self._ready) if size > 0 else SNIFFED_BYTES)
+            taken = self._take(raw)
+            self._ready = self._ready + taken if self._ready else taken
+        given = self._ready if size < 0 else self._ready[:size]  # no copy where it is all
+        self._ready = self._ready[len(given) :]
         return given
 
     def close(self) -> None:
@@ -106,37 +109,42 @@ class CsvBytes(io.RawIOBase):
         except (OSError, pa.ArrowInvalid) as error:
             raise unreadable(self._path, error) from None
 
-    def _take(self, raw: bytes, *, is_last: bool) -> None:
+    def _take(self, raw: bytes) -> bytes:
+        """Return what was read as UTF-8, its lines counted; nothing was read at the end."""
+        self._is_done = not raw
         if self._decoder is not None:
             try:
-                text = self._decoder.decode(raw, is_last)
+                text = self._decoder.decode(raw, self._is_done)
             except UnicodeError as error:
                 raise unreadable(self._path, error) from None
-            raw = text.removeprefix("\ufeff").encode() if self._begins else text.encode()
+            raw = (text.removeprefix("\ufeff") if self._begins else text).encode()
         if self._begins:
             raw = raw.lstrip(b"\r\n")
             self._begins = not raw
-        self._is_done = is_last
-        if is_last and self._last and self._last not in b"\r\n":
+        if self._is_done and (raw or self._last)[-1:] not in b"\r\n":
             raw += b"\n"
-        if not raw:
-            return
-        returns = raw.count(b"\r")
-        both = raw.count(b"\r\n") if returns else 0
-        self.n_lines += raw.count(b"\n") + returns - both
+        if raw:
+            self._count(raw)
+        return raw
+
+    def _count(self, raw: bytes) -> None:
+        letters = np.frombuffer(raw, np.uint8)
+        self.n_lines += int(np.count_nonzero(letters == LINE_FEED))
+        is_return = letters == CARRIAGE_RETURN
+        if n_returns := int(np.count_nonzero(is_return)):
+            self.n_lines += n_returns - raw.count(b"\r\n")
         if self._last == b"\r" and raw[:1] == b"\n":
             self.n_lines -= 1
         self._last = raw[-1:]
-        if letters := raw.rstrip(b"\r\n"):
-            self.ends_with_quote = letters[-1:] == self._quote
-        self._ready += raw
+        if end := raw[-FEW:].rstrip(b"\r\n") or raw.rstrip(b"\r\n"):
+            self.ends_with_quote = end[-1:] == self._quote
 
 
 def unreadable(path: Path, error: Exception) -> UserError:
     """Return the error for a text file whose bytes cannot be read as what they should be."""
     said = shorten(str(error).splitlines()[0] if str(error) else type(error).__name__)
     if "straddling" in said:
-        rule = "no cell is longer than 4 MB"
+        rule = "no row is longer than 1 MB"
         remedy = "close the quote that is opened there, or set dataset.files.quote to null"
         return UserError(str(path), rule, remedy, "a quote that nothing closes, or one long cell")
     rule = "the file is UTF-8 text, the same columns a line"

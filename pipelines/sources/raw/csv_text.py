@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -23,7 +24,7 @@ from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.record import ROW, ReadingRecord, RowCounts
 from pipelines.sources.raw.swallowed import Layout, require_no_swallowed_rows
 
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 20
 SAMPLE_ROWS = 3
 EMPTY = " \t\v\f\x00\x1a\ufeff"
 """Letters that leave a line empty; the last but one ends a file of DOS."""
@@ -91,8 +92,10 @@ class CsvFile:
         return CsvBytes(self.path, self.form.encoding, self.form.quote)
 
     def _all_cells(self, names: list[str]) -> Iterator[pl.DataFrame]:
+        odd: list[pacsv.InvalidRow] = []
         with self._bytes() as source:
-            yield from self._batches(source, names, [])
+            for before, frame in self._batches(source, names, odd):
+                yield frame.with_columns(self._number(before, frame.height, odd))
 
     def _rows(self, wanted: list[str], limit: int | None) -> Iterator[pl.DataFrame]:
         columns = list(dict.fromkeys([*self.required, *(c for c in wanted if c != ROW)]))
@@ -103,10 +106,12 @@ class CsvFile:
         n_records, left = 0, limit
         empty_rows: list[int] = []
         with self._bytes() as source:
-            for frame in self._batches(source, columns, odd):
+            for before, frame in self._batches(source, columns, odd):
                 n_records += frame.height
-                first = frame[self.required[0]].str.strip_chars(EMPTY).fill_null("")
-                if (first == "").any():
+                has_gaps = frame[self.required[0]].str.strip_chars(EMPTY).fill_null("") == ""
+                if has_gaps.any() or ROW in wanted:
+                    frame = frame.with_columns(self._number(before, frame.height, odd))
+                if has_gaps.any():
                     empty_rows += frame.filter(is_empty)[ROW].to_list()
                     frame = frame.filter(~is_empty)
                 if left is not None:
@@ -136,10 +141,9 @@ class CsvFile:
 
     def _batches(
         self, source: CsvBytes, columns: list[str], odd: list[pacsv.InvalidRow]
-    ) -> Iterator[pl.DataFrame]:
-        """Yield frames; ``odd`` gathers the records of another width than the header."""
-        n_before = 0
-        n_odd = 0
+    ) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yield how many records came before, and those of a block, without those of odd width."""
+        before = 0
         reader = self._open(source, columns, odd)
         while True:
             try:
@@ -149,9 +153,8 @@ class CsvFile:
             except (pa.ArrowInvalid, OSError) as error:
                 raise unreadable(self.path, error) from None
             frame = pl.DataFrame(pl.from_arrow(batch))
-            new, n_odd = odd[n_odd:], len(odd)
-            yield frame.with_columns(_number(frame.height, n_before, new, self.form).alias(ROW))
-            n_before += frame.height + len(new)
+            yield before, frame
+            before += frame.height
 
     def _open(
         self, source: CsvBytes, columns: list[str] | None, odd: list[pacsv.InvalidRow]
@@ -187,12 +190,21 @@ class CsvFile:
         except (pa.ArrowInvalid, OSError) as error:
             raise unreadable(self.path, error) from None
 
+    def _number(self, before: int, height: int, odd: list[pacsv.InvalidRow]) -> pl.Series:
+        """Return :data:`ROW` of a block's records: their numbers, those of odd width counted in."""
+        place = np.arange(before, before + height)
+        passed = np.array([self._number_of(row) - 1 for row in odd]) - np.arange(len(odd))
+        return pl.Series(ROW, place + 1 + np.searchsorted(passed, place, side="right"), pl.Int64)
+
+    def _number_of(self, row: pacsv.InvalidRow) -> int:
+        number: int = row.number - (0 if self.form.header else 1)
+        return number
+
     def _require_same_width(self, odd: list[pacsv.InvalidRow]) -> None:
         if not odd:
             return
-        first = 0 if self.form.header else 1
         shown = "; ".join(
-            f"row {row.number - first} has {row.actual_columns}: {row.text[:60]}"
+            f"row {self._number_of(row)} has {row.actual_columns}: {row.text[:60]}"
             for row in odd[:SAMPLE_ROWS]
         )
         rule = f"every row has {odd[0].expected_columns} cells, as the first has"
@@ -203,12 +215,3 @@ class CsvFile:
         raise UserError(
             str(self.path), rule, remedy, shorten(f"{len(odd):,} rows that have not; {shown}")
         )
-
-
-def _number(height: int, n_before: int, odd: list[pacsv.InvalidRow], form: CsvForm) -> pl.Series:
-    """Return the numbers of a batch's records, those of odd width counted and left out."""
-    numbers = pl.int_range(n_before + 1, n_before + height + len(odd) + 1, eager=True)
-    if odd:
-        first = 0 if form.header else 1
-        numbers = numbers.filter(~numbers.is_in([row.number - first for row in odd]))
-    return numbers.cast(pl.Int64)

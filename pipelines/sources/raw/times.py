@@ -26,8 +26,8 @@ EPOCH_UNITS = {
 GUESSED_UNITS = tuple(EPOCH_UNITS)[:4]
 """The years that data may be of lie in ranges of numbers that do not overlap."""
 DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-ROUNDED = r"^\d(\.\d{0,7})?[eE]"
-"""What a spreadsheet leaves of a time in seconds: 1.72E+09 is wrong by weeks."""
+EXACT_BYTES = 13
+"""Of a number of seconds with an exponent: 1.72E+09 has lost its weeks in a spreadsheet."""
 EXCEL_DAY_OF_1970 = 25_569
 REMEDY = (
     "mend or drop those rows; if another form is meant, set dataset.files.time_format to one of "
@@ -59,8 +59,7 @@ def read_times(frame: pl.LazyFrame, column: str, form: str, file: Path) -> Cell:
         raise UserError(str(file), f"column {column!r} holds times", remedy, f"type {dtype}")
     cell = decode(pl.col(column)) if dtype == pl.Binary else pl.col(column)
     if not dtype.is_numeric():
-        text = cell.cast(pl.String).str.strip_chars()
-        cell = pl.when(~text.str.contains(ROUNDED)).then(text).alias(column)
+        cell = cell.cast(pl.String).str.strip_chars()
     if form == "auto":
         form = _recognise(collect(frame.select(cell).head(SAMPLED_ROWS), file)[column], file)
     if "%" in form:
@@ -81,7 +80,11 @@ def read_times(frame: pl.LazyFrame, column: str, form: str, file: Path) -> Cell:
         return _number_cell(column, _scale(days, EPOCH_UNITS["epoch_days"]), rule, "days of Excel")
     unit = form.removeprefix("epoch_")
     rule = f"every {column} is a number of {unit} since 1970"
-    return _number_cell(column, _from_epoch(cell, form), rule, f"{unit} since 1970")
+    value = _from_epoch(cell, form)
+    if not dtype.is_numeric():
+        is_rounded = (cell.str.len_bytes() < EXACT_BYTES) & cell.str.contains("[eE]")
+        value = pl.when(~is_rounded).then(value)
+    return _number_cell(column, value, rule, f"{unit} since 1970")
 
 
 def unit_of(number: float) -> str | None:

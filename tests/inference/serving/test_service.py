@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from inference.features.online_features import FeatureReader
+from inference.release.loaded_release import LoadedRelease
 from inference.release.plug_in import layout_of_release
 from inference.release.release_source import ReleaseSource
 from inference.serving.recommend import RecommendationRequest, make_recommendations
@@ -21,6 +23,7 @@ from tests.worlds.online.own_recommender import make_als
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import ITEMS_EACH, NAMES, PEOPLE, POPULAR, item_of
 from training.recommender.data.layout import arrange_items
+from training.recommender.protocol import Recommender, ScoredItem
 
 
 def test_a_plan_follows_the_table_and_says_what_led_to_it(client: TestClient) -> None:
@@ -75,6 +78,34 @@ def test_a_plugged_in_recommender_of_strange_items_is_refused(tree: PublishedRel
         assert state.status_code == 503
         assert "has items of the release only" in state.text
         assert "stranger" in state.text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ({"top_items": lambda self, *_: [ScoredItem("i1c1", 1, float("nan"))]}, "finite scores"),
+        ({"top_items": lambda self, items, *_: [ScoredItem(items[0], 0, 1.0)]}, "no excluded item"),
+        ({"top_items": lambda self, *_: [ScoredItem("nowhere", 0, 1.0)]}, "of the catalogue"),
+        ({"item_ids": ("i0c0", "i0c0")}, "every item stands there once"),
+        ({"top_items": None}, "item_ids and top_items"),
+    ],
+)
+def test_a_plugged_in_recommender_that_answers_nonsense_is_refused_before_it_serves(
+    tree: PublishedReleases, wrong: dict[str, Any], line: str
+) -> None:
+    def plug_in(release: LoadedRelease) -> Recommender:
+        ours = release.recommender
+        methods: dict[str, Any] = {
+            "item_ids": ours.item_ids,
+            "top_items": lambda _, *asked: ours.top_items(*asked),
+        }
+        return cast(Recommender, type("Own", (), methods | wrong)())
+
+    set_champion(tree.first)
+    with serve(plug_in=plug_in) as own:
+        state = own.get("/readyz")
+        assert state.status_code == 503
+        assert line in state.text
 
 
 def test_an_item_newer_than_the_release_finds_its_interest(client: TestClient) -> None:

@@ -337,7 +337,7 @@ def test_a_column_named_twice_is_refused_where_it_is_used(tmp_path: Path) -> Non
 def test_a_cell_longer_than_a_block_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(f'user,item,note,more\nu1,i1,x,y\nu2,i2,x,"{"u,i,x,y" * 2_000_000}"\n')
-    with pytest.raises(UserError, match="no cell is longer than 4 MB"):
+    with pytest.raises(UserError, match="no row is longer than 1 MB"):
         read(path)
 
 
