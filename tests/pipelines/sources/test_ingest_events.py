@@ -146,7 +146,7 @@ def test_an_event_that_no_build_would_take_is_named_by_export_and_ingest(
     bad: ItemEvent, words: str
 ) -> None:
     log = log_of(event("good", "cat", "b", LATER, 5), bad)
-    with pytest.raises(UserError, match=words + r".*drop_events"):
+    with pytest.raises(UserError, match=words + r".*drop-events"):
         export_events(log, paths.EVENT_EXPORTS)
     assert not list(paths.EVENT_EXPORTS.glob("*.parquet*"))
     # an export made before this was looked at
@@ -154,7 +154,7 @@ def test_an_event_that_no_build_would_take_is_named_by_export_and_ingest(
         writer.write(to_events(log.read(0, 10)))
     old = paths.EVENT_EXPORTS / "old.parquet"
     old = old.rename(old.with_name(name_of_export(old)))
-    with pytest.raises(UserError, match=words + r".*drop_events"):
+    with pytest.raises(UserError, match=words + r".*drop-events"):
         run_ingest(old)
 
 

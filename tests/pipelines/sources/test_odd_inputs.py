@@ -12,9 +12,9 @@ import yaml
 from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import add_forgotten
 from expectations.contracts.tables import INTERACTIONS, ITEMS
-from pipelines.online.export_events import export_events
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
+from pipelines.online.export_events import export_events
 from pipelines.sources.raw import swallowed
 from pipelines.stages import ingest
 from tests.pipelines.sources.test_ingest_events import LATER, event, log_of
