@@ -9,7 +9,7 @@ export GX_ANALYTICS_ENABLED := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: run test test-long serve report tracking-ui check clean install
+.PHONY: run test test-long docs serve report tracking-ui clean install
 
 run: install  ## build, publish and promote a release from params.yaml, then report on it
 	explorer check-params
@@ -28,6 +28,9 @@ test: install  ## style, types and every fast test; at most 15 minutes on 2 core
 test-long: install  ## kills, double builds and soaks; at most 30 minutes on 2 cores
 	python -m pytest -m long
 
+docs: install  ## the documents as a site, site/index.html; a dead link fails
+	python -m mkdocs build --strict
+
 serve: install  ## the recommendation service on http://127.0.0.1:8000
 	explorer serve
 
@@ -41,11 +44,11 @@ install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[test,redis,postgres,ray]"
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[test,docs,redis,postgres,ray]"
 	touch $@
 
 clean:  ## leave a fresh tree: every built file goes, the environment too
-	rm -rf $(VENV) artifacts metrics var build *.egg-info .dvc/cache .dvc/tmp
+	rm -rf $(VENV) artifacts metrics var build site *.egg-info .dvc/cache .dvc/tmp
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots
 	@# a lock file of one's own results stays where it has been committed
 	git ls-files --error-unmatch dvc.lock >/dev/null 2>&1 || rm -f dvc.lock

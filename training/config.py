@@ -13,11 +13,17 @@ Device = Literal["auto", "cpu", "cuda"]
 class Config(BaseModel):
     """A section of ``params.yaml``. Unknown keys and wrong types are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class RuntimeConfig(Config):
-    """What every stage shares: the seed of all random numbers and the number of threads."""
+    """What every stage shares.
+
+    Attributes:
+        seed: of all random numbers.
+        threads: of matrix products and of Polars, in each stage; results depend on it in their
+            last bits.
+    """
 
     seed: int = 0
     threads: int = 2

@@ -40,7 +40,7 @@ from pipelines.io import paths
 from pipelines.io.artefact_io import read_table, write_json
 from pipelines.io.command import run_command
 
-LOOK = "This is a look at the test window: log it, with its outcome, in docs/experiments.md."
+LOOK = "A look at the test window: log it, with its outcome, in docs/research/experiments.md."
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What the planning engine is held against: plain passes of transformers, and its beam search.
 
-Both give the score ``closed`` of ``docs/planning.md``: a token's probability among those that some
-description goes on with.
+Both give the score ``closed`` of ``docs/research/planning.md``: a token's probability among those
+that some description goes on with.
 """
 
 from __future__ import annotations

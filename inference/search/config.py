@@ -24,8 +24,9 @@ BATCH_SETTINGS = (
 class PreviousTableConfig(Config):
     """A previous table of the same planner, to be refreshed where clusters have changed.
 
-    ``folder`` holds its table and its record, as the table stage names them; ``sha256`` pins
-    their content.
+    Attributes:
+        folder: holds its table and its record, as the table stage names them.
+        sha256: pins their content.
     """
 
     folder: str
@@ -52,7 +53,7 @@ class TableConfig(Config):
         ray_gpus: GPUs of each Ray worker, parts allowed; without them it plans on the CPU.
         score: what a score is the logarithm of: the probability that the planner writes a
             description when held to the descriptions (``closed``), or when it may write anything
-            (``open``); see ``docs/planning.md``.
+            (``open``); see ``docs/research/planning.md``.
         batch_rows: contexts that are planned together; changes at most the last bits.
         nodes_per_row: nodes of the tree of descriptions, that is tokens, read for one row at
             most, beyond ``whole_up_to`` clusters; a row that needs more is left with an error

@@ -4,7 +4,7 @@ A *node* is a token that the planner reads after the prompt. Nodes between two c
 *segment*, which is read at once; at its end *branches* lead to further segments or complete a
 description. The root segment is the prompt itself and has no node.
 
-How much must be read depends on what a score is (see ``docs/planning.md``):
+How much must be read depends on what a score is (see ``docs/research/planning.md``):
 
 - ``closed``: the planner is held to the descriptions, so a token without an alternative is sure.
   Nodes are only read on the path to a choice.

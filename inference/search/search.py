@@ -27,7 +27,7 @@ EAGERNESS = 0.8
 """How far a step reads ahead, from what must be read (0) to what a guess says will have to be (1).
 
 More reads segments in vain, less takes more passes. With 761 clusters steps fell from 18 to 4 or 5,
-and rows read the same 91 nodes (docs/planning.md)."""
+and rows read the same 91 nodes (docs/research/planning.md)."""
 
 
 @dataclass(frozen=True)

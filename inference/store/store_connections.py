@@ -2,7 +2,7 @@
 
 Reads go through ``FeatureStore.provider`` and its ``online_read``, the interface that Feast
 documents for its stores. ``get_online_features`` makes a response for its feature server of the
-same rows, which costs several times the read itself (docs/features.md has the figures).
+same rows, which costs several times the read itself (docs/research/features.md has the figures).
 """
 
 from __future__ import annotations

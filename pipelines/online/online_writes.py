@@ -2,7 +2,7 @@
 
 ``write_to_online_store`` turns a frame into pandas, Arrow and then messages, and reads the registry
 for every batch; ``materialize`` does the same with all rows at once, in memory. Here columns become
-bytes at once (docs/features.md has the figures).
+bytes at once (docs/research/features.md has the figures).
 """
 
 from __future__ import annotations

@@ -15,6 +15,10 @@ def test_the_map_names_every_folder_by_its_own_words_and_no_other() -> None:
     assert named == {str(folder): face_of(folder) for folder in folders(*MAPPED)}
 
 
+def test_it_is_read_in_one_go() -> None:
+    assert len(README.splitlines()) <= 150
+
+
 def test_commands_of_the_makefile_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z-]+)", README)) - {"and"}

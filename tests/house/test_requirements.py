@@ -59,7 +59,7 @@ def code_below(*folders: str) -> dict[str, str]:
 def code_of_pages() -> dict[str, str]:
     """The Python blocks of the README and the documents, by page."""
     found: dict[str, str] = {}
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
         found |= {f"{page.name}, block {place}": block for place, block in enumerate(blocks, 1)}
     assert found

@@ -10,13 +10,24 @@ from training.config import Config
 class RepresentationConfig(Config):
     """How an item becomes a vector: its text joined with who else was interested in it.
 
-    ``text_encoder`` is ``"tfidf"`` (nothing to download), or the id or local folder of a
-    sentence-transformers model. ``collaborative_weight`` is the share of the squared length that
-    the collaborative part of an item with many interactions takes, ``guessed_weight`` that of an
-    item without any, whose company is guessed from its text; ``shrinkage`` is the number of
-    interactions at which an item stands half way. ``broad_weight`` is the share when clusters are
-    grouped into broader ones. ``word_floor`` is what remains of the weight of a
-    word whose items have no people in common; 1 makes all words alike.
+    Attributes:
+        text_encoder: ``tfidf`` (nothing to download), or the id or local folder of a
+            sentence-transformers model.
+        text_dimensions: of the text part.
+        word_floor: what remains of the weight of a word whose items have no people in common; 1
+            makes all words alike.
+        max_text_features: words and phrases that tf-idf counts, the most frequent.
+        title_weight: how often a title counts beside the text.
+        category_weight: how often the category path counts beside the text.
+        collaborative_dimensions: of the part from who acted on what.
+        collaborative_weight: share of the squared length that the collaborative part of an item
+            with many interactions takes; the rest is text.
+        guessed_weight: the same of an item without any, whose company is guessed from its text.
+        broad_weight: the same where clusters are grouped into broader ones.
+        window: steps between two items of a user that still make a pair.
+        shift: pairs less than this often as frequent as chance do not count.
+        shrinkage: interactions at which an item stands half way between ``guessed_weight`` and
+            ``collaborative_weight``.
     """
 
     text_encoder: str = "tfidf"
@@ -58,11 +69,16 @@ class LanguageModelConfig(Config):
 
 
 class DescriptionConfig(Config):
-    """How a cluster is named: ``min_words`` to ``max_words`` words, ``words`` of them aimed at.
+    """How a cluster is named.
 
-    ``writer`` is ``"keywords"``, or a language model that words the names anew: the id or local
-    folder of a Hugging Face causal one, or the http(s) address of a server that speaks OpenAI's
-    chat completions. Keywords stand where its answer cannot be used.
+    Attributes:
+        min_words: of a description at least.
+        max_words: of a description at most.
+        words: aimed at.
+        max_terms: words and phrases that names are chosen among, the most frequent.
+        writer: ``keywords``, or a language model that words the names anew: the id or local folder
+            of a Hugging Face causal one, or the http(s) address of a server that speaks OpenAI's
+            chat completions. Keywords stand where its answer cannot be used.
     """
 
     min_words: int = Field(default=2, ge=2)
@@ -91,10 +107,12 @@ class DescriptionConfig(Config):
 class PreviousTreeConfig(Config):
     """A previous tree whose ids and descriptions are kept where the interest is still the same.
 
-    ``folder`` holds its tables CLUSTERS and ITEM_CLUSTERS, as the clusters stage and every release
-    artefact name them; ``sha256`` pins their content. ``margin`` is how much more similar (in
-    cosine) another cluster must be before an item leaves the one it had: more of it moves fewer
-    items, less of it follows the data.
+    Attributes:
+        folder: holds its tables CLUSTERS and ITEM_CLUSTERS, as the clusters stage and every
+            release artefact name them.
+        sha256: pins their content.
+        margin: how much more similar another cluster must be before an item leaves the one it had:
+            more of it moves fewer items, less of it follows the data.
     """
 
     folder: str
@@ -105,11 +123,18 @@ class PreviousTreeConfig(Config):
 class ClusterConfig(Config):
     """The tree of interest clusters.
 
-    ``levels`` holds the number of clusters per level, broad to narrow; ``level`` is the one that
-    is served, the last one when ``None``. ``wanted`` names the served level by its number of
-    clusters instead; where no level has that many, one more is put between the others.
-    ``previous`` pins the tree to go on from; with ``None`` ids have nothing to do with those of
-    any earlier tree.
+    Attributes:
+        levels: number of clusters per level, broad to narrow.
+        level: the one that is served, from 0; the last one when ``None``.
+        wanted: names the served level by its number of clusters instead; where no level has that
+            many, one more is put between the others.
+        previous: pins the tree to go on from; with ``None`` ids have nothing to do with those of
+            any earlier tree.
+        min_items: of a cluster.
+        balance: cap of a cluster's training traffic over the mean of its level.
+        iterations: of k-means at most.
+        restarts: of k-means; the best is kept.
+        max_traffic_balance: a tree whose busiest cluster has more of the mean stops the pipeline.
     """
 
     levels: tuple[int, ...] = (4, 16, 64)

@@ -14,8 +14,19 @@ EMBEDDED = "embedded"
 class EmbeddedConfig(Config):
     """The compact base model that the project pre-trains itself.
 
-    ``history_share`` is the share of the pre-training blocks drawn from users' histories; the
-    others are the catalogue and the cluster descriptions.
+    Attributes:
+        vocabulary: tokens of its byte-pair tokenizer.
+        hidden_size: width of a layer.
+        intermediate_size: inner width of a layer's feed-forward part.
+        layers: of the transformer.
+        heads: of attention; they divide ``hidden_size``.
+        max_positions: tokens it can read at once.
+        block_tokens: tokens of a pre-training block.
+        batch_size: blocks in one step.
+        steps: of pre-training.
+        learning_rate: of pre-training, at its height.
+        history_share: of the blocks drawn from users' histories; the others are the catalogue and
+            the cluster descriptions.
     """
 
     vocabulary: int = Field(default=2000, ge=300)
@@ -32,9 +43,14 @@ class EmbeddedConfig(Config):
 
 
 class LoraSettings(Config):
-    """The adapter; ``targets`` empty means every linear layer but the output.
+    """The adapter.
 
-    ``second_rate`` is how much faster than the first the second of a layer's two matrices learns.
+    Attributes:
+        rank: of the two matrices of a layer.
+        alpha: the adapter counts ``alpha / rank`` times.
+        second_rate: how much faster than the first the second of a layer's two matrices learns.
+        dropout: of the adapter's input.
+        targets: names of the layers it is put on; empty means every linear layer but the output.
     """
 
     rank: int = Field(default=32, ge=1)
@@ -53,6 +69,7 @@ class HardwareConfig(Config):
     """
 
     device: Device = "auto"
+    """Where it is tuned; ``auto`` is a GPU where there is one."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the frozen weights; ``auto`` is bfloat16 on a GPU. The adapter's are always float32."""
     quantization: Literal["none", "4bit"] = "none"
@@ -66,26 +83,37 @@ class HardwareConfig(Config):
 class PlannerConfig(Config):
     """The planner.
 
-    ``base_model`` is ``embedded``, a Hugging Face id, or a local model folder.
-
-    ``context_sampling`` says which history clusters stand in a training prompt: the ``newest``, or
-    any K of the ``history``, as in the served plan, which combines all its pairs.
-    ``single_share`` is the share of prompts with one cluster, for the table's single rows.
-    ``completion_weight`` weighs what keeps the match rate: that every token of a completion
-    continues some description or, without the collective signal, the language-model loss of one
-    person's whole completion. ``listwise_weight`` weighs the list-wise loss over
-    ``listwise_choices`` people who share the prompt.
-    ``collective_weight`` weighs how far what it writes may differ from the collective signal:
-    what everybody's choices let expect after a prompt; ``table_share`` of the prompts then show
-    any context of the table, and not one person's, ``peak_share`` of these a context in which a
-    cluster drawn at random is expected most.
-    ``target_balance`` lets a novel cluster count less the more the signal expects it over the
-    table, and a person's choice the more often it is made, as that power: 0 not at all, 1 so that
-    every cluster counts the same. It buys coverage.
-    ``min_match_rate`` and ``min_coverage`` (of the clusters, in first five places) are what a look
-    at validation should reach before its recall counts.
-    ``refit`` trains on, for ``refit_share`` of the steps that were best and at ``refit_rate`` of
-    the learning rate, with what the validation period adds.
+    Attributes:
+        base_model: ``embedded``, a Hugging Face id, or a local model folder.
+        context_sampling: which history clusters stand in a training prompt: the ``newest``, or any
+            K of the ``history``, as in the served plan, which combines all its pairs.
+        single_share: of the prompts, those with one cluster, for the table's single rows.
+        completion_weight: of what keeps the match rate: that every token of a completion continues
+            some description or, without the collective signal, the language-model loss of one
+            person's whole completion.
+        listwise_weight: of the list-wise loss over people who share the prompt; 0 leaves it out.
+        listwise_choices: people of a prompt in that loss at most.
+        collective_weight: of the distance between what it writes and the collective signal: what
+            everybody's choices let expect after a prompt; 0 leaves it out.
+        table_share: of the prompts, those that show any context of the table, not one person's.
+        peak_share: of these, those in which a cluster drawn at random is expected most.
+        target_balance: lets a novel cluster count less the more the signal expects it over the
+            table, and a person's choice the more often it is made, as that power: 0 not at all, 1
+            so that every cluster counts the same. It buys coverage.
+        learning_rate: at its height.
+        weight_decay: of AdamW.
+        warmup_share: of the steps, over which the learning rate rises.
+        batch_size: prompts in one step.
+        max_steps: of fine-tuning before it is judged for the last time.
+        evaluate_every: steps between two evaluations on validation.
+        patience: evaluations in a row that are not kept before it stops.
+        validation_rows: validation transitions that recall is taken on at most.
+        match_prompts: prompts that the match rate is taken on at most.
+        min_match_rate: what an evaluation should reach before its recall counts.
+        min_coverage: the same for the share of clusters in first five places.
+        refit: train on with what the validation period adds.
+        refit_share: of the steps that were best, for which it does.
+        refit_rate: of the learning rate, at which it does.
     """
 
     base_model: str = EMBEDDED

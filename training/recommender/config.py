@@ -40,11 +40,15 @@ class RecommenderConfig(Config):
 
     # model
     dimension: int = Field(default=128, ge=2)
+    """Of an item's vector, and width of a layer; a multiple of ``n_heads``."""
     n_layers: int = Field(default=2, ge=1)
+    """Of the transformer."""
     n_heads: int = Field(default=2, ge=1)
+    """Of attention."""
     max_length: int = Field(default=50, ge=1)
     """Items of a history that the model sees, the newest ones."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Of the input and of every layer, in training."""
     temperature: float = Field(default=0.06, gt=0)
     """Divides the cosine between a history and an item."""
 
@@ -62,7 +66,9 @@ class RecommenderConfig(Config):
     batch_tokens: int = Field(default=512, ge=1)
     """Positions with a loss in one optimiser step."""
     learning_rate: float = Field(default=1e-3, gt=0)
+    """At its height."""
     weight_decay: float = Field(default=0.1, ge=0)
+    """Of AdamW."""
     loss: Literal["auto", "full", "sampled", "gbce"] = "auto"
     """``auto`` is the softmax over all items or, of a large catalogue, over drawn ones."""
     full_softmax_items: int = Field(default=50_000, ge=1)
@@ -75,6 +81,7 @@ class RecommenderConfig(Config):
     """Share of all steps over which the learning rate rises."""
 
     device: Device = "auto"
+    """Where it is trained; ``auto`` is a GPU where there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of products; ``auto`` is bfloat16 where the device multiplies it: on a processor those of
     the loss, on a GPU all."""
@@ -83,6 +90,7 @@ class RecommenderConfig(Config):
     patience: int = Field(default=3, ge=1)
     """Epochs without a better validation NDCG@10 after which training stops."""
     max_validation_users: int = Field(default=5000, ge=1)
+    """Users that validation NDCG@10 is taken on at most."""
     refit: bool = True
     """Train again, for the best number of epochs, with the validation window included."""
 

@@ -207,7 +207,7 @@ def _some_rows(reader: FeatureReader, manifest: ReleaseManifest) -> bool:
 
 
 def describe(name: str, heard: Heard) -> None:
-    """Print the figures that docs/serving.md quotes; shown with ``pytest -s``."""
+    """Print the figures that docs/research/serving.md quotes; shown with ``pytest -s``."""
     middle, most = np.quantile(heard.seconds, [0.5, 0.99])
     print(
         f"\n{name}: {len(heard.seconds)} requests, {len(heard.failures)} failed, "

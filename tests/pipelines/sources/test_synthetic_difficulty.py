@@ -1,4 +1,4 @@
-"""The synthetic world is neither easy nor hopeless. Its figures stand in docs/synthetic-world.md.
+"""The synthetic world is neither easy nor hopeless: see docs/research/synthetic-world.md.
 
 Default size: about 1,700 cases, so the standard error of each recall is about .01; the bounds
 below lie at least five of those away from what was measured over six seeds.

@@ -1,4 +1,4 @@
-"""The example of docs/recommender.md, taken from the page: what is documented is what is run."""
+"""The example of docs/guide/own-recommender.md, as it stands there: what is shown is what runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, cast
 from training.recommender.data.layout import ItemLayout
 from training.recommender.protocol import Recommender
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "recommender.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "guide" / "own-recommender.md"
 
 
 def read_example(containing: str) -> str:

@@ -1,0 +1,1 @@
+"""The reference pages: complete, and true of the code."""
