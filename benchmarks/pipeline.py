@@ -85,7 +85,7 @@ def main() -> None:
 
 def measure(n_interactions: int, folder: Path) -> Iterator[Cost]:
     """Yield the cost of each stage on a log of that size, worked on in ``folder``."""
-    n_items = lay_out(n_interactions, folder)
+    n_items = write_raw_world(n_interactions, folder)
     for name in STAGES:
         before = size_of(folder / paths.ARTIFACTS)
         spent = run_stage(name, folder)
@@ -124,7 +124,7 @@ def run_stage(name: str, folder: Path) -> Spent:
     )
 
 
-def lay_out(n_interactions: int, folder: Path) -> int:
+def write_raw_world(n_interactions: int, folder: Path) -> int:
     """Write raw log, catalogue, settings and feature definitions; return the number of items."""
     rng = np.random.default_rng(n_interactions)
     n_items = max(N_CLUSTERS * 20, n_interactions // 400)

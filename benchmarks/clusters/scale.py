@@ -93,7 +93,7 @@ def measure(n_items: int, is_whole: bool) -> dict[str, float]:
         write_log(topics, log, rng)
         interactions = pl.scan_parquet(log)
         if is_whole:
-            items = draw_items(topics, rng)
+            items = draw_item_table(topics, rng)
             with timed(spent, "represent"):
                 represented = represent_items(items, interactions, END, config.representation, rng)
         else:
@@ -138,7 +138,7 @@ def draw_vectors(topics: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return vectors
 
 
-def draw_items(topics: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:
+def draw_item_table(topics: np.ndarray, rng: np.random.Generator) -> pl.DataFrame:
     """Return the table ITEMS: titles of two words of the topic and two of any topic."""
     words = np.array([name_word(number) for number in range(4 * TOPICS)])
     own = words[4 * topics[:, None] + rng.integers(4, size=(len(topics), 2))]

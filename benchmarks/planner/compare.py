@@ -31,7 +31,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.planner.contest import compete
-from benchmarks.planner.origins import cut_windows, settings_at
+from benchmarks.planner.origins import roll_windows, settings_at
 from benchmarks.planner.pooling import compare_outcomes, to_figures
 from benchmarks.planner.runs import Settings, make_data, read_settings
 from benchmarks.planner.tables import show_contenders, show_differences, show_runs
@@ -92,7 +92,7 @@ def roll(settings: Settings, shares: Sequence[float] | None, root: Path) -> list
         return [settings]
     data = make_data(settings, root)
     times = read_table(data / paths.INTERACTIONS, INTERACTIONS)["timestamp"].sort().to_list()
-    return [settings_at(settings, window) for window in cut_windows(times, shares)]
+    return [settings_at(settings, window) for window in roll_windows(times, shares)]
 
 
 if __name__ == "__main__":

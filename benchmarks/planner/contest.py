@@ -93,7 +93,7 @@ def compete(
 def gather_field(split: Split) -> Field:
     """Return the field of the clustering in the working folder; another split is not read."""
     clusters = read_clusters(read_params("clusters", ClusterConfig))
-    baselines = list_baselines(evaluate.read_settings())
+    baselines = list_baselines(evaluate.read_evaluation_settings())
     validation = read_window("validation", clusters)
     chosen = choose_settings(baselines, validation)
     if split == "validation":
@@ -106,7 +106,7 @@ def gather_field(split: Split) -> Field:
 def measure_run(run: PlannerRun, field: Field) -> Outcome:
     """Return what the planner in the working folder comes to, aligned as the settings say."""
     alignment.main()
-    settings = evaluate.read_settings()
+    settings = evaluate.read_evaluation_settings()
     n_clusters = field.clusters.n_clusters
     test = evaluate.load_test(field.judged, n_clusters)
     validation = evaluate.load_validation(field.validation, field.clusters.descriptions, settings)

@@ -26,7 +26,7 @@ class RollingWindow:
     end: datetime | None
 
 
-def cut_windows(times: Sequence[datetime], shares: Sequence[float]) -> list[RollingWindow]:
+def roll_windows(times: Sequence[datetime], shares: Sequence[float]) -> list[RollingWindow]:
     """Return a window for each share of the interactions, by time.
 
     A test window begins at its share and ends where the next one begins, the last one with the

@@ -59,7 +59,7 @@ def main() -> None:
                 after,
                 source_of(arguments.folder, after),
                 CONFIG,
-                lambda part, batches, place=place: open_store(Path(place, part), batches),
+                lambda part, batches, place=place: open_shards(Path(place, part), batches),
             )
         seconds = time.process_time() - started
         others = int((refreshed.rows["novel_clusters"] != full["novel_clusters"]).sum())
@@ -76,7 +76,7 @@ def plan_fully(folder: Path, texts: tuple[str, ...]) -> pl.DataFrame:
     """Return all rows of a full run."""
     batches = list(batches_of_pairs(len(texts), CONFIG.batch_rows))
     with tempfile.TemporaryDirectory() as place:
-        store = open_store(Path(place, "whole"), batches)
+        store = open_shards(Path(place, "whole"), batches)
         return plan_batches(batches, source_of(folder, texts), CONFIG, store, "full")[0]
 
 
@@ -92,7 +92,7 @@ def source_of(folder: Path, texts: tuple[str, ...]) -> StoredPlanner:
     return StoredPlanner(folder / paths.BASE_MODEL, folder / paths.PLANNER_ADAPTER, texts, CONFIG)
 
 
-def open_store(folder: Path, batches: Sequence[MicroBatch]) -> ShardFolder:
+def open_shards(folder: Path, batches: Sequence[MicroBatch]) -> ShardFolder:
     """Return an empty store."""
     return ShardFolder(folder, {}, batches)
 

@@ -46,13 +46,13 @@ def main() -> None:
     for name, changes in SETTINGS.items():
         with tempfile.TemporaryDirectory() as place:
             settings = {"worker_threads": 1, **changes}
-            found = run(name, arguments.folder, Path(place), settings)
+            found = run_table(name, arguments.folder, Path(place), settings)
         hashes.setdefault(settings["worker_threads"], set()).add(found)
     if any(len(found) > 1 for found in hashes.values()):
         sys.exit("the tables differ")
 
 
-def run(name: str, source: Path, place: Path, changes: dict[str, object]) -> str:
+def run_table(name: str, source: Path, place: Path, changes: dict[str, object]) -> str:
     """Run the stage with these settings, print its cost and return the hash of its table."""
     for path in NEEDED:
         copy = shutil.copytree if (source / path).is_dir() else shutil.copy2

@@ -53,7 +53,7 @@ def main() -> None:
 
 def measure(world: JudgedWorld, seed: int) -> dict[str, float]:
     """Return recall and NDCG with and without text, by what was wanted and what is ranked."""
-    layout, text = lay_out(world, seed)
+    layout, text = arrange_with_text(world, seed)
     _, sequences = read_sequences(world.interactions, layout, world.timeline.train_until)
     likes = np.bincount(sequences.items, minlength=FIRST_ITEM + layout.n_items)[FIRST_ITEM:]
     contenders = fit_both(world, layout, sequences, likes, text, seed)
@@ -85,7 +85,7 @@ def measure(world: JudgedWorld, seed: int) -> dict[str, float]:
     return figures
 
 
-def lay_out(world: JudgedWorld, seed: int) -> tuple[ItemLayout, np.ndarray]:
+def arrange_with_text(world: JudgedWorld, seed: int) -> tuple[ItemLayout, np.ndarray]:
     """Return the items by cluster and what they say, in that order, as before validation."""
     config, rng = ClusterConfig(), np.random.default_rng(seed)
     before = world.timeline.train_until

@@ -159,11 +159,11 @@ def load(loader: str, root: Path) -> dict[str, float]:
     return {
         "wall_seconds": round(time.perf_counter() - wall, 1),
         "cpu_seconds": round(time.process_time() - cpu, 1),
-        "peak_memory_mb": peak_memory_mb(),
+        "peak_memory_mb": peak_rss_mb(),
     }
 
 
-def peak_memory_mb() -> int:
+def peak_rss_mb() -> int:
     """Return the most memory this process has held; ``getrusage`` counts its parent's, too."""
     status = Path("/proc/self/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -45,7 +45,7 @@ from training.planner.base.model_io import load_planner
 
 def main() -> None:
     """Load planner and cases, evaluate, write figures and plots, then judge."""
-    settings = read_settings()
+    settings = read_evaluation_settings()
     runtime = read_params("runtime", RuntimeConfig)
     torch.set_num_threads(runtime.threads)
     clusters = read_clusters(read_params("clusters", ClusterConfig))
@@ -64,7 +64,7 @@ def main() -> None:
     guards.settle()
 
 
-def read_settings() -> EvaluationSettings:
+def read_evaluation_settings() -> EvaluationSettings:
     """Return the sections that a planner is evaluated by."""
     return EvaluationSettings(
         evaluation=read_params("evaluation", EvaluationConfig),

@@ -22,7 +22,7 @@ from expectations.contracts.errors import UserError
 from pipelines.sources.raw.csv_bytes import CsvBytes, unreadable
 from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.record import ROW, ReadingRecord, RowCounts
-from pipelines.sources.raw.swallowed import Layout, require_no_swallowed_rows
+from pipelines.sources.raw.swallowed import RowLayout, require_no_swallowed_rows
 
 BLOCK_BYTES = 1 << 20
 SAMPLE_ROWS = 3
@@ -133,7 +133,7 @@ class CsvFile:
         )
         if counts.lines_in_cells or empty_rows:
             names = self.names()
-            layout = Layout(self.path, tuple(names), self.required, self.form.delimiter)
+            layout = RowLayout(self.path, tuple(names), self.required, self.form.delimiter)
             require_no_swallowed_rows(
                 layout, self._all_cells(names), set(empty_rows), ends_quoted=source.ends_with_quote
             )

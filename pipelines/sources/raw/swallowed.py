@@ -21,7 +21,7 @@ REMEDY = (
 
 
 @dataclass(frozen=True)
-class Layout:
+class RowLayout:
     """How the rows of a text file are laid out.
 
     Attributes:
@@ -38,7 +38,7 @@ class Layout:
 
 
 def require_no_swallowed_rows(
-    layout: Layout, frames: Iterable[pl.DataFrame], empty: set[int], *, ends_quoted: bool
+    layout: RowLayout, frames: Iterable[pl.DataFrame], empty: set[int], *, ends_quoted: bool
 ) -> None:
     """Refuse a file in which records have vanished without any of them being ill-formed.
 
@@ -77,7 +77,7 @@ def require_no_swallowed_rows(
         raise UserError(str(layout.path), rule, REMEDY, shorten(found))
 
 
-def _are_rows(lines: list[str], place: int, layout: Layout, shapes: dict[str, set[str]]) -> bool:
+def _are_rows(lines: list[str], place: int, layout: RowLayout, shapes: dict[str, set[str]]) -> bool:
     """Return whether the line ends within a cell at ``place`` stand where rows would end."""
     n_delimiters = len(layout.names) - 1
     first, others = lines[0], [line for line in lines[1:] if line.strip()]
@@ -94,7 +94,7 @@ def _are_rows(lines: list[str], place: int, layout: Layout, shapes: dict[str, se
     return True
 
 
-def _require_empty(layout: Layout, frame: pl.DataFrame, empty: set[int]) -> None:
+def _require_empty(layout: RowLayout, frame: pl.DataFrame, empty: set[int]) -> None:
     if not empty:
         return
     cells = pl.col(layout.names).str.strip_chars().fill_null("")
@@ -111,7 +111,7 @@ def _shape(cell: str) -> str:
     return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", cell.strip().strip('"')))
 
 
-def _swallowed(layout: Layout, row: int, column: str, n_lines: int) -> UserError:
+def _swallowed(layout: RowLayout, row: int, column: str, n_lines: int) -> UserError:
     rule = "no quoted cell holds whole rows"
     found = f"row {row}, column {column!r}: {n_lines} lines that read as rows of their own"
     return UserError(str(layout.path), rule, REMEDY, shorten(found))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.planner.compare import roll
-from benchmarks.planner.origins import RollingWindow, cut_windows, settings_at
+from benchmarks.planner.origins import RollingWindow, roll_windows, settings_at
 from benchmarks.planner.runs import Settings, read_settings
 from expectations.contracts.errors import UserError
 from tests.worlds.sources import logs, write_logs
@@ -26,7 +26,7 @@ def shipped(*changes: str) -> Settings:
 
 
 def test_each_window_ends_where_the_next_begins_and_is_validated_right_before_itself() -> None:
-    assert cut_windows(HOURLY, [0.4, 0.6, 0.9]) == [
+    assert roll_windows(HOURLY, [0.4, 0.6, 0.9]) == [
         RollingWindow(START + 20 * HOUR, START + 40 * HOUR, START + 60 * HOUR),
         RollingWindow(START + 30 * HOUR, START + 60 * HOUR, START + 90 * HOUR),
         RollingWindow(START + 80 * HOUR, START + 90 * HOUR, None),
@@ -42,7 +42,7 @@ def test_every_window_holds_something_and_the_tests_do_not_overlap(
 ) -> None:
     times = sorted(START + timedelta(minutes=minute) for minute in minutes)
     try:
-        windows = cut_windows(times, sorted(shares))
+        windows = roll_windows(times, sorted(shares))
     except UserError:
         return
     assert len(windows) == len(shares)
@@ -73,12 +73,12 @@ def test_senseless_origins_are_refused(
     times: list[datetime], shares: list[float], rule: str
 ) -> None:
     with pytest.raises(UserError, match=rule):
-        cut_windows(times, shares)
+        roll_windows(times, shares)
 
 
 def test_a_window_becomes_settings_and_leaves_the_others_alone() -> None:
     settings = shipped("split.origins=3")
-    first, last = cut_windows(HOURLY, [0.6, 0.8])
+    first, last = roll_windows(HOURLY, [0.6, 0.8])
     assert settings_at(settings, first)["split"] == settings["split"] | {
         "validation_start": "2024-01-02T16:00:00+00:00",
         "test_start": "2024-01-03T12:00:00+00:00",
@@ -91,7 +91,7 @@ def test_a_window_becomes_settings_and_leaves_the_others_alone() -> None:
 
 @pytest.mark.parametrize("name", ["validation_start", "test_start", "end"])
 def test_borders_given_twice_are_refused(name: str) -> None:
-    window = cut_windows(HOURLY, [0.8])[0]
+    window = roll_windows(HOURLY, [0.8])[0]
     with pytest.raises(UserError, match=f"split.{name}"):
         settings_at(shipped(f"split.{name}=2024-01-02"), window)
 
