@@ -32,6 +32,7 @@ from training.evaluation.clusters.matches import MatchFigures
 from training.evaluation.metrics import DECIMALS, Interval
 
 COMPARED_TOP = 10
+"""As deep as recall@10, by which contenders are compared."""
 
 
 def list_differences(baselines: Sequence[str]) -> tuple[tuple[str, str], ...]:

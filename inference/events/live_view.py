@@ -19,6 +19,7 @@ from inference.events.user_locks import UserLocks
 from inference.store.store_connections import STORE_FAILURES, StoreUnreachableError
 
 USERS_AT_ONCE = 1_000
+"""Rows that are pushed as one frame while their users' locks are held."""
 
 log = logging.getLogger(__name__)
 

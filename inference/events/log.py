@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS unwritten (
 """
 EVENT_COLUMNS = "event_id, user_id, item_id, time_us, feedback"
 LOCK_PATIENCE_SECONDS = 30.0
+"""How long a writer waits for others before it fails: far longer than a batch of events takes."""
 NAMES_AT_ONCE = 500
 """SQLite takes a bounded number of values in one statement."""
 

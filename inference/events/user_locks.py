@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 N_LOCKS = 64
+"""Files that stand open at most; two users wait for one another in one case of as many."""
 
 
 class UserLocks:

@@ -19,6 +19,7 @@ LIST = ExperimentConfig(count=10, exploration_share=0.2, planned_clusters=5)
 """The list that is measured; fixed, so that figures of any two releases compare."""
 
 CASES_AT_ONCE = 512
+"""Bounds the memory of a pass; no list depends on it."""
 
 
 def recall_of_lists(system: System, cases: ItemCases) -> np.ndarray:

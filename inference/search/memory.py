@@ -12,6 +12,7 @@ PEAK_LINE = "VmHWM:"
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Names of settings in ``malloc.h``."""
 KEPT_BYTES = 2**30
+"""More than any tensor of a pass takes."""
 
 
 def peak_memory_mb() -> int:

@@ -14,6 +14,7 @@ from inference.events.identifier import Identifier
 from inference.events.live_view import LiveView
 
 MAX_EVENTS_AT_ONCE = 1_000
+"""Bounds what one request may make the service check and write; more come in several."""
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
 

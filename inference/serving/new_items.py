@@ -16,6 +16,7 @@ from training.clusters.tree.assign import assign_items
 
 MAX_TEXT_LENGTH = 20_000
 MAX_CATEGORIES = 20
+"""Like the bound on texts: a request may not make the service encode without end."""
 
 
 class NewItem(BaseModel):

@@ -28,6 +28,7 @@ from inference.table.sources import RankerSource
 
 RESULTS_BYTES = 256 * 2**20  # room for shards on their way, in an instance of our own
 ANSWER_SECONDS = 10
+"""A cluster within reach answers at once."""
 SHARD_COLUMN, RESULT_COLUMN = "shard", "planned"
 
 Folder = dict[str, bytes]

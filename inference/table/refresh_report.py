@@ -14,6 +14,7 @@ from inference.table.plan_table import PlanTable
 from inference.table.refresh import ClusterChanges
 
 TOP = 5
+"""As deep as the coverage that is gated: what a plan mostly shows."""
 MOVERS_SHOWN = 10
 
 # Shapes: R rows whose pair is the same in both tables, k first places.

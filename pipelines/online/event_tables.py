@@ -14,6 +14,7 @@ from inference.events.log import EventLog
 from pipelines.io.artefact_io import TableWriter
 
 USERS_AT_ONCE = 10_000
+"""Bounds the memory of an export."""
 
 
 def to_events(recorded: Sequence[RecordedEvent]) -> pl.DataFrame:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 KEYS_AT_ONCE = 1_000
 LOCK_SECONDS = 60.0
+"""How long a removal waits for a writer of the sqlite store: longer than a batch of rows takes."""
 
 EntityKey = Mapping[str, str]
 """Name of each join key to its value, for example ``{"release_id": …, "user_id": …}``."""

@@ -32,6 +32,7 @@ RELEASE_TAG = "release_id"
 PARAMS_AT_ONCE = 100
 METRICS_AT_ONCE = 1000
 MAX_PARAM_LENGTH = 6000
+"""MLflow's own limits on one call of ``log_batch`` and on a parameter's value."""
 
 CURVES: Mapping[str, Path] = {
     "planner": paths.PLANNER_CURVE,

@@ -28,6 +28,7 @@ from training.evaluation.clusters.cases import PlannerCases
 from training.planner.base.model_io import load_planner
 
 DECIMALS = 4
+"""Of ``metrics/alignment.json``."""
 
 
 def main() -> None:

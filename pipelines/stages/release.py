@@ -23,6 +23,7 @@ from training.clusters.config import ClusterConfig
 from training.clusters.lineage.change_records import TreeChanges
 
 PROBE_USERS = 1000
+"""Kept in the manifest; a service looks up ``serving.probes`` of them."""
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 MAX_NEW_TOKENS = 48
+"""More than a description of ``clusters.description.max_words`` has."""
 
 
 class PlannerModel(PythonModel):  # type: ignore[misc]
