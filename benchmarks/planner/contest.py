@@ -108,7 +108,7 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
     alignment.main()
     settings = evaluate.read_evaluation_settings()
     n_clusters = field.clusters.n_clusters
-    test = evaluate.load_test(field.judged, n_clusters)
+    test = evaluate.load_test(field.judged, evaluate.load_table(n_clusters))
     validation = evaluate.load_validation(field.validation, field.clusters.descriptions, settings)
     scores, fit = score_validation(validation, field.chosen, settings)
     if field.judged is not field.validation:

@@ -37,7 +37,7 @@ def print_report() -> None:
     torch.set_num_threads(1)
     config = read_params("serving", ServingConfig)
     open_tracking()
-    release, alias = find_release(ReleaseSource(tracking_uri()))
+    release, alias = find_reported_release(ReleaseSource(tracking_uri()))
     reader = FeatureReader(open_store)
     people = [
         line
@@ -60,7 +60,7 @@ def print_report() -> None:
     _print("What next", _next_commands(config))
 
 
-def find_release(source: ReleaseSource) -> tuple[LoadedRelease, str]:
+def find_reported_release(source: ReleaseSource) -> tuple[LoadedRelease, str]:
     """Return the release to report on and the alias it was found by: champion, else challenger.
 
     Raises:

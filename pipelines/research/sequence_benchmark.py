@@ -55,7 +55,7 @@ def measure_sequences(
     config = read_params("recommender", RecommenderConfig)
     torch.set_num_threads(runtime.threads)
 
-    layout, sequences = lay_out(read_sequence_file(file))
+    layout, sequences = arrange_sequences(read_sequence_file(file))
     parts = cut_leave_one_out(sequences)
     if not len(parts.test_targets):
         remedy = "give users of three items or more: one to know, one to stop by, one to test on"
@@ -83,7 +83,7 @@ def measure_sequences(
     print(f"\nwritten to {output}")
 
 
-def lay_out(items: list[list[str]]) -> tuple[ItemLayout, Sequences]:
+def arrange_sequences(items: list[list[str]]) -> tuple[ItemLayout, Sequences]:
     """Return the catalogue as one cluster, and the sequences in its embedding indices."""
     ids = sorted({item for row in items for item in row})
     layout = arrange_items(ids, np.zeros(len(ids), dtype=np.int64), n_clusters=1)

@@ -49,10 +49,11 @@ def main() -> None:
     runtime = read_params("runtime", RuntimeConfig)
     torch.set_num_threads(runtime.threads)
     clusters = read_clusters(read_params("clusters", ClusterConfig))
+    table = load_table(clusters.n_clusters)
     validation = load_validation(
         read_window("validation", clusters), clusters.descriptions, settings
     )
-    test = load_test(read_window("test", clusters), clusters.n_clusters)
+    test = load_test(read_window("test", clusters), table)
     matches = match_descriptions(clusters.descriptions)
     evaluation = evaluate_planner(
         validation, test, matches, settings, np.random.default_rng(runtime.seed)
@@ -75,6 +76,13 @@ def read_evaluation_settings() -> EvaluationSettings:
     )
 
 
+def load_table(n_clusters: int) -> PlanTable:
+    """Return the table that is served."""
+    return PlanTable.from_frame(
+        read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE), n_clusters
+    )
+
+
 def load_validation(
     window: Window, descriptions: tuple[str, ...], settings: EvaluationSettings
 ) -> EvaluationSplit:
@@ -89,13 +97,12 @@ def load_validation(
     )
 
 
-def load_test(window: Window, n_clusters: int) -> EvaluationSplit:
+def load_test(window: Window, table: PlanTable) -> EvaluationSplit:
     """Return the test with the table and the alignment that are served."""
-    frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     return EvaluationSplit(
         window,
-        PlanTable.from_frame(frame, n_clusters),
-        load_alignment(paths.ALIGNMENT, n_clusters),
+        table,
+        load_alignment(paths.ALIGNMENT, table.n_clusters),
         load_signal(paths.SIGNAL_BEFORE_TEST),
     )
 

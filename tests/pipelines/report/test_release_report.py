@@ -30,7 +30,7 @@ from pipelines.io.artefact_io import write_json
 from pipelines.online.feature_store import open_store
 from pipelines.release.model_registry import point_alias
 from pipelines.release.tracking import open_tracking, tracking_uri
-from pipelines.report.release_report import find_release, print_report
+from pipelines.report.release_report import find_reported_release, print_report
 from pipelines.report.report_figures import (
     CONTENDERS,
     OUTCOMES,
@@ -85,7 +85,7 @@ def test_without_a_release_it_says_what_to_run(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/empty.db")
     with pytest.raises(ReleaseError, match="explorer publish"):
-        find_release(ReleaseSource(tracking_uri()))
+        find_reported_release(ReleaseSource(tracking_uri()))
 
 
 def test_figures_that_are_absent_leave_no_hole() -> None:
