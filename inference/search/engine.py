@@ -31,9 +31,12 @@ from training.planner.base.model_io import Planner
 
 # Shapes: B contexts in a batch, N clusters, C candidates.
 
-ROWS_COMPARED = 8
+ROWS_COMPARED = 6
 """Rows by which an engine finds out whether the batch moves their bits: alone, one takes most of
 the routines that a pass of few tokens may take."""
+
+ROWS_SEARCHED = 2
+"""Rows of these that a search looks at, too: step by step, which costs most."""
 
 GUARD_TOLERANCE = 2e-3
 """Log-probabilities may differ from those of a plain pass by that much, in float32: some hundred
@@ -118,20 +121,42 @@ class PlanningEngine:
         return np.concatenate(found)[:, list(candidates)]
 
     def _rows_stand_alone(self) -> bool:
-        """Return whether some rows have the same bits alone, together, and where less is read."""
+        """Return whether rows have the same bits in any company, and wherever less is read."""
         n_clusters = self._n_clusters
         if n_clusters < 2:
             return True
-        everything = list(range(n_clusters))
-        firsts = everything[:: -(-n_clusters // ROWS_COMPARED)]
+        firsts = range(0, n_clusters, -(-n_clusters // ROWS_COMPARED))
         contexts = [ClusterPair.of(first, (first + 1) % n_clusters) for first in firsts]
-        together = self.score_candidates(contexts, everything)
-        backwards = self.score_candidates(contexts[::-1], everything)[::-1]
-        return np.array_equal(together, backwards) and all(
-            np.array_equal(self.score_candidates([context], some)[0], together[row, some])
-            for row, context in enumerate(contexts)
-            for some in (everything, everything[row : row + 1 + row // 2])
+        together = self.score_candidates(contexts, range(n_clusters))  # [R, N]
+        backwards = self.score_candidates(contexts[::-1], range(n_clusters))[::-1]
+        alone = [self.score_candidates([context], range(n_clusters)) for context in contexts]
+        companies = [slice(row, row + 1) for row in range(len(contexts))]
+        companies += [slice(0, size) for size in range(2, len(contexts))]
+        partly = [
+            self._read_some(contexts[rows], 1 + number % (n_clusters - 1))
+            for number, rows in enumerate(companies)
+        ]
+        found_best = [self._search_alone(context) for context in contexts[:ROWS_SEARCHED]]
+        return all(
+            np.array_equal(found, np.where(np.isfinite(found), together[rows], found))
+            for found, rows in zip(
+                [backwards, np.concatenate(alone), *partly, *found_best],
+                [slice(None), slice(None), *companies, *companies[:ROWS_SEARCHED]],
+                strict=True,
+            )
         )
+
+    def _read_some(self, contexts: Sequence[ClusterPair], count: int) -> NDArray[np.float64]:
+        """Return scores of ``count`` clusters and what is met on the way, else -inf, [R, N]."""
+        some = mark([range(count)] * len(contexts), self._n_clusters)
+        found = [self._exact.follow(*part) for part in self._parts(contexts, some)]
+        return _numbers(torch.cat(found))
+
+    def _search_alone(self, context: ClusterPair) -> NDArray[np.float64]:
+        """Return scores of what a search for the best cluster meets, else -inf, [1, N]."""
+        nothing = torch.zeros(1, self._n_clusters, dtype=torch.bool)
+        ((prompts, none),) = self._parts([context], nothing)
+        return _numbers(self._exact.find_best(prompts, none, 1, self._config.score_step)[0])
 
     def _parts(
         self, contexts: Sequence[ClusterPair], marked: Tensor
