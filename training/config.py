@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 Device = Literal["auto", "cpu", "cuda"]
 """Where a model is trained; ``auto`` is a GPU where there is one."""
 
 
+class RenamedKeyError(ValueError):
+    """A section holds a key by the name that an earlier version had for it."""
+
+
 class Config(BaseModel):
-    """A section of ``params.yaml``. Unknown keys and wrong types are errors."""
+    """A section of ``params.yaml``. Unknown keys and wrong types are errors.
+
+    Attributes:
+        renamed: keys of earlier versions, and what each is called now; an error names it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_earlier_names(cls, given: object) -> object:
+        for old, new in cls.renamed.items():
+            if isinstance(given, Mapping) and old in given:
+                raise RenamedKeyError(f"{old!r} is now called {new!r}")
+        return given
 
 
 class RuntimeConfig(Config):

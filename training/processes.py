@@ -1,7 +1,7 @@
 """The processes that train one model together, and the device of each.
 
 One process is the rule. Several are started by `accelerate launch` (or torchrun), which tells each
-its number; they see the same batches, take a share of every one, and add up their gradients.
+its rank; they see the same batches, take a share of every one, and all-reduce their gradients.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import reduce
+from accelerate.utils import broadcast, reduce
 from torch import Tensor
 
 from expectations.contracts.errors import UserError
@@ -20,44 +20,38 @@ from training.config import Device
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """This process among those that train together.
 
     Attributes:
-        number: of this process, from 0; the first one reports and keeps checkpoints.
-        size: processes in all.
+        rank: of this process, from 0; the first one reports and keeps checkpoints.
+        world_size: processes in all.
         device: where this one computes.
     """
 
-    number: int
-    size: int
+    rank: int
+    world_size: int
     device: torch.device
 
     @property
-    def is_first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process speaks for all."""
-        return self.number == 0
+        return self.rank == 0
 
-    def add_up(self, tensors: Sequence[Tensor]) -> None:
-        """Make each tensor the sum of what it is in all processes, in one message."""
-        if self.size == 1:
-            return
-        flat = torch.cat([tensor.flatten() for tensor in tensors])
-        total = reduce(flat, reduction="sum")
-        pieces = total.split([tensor.numel() for tensor in tensors])
-        for tensor, piece in zip(tensors, pieces, strict=True):
-            tensor.copy_(piece.view_as(tensor))
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
+        """Make each tensor the sum of what it is in all processes."""
+        if self.world_size > 1:
+            for tensor, total in zip(tensors, reduce(list(tensors), reduction="sum"), strict=True):
+                tensor.copy_(total)
 
-    def agree(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Make each tensor in all processes what it is in the first."""
-        if not self.is_first:
-            for tensor in tensors:
-                tensor.zero_()
-        self.add_up(tensors)
+        if self.world_size > 1:
+            broadcast(list(tensors))  # torch fills the tensors themselves
 
 
-def join_team(device: Device, setting: str) -> Team:
-    """Return this process's place, by the device that is asked for and what launched it.
+def join_process_group(device: Device, setting: str) -> ProcessGroup:
+    """Return this process's rank and device, by what is asked for and what launched it.
 
     Args:
         device: a kind, or ``auto`` for a GPU where there is one.
@@ -71,6 +65,6 @@ def join_team(device: Device, setting: str) -> Team:
         raise UserError(setting, "a GPU can be reached", "set it to auto or cpu")
     on_gpu = has_gpu and device != "cpu"
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return Team(0, 1, torch.device("cuda" if on_gpu else "cpu"))
+        return ProcessGroup(0, 1, torch.device("cuda" if on_gpu else "cpu"))
     state = PartialState(cpu=not on_gpu)
-    return Team(state.process_index, state.num_processes, state.device)
+    return ProcessGroup(state.process_index, state.num_processes, state.device)

@@ -23,7 +23,7 @@ from benchmarks.clusters.quality import TEXT_ALONE
 from benchmarks.clusters.worlds import WORLDS, JudgedWorld, read_world
 from benchmarks.markdown import to_markdown
 from training.clusters.config import ClusterConfig
-from training.clusters.representation.represent import represent_items
+from training.clusters.representation.represent import fit_items
 from training.clusters.tree.quality import read_events
 from training.clusters.tree.tree import build_tree
 
@@ -56,12 +56,12 @@ def measure(world: JudgedWorld, seed: int, n_clusters: int) -> str:
     rng = np.random.default_rng(seed)
     since, until = world.held_out(is_test=False)
     config = ClusterConfig(levels=(n_clusters,))
-    ours = represent_items(
+    ours = fit_items(
         world.items, world.interactions, since, config.representation, np.random.default_rng(seed)
-    )
-    text = represent_items(
+    )[1]
+    text = fit_items(
         world.items, world.interactions, since, TEXT_ALONE, np.random.default_rng(seed)
-    )
+    )[1]
     before = _read_steps(world, datetime(1900, 1, 1, tzinfo=UTC), since)
     held_out = _read_steps(world, since, until)
     loads = ours.traffic.astype(np.float64)

@@ -47,7 +47,7 @@ from pipelines.io.artefact_io import read_table
 from pipelines.sources.synthetic.truth import TRUE_TOPICS, topics_path
 from training.clusters.config import ClusterConfig
 from training.clusters.naming.describe import describe_tree
-from training.clusters.representation.represent import Representation, represent_items
+from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.representation.words import read_words, stem_word
 from training.clusters.tree.tree import ClusterTree, build_tree
 
@@ -118,9 +118,9 @@ def judge(
 def _build(world: JudgedWorld, count: int, seed: int) -> tuple[Representation, ClusterTree]:
     config = ClusterConfig(levels=levels_above(count))
     rng = np.random.default_rng(seed)
-    represented = represent_items(
+    represented = fit_items(
         world.items, world.interactions, world.timeline.fit_until, config.representation, rng
-    )
+    )[1]
     return represented, build_tree(represented, config, rng)
 
 
@@ -139,7 +139,7 @@ def _name(
         represented,
         item_ids=items["item_id"],
         vectors=represented.vectors[is_kept],
-        company=represented.company[is_kept],
+        collaborative=represented.collaborative[is_kept],
         traffic=represented.traffic[is_kept],
     )
     return describe_tree(items, tree, part, ClusterConfig())[-1]

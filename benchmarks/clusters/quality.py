@@ -23,7 +23,7 @@ from sklearn.metrics import homogeneity_score
 from benchmarks.clusters.worlds import WORLDS, JudgedWorld, read_world
 from benchmarks.markdown import to_markdown
 from training.clusters.config import ClusterConfig, RepresentationConfig
-from training.clusters.representation.represent import Representation, represent_items
+from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.quality import find_stays, read_events
 from training.clusters.tree.tree import ClusterTree, build_tree
 
@@ -118,7 +118,7 @@ def _represent(
     world: JudgedWorld, config: RepresentationConfig, before: datetime, seed: int
 ) -> Representation:
     rng = np.random.default_rng(seed)
-    return represent_items(world.items, world.interactions, before, config, rng)
+    return fit_items(world.items, world.interactions, before, config, rng)[1]
 
 
 def _measure_level(

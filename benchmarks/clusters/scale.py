@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from training.clusters.config import ClusterConfig
 from training.clusters.naming.describe import describe_tree
 from training.clusters.representation.collaborative import count_interactions
-from training.clusters.representation.represent import Representation, represent_items
+from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.tree import ClusterTree, build_tree
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -95,7 +95,7 @@ def measure(n_items: int, is_whole: bool) -> dict[str, float]:
         if is_whole:
             items = draw_item_table(topics, rng)
             with timed(spent, "represent"):
-                represented = represent_items(items, interactions, END, config.representation, rng)
+                represented = fit_items(items, interactions, END, config.representation, rng)[1]
         else:
             ids = pl.Series("item_id", [name_item(row) for row in range(n_items)])
             vectors = draw_vectors(topics, rng)

@@ -27,7 +27,7 @@ from training.clusters.config import ClusterConfig, PreviousTreeConfig
 from training.clusters.lineage.changes import list_changes, measure_changes
 from training.clusters.lineage.lineage import keep_descriptions, keep_ids
 from training.clusters.naming.describe import describe_tree
-from training.clusters.representation.represent import Representation, represent_items
+from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.balance import find_centres
 from training.clusters.tree.frames import frame_clusters, frame_item_clusters
 from training.clusters.tree.previous import align_previous
@@ -202,9 +202,7 @@ def _build(
     world: JudgedWorld, before: datetime, seed: int, config: ClusterConfig
 ) -> tuple[Representation, ClusterTree]:
     rng = np.random.default_rng(seed)
-    represented = represent_items(
-        world.items, world.interactions, before, config.representation, rng
-    )
+    represented = fit_items(world.items, world.interactions, before, config.representation, rng)[1]
     return represented, build_tree(represented, config, rng)
 
 

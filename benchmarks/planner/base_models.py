@@ -30,11 +30,11 @@ from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.model_io import Planner, load_base
 from training.planner.base.tokenizer import train_tokenizer
 from training.planner.config import HardwareConfig, PlannerConfig
-from training.planner.data.course import Course
-from training.planner.data.examples import read_examples
+from training.planner.data.planner_data import PlannerData
+from training.planner.data.transitions import read_transitions
 from training.planner.tuning.batch import add_gradients, draw_batch
 from training.planner.tuning.finetune import encode_descriptions
-from training.processes import join_team
+from training.processes import join_process_group
 
 SETTINGS = (
     HardwareConfig(dtype="float32"),
@@ -99,18 +99,18 @@ def make_base(folder: Path) -> None:
 def take_step(folder: Path, number: int) -> None:
     """Read one batch forwards and backwards, and write down what it took."""
     config = PlannerConfig(hardware=SETTINGS[number], batch_size=BATCH)
-    team = join_team(config.hardware.device, "planner.hardware.device")
+    group = join_process_group(config.hardware.device, "planner.hardware.device")
     world = co_interest_world(n_users=300)
     model, tokenizer = load_base(folder, config.hardware)
     model = add_adapter(prepare_for_tuning(model, config.hardware), config.lora, seed=0)
     planner = Planner(model.train(), tokenizer)
-    examples = read_examples(world.transitions, "train")
-    course = Course.of(examples, len(world.descriptions), config)
-    batch = draw_batch(course, len(world.descriptions), config, np.random.default_rng(0))
+    transitions = read_transitions(world.transitions, "train")
+    data = PlannerData.of(transitions, len(world.descriptions), config)
+    batch = draw_batch(data, len(world.descriptions), config, np.random.default_rng(0))
     tokens = encode_descriptions(planner, world.descriptions)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     before, started = peak_megabytes(), time.perf_counter()
-    loss = add_gradients(planner, tokens, batch, course, config, weights, team)
+    loss = add_gradients(planner, tokens, batch, data, config, weights, group)
     gradient = torch.cat([weight.grad.flatten() for weight in weights]).cpu()
     seconds = time.perf_counter() - started
     figures = {"seconds": seconds, "memory": peak_megabytes() - before, "loss": loss}

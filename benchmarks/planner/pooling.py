@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.planner.contest import Outcome
 from expectations.contracts.errors import UserError
@@ -15,7 +16,6 @@ from inference.evaluation.planner_figures import list_differences
 from training.evaluation.clusters.compare import (
     METRICS,
     add_differences,
-    average_within_users,
     flatten_figures,
 )
 from training.evaluation.metrics import DECIMALS, Interval, bootstrap_intervals
@@ -68,3 +68,20 @@ def to_figures(outcomes: Sequence[Outcome], intervals: Mapping[str, Interval]) -
         for outcome in outcomes
     }
     return {"together": together, "runs": alone}
+
+
+def average_within_users(
+    figures: NDArray[np.float64], users: Sequence[str]
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Return each user's mean over all their rows, [users, columns], and the users, ascending.
+
+    So that runs on several clusterings count as one evaluation of each user, not as more users.
+
+    Args:
+        figures: of cases, of any number of runs, [cases, columns].
+        users: of each case.
+    """
+    names, index, counts = np.unique(users, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(names), figures.shape[1]))
+    np.add.at(sums, index, figures)
+    return sums / counts[:, None], names.tolist()

@@ -46,9 +46,9 @@ from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.model_io import Planner, load_base, load_planner
 from training.planner.config import PlannerConfig
-from training.planner.data.course import BalancedSignal, balance_signal
-from training.planner.data.examples import Examples, read_examples
-from training.planner.schedule import descend, make_adapter_optimizer
+from training.planner.data.planner_data import BalancedSignal, balance_signal
+from training.planner.data.transitions import Transitions, read_transitions
+from training.planner.schedule import make_adapter_optimizer, take_step
 from training.planner.tuning.finetune import encode_descriptions, trained_weights
 from training.planner.tuning.losses import collective_loss
 from training.planner.tuning.scored_batch import score_batch
@@ -84,7 +84,7 @@ def measure(sizes: Sequence[int], seed: int) -> str:
     clusters = read_clusters(read_params("clusters", ClusterConfig))
     config = read_params("planner", PlannerConfig)
     cases = read_window("validation", clusters).cases
-    train = read_examples(read_table(paths.TRANSITIONS, TRANSITIONS), "train")
+    train = read_transitions(read_table(paths.TRANSITIONS, TRANSITIONS), "train")
     loaded = load_signal(paths.SIGNAL_BEFORE_VALIDATION)
     signal = balance_signal(loaded, clusters.n_clusters, config)
     rows = []
@@ -101,7 +101,7 @@ def measure(sizes: Sequence[int], seed: int) -> str:
 def tune(
     size: int,
     descriptions: tuple[str, ...],
-    train: Examples,
+    train: Transitions,
     signal: BalancedSignal,
     config: PlannerConfig,
     seed: int,
@@ -113,20 +113,20 @@ def tune(
     tokens = encode_descriptions(plain, descriptions)
     planner = Planner(add_adapter(plain.model, config.lora, seed), base[1])
     weights = trained_weights(planner.model)
-    optimizer, schedule = make_adapter_optimizer(planner.model, config)
+    optimizer, scheduler = make_adapter_optimizer(planner.model, config)
     planner.model.train()
     for _ in tqdm(range(config.max_steps), desc=f"prompts of {size}", unit="step", disable=None):
         shown = draw_histories(size, train, len(descriptions), config, rng)
         expected = torch.from_numpy(expect_of(signal, shown)).float()
         scores = score_prompts(planner, tokens, shown)
         collective_loss(scores, expected).backward()  # type: ignore[no-untyped-call]
-        descend(weights, optimizer, schedule)
+        take_step(weights, optimizer, scheduler)
     planner.model.eval()
     return planner, tokens
 
 
 def draw_histories(
-    size: int, train: Examples, n_clusters: int, config: PlannerConfig, rng: np.random.Generator
+    size: int, train: Transitions, n_clusters: int, config: PlannerConfig, rng: np.random.Generator
 ) -> list[list[int]]:
     """Return a batch of prompts: clusters of people's histories, then any clusters."""
     n_free = round(config.batch_size * config.table_share)

@@ -33,7 +33,7 @@ from training.recommender.data.histories import Sequences, read_sequences
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout, arrange_items
 from training.recommender.fitting.fit import choose_n_epochs
 from training.recommender.fitting.validation import find_validation_cases
-from training.recommender.model.item_text import place_cold_items
+from training.recommender.model.item_text import embed_cold_items
 from training.recommender.model.recommender import SequenceRecommender
 
 MEASURES = ("recall_at_10", "ndcg_at_10")
@@ -108,7 +108,7 @@ def fit_both(
     text: np.ndarray,
     seed: int,
 ) -> dict[str, SequenceScorer]:
-    """Return the recommender and its transformer, cold items placed by their text and not."""
+    """Return the recommender and its transformer, cold items embedded by their text and not."""
     config, rng = RecommenderConfig(), np.random.default_rng(seed)
     window = (world.timeline.train_until, world.timeline.fit_until)
     cases = find_validation_cases(
@@ -116,7 +116,7 @@ def fit_both(
     )
     plain = choose_n_epochs(sequences, cases, layout, config, seed, print)[1]
     model = copy.deepcopy(plain.model)
-    place_cold_items(model, likes, text)
+    embed_cold_items(model, likes, text)
     return {
         "text": SequenceRecommender(model, layout, config, plain.neighbours),
         "plain": plain,
@@ -152,13 +152,13 @@ def keep_positives(cases: HeldOut, wanted: np.ndarray) -> tuple[np.ndarray, Held
     kept = [np.intersect1d(cases.positives[row], wanted).tolist() for row in range(len(cases))]
     rows = np.flatnonzero([len(positives) for positives in kept])
     chosen = Sequences.of([kept[row] for row in rows])
-    return rows, HeldOut(cases.histories.take(rows), cases.barred.take(rows), chosen)
+    return rows, HeldOut(cases.histories.take(rows), cases.excluded.take(rows), chosen)
 
 
 def bar_too(cases: HeldOut, items: np.ndarray) -> HeldOut:
     """Return the cases with some items left out of every ranking."""
-    rows = [[*cases.barred[row], *items] for row in range(len(cases))]
-    return replace(cases, barred=Sequences.of(rows))
+    rows = [[*cases.excluded[row], *items] for row in range(len(cases))]
+    return replace(cases, excluded=Sequences.of(rows))
 
 
 def measure_contender(scorer: SequenceScorer, cases: HeldOut, name: str) -> dict[str, np.ndarray]:

@@ -34,7 +34,7 @@ import torch
 from benchmarks.recommender.sequence_worlds import make_walks, read_lines
 from expectations.contracts.errors import UserError
 from training.evaluation.metrics import bootstrap_interval, ndcg_at_k
-from training.item_scoring.top_places import top_places
+from training.item_scoring.top_k import top_k
 from training.recommender.config import NeighbourConfig, RecommenderConfig
 from training.recommender.data.histories import Sequences, cut_windows
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout, arrange_items
@@ -202,8 +202,8 @@ def _train_by_turns(
         table = recommender.score_sequences(sequences.take(rows))  # [users, items]
         for user, scores in zip(rows, table, strict=True):
             scores[sequences[user] - FIRST_ITEM] = -np.inf
-            best = top_places(scores, PLACES)
-            ours.ranking.append([layout.item_ids[place] for place in best])
+            best = top_k(scores, PLACES)
+            ours.ranking.append([layout.item_ids[row] for row in best])
 
 
 def _layout_of(world: World) -> ItemLayout:
@@ -215,9 +215,9 @@ def _layout_of(world: World) -> ItemLayout:
 def _hand_over(world: World, arguments: argparse.Namespace, folder: Path) -> None:
     with (folder / "train.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["user", "item", "place"])
+        writer.writerow(["user", "item", "position"])
         for user, history in enumerate(world.histories):
-            writer.writerows([user, item, place] for place, item in enumerate(history))
+            writer.writerows([user, item, position] for position, item in enumerate(history))
     settings = {
         "threads": arguments.threads,
         "seed": arguments.seed,

@@ -87,9 +87,7 @@ def measure(world: dict[str, list]) -> dict[str, np.ndarray]:
 
 def _table(rows: list) -> pd.DataFrame:
     pairs = [
-        (user, int(item), place)
-        for user, row in enumerate(rows)
-        for place, item in enumerate(row, 1)
+        (user, int(item), rank) for user, row in enumerate(rows) for rank, item in enumerate(row, 1)
     ]
     return pd.DataFrame(pairs, columns=[Columns.User, Columns.Item, Columns.Rank])
 

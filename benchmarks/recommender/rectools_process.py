@@ -1,9 +1,9 @@
 """RecTools' SASRec in an environment of its own: the rival of `benchmarks/recommender/compare.py`.
 
 Run by that benchmark and by nobody else, since RecTools needs numpy below 2. It reads a folder
-(`train.csv`: user, item, place in the sequence; `settings.json`), then one line on standard input
-for each epoch it may train, answers with its seconds, on the wall and of the processor, and leaves
-its ranking as `ranking.csv`. It imports nothing of this project.
+(`train.csv`: user, item, position in the sequence; `settings.json`), then one line on standard
+input for each epoch it may train, answers with its seconds, on the wall and of the processor, and
+leaves its ranking as `ranking.csv`. It imports nothing of this project.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main(folder: Path) -> None:
             Columns.User: frame["user"],
             Columns.Item: frame["item"],
             Columns.Weight: 1.0,
-            Columns.Datetime: pd.Timestamp("2020-01-01") + pd.to_timedelta(frame["place"], "s"),
+            Columns.Datetime: pd.Timestamp("2020-01-01") + pd.to_timedelta(frame["position"], "s"),
         }
     )
     dataset = Dataset.construct(interactions)
@@ -81,7 +81,7 @@ def main(folder: Path) -> None:
     )
     print(json.dumps({"ready": True}), flush=True)
     model.fit(dataset)
-    ranked = model.recommend(
+    ranked = model.recommend_items(
         users=interactions[Columns.User].unique(), dataset=dataset, k=10, filter_viewed=True
     )
     ranked.sort_values([Columns.User, Columns.Rank])[[Columns.User, Columns.Item]].to_csv(

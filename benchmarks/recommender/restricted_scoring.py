@@ -13,7 +13,7 @@ One thread each, as a request has in the service; they take turns of 64 single u
 batches, each of other users; medians of seconds of the processor. Vectors are random, clusters
 uneven (the largest of 64 about three times the mean); what a user has consumed lies outside the
 planned clusters, which are novel by definition. `with bonuses` adds what the counting model
-brings: a thousand places for each user.
+brings: a thousand items for each user.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class FullScoring:
         self.score = min(ways, key=lambda way: measure(way, world.states[:n_users]))
 
     def answer(self, users: range) -> tuple[np.ndarray, np.ndarray]:
-        """Return places and scores of the best items of each user."""
+        """Return rows and scores of the best items of each user."""
         world, starts = self.world, self.world.block_starts
         for row, user in enumerate(users):
             for cluster in world.plans[user]:
@@ -103,7 +103,7 @@ class FullScoring:
         self.score(world.states[users.start : users.stop])
         if self.has_bonuses:
             for row, user in enumerate(users):
-                self.scores[row, world.bonuses[user].places] += world.bonuses[user].values
+                self.scores[row, world.bonuses[user].rows] += world.bonuses[user].values
         for row, user in enumerate(users):
             self.scores[row, world.consumed[user]] = -np.inf
         best = torch.topk(torch.from_numpy(self.scores), K)
@@ -130,10 +130,10 @@ class RestrictedScoring:
         ]
 
     def answer(self, users: range) -> tuple[np.ndarray, np.ndarray]:
-        """Return places and scores of the best items of each user."""
+        """Return rows and scores of the best items of each user."""
         queries = self.queries[users.start : users.stop]
         ranked = self.scorer.rank(self.states, queries, self.bonuses)
-        return ranked.places, ranked.scores
+        return ranked.rows, ranked.scores
 
 
 def main() -> None:
@@ -183,8 +183,8 @@ def make_world(n_items: int, n_clusters: int, dimension: int) -> World:
         drawn = np.unique(rng.integers(n_items, size=2 * N_CONSUMED))
         outside = drawn[~np.isin(cluster_of[drawn], plans[-1])]
         consumed.append(rng.permutation(outside)[:N_CONSUMED])
-        places = np.sort(rng.choice(n_items, N_BONUSES, replace=False))
-        bonuses.append(Bonus(places, rng.random(N_BONUSES, dtype=np.float32)))
+        rows = np.sort(rng.choice(n_items, N_BONUSES, replace=False))
+        bonuses.append(Bonus(rows, rng.random(N_BONUSES, dtype=np.float32)))
     return World(vectors, starts, states, plans, consumed, bonuses)
 
 
@@ -193,9 +193,9 @@ def compare(world: World, batch: int, has_bonuses: bool) -> tuple[float, float]:
     contenders = (FullScoring(world, batch, has_bonuses), RestrictedScoring(world, has_bonuses))
     calls = [range(n * batch, (n + 1) * batch) for n in range(CALLS[batch])]
     for users in calls:
-        (places, scores), (own_places, own_scores) = (c.answer(users) for c in contenders)
+        (rows, scores), (own_rows, own_scores) = (c.answer(users) for c in contenders)
         assert np.allclose(scores, own_scores, atol=1e-5), "the contenders disagree"
-        assert np.mean(places == own_places) > 0.99, "the contenders disagree"
+        assert np.mean(rows == own_rows) > 0.99, "the contenders disagree"
     seconds: tuple[list[float], list[float]] = ([], [])
     while len(seconds[0]) < 5 or sum(seconds[0]) < LEAST_SECONDS / len(calls):
         for contender, spent in zip(contenders, seconds, strict=True):

@@ -36,7 +36,7 @@ import torch
 
 from benchmarks.recommender.sequence_worlds import make_walks
 from expectations.contracts.tables import INTERACTIONS
-from training.processes import join_team
+from training.processes import join_process_group
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.histories import (
     Sequences,
@@ -93,7 +93,9 @@ def write_flat(arguments: argparse.Namespace) -> dict[str, Any]:
 def train_flat(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train over the flat file for the time set; return what a step costs."""
     sequences, layout, config = _open_flat(arguments), _layout(arguments.items), _config(arguments)
-    trainer = Trainer(sequences, layout, config, 0, join_team(config.device, "recommender.device"))
+    trainer = Trainer(
+        sequences, layout, config, 0, join_process_group(config.device, "recommender.device")
+    )
     n_batches = count_batches(cut_windows(sequences, EVENTS), config.batch_tokens)
     return _train(trainer, n_batches, arguments.seconds)
 
@@ -129,8 +131,8 @@ def train_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
     with _measured("neighbours", costs):
         fit_neighbours(sequences, layout.n_items, config.neighbours)
     with _measured("warm_start", costs):
-        team = join_team(config.device, "recommender.device")
-        trainer = Trainer(sequences, layout, config, 0, team)
+        group = join_process_group(config.device, "recommender.device")
+        trainer = Trainer(sequences, layout, config, 0, group)
     n_batches = count_batches(cut_windows(sequences, config.max_length), config.batch_tokens)
     cost = _train(trainer, n_batches, arguments.large_seconds)
     return {"users": len(sequences), "events": len(sequences.items), **costs, **cost}

@@ -14,11 +14,11 @@ from inference.evaluation.settings import EvaluationSettings
 from training.baselines.clusters.cluster_mass import score_cluster_mass
 from training.baselines.clusters.cluster_transformer import score_pasts, train_path
 from training.baselines.clusters.ease import fit_ease, score_ease
-from training.baselines.clusters.examples import make_examples
 from training.baselines.clusters.logistic import fit_logistic
 from training.baselines.clusters.pair_counts import count_pairs
 from training.baselines.clusters.popularity import count_novel_likes
 from training.baselines.clusters.user_knn import score_by_neighbours
+from training.baselines.clusters.visit_transitions import make_visit_transitions
 from training.baselines.clusters.window import Window
 from training.evaluation.clusters.cases import Scores
 from training.evaluation.clusters.compare import RECALL_AT_10, measure_rankings
@@ -79,13 +79,13 @@ def list_baselines(settings: EvaluationSettings) -> dict[str, Baseline]:
         return [counts.with_prior(prior).score_batch(pairs) for prior in priors]
 
     def by_logistic(window: Window, penalties: Sequence[float]) -> list[Scores]:
-        examples = make_examples(window.visits, evaluation.max_transitions)
-        fitted = fit_logistic(examples, penalties, evaluation.logistic_decay)
+        transitions = make_visit_transitions(window.visits, evaluation.max_transitions)
+        fitted = fit_logistic(transitions, penalties, evaluation.logistic_decay)
         return [model.score(window.pasts) for model in fitted]
 
     def by_transformer(window: Window, epochs: Sequence[float]) -> list[Scores]:
-        examples = make_examples(window.visits, evaluation.max_transitions)
-        path = train_path(examples, [int(epoch) for epoch in epochs], settings.seed)
+        transitions = make_visit_transitions(window.visits, evaluation.max_transitions)
+        path = train_path(transitions, [int(epoch) for epoch in epochs], settings.seed)
         return [score_pasts(model, window.pasts) for model in path]
 
     return {

@@ -14,7 +14,7 @@ from inference.plans.config import PlanConfig
 from inference.search.ranking import RankEverything
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment, fit_alignment
-from training.baselines.clusters.stack import Stack, fit_stack, score_crosswise
+from training.baselines.clusters.stack import Stack, fit_stack, score_out_of_fold
 from training.baselines.clusters.window import Window
 from training.collective.signal import CollectiveSignal
 from training.evaluation.clusters.cases import PlannerCases, Ranking, Scores
@@ -87,8 +87,8 @@ def score_validation(
         best_baseline=chosen.best,
     )
     stacked = {
-        STACK: score_crosswise(chosen.scores, cases, penalty),
-        STACK_WITH_PLANNER: score_crosswise(with_planner, cases, penalty),
+        STACK: score_out_of_fold(chosen.scores, cases, penalty),
+        STACK_WITH_PLANNER: score_out_of_fold(with_planner, cases, penalty),
     }
     return {**scores, **stacked, BEST_BASELINE: scores[chosen.best]}, fit
 
@@ -153,7 +153,7 @@ def align_counts(counts: Scores, split: EvaluationSplit, settings: EvaluationSet
     """
     cases = split.cases
     first = propose_scored(counts, cases, settings.plan.best_of)
-    user_model, penalty = split.alignment.user_model, settings.alignment.mix_penalty
+    user_model, penalty = split.alignment.user_model, settings.alignment.user_weight_penalty
     return fit_alignment(user_model, first, cases.positives, penalty).alignment
 
 

@@ -16,8 +16,8 @@ from inference.release.manifest import SERVED_PARTS, ReleaseManifest
 from inference.release.release_source import FetchedRelease
 from training.alignment.alignment import Alignment
 from training.alignment.alignment_io import load_alignment
-from training.clusters.tree.assign import TreePlaces
-from training.clusters.tree.places_io import load_places
+from training.clusters.tree.assign import TreeCentroids
+from training.clusters.tree.centroids_io import load_centroids
 from training.clusters.tree_view import ServingClusters, serving_clusters
 from training.recommender.model.recommender import SequenceRecommender
 from training.recommender.protocol import Recommender, ScoredItem
@@ -43,7 +43,7 @@ class LoadedRelease:
     version: int
     manifest: ReleaseManifest
     clusters: ServingClusters
-    places: TreePlaces
+    centroids: TreeCentroids
     titles: dict[str, str]
     popular: tuple[ScoredItem, ...]
     plan: PlanConfig
@@ -74,7 +74,7 @@ def load_release(fetched: FetchedRelease) -> LoadedRelease:
         version=fetched.version,
         manifest=fetched.manifest,
         clusters=tree,
-        places=load_places(files["tree_places"]),
+        centroids=load_centroids(files["tree_places"]),
         titles=dict(zip(titles["item_id"], titles["title"], strict=True)),
         popular=_rank_by_popularity(files["item_popularity"], tree),
         plan=_read_plan(files["plan"]),

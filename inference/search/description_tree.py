@@ -21,7 +21,7 @@ from torch import Tensor
 
 from expectations.contracts.errors import UserError
 from inference.search.config import Score
-from training.planner.tuning.completion_tree import Prefix, continuations, ways_to_branches
+from training.planner.tuning.completion_tree import Prefix, branching_prefixes, continuations
 
 NO_NODE = -1
 """Fills tables of unequal rows."""
@@ -100,7 +100,7 @@ def build_description_tree(completions: Sequence[Sequence[int]], score: Score) -
         remedy = "make the descriptions differ in the tokenizer"
         rule = "every description has tokens of its own and an end"
         raise UserError("descriptions", rule, remedy, str(error)) from None
-    nodes = set(following) if score == "open" else set(ways_to_branches(following))
+    nodes = set(following) if score == "open" else set(branching_prefixes(following))
     order = sorted(nodes - {()})  # preorder: a beginning stands before what goes on from it
     return _lay_out(completions, following, {prefix: number for number, prefix in enumerate(order)})
 

@@ -63,7 +63,7 @@ def find_interest(release: LoadedRelease, item: NewItem) -> ItemInterest:
     if is_known:
         cluster = int(release.clusters.clusters_of([item.item_id])[0])
     else:
-        assigned = assign_items(release.places, _frame(item))
+        assigned = assign_items(release.centroids, _frame(item))
         row = assigned.row(by_predicate=pl.col("level") == release.clusters.level, named=True)
         cluster, similarity, margin = row["cluster_id"], row["similarity"], row["margin"]
     return ItemInterest(

@@ -19,7 +19,7 @@ from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.record import ReadingRecord
 from training.clusters.config import ClusterConfig
 from training.clusters.tree.assign import NO_INTERACTIONS, assign_items
-from training.clusters.tree.places_io import load_places
+from training.clusters.tree.centroids_io import load_centroids
 
 SAMPLE_ROWS = 3
 
@@ -40,7 +40,7 @@ def place_items(items_file: Path, log_file: Path | None) -> pl.DataFrame:
     level = read_params("clusters", ClusterConfig).serving_level
     nodes = read_table(paths.CLUSTERS, CLUSTERS)
     members = read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
-    places = load_places(paths.TREE_PLACES)
+    centroids = load_centroids(paths.TREE_CENTROIDS)
     record = ReadingRecord()
     interactions = NO_INTERACTIONS
     if log_file is not None:
@@ -51,7 +51,7 @@ def place_items(items_file: Path, log_file: Path | None) -> pl.DataFrame:
     items = read_items(scan_items(items_file, dataset.files, record))
     _require_items(items, items_file)
     is_known = pl.col("item_id").is_in(members["item_id"].unique().implode())
-    new = assign_items(places, items.filter(~is_known), interactions)
+    new = assign_items(centroids, items.filter(~is_known), interactions)
     for line in (*record.notes, *_tell_of_the_silent(new)):
         print(line, file=sys.stderr)
     known = members.join(items, on="item_id", how="semi")

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from expectations.contracts.errors import UserError
-from training.config import Config
+from training.config import Config, RenamedKeyError
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -71,6 +71,9 @@ def _explain(error: ValidationError, section: str, model: type[Config], file: Pa
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, first["loc"][:-1])
         return UserError(str(file), f"unknown key {key!r}", _hint(str(first["loc"][-1]), known))
+    reason = first.get("ctx", {}).get("error")
+    if isinstance(reason, RenamedKeyError):
+        return UserError(str(file), f"{key}: {reason}", "rename it")
     found = "" if first["type"] == "missing" else repr(first["input"])[:80]
     return UserError(str(file), f"{key}: {first['msg']}", "correct the value", found)
 

@@ -12,7 +12,7 @@ from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from training.clusters.config import ClusterConfig
-from training.clusters.tree.previous import PLACE, PreviousTree, align_previous
+from training.clusters.tree.previous import SETTING, PreviousTree, align_previous
 
 TREE_FILES = (paths.CLUSTERS.name, paths.ITEM_CLUSTERS.name)
 REMEDY = "`explorer keep-tree` makes such a folder; or set clusters.previous to null"
@@ -37,12 +37,12 @@ def read_previous_tree(config: ClusterConfig, item_ids: pl.Series) -> PreviousTr
     folder = Path(config.previous.folder)
     if folder.resolve().is_relative_to(paths.ARTIFACTS.resolve()):
         rule = f"lies outside {paths.ARTIFACTS}/, where stages replace what they made"
-        raise UserError(f"{PLACE}.folder", rule, REMEDY, str(folder))
+        raise UserError(f"{SETTING}.folder", rule, REMEDY, str(folder))
     found = hash_tree(folder)
     if found != config.previous.sha256:
         rule = f"the tree in {folder} has the content that is pinned"
-        remedy = f"set {PLACE}.sha256 to {found} if this is the tree you mean"
-        raise UserError(f"{PLACE}.sha256", rule, remedy, config.previous.sha256[:12])
+        remedy = f"set {SETTING}.sha256 to {found} if this is the tree you mean"
+        raise UserError(f"{SETTING}.sha256", rule, remedy, config.previous.sha256[:12])
     return align_previous(
         read_table(folder / paths.CLUSTERS.name, CLUSTERS),
         read_table(folder / paths.ITEM_CLUSTERS.name, ITEM_CLUSTERS),
@@ -61,5 +61,5 @@ def hash_tree(folder: Path) -> str:
     files = {name: folder / name for name in TREE_FILES}
     for name, file in files.items():
         if not file.is_file():
-            raise UserError(f"{PLACE}.folder", f"holds {name}", REMEDY, str(folder))
+            raise UserError(f"{SETTING}.folder", f"holds {name}", REMEDY, str(folder))
     return hash_files(files).sha256

@@ -45,7 +45,8 @@ def main() -> None:
             transitions, ("train",), clusters.n_clusters, config.penalties, config.decay
         )
         tried = [
-            fit_alignment(model, proposals, cases.positives, config.mix_penalty) for model in models
+            fit_alignment(model, proposals, cases.positives, config.user_weight_penalty)
+            for model in models
         ]
         best = min(range(len(tried)), key=lambda place: tried[place].loss)
         fitted, penalty = tried[best], config.penalties[best]

@@ -33,9 +33,9 @@ from training.clusters.lineage.lineage import LevelLineage, keep_descriptions, k
 from training.clusters.map.map_page import write_map
 from training.clusters.naming.naming import name_tree
 from training.clusters.representation.represent import fit_items
-from training.clusters.tree.assign import TreePlaces
+from training.clusters.tree.assign import TreeCentroids
+from training.clusters.tree.centroids_io import save_centroids
 from training.clusters.tree.frames import frame_clusters, frame_item_clusters, frame_traffic
-from training.clusters.tree.places_io import save_places
 from training.clusters.tree.quality import measure_clusters, measure_stays
 from training.clusters.tree.tree import build_tree
 from training.clusters.tree_view import serving_clusters
@@ -86,8 +86,8 @@ def main() -> None:
     write_table(clusters, paths.CLUSTERS, CLUSTERS)
     write_table(item_clusters, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
     write_table(represented.to_frame(), paths.ITEM_EMBEDDINGS, ITEM_EMBEDDINGS)
-    with atomic_folder(paths.TREE_PLACES) as folder:
-        save_places(TreePlaces.of(tree, encoder), folder)
+    with atomic_folder(paths.TREE_CENTROIDS) as folder:
+        save_centroids(TreeCentroids.of(tree, encoder), folder)
     write_json(changes.to_json(), paths.CLUSTER_CHANGES)
     with atomic_file(paths.CLUSTER_CHANGES_PAGE) as page:
         page.write_text(write_changes(changes), encoding="utf-8")

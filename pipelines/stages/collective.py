@@ -19,7 +19,7 @@ from training.collective.fit import fit_weights
 from training.collective.signal import save_signal
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
-from training.planner.data.examples import read_examples
+from training.planner.data.transitions import read_transitions
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     items = read_table(paths.ITEMS, ITEMS)
     clusters = read_clusters(cluster_config)
-    transitions = read_examples(read_table(paths.TRANSITIONS, TRANSITIONS), "validation")
+    transitions = read_transitions(read_table(paths.TRANSITIONS, TRANSITIONS), "validation")
 
     def gather(before: datetime) -> Evidence:
         return gather_evidence(

@@ -152,7 +152,7 @@ def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:
         ),
         read_params("plan", PlanConfig),
         load_alignment(paths.ALIGNMENT, layout.n_clusters),
-        dict(zip(layout.item_ids, layout.cluster_of_place.tolist(), strict=True)),
+        dict(zip(layout.item_ids, layout.cluster_of_row.tolist(), strict=True)),
     )
     frame = read_table(paths.ITEM_CASES, ITEM_CASES).filter(pl.col("split") == SPLIT)
     recalls = recall_of_lists(system, ItemCases.from_frame(frame, SPLIT))

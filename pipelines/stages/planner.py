@@ -19,9 +19,9 @@ from training.config import RuntimeConfig
 from training.planner.base.adapter_io import save_adapter
 from training.planner.base.model_io import load_base
 from training.planner.config import PlannerConfig
-from training.planner.data.examples import read_examples
+from training.planner.data.transitions import read_transitions
 from training.planner.tuning.finetune import FineTuned, fine_tune, refit
-from training.processes import join_team
+from training.processes import join_process_group
 
 CURVE_DECIMALS = 6
 
@@ -33,10 +33,10 @@ def main() -> None:
     torch.set_num_threads(runtime.threads)
     clusters = read_clusters(read_params("clusters", ClusterConfig))
     transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
-    train, validation = (read_examples(transitions, split) for split in ("train", "validation"))
+    train, validation = (read_transitions(transitions, split) for split in ("train", "validation"))
     base = load_base(paths.BASE_MODEL, config.hardware)
     # of several processes that train together one writes
-    is_first = join_team(config.hardware.device, "planner.hardware.device").is_first
+    is_main = join_process_group(config.hardware.device, "planner.hardware.device").is_main
     tuned = fine_tune(
         base,
         clusters.descriptions,
@@ -46,13 +46,13 @@ def main() -> None:
         runtime.seed,
         load_signal(paths.SIGNAL_BEFORE_VALIDATION),
     )
-    if is_first:
+    if is_main:
         write_adapter(tuned, paths.VALIDATED_ADAPTER)
     if config.refit:
         signal = load_signal(paths.SIGNAL_BEFORE_TEST)
         everything = train.join(validation)
         refit(tuned, base[1], clusters.descriptions, everything, config, runtime.seed, signal)
-    if not is_first:
+    if not is_main:
         sys.exit()
     write_adapter(tuned, paths.PLANNER_ADAPTER)
     with atomic_file(paths.PLANNER_CURVE) as file:

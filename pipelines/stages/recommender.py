@@ -23,10 +23,10 @@ from pipelines.io.artefact_io import (
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.params import read_params
 from training.clusters.config import ClusterConfig
-from training.clusters.tree.places_io import load_places
+from training.clusters.tree.centroids_io import load_centroids
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
-from training.processes import join_team
+from training.processes import join_process_group
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.layout import ItemLayout, arrange_items
 from training.recommender.fitting.release_fit import fit_for_release
@@ -58,7 +58,7 @@ def main() -> None:
         paths.RECOMMENDER_TRAINING,
         read_item_text(layout) if config.item_text else None,
     )
-    if not join_team(config.device, "recommender.device").is_first:
+    if not join_process_group(config.device, "recommender.device").is_main:
         sys.exit()  # of several processes that trained together one writes
 
     with atomic_folder(paths.RECOMMENDER) as folder:
@@ -77,7 +77,7 @@ def read_item_text(layout: ItemLayout) -> np.ndarray:
 
     Unit rows; zeros for an item without text.
     """
-    encoder = load_places(paths.TREE_PLACES).encoder.text
+    encoder = load_centroids(paths.TREE_CENTROIDS).encoder.text
     items = read_table(paths.ITEMS, ITEMS).sort("item_id")
     rows = items.select("item_id").with_row_index("row")
     of_place = layout.frame.join(rows, on="item_id", how="left", maintain_order="left")

@@ -8,14 +8,14 @@ import numpy as np
 
 from training.alignment.alignment import Alignment
 from training.alignment.alignment_io import save_alignment
-from training.baselines.clusters.logistic import PARTS, LogisticModel
+from training.baselines.clusters.logistic import N_FEATURE_GROUPS, LogisticModel
 
 DECAY = 0.8
 
 
 def keep_order(n_clusters: int) -> Alignment:
     """Return an alignment whose user model has no say."""
-    weights = np.zeros((PARTS * n_clusters + 1, n_clusters), dtype=np.float32)
+    weights = np.zeros((N_FEATURE_GROUPS * n_clusters + 1, n_clusters), dtype=np.float32)
     model = LogisticModel(weights, np.zeros(n_clusters, dtype=np.float32), DECAY)
     return Alignment(model, 1.0, 0.0)
 
@@ -29,7 +29,7 @@ def prefer(cluster: int, n_clusters: int) -> Alignment:
 
 def draw_alignment(rng: np.random.Generator, n_clusters: int) -> Alignment:
     """Return an alignment with a random user model that has half of the say."""
-    weights = rng.normal(size=(PARTS * n_clusters + 1, n_clusters)).astype(np.float32)
+    weights = rng.normal(size=(N_FEATURE_GROUPS * n_clusters + 1, n_clusters)).astype(np.float32)
     popularity = rng.normal(size=n_clusters).astype(np.float32)
     return Alignment(LogisticModel(weights, popularity, DECAY), 1.0, 1.0)
 

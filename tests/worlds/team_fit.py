@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.worlds import recommender as world
-from training.processes import join_team
+from training.processes import join_process_group
 from training.recommender.data.histories import read_sequences
 from training.recommender.fitting import trainer
 from training.recommender.fitting.batch_loss import batch_loss
@@ -41,12 +41,12 @@ def main(folder: Path, loss: str) -> None:
     log = world.make_interactions(world.walk(60, 10, noise=0.1, seed=0))
     _, sequences = read_sequences(log, layout, world.START + timedelta(days=1))
     recommender = fit_recommender(sequences, layout, config, seed=0, checkpoint=folder / "state")
-    team = join_team(config.device, "recommender.device")
-    save_file(recommender.model.state_dict(), folder / f"weights-{team.number}.safetensors")
-    own = torch.full((2,), float(team.number + 7))
-    team.agree([own])
-    content = {"size": team.size, "windows": n_windows, "agreed": own.tolist()}
-    (folder / f"work-{team.number}.json").write_text(json.dumps(content))
+    group = join_process_group(config.device, "recommender.device")
+    save_file(recommender.model.state_dict(), folder / f"weights-{group.rank}.safetensors")
+    own = torch.full((2,), float(group.rank + 7))
+    group.broadcast([own])
+    content = {"size": group.world_size, "windows": n_windows, "agreed": own.tolist()}
+    (folder / f"work-{group.rank}.json").write_text(json.dumps(content))
 
 
 if __name__ == "__main__":

@@ -19,11 +19,11 @@ from torch import Tensor
 from tests.worlds.planner import planned_rule_world
 from training.planner.base.model_io import load_base
 from training.planner.config import HardwareConfig, PlannerConfig
-from training.planner.data.examples import read_examples
+from training.planner.data.transitions import read_transitions
 from training.planner.tuning import batch as training_batch
-from training.planner.tuning.batch import Batch, batch_loss
+from training.planner.tuning.batch import Batch, combined_loss
 from training.planner.tuning.finetune import fine_tune
-from training.processes import join_team
+from training.processes import join_process_group
 
 CONFIG = PlannerConfig(
     hardware=HardwareConfig(device="cpu", micro_batch=2),
@@ -42,19 +42,19 @@ def main(folder: Path) -> None:
     def count(planner: object, tokens: object, batch: Batch, *others: object) -> Tensor:
         nonlocal n_prompts
         n_prompts += len(batch)
-        return batch_loss(planner, tokens, batch, *others)  # type: ignore[arg-type]
+        return combined_loss(planner, tokens, batch, *others)  # type: ignore[arg-type]
 
-    training_batch.batch_loss = count
+    training_batch.combined_loss = count
     world = planned_rule_world(n_clusters=5, copies=1)
-    examples = (read_examples(world.transitions, split) for split in ("train", "validation"))
+    splits = (read_transitions(world.transitions, split) for split in ("train", "validation"))
     base = load_base(folder.parent / "base", CONFIG.hardware)
-    tuned = fine_tune(base, world.descriptions, *examples, CONFIG, seed=0)
-    team = join_team("cpu", "planner.hardware.device")
+    tuned = fine_tune(base, world.descriptions, *splits, CONFIG, seed=0)
+    group = join_process_group("cpu", "planner.hardware.device")
     adapter = {name: w.detach() for name, w in tuned.model.named_parameters() if "lora_" in name}
-    save_file(adapter, folder / f"adapter-{team.number}.safetensors")
+    save_file(adapter, folder / f"adapter-{group.rank}.safetensors")
     curve = [asdict(point) for point in tuned.curve]
-    content = {"size": team.size, "prompts": n_prompts, "curve": curve}
-    (folder / f"work-{team.number}.json").write_text(json.dumps(content))
+    content = {"size": group.world_size, "prompts": n_prompts, "curve": curve}
+    (folder / f"work-{group.rank}.json").write_text(json.dumps(content))
 
 
 if __name__ == "__main__":

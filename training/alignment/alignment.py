@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from training.alignment.user_model import see_states
+from training.alignment.user_model import states_as_pasts
 from training.baselines.clusters.logistic import LogisticModel
 from training.baselines.clusters.stack import standardise_scores
 from training.evaluation.metrics import recall_at_k
@@ -22,13 +22,13 @@ from training.evaluation.metrics import recall_at_k
 # Shapes: B users, n proposals of each (those of a shorter plan filled up), N clusters.
 
 DECIMALS = 9  # beyond them the order of a sum shows
-SURE = 2.0  # standard errors
-PLACES = 10  # of a plan are judged by what was liked among them
+MIN_STANDARD_ERRORS = 2.0  # of a gain that is more than chance, at 95%
+RECALL_DEPTH = 10  # recall@10 is what plans are compared by
 
 
 @dataclass(frozen=True)
 class Proposals:
-    """The first places of users' plans, and whose they are.
+    """The top of users' plans, and whose they are.
 
     Attributes:
         histories: history clusters, newest first, [B].
@@ -44,7 +44,7 @@ class Proposals:
 
     @property
     def listed(self) -> NDArray[np.bool_]:
-        """Which places hold a proposal, [B, n]."""
+        """Which entries hold a proposal, [B, n]."""
         return np.isfinite(self.scores)
 
 
@@ -57,7 +57,7 @@ class Alignment:
     user_weight: float
 
     def order(self, proposals: Proposals) -> NDArray[np.int64]:
-        """Return the places of each plan's proposals, best first, int64 [B, n].
+        """Return the indices of each plan's proposals, best first, int64 [B, n].
 
         Both scores are standardised over the proposals of a user, so they compare whatever their
         unit. Those that are equal keep the plan's order, and so does what lies after its end.
@@ -77,7 +77,7 @@ class FittedAlignment:
         loss: its mean negative log-likelihood, in nats per case that tells; 0 without any.
         gain: by how much the user model makes that smaller, beside the plan alone.
         gain_error: standard error of the gain.
-        recall_gain: by how much it raises recall in the first :data:`PLACES`, over all cases.
+        recall_gain: by how much it raises recall at :data:`RECALL_DEPTH`, over all cases.
     """
 
     alignment: Alignment
@@ -96,9 +96,10 @@ def fit_alignment(
     """Return the alignment that makes what users came to like likeliest among the proposals.
 
     A conditional logit (McFadden, 1974) with two weights, none negative. A user model whose gain
-    is not :data:`SURE` times its standard error, or that lowers recall, has no say: it would move
-    plans for nothing, and cost them breadth. Plans whose proposals hold nothing that was liked, or
-    nothing else, tell nothing; without any that tell, the plan keeps its order.
+    is not :data:`MIN_STANDARD_ERRORS` times its standard error, or that lowers recall, gets no
+    weight: it would move plans for nothing, and cost them breadth. Plans whose proposals hold
+    nothing that was liked, or nothing else, are not informative; without any that are, the plan
+    keeps its order.
 
     Args:
         user_model: fitted on what lay before.
@@ -111,19 +112,19 @@ def fit_alignment(
     liked = listed & np.array(
         [np.isin(row, sorted(wanted)) for row, wanted in rows], dtype=np.bool_
     ).reshape(listed.shape)
-    tells = np.flatnonzero(liked.any(axis=1) & (listed & ~liked).any(axis=1))
-    if not tells.size:
+    informative = np.flatnonzero(liked.any(axis=1) & (listed & ~liked).any(axis=1))
+    if not informative.size:
         return FittedAlignment(Alignment(user_model, 1.0, 0.0), 0.0, 0.0, 0.0, 0.0)
-    pieces = np.stack(weigh_proposals(user_model, proposals))[:, tells]  # [2, C, n]
-    choices = listed[tells], liked[tells]
-    both = _maximise(pieces, *choices, penalty)
-    alone = np.array([_maximise(pieces[:1], *choices, penalty)[0], 0.0])
-    losses = _losses_of(both, pieces, *choices)  # [C]
-    gains = _losses_of(alone, pieces, *choices) - losses
+    features = np.stack(weigh_proposals(user_model, proposals))[:, informative]  # [2, C, n]
+    choices = listed[informative], liked[informative]
+    both = _fit_weights(features, *choices, penalty)
+    alone = np.array([_fit_weights(features[:1], *choices, penalty)[0], 0.0])
+    losses = _losses_of(both, features, *choices)  # [C]
+    gains = _losses_of(alone, features, *choices) - losses
     gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
     aligned, unaligned = (Alignment(user_model, *found.tolist()) for found in (both, alone))
     recall_gain = _recall(aligned, proposals, positives) - _recall(unaligned, proposals, positives)
-    if gain > SURE * error and recall_gain >= 0:
+    if gain > MIN_STANDARD_ERRORS * error and recall_gain >= 0:
         return FittedAlignment(aligned, float(losses.mean()), gain, error, recall_gain)
     return FittedAlignment(unaligned, float(losses.mean()) + gain, gain, error, recall_gain)
 
@@ -131,55 +132,55 @@ def fit_alignment(
 def _recall(
     alignment: Alignment, proposals: Proposals, positives: Sequence[frozenset[int]]
 ) -> float:
-    """Return the mean recall in the first places of plans in this order."""
+    """Return the mean recall@:data:`RECALL_DEPTH` of plans in this order."""
     order = alignment.order(proposals)
     clusters = np.take_along_axis(proposals.clusters, order, axis=1)  # [B, n]
     lengths = proposals.listed.sum(axis=1)  # [B]
     found = [
-        recall_at_k(row[:length], wanted, PLACES)
+        recall_at_k(row[:length], wanted, RECALL_DEPTH)
         for row, length, wanted in zip(clusters.tolist(), lengths, positives, strict=True)
         if wanted
     ]
     return float(np.mean(found))
 
 
-def _maximise(
-    pieces: NDArray[np.float64],
+def _fit_weights(
+    features: NDArray[np.float64],
     listed: NDArray[np.bool_],
     liked: NDArray[np.bool_],
     penalty: float,
 ) -> NDArray[np.float64]:
     """Return the weights, [1] or [2], of the greatest likelihood; the second is penalised."""
     wanted = liked / liked.sum(axis=1, keepdims=True)  # [C, n]
-    drawn = np.array([0.0, penalty])[: len(pieces)]
+    ridge = np.array([0.0, penalty])[: len(features)]
 
     def loss_of(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        chances = np.exp(_log_chances(weights, pieces, listed))
-        slope = np.tensordot(pieces, chances - wanted, axes=2) + drawn * weights
-        loss = _losses_of(weights, pieces, listed, liked).sum()
-        return float(loss + (drawn * weights**2).sum() / 2), slope
+        probabilities = np.exp(_log_probabilities(weights, features, listed))
+        gradient = np.tensordot(features, probabilities - wanted, axes=2) + ridge * weights
+        loss = _losses_of(weights, features, listed, liked).sum()
+        return float(loss + (ridge * weights**2).sum() / 2), gradient
 
-    start = np.array([1.0, 0.0])[: len(pieces)]
-    bounds = [(0.0, None)] * len(pieces)
+    start = np.array([1.0, 0.0])[: len(features)]
+    bounds = [(0.0, None)] * len(features)
     return np.asarray(minimize(loss_of, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
 def _losses_of(
     weights: NDArray[np.float64],
-    pieces: NDArray[np.float64],
+    features: NDArray[np.float64],
     listed: NDArray[np.bool_],
     liked: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     """Return the mean negative log-likelihood of what each case liked, [C]."""
-    said = np.where(liked, _log_chances(weights, pieces, listed), 0.0)
-    return np.asarray(-said.sum(axis=1) / liked.sum(axis=1))
+    scores = np.where(liked, _log_probabilities(weights, features, listed), 0.0)
+    return np.asarray(-scores.sum(axis=1) / liked.sum(axis=1))
 
 
-def _log_chances(
-    weights: NDArray[np.float64], pieces: NDArray[np.float64], listed: NDArray[np.bool_]
+def _log_probabilities(
+    weights: NDArray[np.float64], features: NDArray[np.float64], listed: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Return the log-softmax of each case's weighed proposals, [C, n]."""
-    logits = np.where(listed, np.tensordot(weights, pieces, axes=1), -np.inf)
+    logits = np.where(listed, np.tensordot(weights, features, axes=1), -np.inf)
     logits -= logits.max(axis=1, keepdims=True)
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
 
@@ -189,6 +190,6 @@ def weigh_proposals(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what plan and user model say of each proposal, standardised, [B, n] each."""
     listed = proposals.listed
-    said = user_model.score(see_states(proposals.histories, proposals.consumed))  # [B, N]
-    of_user = np.take_along_axis(said, np.where(listed, proposals.clusters, 0), axis=1)
+    scores = user_model.score(states_as_pasts(proposals.histories, proposals.consumed))  # [B, N]
+    of_user = np.take_along_axis(scores, np.where(listed, proposals.clusters, 0), axis=1)
     return standardise_scores(proposals.scores, listed), standardise_scores(of_user, listed)

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from expectations.contracts.errors import UserError
 from training.alignment.alignment import Alignment
-from training.baselines.clusters.logistic import PARTS, LogisticModel
+from training.baselines.clusters.logistic import N_FEATURE_GROUPS, LogisticModel
 
 
 def save_alignment(alignment: Alignment, file: Path) -> None:
@@ -37,7 +37,7 @@ def load_alignment(file: Path, n_clusters: int) -> Alignment:
         model = LogisticModel(parts["weights"], parts["popularity"], decay)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise UserError(str(file), "holds an alignment", remedy, str(error)[:200]) from None
-    shape = (PARTS * n_clusters + 1, n_clusters)
+    shape = (N_FEATURE_GROUPS * n_clusters + 1, n_clusters)
     if model.weights.shape != shape or model.popularity.shape != shape[1:]:
         rule = f"is an alignment of {n_clusters} clusters"
         raise UserError(str(file), rule, remedy, f"weights {model.weights.shape}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import Field
 
 from training.config import Config
@@ -14,9 +17,11 @@ class AlignmentConfig(Config):
         decay: of a liked cluster's recency, from one history cluster to the next newer one.
         penalties: L2 weights tried for the user model, in transitions; the one with which
             validation is likeliest is taken.
-        mix_penalty: L2 weight, in validation cases, that draws the user model's say to nothing.
+        user_weight_penalty: L2 weight, in validation cases, of the user model's weight.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {"mix_penalty": "user_weight_penalty"}
 
     decay: float = Field(0.8, gt=0, le=1)
     penalties: tuple[float, ...] = Field((10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1)
-    mix_penalty: float = Field(30.0, ge=0)
+    user_weight_penalty: float = Field(30.0, ge=0)

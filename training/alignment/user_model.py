@@ -11,15 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from training.baselines.clusters.logistic import LogisticModel, fit_on_features, lay_out_pasts
+from training.baselines.clusters.logistic import LogisticModel, featurise_pasts, fit_on_features
 from training.baselines.clusters.visits import Pasts
 
 
-def see_states(histories: Sequence[Sequence[int]], consumed: Sequence[Sequence[int]]) -> Pasts:
+def states_as_pasts(histories: Sequence[Sequence[int]], consumed: Sequence[Sequence[int]]) -> Pasts:
     """Return users' states as pasts: what is in the history was liked, the rest only touched.
 
     Args:
-        histories: history clusters, newest first; their place is their age.
+        histories: history clusters, newest first; their index is their age.
         consumed: all clusters ever touched, in any order; the history's need not be among them.
     """
     clusters, liked, ages = [], [], []
@@ -50,7 +50,9 @@ def fit_user_models(
     """
     order = ("event_timestamp", "user_id", "target_cluster")
     chosen = transitions.filter(pl.col("split").is_in(splits)).sort(order)
-    states = see_states(chosen["history_clusters"].to_list(), chosen["consumed_clusters"].to_list())
-    features, touched = lay_out_pasts(states, n_clusters, decay)
+    states = states_as_pasts(
+        chosen["history_clusters"].to_list(), chosen["consumed_clusters"].to_list()
+    )
+    features, touched = featurise_pasts(states, n_clusters, decay)
     targets = chosen["target_cluster"].to_numpy().astype(np.int64)
     return fit_on_features(features, touched, targets, penalties, decay)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import Field
 
 from training.config import Config
@@ -13,13 +16,15 @@ class CollectiveConfig(Config):
     Attributes:
         pair_window: clusters liked last that count as context of the next one in pair counts.
         pair_priors: strengths of back-off tried for pair counts, in observations.
-        together_prior: strength of the back-off to popularity of who touched both, in users.
+        co_consumption_prior: strength of the back-off to popularity of who touched both, in users.
         ridge: L2 weight on the weights of the standardised evidence.
         max_transitions: validation transitions that the weights are fitted on at most.
     """
 
+    renamed: ClassVar[Mapping[str, str]] = {"together_prior": "co_consumption_prior"}
+
     pair_window: int = Field(8, ge=2)
     pair_priors: tuple[float, ...] = Field((10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), min_length=1)
-    together_prior: float = Field(100.0, gt=0)
+    co_consumption_prior: float = Field(100.0, gt=0)
     ridge: float = Field(1e-3, ge=0)
     max_transitions: int = Field(2000, ge=1)

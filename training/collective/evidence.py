@@ -13,13 +13,13 @@ from scipy.sparse import csr_matrix
 from training.baselines.clusters.pair_counts import PairCounts, count_pairs
 from training.baselines.clusters.visits import Visits, collect_visits
 from training.clusters.config import RepresentationConfig
-from training.clusters.representation.collaborative import fit_company
+from training.clusters.representation.collaborative import fit_collaborative
 from training.collective.config import CollectiveConfig
-from training.collective.nearness import nearness_of_company, nearness_of_text
+from training.collective.similarity import collaborative_similarity, text_similarity
 
-# Shapes: N clusters, F kinds of pull.
+# Shapes: N clusters, F kinds of association.
 
-PULLS = ("together", "company", "text", "popularity")
+ASSOCIATIONS = ("co_consumption", "collaborative", "text", "popularity")
 """Kinds of evidence that one cluster alone gives for another."""
 
 
@@ -29,13 +29,14 @@ class Evidence:
 
     Attributes:
         counts: novel likes after one and after two liked clusters.
-        pulls: what cluster a says of cluster c, by the kinds of :data:`PULLS`, [F, N, N]: the
-            smoothed log share of those who touched a that touched c too, before or after; the
-            cosine of their items' company; the cosine of their words; the log popularity of c.
+        associations: what cluster a says of cluster c, by the kinds of :data:`ASSOCIATIONS`,
+            [F, N, N]: the smoothed log share of those who touched a that touched c too, before or
+            after; the cosine of their items' collaborative vectors; that of their words; the log
+            popularity of c.
     """
 
     counts: PairCounts
-    pulls: NDArray[np.float64]
+    associations: NDArray[np.float64]
 
     @property
     def n_clusters(self) -> int:
@@ -62,22 +63,22 @@ def gather_evidence(
         n_clusters: N.
         before: nothing from this time on is read.
         config: windows and back-off.
-        representation: how company and words are read, as for the clusters themselves.
-        rng: seeds the SVD of company.
+        representation: how co-occurrence and words are read, as for the clusters themselves.
+        rng: seeds the SVD of the co-occurrence.
     """
     catalogue = items.join(item_clusters, on="item_id").sort("item_id")
     cluster_of = catalogue["cluster_id"].to_numpy().astype(np.int64)
     visits = collect_visits(interactions, item_clusters, before, n_clusters)
-    _, company = fit_company(catalogue["item_id"], interactions, before, representation, rng)
+    _, vectors = fit_collaborative(catalogue["item_id"], interactions, before, representation, rng)
     words = catalogue.drop("cluster_id")
-    pulls = {
-        "together": share_of_touched(visits, config.together_prior),
-        "company": nearness_of_company(company, cluster_of, n_clusters),
-        "text": nearness_of_text(words, cluster_of, n_clusters, representation),
+    associations = {
+        "co_consumption": share_of_touched(visits, config.co_consumption_prior),
+        "collaborative": collaborative_similarity(vectors, cluster_of, n_clusters),
+        "text": text_similarity(words, cluster_of, n_clusters, representation),
         "popularity": np.tile(np.log(count_touched(visits) + 1.0), (n_clusters, 1)),
     }
     counts = count_pairs(visits, config.pair_window, config.pair_priors[0])
-    return Evidence(counts, np.stack([pulls[name] for name in PULLS]))
+    return Evidence(counts, np.stack([associations[name] for name in ASSOCIATIONS]))
 
 
 def count_touched(visits: Visits) -> NDArray[np.int64]:

@@ -11,14 +11,14 @@ from scipy.optimize import minimize
 from expectations.contracts.values import NO_CLUSTER, ClusterPair, pairs_of_history
 from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.config import CollectiveConfig
-from training.collective.evidence import PULLS, Evidence
+from training.collective.evidence import ASSOCIATIONS, Evidence
 from training.collective.signal import CollectiveSignal
-from training.planner.data.examples import Examples
+from training.planner.data.transitions import Transitions
 
-# Shapes: R transitions, N clusters, F pieces of evidence: pair counts, then PULLS.
+# Shapes: R transitions, N clusters, F kinds of evidence: pair counts, then ASSOCIATIONS.
 
 PAIR_COUNTS = "pair_counts"
-EVIDENCE = (PAIR_COUNTS, *PULLS)
+EVIDENCE = (PAIR_COUNTS, *ASSOCIATIONS)
 TRANSITIONS_AT_ONCE = 256
 
 
@@ -40,9 +40,9 @@ class CollectiveWeights:
 
     def weigh(self, evidence: Evidence) -> CollectiveSignal:
         """Return the signal that this evidence gives."""
-        pull = np.tensordot(self.of_evidence[1:], evidence.pulls, axes=1)  # [N, N]
+        association = np.tensordot(self.of_evidence[1:], evidence.associations, axes=1)  # [N, N]
         counts = evidence.counts.with_prior(self.pair_prior)
-        return CollectiveSignal(counts, float(self.of_evidence[0]), pull)
+        return CollectiveSignal(counts, float(self.of_evidence[0]), association)
 
     def to_metrics(self) -> dict[str, float]:
         """Return them as named figures."""
@@ -56,7 +56,7 @@ class CollectiveWeights:
 
 
 def fit_weights(
-    evidence: Evidence, transitions: Examples, config: CollectiveConfig, rng: np.random.Generator
+    evidence: Evidence, transitions: Transitions, config: CollectiveConfig, rng: np.random.Generator
 ) -> CollectiveWeights:
     """Return the weights and the back-off that make these transitions likeliest.
 
@@ -71,26 +71,26 @@ def fit_weights(
     """
     count = min(config.max_transitions, len(transitions))
     drawn = transitions.take(np.sort(rng.permutation(len(transitions))[:count]))
-    pulls = _pulls_of(evidence, drawn)  # [R, F - 1, N]
+    associations = _associations_of(evidence, drawn)  # [R, F - 1, N]
     tried = []
     for prior in config.pair_priors:
-        said = _counts_of(evidence.counts.with_prior(prior), drawn)  # [R, N]
-        pieces = np.concatenate([said[:, None], pulls], axis=1)  # [R, F, N]
-        weights, loss = _maximise(pieces, drawn, config.ridge)
+        log_shares = _counts_of(evidence.counts.with_prior(prior), drawn)  # [R, N]
+        features = np.concatenate([log_shares[:, None], associations], axis=1)  # [R, F, N]
+        weights, loss = _fit_weights(features, drawn, config.ridge)
         tried.append(CollectiveWeights(weights, prior, loss, count))
     return min(tried, key=lambda found: found.loss)
 
 
-def _pulls_of(evidence: Evidence, transitions: Examples) -> NDArray[np.float64]:
-    """Return the mean pull of each history's clusters, [R, F - 1, N]."""
+def _associations_of(evidence: Evidence, transitions: Transitions) -> NDArray[np.float64]:
+    """Return the mean associations of each history's clusters, [R, F - 1, N]."""
     rows = [
-        evidence.pulls[:, history[history != NO_CLUSTER]].mean(axis=1)
+        evidence.associations[:, history[history != NO_CLUSTER]].mean(axis=1)
         for history in transitions.histories
     ]
     return np.stack(rows)
 
 
-def _counts_of(counts: PairCounts, transitions: Examples) -> NDArray[np.float64]:
+def _counts_of(counts: PairCounts, transitions: Transitions) -> NDArray[np.float64]:
     """Return the mean log share of each history's contexts, [R, N]."""
     found = []
     for start in range(0, len(transitions), TRANSITIONS_AT_ONCE):
@@ -105,27 +105,27 @@ def _counts_of(counts: PairCounts, transitions: Examples) -> NDArray[np.float64]
     return np.concatenate(found)
 
 
-def _maximise(
-    pieces: NDArray[np.float64], transitions: Examples, ridge: float
+def _fit_weights(
+    features: NDArray[np.float64], transitions: Transitions, ridge: float
 ) -> tuple[NDArray[np.float64], float]:
     """Return the weights [F] and the mean loss without the ridge."""
-    spread = pieces.std(axis=(0, 2), keepdims=True)  # [1, F, 1]
+    spread = features.std(axis=(0, 2), keepdims=True)  # [1, F, 1]
     known = np.where(spread > 0, spread, 1.0)
-    scaled = (pieces - pieces.mean(axis=(0, 2), keepdims=True)) / known  # [R, F, N]
-    free = transitions.candidates(pieces.shape[2])  # [R, N]
+    scaled = (features - features.mean(axis=(0, 2), keepdims=True)) / known  # [R, F, N]
+    is_candidate = transitions.candidates(features.shape[2])  # [R, N]
     rows = np.arange(len(transitions))
     chosen = scaled[rows, :, transitions.targets]  # [R, F]
 
     def loss_of(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        scores = np.where(free, np.einsum("f,rfn->rn", weights, scaled), -np.inf)  # [R, N]
+        scores = np.where(is_candidate, np.einsum("f,rfn->rn", weights, scaled), -np.inf)  # [R, N]
         highest = scores.max(axis=1, keepdims=True)
         shares = np.exp(scores - highest)
         total = shares.sum(axis=1, keepdims=True)
         loss = (highest + np.log(total))[:, 0] - chosen @ weights
         expected = np.einsum("rn,rfn->rf", shares / total, scaled)
-        slope = (expected - chosen).mean(axis=0) + 2 * ridge * weights
-        return float(loss.mean() + ridge * weights @ weights), slope
+        gradient = (expected - chosen).mean(axis=0) + 2 * ridge * weights
+        return float(loss.mean() + ridge * weights @ weights), gradient
 
-    found = minimize(loss_of, np.zeros(pieces.shape[1]), jac=True, method="L-BFGS-B")
+    found = minimize(loss_of, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B")
     loss = float(found.fun - ridge * found.x @ found.x)
     return np.where(spread > 0, 1 / known, 0.0)[0, :, 0] * found.x, loss

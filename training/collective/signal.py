@@ -24,19 +24,19 @@ class CollectiveSignal:
     """A log-linear model of what follows a context, from a few weights.
 
     That a planner should be told what most people turned to is from arXiv 2510.20260, which puts it
-    into the prompt; here it is backed off, weighed with how near clusters stand, and held against
+    into the prompt; here it is backed off, weighed with how alike clusters are, and held against
     what the planner writes.
 
     Attributes:
         counts: novel likes after pairs, with their back-off.
         pair_weight: of the logarithm of their shares.
-        pull: what cluster a says for cluster c, weighed, [N, N]; a context's pull is its members'
-            mean.
+        association: what cluster a says for cluster c, weighed, [N, N]; a context's is the mean of
+            its members'.
     """
 
     counts: PairCounts
     pair_weight: float
-    pull: NDArray[np.float64]
+    association: NDArray[np.float64]
 
     def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
         """Return the log-probability of every cluster after these contexts, [B, N].
@@ -45,7 +45,7 @@ class CollectiveSignal:
         """
         ends = np.array([(pair.members[0], pair.members[-1]) for pair in contexts])  # [B, 2]
         scores = self.pair_weight * self.counts.score_batch(contexts)
-        scores += (self.pull[ends[:, 0]] + self.pull[ends[:, 1]]) / 2
+        scores += (self.association[ends[:, 0]] + self.association[ends[:, 1]]) / 2
         np.put_along_axis(scores, ends, -np.inf, axis=1)
         highest = scores.max(axis=1, keepdims=True)
         total = np.log(np.exp(scores - highest).sum(axis=1, keepdims=True))
@@ -62,7 +62,7 @@ def save_signal(signal: CollectiveSignal, file: Path) -> None:
         "pair_counts": pairs.data.astype(np.float64),
         "singles": signal.counts.singles,
         "popularity": signal.counts.popularity,
-        "pull": signal.pull,
+        "pull": signal.association,
         "weights": np.array([signal.counts.prior, signal.pair_weight]),
     }
     save_file({name: np.ascontiguousarray(part) for name, part in parts.items()}, file)

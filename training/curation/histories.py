@@ -73,7 +73,7 @@ def _newest_first(users: np.ndarray, clusters: np.ndarray, width: int) -> np.nda
     busiest_first = np.argsort(-lengths, kind="stable")
     starts, lengths = starts[busiest_first], lengths[busiest_first]
     current = np.full((starts.size, width), EMPTY, dtype=np.int32)  # [U, W]
-    places = np.arange(width)
+    positions = np.arange(width)
     active = starts.size
     for step in range(int(lengths[0])):
         while lengths[active - 1] <= step:
@@ -82,9 +82,9 @@ def _newest_first(users: np.ndarray, clusters: np.ndarray, width: int) -> np.nda
         newest = clusters[events].astype(np.int32)[:, None]  # [U, 1]
         before = current[:active]  # [U, W]
         same = before == newest  # [U, W]
-        place = np.where(same.any(axis=1), same.argmax(axis=1), width)[:, None]  # [U, 1]
+        position = np.where(same.any(axis=1), same.argmax(axis=1), width)[:, None]  # [U, 1]
         moved = np.concatenate([newest, before[:, :-1]], axis=1)  # [U, W]
-        current[:active] = np.where(places <= place, moved, before)
+        current[:active] = np.where(positions <= position, moved, before)
         states[events] = current[:active]
     return states
 
@@ -135,8 +135,8 @@ def _prefixes(
     begins = begin_of_user[user_of_moment[rows]]
     lengths = upto[rows] - begins
     flat_starts = np.cumsum(lengths) - lengths
-    places = np.arange(lengths.sum()) + np.repeat(begins - flat_starts, lengths)
-    return _lists(clusters[places], lengths)
+    positions = np.arange(lengths.sum()) + np.repeat(begins - flat_starts, lengths)
+    return _lists(clusters[positions], lengths)
 
 
 def _lists(values: np.ndarray, lengths: np.ndarray) -> pl.Series:

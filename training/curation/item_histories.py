@@ -24,7 +24,7 @@ def item_history_rows(
 
     A snapshot for time ``t`` holds what happened strictly before ``t`` and is stamped one
     microsecond earlier, so that Feast's join at or before ``t - 1 µs`` finds it. Users without
-    an earlier interaction have no snapshot. Items are distinct, each at its newest place; items
+    an earlier interaction have no snapshot. Items are distinct, each at its newest position; items
     of one moment stand in ascending id.
 
     Args:

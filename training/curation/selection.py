@@ -60,9 +60,9 @@ def flatten_counts(counts: np.ndarray, total: int, temperature: float) -> np.nda
     order = np.argsort(counts / weights, kind="stable")
     shares = np.zeros(counts.size)
     rest, weight = float(total), float(weights.sum())
-    for place in order:
-        shares[place] = min(float(counts[place]), rest * weights[place] / weight)
-        rest, weight = rest - shares[place], weight - weights[place]
+    for index in order:
+        shares[index] = min(float(counts[index]), rest * weights[index] / weight)
+        rest, weight = rest - shares[index], weight - weights[index]
     return _round_to_sum(shares, total)
 
 
@@ -87,11 +87,11 @@ def _take_quotas(
     labels: pl.DataFrame, quotas: pl.DataFrame, rng: np.random.Generator
 ) -> pl.DataFrame:
     lot = pl.Series("lot", rng.permutation(labels.height), dtype=pl.Int64)
-    place = pl.col("lot").rank("ordinal").over("target_cluster")
+    rank = pl.col("lot").rank("ordinal").over("target_cluster")
     return (
         labels.with_columns(lot)
         .join(quotas, on="target_cluster", maintain_order="left")
-        .filter(place <= pl.col("quota"))
+        .filter(rank <= pl.col("quota"))
         .drop("lot", "quota")
     )
 

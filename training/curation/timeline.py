@@ -161,20 +161,20 @@ def _sorted_microseconds(interactions: pl.LazyFrame) -> np.ndarray:
 
 
 def _at_share(times: np.ndarray, share: float) -> int:
-    place = min(max(round(share * times.size), 0), times.size - 1)
-    return int(times[place])
+    index = min(max(round(share * times.size), 0), times.size - 1)
+    return int(times[index])
 
 
 def _rolling(times: np.ndarray, start: int, end: int, origins: int) -> list[int]:
     """Return ``start`` and the origins after it that cut what lies before ``end`` evenly."""
     first, last = np.searchsorted(times, [start, end]).tolist()
-    places = [first + (last - first) * step // origins for step in range(1, origins)]
-    return [start, *(int(times[min(place, times.size - 1)]) for place in places)]
+    indices = [first + (last - first) * step // origins for step in range(1, origins)]
+    return [start, *(int(times[min(index, times.size - 1)]) for index in indices)]
 
 
 def _require_interactions_between(times: np.ndarray, cuts: list[int]) -> None:
-    places = np.searchsorted(times, np.array(cuts))
-    if np.any(np.diff(places) <= 0):
+    indices = np.searchsorted(times, np.array(cuts))
+    if np.any(np.diff(indices) <= 0):
         shown = ", ".join(_to_moment(cut).isoformat() for cut in cuts)
         raise UserError(
             WHERE,

@@ -1,6 +1,6 @@
 """Metrics of rankings and of exposure, and their uncertainty: pure functions, users as the unit.
 
-Rankings are best first and may be shorter than ``k``: missing places are misses. A case has one
+Rankings are best first and may be shorter than ``k``: missing ranks are misses. A case has one
 or more positives; asking for a case without any is an error, not a zero.
 """
 
@@ -19,13 +19,13 @@ CELLS_AT_ONCE = 8_000_000  # resamples x users drawn in one piece: 64 MB
 
 
 def recall_at_k(ranked: Sequence[Hashable], positives: Collection[Hashable], k: int) -> float:
-    """Return hits in the first ``k`` places over ``min(k, number of positives)``.
+    """Return hits in the top ``k`` over ``min(k, number of positives)``.
 
     >>> recall_at_k([7, 3, 9], {3, 8}, k=2)
     0.5
     >>> recall_at_k([7, 3, 9], {3, 8, 9}, k=1)
     0.0
-    >>> recall_at_k([3], {3, 8}, k=5)  # four places are missing
+    >>> recall_at_k([3], {3, 8}, k=5)  # four ranks are missing
     0.5
     """
     wanted = _positives(positives)
@@ -35,7 +35,7 @@ def recall_at_k(ranked: Sequence[Hashable], positives: Collection[Hashable], k: 
 def ndcg_at_k(ranked: Sequence[Hashable], positives: Collection[Hashable], k: int) -> float:
     """Return the normalised discounted cumulative gain with binary gains.
 
-    Each hit at place r (from 1) gains 1 / log2(r + 1); the ideal ranking has all positives first
+    Each hit at rank r (from 1) gains 1 / log2(r + 1); the ideal ranking has all positives first
     (Järvelin and Kekäläinen, 2002).
 
     >>> ndcg_at_k("abc", {"a"}, k=3)
@@ -45,22 +45,22 @@ def ndcg_at_k(ranked: Sequence[Hashable], positives: Collection[Hashable], k: in
     """
     wanted = _positives(positives)
     gains = 1 / np.log2(np.arange(2, k + 2))
-    hits = [place for place, name in enumerate(ranked[:k]) if name in wanted]
+    hits = [rank for rank, name in enumerate(ranked[:k]) if name in wanted]
     return float(gains[hits].sum() / gains[: len(wanted)].sum())
 
 
 def reciprocal_rank(ranked: Sequence[Hashable], positives: Collection[Hashable]) -> float:
-    """Return 1 / (place of the first positive), 0 where none is ranked; its mean is MRR.
+    """Return 1 / (rank of the first positive), 0 where none is ranked; its mean is MRR.
 
     >>> reciprocal_rank("abc", {"b", "c"}), reciprocal_rank("abc", {"z"})
     (0.5, 0.0)
     """
     wanted = _positives(positives)
-    return next((1 / place for place, name in enumerate(ranked, 1) if name in wanted), 0.0)
+    return next((1 / rank for rank, name in enumerate(ranked, 1) if name in wanted), 0.0)
 
 
 def exposure_at_k(rankings: Iterable[Sequence[int]], n_names: int, k: int) -> NDArray[np.int64]:
-    """Return how often each of the names 0..n_names-1 stands in the first ``k`` places.
+    """Return how often each of the names 0..n_names-1 stands in the top ``k``.
 
     >>> exposure_at_k([[0, 1], [0, 2]], n_names=4, k=2).tolist()
     [2, 1, 1, 0]
@@ -70,7 +70,7 @@ def exposure_at_k(rankings: Iterable[Sequence[int]], n_names: int, k: int) -> ND
 
 
 def coverage_at_k(rankings: Iterable[Sequence[int]], n_names: int, k: int) -> float:
-    """Return the share of the names that stand in the first ``k`` places of any ranking.
+    """Return the share of the names that stand in the top ``k`` of any ranking.
 
     >>> coverage_at_k([[0, 1], [0, 2]], n_names=4, k=1)
     0.25
@@ -87,8 +87,8 @@ def gini(exposure: ArrayLike) -> float:
     counts = np.sort(np.asarray(exposure, dtype=np.float64))
     if counts.sum() == 0:
         return 0.0
-    places = np.arange(1, len(counts) + 1)
-    return float((2 * places - len(counts) - 1) @ counts / (len(counts) * counts.sum()))
+    ranks = np.arange(1, len(counts) + 1)
+    return float((2 * ranks - len(counts) - 1) @ counts / (len(counts) * counts.sum()))
 
 
 def entropy(exposure: ArrayLike) -> float:

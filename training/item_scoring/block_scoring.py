@@ -1,7 +1,7 @@
 """Scores items by blocks of the layout and ranks them exactly: all of them, or planned ones only.
 
-Shapes: U states (one per distinct history), Q queries, D dimension, I items, K places wanted at
-most.
+Shapes: U states (one per distinct history), Q queries, D dimension, I items, K items wanted
+at most. A row is an item's in the layout.
 """
 
 from __future__ import annotations
@@ -14,54 +14,54 @@ from itertools import accumulate, count
 
 import numpy as np
 
-from training.item_scoring.block_search import EVERYTHING, LARGEST_OF_ITEM, STRIP, search, shrink
+from training.item_scoring.block_search import EVERYTHING, LARGEST_OF_ITEM, STRIP, quantise, search
 
 
 @dataclass(frozen=True)
 class Bonus:
-    """What is added to the scores of some places for one history.
+    """What is added to the scores of some items for one history.
 
     Attributes:
-        places: ascending, each once, int64 ``[n]``.
+        rows: of the items, ascending, each once, int64 ``[n]``.
         values: finite, float32 ``[n]``.
     """
 
-    places: np.ndarray
+    rows: np.ndarray
     values: np.ndarray
 
 
 @dataclass(frozen=True)
 class BlockQuery:
-    """One question: the best places for a state, within some blocks.
+    """One question: the best items for a state, within some blocks.
 
     Attributes:
-        row: the state that asks.
-        k: how many places at most.
+        state: the one that asks, by its index.
+        k: how many items at most.
         clusters: whose blocks are scored, ascending, each once; ``None`` for the whole catalogue.
-        excluded: places that may not come back. Within clusters they are only gone through if
+        excluded: rows that may not come back. Within clusters they are only gone through if
             one would come back: planned clusters are novel, so as a rule none would.
     """
 
-    row: int
+    state: int
     k: int
     clusters: Sequence[int] | None = None
     excluded: AbstractSet[int] = frozenset()
 
 
-NO_PLACES = np.empty(0, dtype=np.int64)
+NO_ROWS = np.empty(0, dtype=np.int64)
 NO_VALUES = np.empty(0, dtype=np.float32)
 
 
 @dataclass(frozen=True)
-class RankedPlaces:
-    """Answers to queries, a row each: best first, equal scores in order of place.
+class RankedItems:
+    """Answers to queries, a row each: best first, equal scores in order of row.
 
     Attributes:
-        places: int64 ``[Q, K]``; ``NO_PLACE`` where a query has no more answers.
+        rows: of the items, int64 ``[Q, K]``; ``NO_ROW`` where a query has no more answers.
         scores: float32 ``[Q, K]``; minus infinity there.
     """
 
-    places: np.ndarray
+    rows: np.ndarray
     scores: np.ndarray
 
 
@@ -69,8 +69,8 @@ class BlockScorer:
     """Answers queries over item vectors: a score is a dot product plus a bonus.
 
     Args:
-        vectors: of the items in order of place, float32 ``[I, D]``, contiguous.
-        block_starts: cluster ``c`` fills the places ``block_starts[c]`` up to
+        vectors: of the items in order of row, float32 ``[I, D]``, contiguous.
+        block_starts: cluster ``c`` fills the rows ``block_starts[c]`` up to
             ``block_starts[c + 1]``.
     """
 
@@ -79,7 +79,7 @@ class BlockScorer:
         self.block_starts = np.ascontiguousarray(block_starts, dtype=np.int64)
 
     def prepare(self) -> None:
-        """Do now what the first query would else wait for: shrink the items, compile the search."""
+        """Quantise the items and compile the search: the first query would else wait for it."""
         self.rank(np.zeros((1, self.vectors.shape[1]), np.float32), [BlockQuery(0, 1, [0])])
 
     def score_all(self, states: np.ndarray, bonuses: Sequence[Bonus] | None = None) -> np.ndarray:
@@ -91,8 +91,8 @@ class BlockScorer:
         """
         scores: np.ndarray = states @ self.vectors.T  # [U, I]
         if bonuses is not None:
-            for row, bonus in zip(scores, bonuses, strict=True):
-                row[bonus.places] += bonus.values
+            for of_state, bonus in zip(scores, bonuses, strict=True):
+                of_state[bonus.rows] += bonus.values
         return scores
 
     def rank(
@@ -100,8 +100,8 @@ class BlockScorer:
         states: np.ndarray,
         queries: Sequence[BlockQuery],
         bonuses: Sequence[Bonus] | None = None,
-    ) -> RankedPlaces:
-        """Return the best places of each query; no block is touched that none of them names.
+    ) -> RankedItems:
+        """Return the best items of each query; no block is touched that none of them names.
 
         Args:
             states: float32 ``[U, D]``.
@@ -112,26 +112,24 @@ class BlockScorer:
             ValueError: a query names a cluster that does not exist.
         """
         if not queries:
-            return RankedPlaces(np.empty((0, 0), np.int64), np.empty((0, 0), np.float32))
-        # Within clusters nothing is struck out at first: as a rule it would be in vain.
-        barred = {
+            return RankedItems(np.empty((0, 0), np.int64), np.empty((0, 0), np.float32))
+        # Within clusters nothing is excluded at first: as a rule it would be in vain.
+        excluded = {
             number: _in_order(query.excluded)
             for number, query in enumerate(queries)
             if query.clusters is None
         }
-        ranked = self._search(states, queries, bonuses, barred)
+        ranked = self._search(states, queries, bonuses, excluded)
         hit = [
             number
-            for number, (query, places) in enumerate(
-                zip(queries, ranked.places.tolist(), strict=True)
-            )
-            if not query.excluded.isdisjoint(places)
+            for number, (query, rows) in enumerate(zip(queries, ranked.rows.tolist(), strict=True))
+            if not query.excluded.isdisjoint(rows)
         ]
         if hit:
             chosen = [queries[number] for number in hit]
-            barred = {number: _in_order(query.excluded) for number, query in enumerate(chosen)}
-            again = self._search(states, chosen, bonuses, barred)
-            ranked.places[hit, : again.places.shape[1]] = again.places
+            excluded = {number: _in_order(query.excluded) for number, query in enumerate(chosen)}
+            again = self._search(states, chosen, bonuses, excluded)
+            ranked.rows[hit, : again.rows.shape[1]] = again.rows
             ranked.scores[hit, : again.scores.shape[1]] = again.scores
         return ranked
 
@@ -140,34 +138,35 @@ class BlockScorer:
         states: np.ndarray,
         queries: Sequence[BlockQuery],
         bonuses: Sequence[Bonus] | None,
-        barred: Mapping[int, np.ndarray],
-    ) -> RankedPlaces:
+        excluded: Mapping[int, np.ndarray],
+    ) -> RankedItems:
         plans = [query.clusters for query in queries]
         blocks = [block for plan in plans if plan for block in plan]  # [N]
         self._check(blocks)
-        of_query = [query.row for query in queries]
-        rows = dict(zip(dict.fromkeys(of_query), count()))
+        states_asked = dict(zip(dict.fromkeys(query.state for query in queries), count()))
         asked = [
-            [rows[row] for row in of_query],
+            [states_asked[query.state] for query in queries],
             [query.k for query in queries],
             [EVERYTHING if plan is None else len(plan) for plan in plans],
         ]
-        given = {} if bonuses is None else {rows[row]: bonuses[row] for row in rows}
-        small, measures = self._shrunk
-        places, scores = search(
-            (0,) * (small.shape[1] // STRIP),
+        given = {}
+        if bonuses is not None:
+            given = {index: bonuses[state] for state, index in states_asked.items()}
+        codes, scales = self._quantised
+        rows, scores = search(
+            (0,) * (codes.shape[1] // STRIP),
             self.vectors,
-            small,
-            measures,
+            codes,
+            scales,
             self.block_starts,
-            states[list(rows)],
+            states[list(states_asked)],
             np.array(asked),
             np.array(blocks, np.int64),
-            *_join({row: bonus.places for row, bonus in given.items()}, len(rows)),
+            *_join({index: bonus.rows for index, bonus in given.items()}, len(states_asked)),
             np.concatenate([NO_VALUES, *(bonus.values for bonus in given.values())]),
-            *_join(barred, len(queries)),
+            *_join(excluded, len(queries)),
         )
-        return RankedPlaces(places, scores)
+        return RankedItems(rows, scores)
 
     def _check(self, blocks: Sequence[int]) -> None:
         n_clusters = len(self.block_starts) - 1
@@ -176,18 +175,18 @@ class BlockScorer:
             raise ValueError(f"no cluster {wrong} of {n_clusters}")
 
     @cached_property
-    def _shrunk(self) -> tuple[np.ndarray, np.ndarray]:
-        """The small integers of the items and their measures, made at the first use."""
+    def _quantised(self) -> tuple[np.ndarray, np.ndarray]:
+        """The codes of the items and their scales, made at the first use."""
         n_items, dimension = self.vectors.shape
         width = -(-dimension // STRIP) * STRIP
-        small = np.zeros((n_items, width), np.int8)  # [I, W]
-        measures = np.empty((n_items, 3), np.float32)
-        shrink(self.vectors, small, measures, LARGEST_OF_ITEM)
-        return small, measures
+        codes = np.zeros((n_items, width), np.int8)  # [I, W]
+        scales = np.empty((n_items, 3), np.float32)
+        quantise(self.vectors, codes, scales, LARGEST_OF_ITEM)
+        return codes, scales
 
 
-def _in_order(places: AbstractSet[int]) -> np.ndarray:
-    return np.sort(np.fromiter(iter(places), np.int64))
+def _in_order(rows: AbstractSet[int]) -> np.ndarray:
+    return np.sort(np.fromiter(iter(rows), np.int64))
 
 
 def _join(lists: Mapping[int, np.ndarray], n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -198,6 +197,6 @@ def _join(lists: Mapping[int, np.ndarray], n: int) -> tuple[np.ndarray, np.ndarr
         n: how many there are.
     """
     if not lists:
-        return NO_PLACES, np.zeros(n + 1, np.int64)
-    lengths = [len(lists.get(number, NO_PLACES)) for number in range(n)]
+        return NO_ROWS, np.zeros(n + 1, np.int64)
+    lengths = [len(lists.get(number, NO_ROWS)) for number in range(n)]
     return np.concatenate(list(lists.values())), np.array(list(accumulate(lengths, initial=0)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -48,14 +49,17 @@ class LoraSettings(Config):
     Attributes:
         rank: of the two matrices of a layer.
         alpha: the adapter counts ``alpha / rank`` times.
-        second_rate: how much faster than the first the second of a layer's two matrices learns.
+        loraplus_lr_ratio: learning rate of a layer's matrix B over that of its matrix A (LoRA+:
+            arXiv 2402.12354).
         dropout: of the adapter's input.
         targets: names of the layers it is put on; empty means every linear layer but the output.
     """
 
+    renamed: ClassVar[Mapping[str, str]] = {"second_rate": "loraplus_lr_ratio"}
+
     rank: int = Field(default=32, ge=1)
     alpha: int = Field(default=64, ge=1)
-    second_rate: float = Field(default=4.0, ge=1)
+    loraplus_lr_ratio: float = Field(default=4.0, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: tuple[str, ...] = ()
 
@@ -96,7 +100,8 @@ class PlannerConfig(Config):
         collective_weight: of the distance between what it writes and the collective signal: what
             everybody's choices let expect after a prompt; 0 leaves it out.
         table_share: of the prompts, those that show any context of the table, not one person's.
-        peak_share: of these, those in which a cluster drawn at random is expected most.
+        class_balanced_share: of these, those drawn by their novel cluster: first a cluster at
+            random, then a context in which it is expected most.
         target_balance: lets a novel cluster count less the more the signal expects it over the
             table, and a person's choice the more often it is made, as that power: 0 not at all, 1
             so that every cluster counts the same. It buys coverage.
@@ -110,11 +115,16 @@ class PlannerConfig(Config):
         validation_rows: validation transitions that recall is taken on at most.
         match_prompts: prompts that the match rate is taken on at most.
         min_match_rate: what an evaluation should reach before its recall counts.
-        min_coverage: the same for the share of clusters in first five places.
+        min_coverage: the same for the share of clusters in the top five.
         refit: train on with what the validation period adds.
         refit_share: of the steps that were best, for which it does.
-        refit_rate: of the learning rate, at which it does.
+        refit_lr_ratio: of the learning rate, at which it does.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "peak_share": "class_balanced_share",
+        "refit_rate": "refit_lr_ratio",
+    }
 
     base_model: str = EMBEDDED
     embedded: EmbeddedConfig = EmbeddedConfig()
@@ -127,7 +137,7 @@ class PlannerConfig(Config):
     listwise_choices: int = Field(default=64, ge=1)
     collective_weight: float = Field(default=1.0, ge=0)
     table_share: float = Field(default=0.5, ge=0, lt=1)
-    peak_share: float = Field(default=0.5, ge=0, le=1)
+    class_balanced_share: float = Field(default=0.5, ge=0, le=1)
     target_balance: float = Field(default=0.4, ge=0, le=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.01, ge=0)
@@ -142,4 +152,4 @@ class PlannerConfig(Config):
     min_coverage: float = Field(default=0.98, ge=0, le=1)
     refit: bool = True
     refit_share: float = Field(default=0.25, gt=0, le=1)
-    refit_rate: float = Field(default=0.5, gt=0, le=1)
+    refit_lr_ratio: float = Field(default=0.5, gt=0, le=1)

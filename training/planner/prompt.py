@@ -1,4 +1,4 @@
-"""The one place that renders and parses the planner's prompts and completions."""
+"""The planner's prompts and completions as text: the only module that writes and reads them."""
 
 from __future__ import annotations
 
@@ -31,20 +31,6 @@ def render_prompt(descriptions: Sequence[str]) -> str:
     for description in descriptions:
         check_description(description)
     return "\n".join([OPENING, *(BULLET + description for description in descriptions), QUESTION])
-
-
-def parse_prompt(text: str) -> tuple[str, ...]:
-    """Return the descriptions that :func:`render_prompt` was given.
-
-    Raises:
-        UserError: the text is not a prompt of ours.
-    """
-    lines = text.split("\n")
-    bullets = lines[1:-1]
-    framed = len(lines) > 2 and lines[0] == OPENING and lines[-1] == QUESTION
-    if not framed or not all(line.startswith(BULLET) for line in bullets):
-        raise UserError("prompt", "is one that render_prompt made", "render it", text[:80])
-    return tuple(line.removeprefix(BULLET) for line in bullets)
 
 
 def render_completion(description: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from peft.optimizers import create_loraplus_optimizer
+from torch.optim.lr_scheduler import LambdaLR, SequentialLR
+from transformers import get_cosine_schedule_with_warmup
 
 from training.planner.config import PlannerConfig
 
 MAX_GRADIENT_NORM = 1.0
+"""The usual bound in fine-tuning; the Trainer of transformers has it as its default."""
 BETAS = (0.9, 0.98)
+"""Of the original transformer (Vaswani et al., 2017): a short memory suits a few hundred steps."""
 
 
 def make_optimizer(
@@ -21,53 +24,57 @@ def make_optimizer(
     max_steps: int,
     warmup_share: float,
 ) -> tuple[Any, Any]:
-    """Return (optimizer, schedule) of whole weights; the schedule steps with the optimizer."""
+    """Return (optimizer, scheduler) of whole weights; the scheduler steps with the optimizer."""
     optimizer = torch.optim.AdamW(
         weights, lr=learning_rate, weight_decay=weight_decay, betas=BETAS, fused=True
     )
-    return optimizer, _schedule(optimizer, max_steps, warmup_share)
+    return optimizer, make_scheduler(optimizer, max_steps, warmup_share)
 
 
 def make_adapter_optimizer(model: Any, config: PlannerConfig) -> tuple[Any, Any]:
-    """Return (optimizer, schedule) of a model's adapter.
+    """Return (optimizer, scheduler) of a model's adapter.
 
-    LoRA's second matrices, which start at zero, learn ``config.lora.second_rate`` times faster
-    (LoRA+: arXiv 2402.12354).
+    LoRA's matrices B, which start at zero, learn ``config.lora.loraplus_lr_ratio`` times faster
+    than its matrices A (LoRA+: arXiv 2402.12354).
     """
     optimizer = create_loraplus_optimizer(
         model,
         torch.optim.AdamW,
         lr=config.learning_rate,
-        loraplus_lr_ratio=config.lora.second_rate,
+        loraplus_lr_ratio=config.lora.loraplus_lr_ratio,
         loraplus_weight_decay=config.weight_decay,
         betas=BETAS,
         fused=True,
     )
-    return optimizer, _schedule(optimizer, config.max_steps, config.warmup_share)
+    return optimizer, make_scheduler(optimizer, config.max_steps, config.warmup_share)
 
 
-def _schedule(optimizer: Any, max_steps: int, warmup_share: float) -> Any:
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_share(step, max_steps, warmup_share)
-    )
+def make_scheduler(optimizer: Any, max_steps: int, warmup_share: float) -> Any:
+    """Return the scheduler of a linear warm-up, then a cosine down to zero.
 
+    The first step learns already, at the first part of the rate, and the last step of the warm-up
+    and the first of the cosine both at all of it.
 
-def learning_rate_share(step: int, max_steps: int, warmup_share: float) -> float:
-    """Return the share of the peak learning rate: linear warm-up, then a cosine down to zero.
-
-    >>> [round(learning_rate_share(step, 12, 0.2), 3) for step in (0, 1, 2, 7, 12)]
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = make_scheduler(optimizer, max_steps=12, warmup_share=0.2)
+    >>> rates = []
+    >>> for _ in range(13):
+    ...     rates += scheduler.get_last_lr()
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> [round(rates[step], 3) for step in (0, 1, 2, 7, 12)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
-    warmup = max(1, round(warmup_share * max_steps))
-    if step < warmup:
-        return (step + 1) / warmup
-    done = (step - warmup) / max(1, max_steps - warmup)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    n_warmup = max(1, round(warmup_share * max_steps))
+    # Not the warm-up of transformers: it starts at a rate of zero, which wastes a step.
+    warmup = LambdaLR(optimizer, lambda step: (step + 1) / n_warmup)
+    cosine = get_cosine_schedule_with_warmup(optimizer, 0, max_steps - n_warmup)
+    return SequentialLR(optimizer, [warmup, cosine], milestones=[n_warmup])
 
 
-def descend(weights: list[Any], optimizer: Any, schedule: Any) -> None:
-    """Take one step down the gradients that lie at the weights, their norm clipped."""
+def take_step(weights: list[Any], optimizer: Any, scheduler: Any) -> None:
+    """Take one optimizer step by the gradients of the weights, their norm clipped."""
     torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
     optimizer.step()
-    schedule.step()
+    scheduler.step()
     optimizer.zero_grad(set_to_none=True)

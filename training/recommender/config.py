@@ -10,7 +10,12 @@ from training.config import Config, Device
 
 
 class NeighbourConfig(Config):
-    """The counting model beside the transformer: ``data/neighbours.py``."""
+    """The counting model beside the transformer: ``data/neighbours.py``.
+
+    The defaults did best on validation windows; docs/experiments.md has what was tried. Steps and
+    histories decay geometrically since what is far away tells less, and weighing all steps alike,
+    or both directions, ranks clearly worse there.
+    """
 
     weight: float = Field(default=5.0, ge=0)
     """Of the counting model's part in a score; 0 leaves it out."""
@@ -50,13 +55,15 @@ class RecommenderConfig(Config):
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Of the input and of every layer, in training."""
     temperature: float = Field(default=0.06, gt=0)
-    """Divides the cosine between a history and an item."""
+    """Divides the cosine between a history and an item. Cosines lie within -1 and 1: undivided, a
+    softmax over thousands of items could make none of them likely. The lower, the more a loss
+    heeds the items that are hardest to tell from the target."""
 
     neighbours: NeighbourConfig = NeighbourConfig()
     """The counting model whose part is added to the transformer's score."""
 
     item_text: bool = False
-    """Whether items that nobody liked are placed by their text."""
+    """Whether items that nobody liked are embedded by their text."""
 
     # training
     warm_start: bool = True

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.planner.contest import Outcome
-from benchmarks.planner.pooling import compare_outcomes, to_figures
+from benchmarks.planner.pooling import average_within_users, compare_outcomes, to_figures
 from benchmarks.planner.runs import PlannerRun
 from benchmarks.planner.tables import show_contenders, show_differences, show_runs
 from expectations.contracts.errors import UserError
@@ -121,3 +121,11 @@ def test_tables_show_the_pooled_means() -> None:
     assert "| as_served | 0.5000 [0.0000, 1.0000] |" in contenders
     assert "| pair_counts | 0.0000 [0.0000, 0.0000] |" in contenders
     assert "| as_served − pair_counts | +0.5000 [" in show_differences(intervals)
+
+
+def test_what_several_runs_say_of_a_user_is_averaged_before_users_are() -> None:
+    # bob is in one run, ann in two with three cases: each user counts once
+    figures = np.array([[1.0, 0.0], [0.0, 0.0], [0.5, 3.0], [0.2, 6.0]])
+    averaged, users = average_within_users(figures, ["ann", "ann", "ann", "bob"])
+    assert users == ["ann", "bob"]
+    assert averaged == pytest.approx(np.array([[0.5, 1.0], [0.2, 6.0]]))

@@ -17,8 +17,8 @@ from benchmarks.planner.prompt_sizes import draw_histories, expect_of
 from expectations.contracts.values import NO_CLUSTER, ClusterPair
 from pipelines.io.command import run_command
 from training.planner.config import PlannerConfig
-from training.planner.data.course import BalancedSignal
-from training.planner.data.examples import Examples
+from training.planner.data.planner_data import BalancedSignal
+from training.planner.data.transitions import Transitions
 
 N = 9
 
@@ -27,12 +27,12 @@ class Summed:
     """A signal that adds up what each member of a context says."""
 
     def __init__(self, seed: int) -> None:
-        self.pull = np.random.default_rng(seed).standard_normal((N, N))
+        self.association = np.random.default_rng(seed).standard_normal((N, N))
 
     def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
         """Return log-probabilities, minus infinity at members."""
         ends = np.array([(pair.members[0], pair.members[-1]) for pair in contexts])
-        logs = self.pull[ends[:, 0]] + self.pull[ends[:, 1]]
+        logs = self.association[ends[:, 0]] + self.association[ends[:, 1]]
         np.put_along_axis(logs, ends, -np.inf, axis=1)
         return np.asarray(logs - np.log(np.exp(logs).sum(axis=1, keepdims=True)))
 
@@ -54,14 +54,14 @@ def test_where_members_add_up_a_long_prompt_expects_their_mean() -> None:
     signal, history = Summed(3), [4, 1, 7]
     novel = [c for c in range(N) if c not in history]
     # every member stands in two of the three pairs
-    logs = 2 * signal.pull[history].mean(axis=0)[novel]
+    logs = 2 * signal.association[history].mean(axis=0)[novel]
     expected = expect_of(BalancedSignal(signal, np.zeros(N)), [history])[0, novel]
     np.testing.assert_allclose(expected, np.exp(logs) / np.exp(logs).sum())
 
 
 def test_prompts_show_at_most_so_many_clusters_of_a_history() -> None:
     rows = np.array([[5, 2, 8, NO_CLUSTER], [1, NO_CLUSTER, NO_CLUSTER, NO_CLUSTER]])
-    train = Examples(rows, np.array([3, 1]), np.array([0, 0]))
+    train = Transitions(rows, np.array([3, 1]), np.array([0, 0]))
     config = PlannerConfig(batch_size=64, table_share=0.5, single_share=0.25)
     shown = draw_histories(3, train, N, config, np.random.default_rng(0))
     people, anybody = shown[:32], shown[32:]

@@ -9,6 +9,7 @@ import pytest
 from expectations.contracts.errors import UserError
 from pipelines.io.params import read_params
 from training.config import RuntimeConfig
+from training.planner.config import PlannerConfig
 
 
 def params_file(folder: Path, text: str) -> Path:
@@ -43,3 +44,11 @@ def test_a_mistake_ends_in_one_line(tmp_path: Path, text: str, message: str) -> 
 def test_a_missing_file_says_where_to_stand(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="top of the repository"):
         read_params("runtime", RuntimeConfig, tmp_path / "params.yaml")
+
+
+def test_a_key_of_an_earlier_version_is_told_its_new_name(tmp_path: Path) -> None:
+    file = params_file(tmp_path, "planner: {lora: {second_rate: 4.0}}")
+    message = "planner.lora: 'second_rate' is now called 'loraplus_lr_ratio'"
+    with pytest.raises(UserError, match=message) as caught:
+        read_params("planner", PlannerConfig, file)
+    assert "\n" not in str(caught.value)

@@ -55,7 +55,7 @@ def lay_out(world: TopicWorld) -> None:
 def test_two_runs_leave_the_same_bytes_and_sound_tables() -> None:
     stage.main()
     plot = paths.plots_of("clusters") / "traffic.csv"
-    places = sorted(paths.TREE_PLACES.iterdir())
+    places = sorted(paths.TREE_CENTROIDS.iterdir())
     assert len(places) == 4
     first = {path: path.read_bytes() for path in (*OUTS, plot, *places)}
     stage.main()

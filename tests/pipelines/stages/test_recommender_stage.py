@@ -27,7 +27,7 @@ from pipelines.io.artefact_io import read_table, write_json, write_table
 from pipelines.stages import clusters, recommender
 from tests.worlds import recommender as world
 from tests.worlds.clusters import CUT, build_topic_world
-from training.clusters.tree.places_io import load_places
+from training.clusters.tree.centroids_io import load_centroids
 from training.curation.timeline import Timeline
 from training.recommender.fitting.release_fit import CHECKPOINT_FILES
 from training.recommender.model.parts import WEIGHTS_FILE
@@ -59,7 +59,7 @@ def prepare(folder: Path, n_users: int) -> dict[str, str]:
             "traffic": 1 / layout.n_clusters,
         }
         write_table(pl.DataFrame(nodes), paths.CLUSTERS, CLUSTERS)
-        members = {"item_id": layout.item_ids, "cluster_id": layout.cluster_of_place}
+        members = {"item_id": layout.item_ids, "cluster_id": layout.cluster_of_row}
         items = pl.DataFrame(members).with_columns(level=0)
         write_table(items, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
         walks = world.walk(n_users, 20, noise=0.1, seed=0)
@@ -110,7 +110,7 @@ def test_items_that_nobody_liked_are_placed_by_their_text_where_that_is_asked_fo
         models[item_text] = SequenceRecommender.load(paths.RECOMMENDER)
     layout = models[True].layout
     text = recommender.read_item_text(layout)
-    encoder = load_places(paths.TREE_PLACES).encoder.text
+    encoder = load_centroids(paths.TREE_CENTROIDS).encoder.text
     for place, item in list(enumerate(layout.item_ids))[::7]:
         of_item = items.filter(pl.col("item_id") == item)
         np.testing.assert_allclose(text[place], encoder.encode(of_item)[0], atol=1e-6)

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from tests.worlds.alignment import draw_alignment, keep_order
 from training.alignment.alignment import Alignment, Proposals, fit_alignment, weigh_proposals
-from training.baselines.clusters.logistic import PARTS, LogisticModel
+from training.baselines.clusters.logistic import N_FEATURE_GROUPS, LogisticModel
 
 N = 12
 
 
 def likes_the_next() -> LogisticModel:
     """A user model that expects cluster c + 1 after a like of cluster c."""
-    weights = np.zeros((PARTS * N + 1, N), dtype=np.float32)
+    weights = np.zeros((N_FEATURE_GROUPS * N + 1, N), dtype=np.float32)
     weights[np.arange(N), (np.arange(N) + 1) % N] = 3.0
     return LogisticModel(weights, np.zeros(N, dtype=np.float32), 0.8)
 

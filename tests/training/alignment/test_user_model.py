@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tests.worlds.curation import at
-from training.alignment.user_model import fit_user_models, see_states
+from training.alignment.user_model import fit_user_models, states_as_pasts
 
 N = 5
 
@@ -25,7 +25,7 @@ def transitions_of(rows: list[tuple[str, list[int], list[int], int]]) -> pl.Data
 
 
 def test_what_was_touched_but_not_liked_is_told_from_what_was_liked() -> None:
-    states = see_states([[3, 1], []], [[1, 0, 3], [2]])
+    states = states_as_pasts([[3, 1], []], [[1, 0, 3], [2]])
     assert states.clusters == [[3, 1, 0], [2]]
     assert states.liked_first == [[True, True, False], [False]]
     assert states.ages[0][:2] == [0, 1]
@@ -34,7 +34,7 @@ def test_what_was_touched_but_not_liked_is_told_from_what_was_liked() -> None:
 def test_a_dislike_and_the_order_of_likes_both_count() -> None:
     rows = [("train", [0], [0, 1], 2), ("train", [0, 1], [1, 0], 3), ("train", [1, 0], [0, 1], 4)]
     (model,) = fit_user_models(transitions_of(rows * 20), ("train",), N, (0.1,), 0.5)
-    said = model.score(see_states([[0], [0, 1], [1, 0]], [[0, 1], [0, 1], [0, 1]]))
+    said = model.score(states_as_pasts([[0], [0, 1], [1, 0]], [[0, 1], [0, 1], [0, 1]]))
     assert said[:, 2:].argmax(axis=1).tolist() == [0, 1, 2]
 
 
@@ -43,7 +43,7 @@ def test_only_the_named_splits_are_learnt_from() -> None:
     both = [*first, *([("validation", [0], [0], 3)] * 50)]
     early, late = (
         fit_user_models(transitions_of(both), splits, N, (1.0,), 0.8)[0].score(
-            see_states([[0]], [[0]])
+            states_as_pasts([[0]], [[0]])
         )[0]
         for splits in (("train",), ("train", "validation"))
     )
@@ -54,6 +54,6 @@ def test_only_the_named_splits_are_learnt_from() -> None:
 def test_a_stronger_penalty_leaves_popularity() -> None:
     rows = [("train", [0], [0], 2), ("train", [1], [1], 3), ("train", [1], [1], 3)] * 10
     weak, strong = fit_user_models(transitions_of(rows), ("train",), N, (0.01, 1e6), 0.8)
-    state = see_states([[0]], [[0]])
+    state = states_as_pasts([[0]], [[0]])
     assert weak.score(state)[0].argmax() == 2
     assert strong.score(state)[0].argmax() == 3

@@ -11,12 +11,12 @@ import pytest
 from expectations.contracts.values import ClusterPair
 from training.clusters.config import RepresentationConfig
 from training.collective.config import CollectiveConfig
-from training.collective.evidence import PULLS, Evidence, gather_evidence
+from training.collective.evidence import ASSOCIATIONS, Evidence, gather_evidence
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=100)
 N = 4
-CONFIG = CollectiveConfig(together_prior=1.0)
+CONFIG = CollectiveConfig(co_consumption_prior=1.0)
 TEXTS = {  # clusters 0 and 1 talk of the same things; 2 and 3 do not
     0: ("jazz guitar strings", "acoustic jazz guitar"),
     1: ("jazz piano lessons", "guitar and jazz piano"),
@@ -70,12 +70,12 @@ def gather(log: pl.DataFrame, before: datetime = END) -> Evidence:
     return gather_evidence(items, log.lazy(), clusters, N, before, CONFIG, config, rng)
 
 
-def pull(evidence: Evidence, name: str) -> np.ndarray:
-    return np.asarray(evidence.pulls[PULLS.index(name)])
+def association(evidence: Evidence, name: str) -> np.ndarray:
+    return np.asarray(evidence.associations[ASSOCIATIONS.index(name)])
 
 
 def test_who_touched_both_is_counted_whatever_came_first() -> None:
-    together = np.exp(pull(gather(LOG), "together"))
+    together = np.exp(association(gather(LOG), "co_consumption"))
     touched = np.array([3, 1, 8, 7]) + 1.0  # users of each cluster, and one
     expected = touched / touched.sum()
     for a, both in ((2, [2, 0, 0, 6]), (3, [1, 1, 6, 0]), (0, [0, 1, 2, 1])):
@@ -84,7 +84,7 @@ def test_who_touched_both_is_counted_whatever_came_first() -> None:
 
 
 def test_words_say_which_clusters_are_alike() -> None:
-    near = pull(gather(LOG), "text")
+    near = association(gather(LOG), "text")
     assert near[0, 1] > 0.2
     assert near[0, 2] == near[2, 3] == near[0, 0] == 0.0
     np.testing.assert_allclose(near, near.T)
@@ -93,13 +93,13 @@ def test_words_say_which_clusters_are_alike() -> None:
 def test_company_says_which_clusters_are_alike() -> None:
     """People who buy 2-0 also buy 3-0, and 0-0 goes with 2-1: 2 and 3 share no company here."""
     walks = [["2-0", "0-0"], ["3-0", "0-0"], ["1-0", "1-1"]] * 5
-    near = pull(gather(make_log(*walks)), "company")
+    near = association(gather(make_log(*walks)), "collaborative")
     assert near[2, 3] > 0.9
     assert abs(near[1, 2]) < 0.1
 
 
 def test_popularity_is_the_same_whatever_the_context() -> None:
-    rows = pull(gather(LOG), "popularity")
+    rows = association(gather(LOG), "popularity")
     np.testing.assert_allclose(rows, np.tile(np.log([4.0, 2.0, 9.0, 8.0]), (N, 1)))
 
 
@@ -113,13 +113,13 @@ def test_pairs_are_counted_after_strictly_earlier_likes() -> None:
 def test_nothing_from_the_time_on_is_read() -> None:
     later = make_log(*[["1-0", "2-0", "0-1"]] * 9, day=100)
     alone, beside = gather(LOG), gather(pl.concat([LOG, later]))
-    np.testing.assert_array_equal(alone.pulls, beside.pulls)
+    np.testing.assert_array_equal(alone.associations, beside.associations)
     np.testing.assert_array_equal(alone.counts.pairs.toarray(), beside.counts.pairs.toarray())
     after = gather(pl.concat([LOG, later]), END + timedelta(days=9))
-    assert not np.array_equal(alone.pulls, after.pulls)
+    assert not np.array_equal(alone.associations, after.associations)
 
 
-def test_a_catalogue_without_words_has_no_nearness_of_text() -> None:
+def test_a_catalogue_without_words_has_no_text_similarity() -> None:
     items, clusters = make_items()
     evidence = gather_evidence(
         items.with_columns(title=pl.lit("")),
@@ -131,7 +131,7 @@ def test_a_catalogue_without_words_has_no_nearness_of_text() -> None:
         RepresentationConfig(collaborative_dimensions=3),
         np.random.default_rng(0),
     )
-    assert not pull(evidence, "text").any()
+    assert not association(evidence, "text").any()
 
 
 @pytest.mark.parametrize("context", [(0,), (0, 1)])
@@ -139,4 +139,4 @@ def test_an_empty_past_leaves_every_cluster_possible(context: tuple[int, ...]) -
     evidence = gather(LOG, START)
     scores = evidence.counts.score_batch([ClusterPair.of(*context)])
     assert np.isfinite(scores).all()
-    assert np.isfinite(evidence.pulls).all()
+    assert np.isfinite(evidence.associations).all()

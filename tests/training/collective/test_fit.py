@@ -9,9 +9,9 @@ from scipy.sparse import csr_matrix
 from expectations.contracts.values import NO_CLUSTER, pairs_of_history
 from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.config import CollectiveConfig
-from training.collective.evidence import PULLS, Evidence
+from training.collective.evidence import ASSOCIATIONS, Evidence
 from training.collective.fit import EVIDENCE, fit_weights
-from training.planner.data.examples import Examples
+from training.planner.data.transitions import Transitions
 
 N = 12
 CONFIG = CollectiveConfig(pair_priors=(1.0, 50.0), ridge=0.0, max_transitions=100_000)
@@ -26,12 +26,12 @@ def make_evidence(seed: int = 0) -> Evidence:
     first, second = np.triu_indices(N, 1)
     pairs[first, second] = rng.gamma(0.2, 10.0, size=(len(first), N))
     counts = PairCounts(csr_matrix(pairs.reshape(N * N, N)), singles, popularity, 1.0)
-    pulls = rng.normal(size=(len(PULLS), N, N))
-    pulls[PULLS.index("popularity")] = 3.0  # the same everywhere: it can tell nothing
-    return Evidence(counts, pulls)
+    associations = rng.normal(size=(len(ASSOCIATIONS), N, N))
+    associations[ASSOCIATIONS.index("popularity")] = 3.0  # the same everywhere: it can tell nothing
+    return Evidence(counts, associations)
 
 
-def draw_transitions(evidence: Evidence, count: int, prior: float) -> Examples:
+def draw_transitions(evidence: Evidence, count: int, prior: float) -> Transitions:
     """People who choose as the planted weights say."""
     rng = np.random.default_rng(1)
     lengths = rng.integers(1, 5, size=count)
@@ -41,13 +41,13 @@ def draw_transitions(evidence: Evidence, count: int, prior: float) -> Examples:
     for row, length in enumerate(lengths.tolist()):
         history = rng.choice(N, size=length, replace=False)
         histories[row, :length] = history
-        said = counts.score_batch(pairs_of_history(history.tolist())).mean(axis=0)
-        pulls = evidence.pulls[:, history].mean(axis=1)
-        scores = TRUTH[0] * said + TRUTH[1:] @ pulls
+        log_shares = counts.score_batch(pairs_of_history(history.tolist())).mean(axis=0)
+        associations = evidence.associations[:, history].mean(axis=1)
+        scores = TRUTH[0] * log_shares + TRUTH[1:] @ associations
         scores[history] = -np.inf
         shares = np.exp(scores - scores.max())
         targets[row] = rng.choice(N, p=shares / shares.sum())
-    return Examples(histories, lengths, targets)
+    return Transitions(histories, lengths, targets)
 
 
 def test_planted_weights_are_found() -> None:
@@ -67,9 +67,9 @@ def test_the_signal_of_the_weights_is_likelier_than_counts_alone() -> None:
     assert found.loss < 0.9 * uniform
     signal = found.weigh(evidence)
     (row,) = signal.score_batch(pairs_of_history([2, 7]))
-    (said,) = evidence.counts.with_prior(50.0).score_batch(pairs_of_history([2, 7]))
-    pulls = evidence.pulls[:, [2, 7]].mean(axis=1)
-    scores = found.of_evidence[0] * said + found.of_evidence[1:] @ pulls
+    (log_shares,) = evidence.counts.with_prior(50.0).score_batch(pairs_of_history([2, 7]))
+    associations = evidence.associations[:, [2, 7]].mean(axis=1)
+    scores = found.of_evidence[0] * log_shares + found.of_evidence[1:] @ associations
     scores[[2, 7]] = -np.inf
     np.testing.assert_allclose(row, scores - np.log(np.exp(scores).sum()))
 
@@ -97,12 +97,12 @@ def test_metrics_name_every_weight() -> None:
 def test_a_ridge_draws_the_weights_to_zero(ridge: float) -> None:
     evidence = make_evidence()
     transitions = draw_transitions(evidence, 500, prior=1.0)
-    free = fit_weights(evidence, transitions, CONFIG, np.random.default_rng(0))
+    is_candidate = fit_weights(evidence, transitions, CONFIG, np.random.default_rng(0))
     held = fit_weights(
         evidence,
         transitions,
         CONFIG.model_copy(update={"ridge": ridge}),
         np.random.default_rng(0),
     )
-    assert np.abs(held.of_evidence).sum() < np.abs(free.of_evidence).sum()
-    assert held.loss > free.loss
+    assert np.abs(held.of_evidence).sum() < np.abs(is_candidate.of_evidence).sum()
+    assert held.loss > is_candidate.loss

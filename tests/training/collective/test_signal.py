@@ -32,7 +32,7 @@ def permute(signal: CollectiveSignal, order: list[int]) -> CollectiveSignal:
         counts.popularity[order],
         counts.prior,
     )
-    return CollectiveSignal(renamed, signal.pair_weight, signal.pull[np.ix_(order, order)])
+    return CollectiveSignal(renamed, signal.pair_weight, signal.association[np.ix_(order, order)])
 
 
 @settings(max_examples=30, deadline=None)
@@ -59,16 +59,21 @@ def test_the_ids_of_clusters_do_not_matter(seed: int, order: list[int]) -> None:
 
 def test_weights_mean_what_they_say() -> None:
     signal = make_signal(1, N)
-    (row,) = CollectiveSignal(signal.counts, 0.0, signal.pull).score_batch([ClusterPair.of(1, 4)])
-    free = [0, 2, 3, 5]
-    pull = (signal.pull[1] + signal.pull[4]) / 2
-    np.testing.assert_allclose(row[free], np.log(np.exp(pull[free]) / np.exp(pull[free]).sum()))
-    (alone,) = CollectiveSignal(signal.counts, 1.0, 0 * signal.pull).score_batch(
+    (row,) = CollectiveSignal(signal.counts, 0.0, signal.association).score_batch(
+        [ClusterPair.of(1, 4)]
+    )
+    is_candidate = [0, 2, 3, 5]
+    association = (signal.association[1] + signal.association[4]) / 2
+    np.testing.assert_allclose(
+        row[is_candidate],
+        np.log(np.exp(association[is_candidate]) / np.exp(association[is_candidate]).sum()),
+    )
+    (alone,) = CollectiveSignal(signal.counts, 1.0, 0 * signal.association).score_batch(
         [ClusterPair.of(1, 4)]
     )
     (counted,) = signal.counts.score_batch([ClusterPair.of(1, 4)])
-    shares = np.exp(counted[free])
-    np.testing.assert_allclose(alone[free], np.log(shares / shares.sum()))
+    shares = np.exp(counted[is_candidate])
+    np.testing.assert_allclose(alone[is_candidate], np.log(shares / shares.sum()))
 
 
 def test_saved_and_loaded_it_scores_the_same_bits(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Restricted scoring is full scoring with a mask: places, scores, ties, bonuses, exclusions."""
+"""Restricted scoring is full scoring with a mask: rows, scores, ties, bonuses, exclusions."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from training.item_scoring.block_scoring import (
     BlockQuery,
     BlockScorer,
     Bonus,
-    RankedPlaces,
+    RankedItems,
 )
 from training.item_scoring.block_search import (
-    AT_ONCE,
-    NO_PLACE,
-    STRETCHES,
-    WAITING,
+    N_MAXIMA,
+    NO_ROW,
+    QUEUE_SIZE,
+    TILE_ITEMS,
 )
-from training.item_scoring.top_places import top_places
+from training.item_scoring.top_k import top_k
 
 pytestmark = pytest.mark.usefixtures("compiled_search")
 
@@ -37,15 +37,15 @@ def worlds(draw: st.DrawFn) -> tuple[BlockScorer, np.ndarray, list[Bonus], list[
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     vectors = rng.integers(-2, 3, (n_items, 3)).astype(np.float32)
     states = rng.integers(-2, 3, (n_states, 3)).astype(np.float32)
-    places = st.sets(st.integers(0, n_items - 1) if n_items else st.nothing())
-    ordered = places.map(lambda found: np.array(sorted(found), dtype=np.int64))
+    rows = st.sets(st.integers(0, n_items - 1) if n_items else st.nothing())
+    ordered = rows.map(lambda found: np.array(sorted(found), dtype=np.int64))
     bonuses = [
         Bonus(at, rng.integers(0, 4, len(at)).astype(np.float32))
         for at in (draw(ordered) for _ in range(n_states))
     ]
     plan = st.none() | st.sets(st.integers(0, len(sizes) - 1)).map(sorted)
     query = st.builds(
-        BlockQuery, st.integers(0, n_states - 1), st.integers(0, 9), plan, places.map(frozenset)
+        BlockQuery, st.integers(0, n_states - 1), st.integers(0, 9), plan, rows.map(frozenset)
     )
     queries = draw(st.lists(query, max_size=12))
     return BlockScorer(vectors, starts), states, bonuses, queries
@@ -59,21 +59,21 @@ def rank_by_mask(
     query: BlockQuery,
 ) -> tuple[list[int], list[float]]:
     """The oracle: everything is scored, masked and sorted."""
-    scores = scorer.score_all(states, bonuses)[query.row].tolist()
+    scores = scorer.score_all(states, bonuses)[query.state].tolist()
     allowed = [
-        place
+        row
         for cluster, (first, end) in enumerate(pairwise(starts.tolist()))
-        for place in range(first, end)
-        if (query.clusters is None or cluster in query.clusters) and place not in query.excluded
+        for row in range(first, end)
+        if (query.clusters is None or cluster in query.clusters) and row not in query.excluded
     ]
-    best = sorted(allowed, key=lambda place: (-scores[place], place))[: query.k]
-    return best, [scores[place] for place in best]
+    best = sorted(allowed, key=lambda row: (-scores[row], row))[: query.k]
+    return best, [scores[row] for row in best]
 
 
-def answer_of(ranked: RankedPlaces, number: int) -> tuple[list[int], list[float]]:
-    there = ranked.places[number] != NO_PLACE
+def answer_of(ranked: RankedItems, number: int) -> tuple[list[int], list[float]]:
+    there = ranked.rows[number] != NO_ROW
     assert np.all(ranked.scores[number][~there] == -np.inf)
-    return ranked.places[number][there].tolist(), ranked.scores[number][there].tolist()
+    return ranked.rows[number][there].tolist(), ranked.scores[number][there].tolist()
 
 
 @given(worlds(), st.booleans())
@@ -95,7 +95,7 @@ def test_so_it_is_where_blocks_are_long_and_nearly_all_scores_equal(
 ) -> None:
     """More ties than may wait, stretches of every length, and each item better than the last."""
     rng = np.random.default_rng(seed)
-    sizes = rng.integers(0, 2 * AT_ONCE, 5)
+    sizes = rng.integers(0, 2 * TILE_ITEMS, 5)
     starts = np.concatenate([[0], np.cumsum(sizes)])
     n_items = int(starts[-1])
     vectors = rng.integers(0, n_values, (n_items, 2)).astype(np.float32)
@@ -110,7 +110,7 @@ def test_so_it_is_where_blocks_are_long_and_nearly_all_scores_equal(
     queries = [
         BlockQuery(
             int(rng.integers(3)),
-            int(rng.choice([1, 10, STRETCHES, STRETCHES + 1, 2 * WAITING])),
+            int(rng.choice([1, 10, N_MAXIMA, N_MAXIMA + 1, 2 * QUEUE_SIZE])),
             None if rng.random() < 0.3 else np.flatnonzero(rng.random(5) < 0.6).tolist(),
             frozenset(rng.choice(n_items, n_items // 4, replace=False).tolist()),
         )
@@ -127,11 +127,11 @@ VECTORS = st.integers(1, 60).flatmap(lambda n: arrays(np.float32, (n, 4), elemen
 
 
 @given(VECTORS, arrays(np.float32, 4, elements=NUMBERS), st.integers(1, 8), st.data())
-def test_the_best_are_never_lost_to_small_integers(
+def test_the_best_are_never_lost_to_quantisation(
     vectors: np.ndarray, state: np.ndarray, k: int, data: st.DataObject
 ) -> None:
-    places = st.sets(st.integers(0, len(vectors) - 1)).map(sorted)
-    at = np.array(data.draw(places), dtype=np.int64)
+    rows = st.sets(st.integers(0, len(vectors) - 1)).map(sorted)
+    at = np.array(data.draw(rows), dtype=np.int64)
     values = data.draw(arrays(np.float32, len(at), elements=st.floats(0, 5, width=32)))
     scorer = BlockScorer(vectors, np.array([0, len(vectors)]))
     ranked = scorer.rank(state[None], [BlockQuery(0, k)], [Bonus(at, values)])
@@ -141,13 +141,13 @@ def test_the_best_are_never_lost_to_small_integers(
     rounding = 1e-6 * (np.linalg.norm(vectors, axis=1) * np.linalg.norm(state) + 5)  # float32's
     assert len(set(found)) == len(found) == min(k, len(vectors))
     assert np.all(np.abs(scores[found] - found_scores) <= rounding[found])
-    rest = np.setdiff1d(np.arange(len(vectors)), found)
-    assert np.all(scores[rest] - rounding[rest] <= found_scores[-1])
+    others = np.setdiff1d(np.arange(len(vectors)), found)
+    assert np.all(scores[others] - rounding[others] <= found_scores[-1])
 
 
 @pytest.mark.parametrize("clusters", [None, [0, 2, 3]])
 def test_only_what_may_be_among_the_best_is_scored_exactly(clusters: list[int] | None) -> None:
-    """The vectors of all others are spoilt once their small integers are made."""
+    """The vectors of all others are spoilt once they are quantised."""
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((20_000, 32), dtype=np.float32)
     starts = np.arange(0, 20_001, 5_000)
@@ -159,7 +159,7 @@ def test_only_what_may_be_among_the_best_is_scored_exactly(clusters: list[int] |
     spoilt.vectors[order[30:]] = np.nan
     query = BlockQuery(0, 10, clusters)
     ranked = spoilt.rank(state, [query])
-    assert ranked.places[0].tolist() == order[:10].tolist()
+    assert ranked.rows[0].tolist() == order[:10].tolist()
     assert np.array_equal(ranked.scores, BlockScorer(vectors, starts).rank(state, [query]).scores)
 
 
@@ -172,7 +172,7 @@ def test_a_bonus_moves_an_item_up_for_its_own_history_only() -> None:
     ]
     queries = [BlockQuery(0, 2), BlockQuery(1, 2), BlockQuery(0, 2, [1]), BlockQuery(1, 1, [0, 1])]
     ranked = scorer.rank(states, queries, bonuses)
-    assert ranked.places.tolist() == [[1, 0], [0, 1], [3, 2], [0, NO_PLACE]]
+    assert ranked.rows.tolist() == [[1, 0], [0, 1], [3, 2], [0, NO_ROW]]
     assert ranked.scores[:3].tolist() == [[5, 4], [4, 3], [3.5, 2]]
 
 
@@ -187,7 +187,7 @@ def test_only_named_blocks_are_touched(n_queries: int) -> None:
     states = rng.standard_normal((n_queries, 4), dtype=np.float32)
     queries = [BlockQuery(row, 20, [0, 3]) for row in range(n_queries)]
     ranked = BlockScorer(vectors, starts).rank(states, queries)
-    assert np.array_equal(ranked.places, clean.rank(states, queries).places)
+    assert np.array_equal(ranked.rows, clean.rank(states, queries).rows)
     assert np.isfinite(ranked.scores).all()
 
 
@@ -202,11 +202,11 @@ SCORES = st.lists(st.sampled_from([-np.inf, 0.0, 1.0, 2.0, 3.0]), max_size=12)
 
 
 @given(SCORES, st.integers(0, 8))
-def test_top_places_is_a_stable_sort(scores: list[float], k: int) -> None:
-    order = sorted(range(len(scores)), key=lambda place: (-scores[place], place))
-    expected = [place for place in order if np.isfinite(scores[place])][:k]
+def test_top_k_is_a_stable_sort(scores: list[float], k: int) -> None:
+    order = sorted(range(len(scores)), key=lambda row: (-scores[row], row))
+    expected = [row for row in order if np.isfinite(scores[row])][:k]
     row = np.array(scores, dtype=np.float32)
-    assert top_places(row, k).tolist() == expected
+    assert top_k(row, k).tolist() == expected
 
 
 def test_a_query_answers_alike_alone_and_among_others() -> None:
@@ -216,17 +216,17 @@ def test_a_query_answers_alike_alone_and_among_others() -> None:
     queries = [BlockQuery(row, 5, sorted({row, (row * 7) % 10})) for row in range(9)]
     together = scorer.rank(states, queries)
     for row, query in enumerate(queries):
-        alone = scorer.rank(states[row : row + 1], [replace(query, row=0)])
-        assert np.array_equal(together.places[row], alone.places[0])
+        alone = scorer.rank(states[row : row + 1], [replace(query, state=0)])
+        assert np.array_equal(together.rows[row], alone.rows[0])
         assert np.array_equal(together.scores[row], alone.scores[0])
 
 
 def test_queries_of_one_state_for_a_block_each_share_one_pass() -> None:
-    """Also where two ask for the same block and bar different places."""
+    """Also where two ask for the same block and exclude different rows."""
     scorer = BlockScorer(np.eye(6, dtype=np.float32), np.array([0, 2, 4, 6]))
     states = np.array([[6, 5, 4, 3, 2, 1]], dtype=np.float32)
     plans = ([2], [0], [2], None, [0, 2])
-    barred = ({4}, set(), {5}, {0}, {0, 1, 4})
-    queries = [BlockQuery(0, 2, plan, bar) for plan, bar in zip(plans, barred, strict=True)]
+    excluded = ({4}, set(), {5}, {0}, {0, 1, 4})
+    queries = [BlockQuery(0, 2, plan, banned) for plan, banned in zip(plans, excluded, strict=True)]
     ranked = scorer.rank(states, queries)
-    assert ranked.places.tolist() == [[5, NO_PLACE], [0, 1], [4, NO_PLACE], [1, 2], [5, NO_PLACE]]
+    assert ranked.rows.tolist() == [[5, NO_ROW], [0, 1], [4, NO_ROW], [1, 2], [5, NO_ROW]]

@@ -28,9 +28,9 @@ from tests.worlds.planning import make_planner, make_table
 from training.clusters.config import RepresentationConfig
 from training.clusters.lineage.change_records import TreeChanges
 from training.clusters.representation.represent import fit_items
-from training.clusters.tree.assign import NO_INTERACTIONS, TreePlaces
+from training.clusters.tree.assign import NO_INTERACTIONS, TreeCentroids
 from training.clusters.tree.balance import find_centres
-from training.clusters.tree.places_io import save_places
+from training.clusters.tree.centroids_io import save_centroids
 from training.clusters.tree.tree import weigh_items
 from training.evaluation.clusters.case_figures import tabulate_cases
 from training.planner.base.base_reference import write_base_record
@@ -190,8 +190,8 @@ def _write_places(items: pl.DataFrame, members: pl.DataFrame) -> None:
     levels = [members.filter(level=level).sort("item_id")["cluster_id"] for level in range(2)]
     centres = [find_centres(points, c.to_numpy(), n) for c, n in zip(levels, (2, 6), strict=True)]
     parents = (np.empty(0, dtype=np.int64), np.arange(N_CLUSTERS) % 2)
-    with atomic_folder(paths.TREE_PLACES) as folder:
-        save_places(TreePlaces(encoder, tuple(centres), parents), folder)
+    with atomic_folder(paths.TREE_CENTROIDS) as folder:
+        save_centroids(TreeCentroids(encoder, tuple(centres), parents), folder)
 
 
 def write_histories(people: Mapping[str, Person]) -> None:

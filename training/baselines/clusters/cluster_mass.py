@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.recommender.model.recommender import SequenceRecommender
 
-CELLS_AT_ONCE = 4_000_000  # scores of items in memory at once
+CELLS_AT_ONCE = 4_000_000  # scores of items in memory at once: 32 MB
 
 # Shapes: B cases, I items, N clusters.
 
@@ -20,7 +20,7 @@ def collect_recent_items(
 ) -> list[list[str]]:
     """Return the items that the user of each case liked last before its origin, newest first.
 
-    Distinct, each at its newest place, those of one moment in ascending id: as in the item
+    Distinct, each at its newest position, those of one moment in ascending id: as in the item
     history that a request reads.
 
     Args:
@@ -60,7 +60,7 @@ def score_cluster_mass(
     """
     layout = recommender.layout
     masses = [np.zeros((len(recent_items), layout.n_clusters)) for _ in powers]
-    known = [row for row, items in enumerate(recent_items) if len(layout.places_of(items))]
+    known = [row for row, items in enumerate(recent_items) if len(layout.rows_of(items))]
     step = max(1, CELLS_AT_ONCE // layout.n_items)
     for start in range(0, len(known), step):
         rows = known[start : start + step]

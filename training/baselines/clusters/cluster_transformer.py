@@ -11,18 +11,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from training.baselines.clusters.examples import Examples
-from training.baselines.clusters.sequence_batches import MAX_LENGTH, SequenceBatches, pad_right
+from training.baselines.clusters.sequence_batches import MAX_LENGTH, SequenceBatches, pad_lists
+from training.baselines.clusters.visit_transitions import VisitTransitions
 from training.baselines.clusters.visits import Pasts
 
+# Small, as befits a few thousand transitions; the one size that decides, the number of epochs, is
+# tried on validation: evaluation.transformer_epochs.
 DIMENSION = 64
 HEADS = 2
 LAYERS = 1
 DROPOUT = 0.2
 LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 0.05
-AVERAGING = 0.99  # of the weights, from one step to the next
-START_SPREAD = 0.1
+EMA_DECAY = 0.99  # of the weights, from one step to the next
+INITIAL_STD = 0.1
 PASTS_AT_ONCE = 256
 
 # Shapes: B sequences, S positions, D dimension, N clusters, T transitions of a batch.
@@ -43,7 +45,7 @@ class ClusterTransformer(nn.Module):  # type: ignore[misc]
         self.liked = nn.Embedding(2, DIMENSION)
         self.moments = nn.Embedding(MAX_LENGTH, DIMENSION)
         for table in (self.clusters, self.liked, self.moments):
-            nn.init.normal_(table.weight, std=START_SPREAD)
+            nn.init.normal_(table.weight, std=INITIAL_STD)
         layer = nn.TransformerEncoderLayer(
             DIMENSION, HEADS, 4 * DIMENSION, DROPOUT, "gelu", batch_first=True, norm_first=True
         )
@@ -71,7 +73,7 @@ class ClusterTransformer(nn.Module):  # type: ignore[misc]
 
 
 def train_path(
-    examples: Examples, epochs: Sequence[int], seed: int
+    transitions: VisitTransitions, epochs: Sequence[int], seed: int
 ) -> Iterator[ClusterTransformer]:
     """Train once and yield the model after each of these epochs; training then goes on in it.
 
@@ -84,20 +86,20 @@ def train_path(
         seed: of weights, dropout and order; the global generator is left as it was.
     """
     rng = np.random.default_rng(seed)
-    popularity = np.bincount(examples.targets, minlength=examples.n_clusters)
+    popularity = np.bincount(transitions.targets, minlength=transitions.n_clusters)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = ClusterTransformer(examples.n_clusters, torch.from_numpy(popularity).float())
+        model = ClusterTransformer(transitions.n_clusters, torch.from_numpy(popularity).float())
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
-        batches = SequenceBatches(examples)
-        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGING))
+        batches = SequenceBatches(transitions)
+        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
         for epoch in range(1, max(epochs) + 1):
             model.train()
-            for inputs, rows, places, barred, targets in batches.draw(rng):
-                scores = model(*inputs)[rows, places]  # [T, N]
-                scores = scores.masked_fill(barred, -torch.inf)
+            for inputs, rows, positions, touched, targets in batches.draw(rng):
+                scores = model(*inputs)[rows, positions]  # [T, N]
+                scores = scores.masked_fill(touched, -torch.inf)
                 loss = functional.cross_entropy(scores, targets)
                 optimizer.zero_grad()
                 loss.backward()
@@ -121,7 +123,7 @@ def score_pasts(model: ClusterTransformer, pasts: Pasts) -> NDArray[np.float64]:
         chosen = order[start : start + PASTS_AT_ONCE]
         kept = np.minimum(lengths[chosen], MAX_LENGTH)
         inputs = [
-            torch.from_numpy(pad_right([column[case][-MAX_LENGTH:] for case in chosen], filling))
+            torch.from_numpy(pad_lists([column[case][-MAX_LENGTH:] for case in chosen], filling))
             for column, filling in (
                 (pasts.clusters, n_clusters),
                 ([[int(flag) for flag in each] for each in pasts.liked_first], 0),

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-from training.baselines.clusters.examples import Examples
+from training.baselines.clusters.visit_transitions import VisitTransitions
 from training.baselines.clusters.visits import Pasts
 
-STEPS = 60
-PARTS = 3  # of the features: liked first, touched only, how recently liked
+MAX_ITERATIONS = 60  # of L-BFGS: its budget at each penalty, which starts from the last one's end
+N_FEATURE_GROUPS = 3  # liked first, touched only, how recently liked
 
 Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows and columns of a matrix."""
@@ -35,12 +35,12 @@ class LogisticModel:
 
     def score(self, pasts: Pasts) -> NDArray[np.float64]:
         """Return the score of every cluster after these pasts, [B, N], before any is dropped."""
-        features, _ = lay_out_pasts(pasts, self.weights.shape[1], self.decay)
+        features, _ = featurise_pasts(pasts, self.weights.shape[1], self.decay)
         return np.asarray(features @ self.weights + self.popularity, dtype=np.float64)
 
 
 def fit_logistic(
-    examples: Examples, penalties: Sequence[float], decay: float
+    transitions: VisitTransitions, penalties: Sequence[float], decay: float
 ) -> list[LogisticModel]:
     """Return one model for each penalty, see :func:`fit_on_features`.
 
@@ -49,18 +49,23 @@ def fit_logistic(
         penalties: L2 weights, in transitions; the strongest leave popularity.
         decay: of a liked cluster's recency, from one moment to the next newer one.
     """
-    rows, entries = examples.rows_of_earlier()
-    clusters = examples.clusters[entries]
-    shape = (len(examples), examples.n_clusters)
+    rows, entries = transitions.rows_of_earlier()
+    clusters = transitions.clusters[entries]
+    shape = (len(transitions), transitions.n_clusters)
     features = _build_features(
-        rows, clusters, examples.liked_first[entries], examples.ages(rows, entries), shape, decay
+        rows,
+        clusters,
+        transitions.liked_first[entries],
+        transitions.ages(rows, entries),
+        shape,
+        decay,
     )
-    return fit_on_features(features, (rows, clusters), examples.targets, penalties, decay)
+    return fit_on_features(features, (rows, clusters), transitions.targets, penalties, decay)
 
 
 def fit_on_features(
     features: csr_matrix,
-    barred: Cells,
+    touched: Cells,
     targets: NDArray[np.int64],
     penalties: Sequence[float],
     decay: float,
@@ -73,23 +78,23 @@ def fit_on_features(
 
     Args:
         features: of what was touched before each transition, float32 [T, F].
-        barred: the cells (transition, cluster) of what was touched.
+        touched: the cells (transition, cluster) of what was touched.
         targets: the novel clusters, [T].
         penalties: L2 weights, in transitions; the strongest leave popularity.
         decay: of a liked cluster's recency, as the features have it.
     """
-    n_clusters = features.shape[1] // PARTS
+    n_clusters = features.shape[1] // N_FEATURE_GROUPS
     counts = np.bincount(targets, minlength=n_clusters) + 1.0
     popularity = np.log(counts / counts.sum()).astype(np.float32)
     weights = np.zeros((features.shape[1], n_clusters))
     found: dict[float, LogisticModel] = {}
     for penalty in sorted(set(penalties), reverse=True):
-        weights = _descend(features, popularity, barred, targets, weights, penalty)
+        weights = _fit_weights(features, popularity, touched, targets, weights, penalty)
         found[penalty] = LogisticModel(weights.astype(np.float32), popularity, decay)
     return [found[penalty] for penalty in penalties]
 
 
-def lay_out_pasts(pasts: Pasts, n_clusters: int, decay: float) -> tuple[csr_matrix, Cells]:
+def featurise_pasts(pasts: Pasts, n_clusters: int, decay: float) -> tuple[csr_matrix, Cells]:
     """Return features, float32 [B, F], and the cells (past, cluster) of what was touched."""
     rows = np.repeat(np.arange(len(pasts)), [len(each) for each in pasts.clusters])
     clusters = np.array([c for each in pasts.clusters for c in each], dtype=np.int64)
@@ -99,35 +104,35 @@ def lay_out_pasts(pasts: Pasts, n_clusters: int, decay: float) -> tuple[csr_matr
     return _build_features(rows, clusters, liked, ages, shape, decay), (rows, clusters)
 
 
-def _descend(
+def _fit_weights(
     features: csr_matrix,
     popularity: NDArray[np.float32],
-    barred: Cells,
+    touched: Cells,
     targets: NDArray[np.int64],
     start: NDArray[np.float64],
     penalty: float,
 ) -> NDArray[np.float64]:
-    turned = features.T.tocsr()  # [F, T]
-    places = np.arange(len(targets))
+    transposed = features.T.tocsr()  # [F, T]
+    rows = np.arange(len(targets))
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = flat.reshape(start.shape)
         logits = features @ weights.astype(np.float32) + popularity  # [T, N]
-        logits[barred] = -np.inf
+        logits[touched] = -np.inf
         logits -= logits.max(axis=1, keepdims=True)
-        wanted = logits[places, targets].astype(np.float64)
-        chances = np.exp(logits, out=logits)
-        totals = chances.sum(axis=1, keepdims=True)  # [T, 1]
+        wanted = logits[rows, targets].astype(np.float64)
+        probabilities = np.exp(logits, out=logits)
+        totals = probabilities.sum(axis=1, keepdims=True)  # [T, 1]
         value = (np.log(totals.astype(np.float64)).ravel() - wanted).sum()
         value += penalty * (weights**2).sum() / 2
-        chances /= totals
-        chances[places, targets] -= 1
-        slope = (turned @ chances).astype(np.float64) + penalty * weights  # [F, N]
-        return float(value), slope.ravel()
+        probabilities /= totals
+        probabilities[rows, targets] -= 1
+        gradient = (transposed @ probabilities).astype(np.float64) + penalty * weights  # [F, N]
+        return float(value), gradient.ravel()
 
     if not len(targets):
         return start
-    options = {"maxiter": STEPS, "ftol": 1e-6}
+    options = {"maxiter": MAX_ITERATIONS, "ftol": 1e-6}
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options=options)
     return np.asarray(found.x).reshape(start.shape)
 
@@ -148,8 +153,10 @@ def _build_features(
         [
             np.where(liked, clusters, n_clusters + clusters),
             2 * n_clusters + clusters[liked],
-            np.full(n_rows, PARTS * n_clusters),
+            np.full(n_rows, N_FEATURE_GROUPS * n_clusters),
         ]
     )
-    places = np.concatenate([rows, rows[liked], np.arange(n_rows)])
-    return csr_matrix((values, (places, columns)), shape=(n_rows, PARTS * n_clusters + 1))
+    row_indices = np.concatenate([rows, rows[liked], np.arange(n_rows)])
+    return csr_matrix(
+        (values, (row_indices, columns)), shape=(n_rows, N_FEATURE_GROUPS * n_clusters + 1)
+    )

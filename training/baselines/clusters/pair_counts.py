@@ -46,14 +46,14 @@ class PairCounts:
         ends = np.array(members, dtype=np.int64).reshape(-1, 2)  # [B, 2]
         expected = (after_one[ends[:, 0]] + after_one[ends[:, 1]]) / 2  # [B, N]
         counts = self.pairs[ends[:, 0] * n_clusters + ends[:, 1]].toarray()  # [B, N]
-        return np.asarray(np.log(_shrink(counts, expected, self.prior)))
+        return np.asarray(np.log(_smooth(counts, expected, self.prior)))
 
     @cached_property
     def _after_one(self) -> NDArray[np.float64]:
         """The distribution after each single cluster, [N, N]."""
         n_clusters = len(self.popularity)
-        anybody = _shrink(self.popularity[None], np.full((1, n_clusters), 1 / n_clusters), 1.0)
-        return _shrink(self.singles, anybody, self.prior)
+        anybody = _smooth(self.popularity[None], np.full((1, n_clusters), 1 / n_clusters), 1.0)
+        return _smooth(self.singles, anybody, self.prior)
 
     def with_prior(self, prior: float) -> PairCounts:
         """Return the same counts with another strength of back-off."""
@@ -95,7 +95,7 @@ def _lags(window: int) -> Iterator[tuple[int, ...]]:
         yield from combinations(range(1, window + 1), size)
 
 
-def _shrink(
+def _smooth(
     counts: NDArray[np.float64], expected: NDArray[np.float64], prior: float
 ) -> NDArray[np.float64]:
     """Return distributions [rows, N]: counts, with ``prior`` further ones as expected."""

@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 
 from training.evaluation.clusters.cases import PlannerCases, Scores
 
-FOLDS = 5
-EQUAL = 1e-9  # deviations below are of rounding
+N_FOLDS = 5  # the usual number: four fifths of the cases fit each stack
+MIN_DEVIATION = 1e-9  # deviations below are of rounding
 
 # Shapes: M members, B cases, N clusters.
 
@@ -66,36 +66,38 @@ def fit_stack(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float)
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         logits = np.where(offered, np.tensordot(weights, features, axes=1), -np.inf)
         logits -= logits.max(axis=1, keepdims=True)
-        chances = np.exp(logits)
-        totals = chances.sum(axis=1, keepdims=True)
-        chances /= totals
-        said = np.where(wanted > 0, logits - np.log(totals), 0.0)
-        value = -(wanted * said).sum() + penalty / 2 * ((weights - mean) ** 2).sum()
-        slope = np.tensordot(features, chances - wanted, axes=2) + penalty * (weights - mean)
-        return float(value), slope
+        probabilities = np.exp(logits)
+        totals = probabilities.sum(axis=1, keepdims=True)
+        probabilities /= totals
+        log_probabilities = np.where(wanted > 0, logits - np.log(totals), 0.0)
+        value = -(wanted * log_probabilities).sum() + penalty / 2 * ((weights - mean) ** 2).sum()
+        gradient = np.tensordot(features, probabilities - wanted, axes=2) + penalty * (
+            weights - mean
+        )
+        return float(value), gradient
 
     found = minimize(loss, mean, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(members))
     return Stack(members, np.asarray(found.x))
 
 
-def score_crosswise(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float) -> Scores:
-    """Return each case's scores by a stack that was fitted on the cases of other users, [B, N].
+def score_out_of_fold(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float) -> Scores:
+    """Return out-of-fold scores: each case's by a stack fitted on the cases of other users, [B, N].
 
     So that a stack can be judged on the cases its weights come from. Users fall into
-    :data:`FOLDS` folds by the order of their ids.
+    :data:`N_FOLDS` folds by the order of their ids.
     """
     _, order = np.unique(cases.users, return_inverse=True)
-    fold_of_case = order % FOLDS
+    fold_of_case = order % N_FOLDS
     total = np.zeros(next(iter(scores.values())).shape)
-    for fold in range(FOLDS):
+    for fold in range(N_FOLDS):
         held_out, others = (
             np.flatnonzero(fold_of_case == fold),
             np.flatnonzero(fold_of_case != fold),
         )
-        learnt = {name: each[others] for name, each in scores.items()}
-        asked = {name: each[held_out] for name, each in scores.items()}
-        stack = fit_stack(learnt, cases.take(others), penalty)
-        total[held_out] = stack.score(asked, cases.take(held_out))
+        fitted_on = {name: each[others] for name, each in scores.items()}
+        held_out_scores = {name: each[held_out] for name, each in scores.items()}
+        stack = fit_stack(fitted_on, cases.take(others), penalty)
+        total[held_out] = stack.score(held_out_scores, cases.take(held_out))
     return total
 
 
@@ -121,5 +123,5 @@ def standardise_scores(scores: Scores, offered: NDArray[np.bool_]) -> Scores:
     counts = np.maximum(offered.sum(axis=1, keepdims=True), 1)  # [B, 1]
     centered = np.where(offered, filled - filled.sum(axis=1, keepdims=True) / counts, 0.0)
     deviations = np.sqrt((centered**2).sum(axis=1, keepdims=True) / counts)
-    differs = deviations > EQUAL
+    differs = deviations > MIN_DEVIATION
     return np.asarray(np.where(differs, centered / np.where(differs, deviations, 1.0), 0.0))

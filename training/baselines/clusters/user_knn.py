@@ -35,13 +35,13 @@ def score_by_neighbours(
     lengths = np.sqrt(np.maximum(others.sum(axis=1).A1, 1.0))  # [U]
     unit = others.multiply(1 / lengths[:, None]).tocsr().T  # [N, U]
     step = max(1, CELLS_AT_ONCE // max(visits.n_users, 1))
-    pieces = [
+    parts = [
         _vote(touched[start : start + step], unit, likes, [int(count) for count in counts])
         for start in range(0, len(touched), step)
     ]
     empty = np.zeros((0, visits.n_clusters))
     return [
-        np.concatenate([empty, *(piece[place] for piece in pieces)]) for place in range(len(counts))
+        np.concatenate([empty, *(piece[index] for piece in parts)]) for index in range(len(counts))
     ]
 
 
@@ -49,13 +49,13 @@ def _vote(
     touched: Sequence[Sequence[int]], unit: csr_matrix, likes: csr_matrix, counts: Sequence[int]
 ) -> list[NDArray[np.float64]]:
     n_users, n_clusters = likes.shape
-    asking = np.zeros((len(touched), n_clusters))  # [B, N]
+    profiles = np.zeros((len(touched), n_clusters))  # [B, N]
     for row, clusters in enumerate(touched):
-        asking[row, list(clusters)] = 1.0
-    asking /= np.sqrt(np.maximum(asking.sum(axis=1, keepdims=True), 1.0))
-    alike = np.asarray(asking @ unit)  # [B, U]
-    nearest = np.argsort(-alike, axis=1, kind="stable")[:, : max(counts)]  # [B, K]
-    votes = np.take_along_axis(alike, nearest, axis=1)  # [B, K]
+        profiles[row, list(clusters)] = 1.0
+    profiles /= np.sqrt(np.maximum(profiles.sum(axis=1, keepdims=True), 1.0))
+    similarities = np.asarray(profiles @ unit)  # [B, U]
+    nearest = np.argsort(-similarities, axis=1, kind="stable")[:, : max(counts)]  # [B, K]
+    votes = np.take_along_axis(similarities, nearest, axis=1)  # [B, K]
     scores = []
     for count in counts:
         chosen, weights = nearest[:, :count], votes[:, :count]

@@ -19,7 +19,7 @@ from training.recommender.data.neighbours import SequentialNeighbours, fit_neigh
 PLAIN_NEIGHBOURS = NeighbourConfig(window=5, step_decay=0.7, backward=0.0, history_decays=(0.7,))
 """Sequential kNN as it is known, a short window and one direction: that B followed A says nothing
 of A following B. After Ludewig and Jannach (arXiv 1803.09587)."""
-MAX_HEARD = 50
+MAX_RECENT = 50
 """Newest items of a history that item-kNN adds up."""
 SHRINKAGE = 10.0
 """Interactions added to both sides of a similarity, so that rare items do not top the list."""
@@ -48,7 +48,7 @@ class ItemNeighbours:
 
     def score_sequences(self, sequences: Sequences) -> np.ndarray:
         """Return scores ``[U, I]``; see ``SequenceScorer``."""
-        newest = sequences.newest(MAX_HEARD)
+        newest = sequences.newest(MAX_RECENT)
         owner = np.repeat(np.arange(len(newest)), newest.lengths)
         cells = (np.ones(len(owner)), (owner, newest.items - FIRST_ITEM))
         profiles = sparse.csr_matrix(cells, shape=(len(newest), self.similarity.shape[0]))
@@ -103,8 +103,8 @@ def fit_markov_chain(sequences: Sequences, layout: ItemLayout) -> MarkovChain:
     """Return the first-order Markov chain of the training sequences."""
     owner = np.repeat(np.arange(len(sequences)), sequences.lengths)
     is_same_user = owner[:-1] == owner[1:]
-    places = sequences.items.astype(np.int64) - FIRST_ITEM
-    cells = (places[:-1][is_same_user], places[1:][is_same_user])
+    rows = sequences.items.astype(np.int64) - FIRST_ITEM
+    cells = (rows[:-1][is_same_user], rows[1:][is_same_user])
     ones = np.ones(len(cells[0]))
     followed = sparse.csr_matrix((ones, cells), shape=(layout.n_items, layout.n_items))
     likes = _likes(sequences, layout)

@@ -10,7 +10,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 WIDTH, HEIGHT = 1000.0, 680.0
-FAMILY_PULL = 0.6  # of each broader level on the place of a cluster
+FAMILY_WEIGHT = 0.6  # weight of each broader level in the position of a cluster
 FILLED = 0.065  # share of the plane that circles cover
 SMALLEST_RADIUS = 5.0
 GAP = 26.0  # between circles: room for a name
@@ -35,7 +35,7 @@ def lay_out_clusters(
 ) -> ClusterMap:
     """Return the map of one level; the same input gives the same bits.
 
-    The places are those of t-SNE (van der Maaten & Hinton 2008) on the centres joined with those
+    The positions are those of t-SNE (van der Maaten & Hinton 2008) on the centres joined with those
     of the broader levels; circles, whose area is traffic, are then pushed apart.
 
     Args:
@@ -47,15 +47,15 @@ def lay_out_clusters(
     shares = np.maximum(traffic, 0) / max(float(traffic.sum()), 1e-12)
     radius = np.sqrt(shares * FILLED * WIDTH * HEIGHT / np.pi)
     radius = radius.clip(SMALLEST_RADIUS, HEIGHT / 8).round(1)
-    places = _embed(np.hstack([centres, *(FAMILY_PULL * above for above in ancestors)]))
+    positions = _embed(np.hstack([centres, *(FAMILY_WEIGHT * above for above in ancestors)]))
     room = np.array([WIDTH, HEIGHT]) / 2 - max(MARGIN, float(radius.max()))
-    places = _spread_evenly(places) * room if n_clusters > 1 else places * 0
-    places = _push_apart(places, radius, room) + np.array([WIDTH, HEIGHT]) / 2
-    return ClusterMap(places[:, 0].round(1), places[:, 1].round(1), radius)
+    positions = _spread_evenly(positions) * room if n_clusters > 1 else positions * 0
+    positions = _push_apart(positions, radius, room) + np.array([WIDTH, HEIGHT]) / 2
+    return ClusterMap(positions[:, 0].round(1), positions[:, 1].round(1), radius)
 
 
 def _embed(vectors: np.ndarray) -> np.ndarray:
-    """Return a place for each row, float64 ``[n, 2]``."""
+    """Return a position for each row, float64 ``[n, 2]``."""
     n_rows = len(vectors)
     if n_rows < 2 * MOST_NEIGHBOURS_SHARE:  # too few to speak of neighbours: a ring
         turns = np.arange(n_rows) / n_rows * 2 * np.pi
@@ -68,32 +68,32 @@ def _embed(vectors: np.ndarray) -> np.ndarray:
             random_state=0,
             n_jobs=1,
         )
-        places: np.ndarray = model.fit_transform(vectors.astype(np.float64))
-    return places.astype(np.float64)
+        positions: np.ndarray = model.fit_transform(vectors.astype(np.float64))
+    return positions.astype(np.float64)
 
 
-def _spread_evenly(places: np.ndarray) -> np.ndarray:
-    """Return the places within -1 to 1 on both axes, drawn half-way towards even spacing."""
-    middle = (places.max(axis=0) + places.min(axis=0)) / 2
-    scaled = (places - middle) / np.maximum(np.ptp(places, axis=0) / 2, 1e-9)
-    ranks = places.argsort(axis=0, kind="stable").argsort(axis=0)
-    even = 2 * ranks / (len(places) - 1) - 1
+def _spread_evenly(positions: np.ndarray) -> np.ndarray:
+    """Return the positions within -1 to 1 on both axes, drawn half-way towards even spacing."""
+    middle = (positions.max(axis=0) + positions.min(axis=0)) / 2
+    scaled = (positions - middle) / np.maximum(np.ptp(positions, axis=0) / 2, 1e-9)
+    ranks = positions.argsort(axis=0, kind="stable").argsort(axis=0)
+    even = 2 * ranks / (len(positions) - 1) - 1
     spread: np.ndarray = (1 - EVENNESS) * scaled + EVENNESS * even
     return spread
 
 
-def _push_apart(places: np.ndarray, radius: np.ndarray, room: np.ndarray) -> np.ndarray:
+def _push_apart(positions: np.ndarray, radius: np.ndarray, room: np.ndarray) -> np.ndarray:
     """Move circles that overlap apart, step by step, within the plane."""
-    places = places.copy()
-    free = WIDTH * HEIGHT / len(places)  # many clusters leave no room for names
+    positions = positions.copy()
+    free = WIDTH * HEIGHT / len(positions)  # many clusters leave no room for names
     least = radius[:, None] + radius[None, :] + min(GAP, np.sqrt(free) / 3.5)
     np.fill_diagonal(least, 0)
     for _ in range(PUSHES):
-        between = places[:, None, :] - places[None, :, :]  # [n, n, 2]
+        between = positions[:, None, :] - positions[None, :, :]  # [n, n, 2]
         distance = np.maximum(np.linalg.norm(between, axis=2), 1e-6)
         overlap = np.maximum(least - distance, 0)
         if overlap.max() < 0.1:
             break
         moves = (overlap / distance)[:, :, None] * between / 2
-        places = np.clip(places + 0.5 * moves.sum(axis=1), -room, room)
-    return places
+        positions = np.clip(positions + 0.5 * moves.sum(axis=1), -room, room)
+    return positions

@@ -62,7 +62,7 @@ def write_map(
     lines = _trace_ancestors(tree, level)
     ancestors = [centres[line] for centres, line in zip(tree.centres, lines, strict=False)]
     shown = clusters.filter(pl.col("level") == level).sort("cluster_id")
-    places = lay_out_clusters(
+    positions = lay_out_clusters(
         tree.centres[level], ancestors[:-1], shown["traffic"].cast(pl.Float64).to_numpy()
     )
     names = [
@@ -84,22 +84,24 @@ def write_map(
         )
         for row in shown.iter_rows(named=True)
     ]
-    return render_page(mapped, places, names[0].to_list())
+    return render_page(mapped, positions, names[0].to_list())
 
 
-def render_page(clusters: Sequence[MappedCluster], places: ClusterMap, families: list[str]) -> str:
+def render_page(
+    clusters: Sequence[MappedCluster], positions: ClusterMap, families: list[str]
+) -> str:
     """Return the page as HTML; every text is escaped.
 
     Args:
         clusters: by id.
-        places: of the same clusters.
+        positions: of the same clusters.
         families: names of the broadest level, by id.
     """
     parts = {
         "<!--SUMMARY-->": f"{len(clusters)} interests, {sum(c.n_items for c in clusters):,} items",
         "<!--VIEW-->": f"0 0 {WIDTH:.0f} {HEIGHT:.0f}",
         "<!--CIRCLES-->": "\n".join(
-            _draw(cluster, places, row) for row, cluster in enumerate(clusters)
+            _draw(cluster, positions, row) for row, cluster in enumerate(clusters)
         ),
         "<!--LEGEND-->": "\n".join(_legend(family, name) for family, name in enumerate(families)),
         "<!--ROWS-->": "\n".join(
@@ -137,8 +139,8 @@ def _hue(family: int) -> str:
     return f"{(FIRST_HUE + GOLDEN_ANGLE * family) % 360:.0f}"
 
 
-def _draw(cluster: MappedCluster, places: ClusterMap, row: int) -> str:
-    x, y, radius = places.x[row], places.y[row], places.radius[row]
+def _draw(cluster: MappedCluster, positions: ClusterMap, row: int) -> str:
+    x, y, radius = positions.x[row], positions.y[row], positions.radius[row]
     told = f"{cluster.name}: {cluster.n_items:,} items, {cluster.traffic:.1%} of the traffic"
     return (
         f'<g class="cluster" data-id="{cluster.cluster_id}" data-family="{cluster.family}" '

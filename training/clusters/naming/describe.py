@@ -44,7 +44,7 @@ def describe_tree(
         kept: per level, the clusters that have their description already; none when empty.
     """
     floor = config.representation.word_floor
-    index = index_terms(read_words(items), representation.company, floor, config.description)
+    index = index_terms(read_words(items), representation.collaborative, floor, config.description)
     # A name speaks for what people meet in the cluster, but not for its one best seller alone.
     masses = np.sqrt(1 + representation.traffic)
     families = np.zeros(items.height, dtype=np.int64)

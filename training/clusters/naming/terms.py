@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from training.clusters.config import DescriptionConfig
 from training.clusters.naming.compounds import join_compounds
-from training.clusters.representation.crowd import weigh_terms
+from training.clusters.representation.term_coherence import weigh_terms
 from training.clusters.representation.words import CATEGORY, TEXT, TITLE
 
 MIN_ITEMS_PER_TERM = 2

@@ -10,14 +10,15 @@ import polars as pl
 import scipy.sparse as sp
 
 from training.clusters.config import RepresentationConfig
-from training.clusters.representation.reduction import find_directions, scale_to_unit
+from training.clusters.representation.reduction import scale_to_unit, truncated_svd
 
 CONTEXT_SMOOTHING = 0.75
+"""Power of the context counts, as in word2vec and in Levy, Goldberg & Dagan (2015)."""
 
 
 @dataclass(frozen=True)
-class CompanyEncoder:
-    """Places items by the company they keep; fitted once, it also places items it has never seen.
+class CollaborativeEncoder:
+    """Encodes items by what occurs beside them, those it was fitted on and others.
 
     Items that the same user acted on within ``window`` steps count as a pair, whether they were
     liked or not: what people choose to try tells of interests. The matrix of max(PMI - log shift,
@@ -25,9 +26,9 @@ class CompanyEncoder:
     each split evenly between items and contexts (Levy, Goldberg & Dagan 2015).
 
     Attributes:
-        item_ids: the items whose company counts, ascending, ``[n_known]``.
+        item_ids: the items counted as contexts, ascending, ``[n_known]``.
         context: smoothed share of each of them as a context, float64 ``[n_known]``.
-        projection: from weighed company to a vector, float64 ``[n_known, d]``.
+        projection: from a row of PMI to a vector, float64 ``[n_known, d]``.
         window: steps between two items of a user that still make a pair.
         shift: pairs less than this often as frequent as chance do not count.
     """
@@ -48,21 +49,21 @@ class CompanyEncoder:
             interactions: the table INTERACTIONS, with all that the users of these items did.
             before: interactions from this time on are not looked at; ``None`` looks at all.
         """
-        pairs = count_pairs(item_ids, self.item_ids, interactions, before, self.window)
+        pairs = count_cooccurrences(item_ids, self.item_ids, interactions, before, self.window)
         return self.project(_weigh_pairs(pairs, self.context, self.shift))
 
     def project(self, information: sp.csr_matrix) -> np.ndarray:
-        """Return the vectors of items with this weighed company ``[n_items, n_known]``."""
+        """Return the vectors of items with these rows of PMI ``[n_items, n_known]``."""
         return scale_to_unit(np.asarray(information @ self.projection))
 
 
-def fit_company(
+def fit_collaborative(
     item_ids: pl.Series,
     interactions: pl.LazyFrame,
     before: datetime,
     config: RepresentationConfig,
     rng: np.random.Generator,
-) -> tuple[CompanyEncoder, np.ndarray]:
+) -> tuple[CollaborativeEncoder, np.ndarray]:
     """Return the encoder fitted on interactions before a time, and the vectors of its items.
 
     Args:
@@ -72,7 +73,7 @@ def fit_company(
         config: window, shift and dimensions.
         rng: seeds the SVD.
     """
-    pairs = count_pairs(item_ids, item_ids, interactions, before, config.window)
+    pairs = count_cooccurrences(item_ids, item_ids, interactions, before, config.window)
     context = np.asarray(pairs.sum(axis=0)).ravel() ** CONTEXT_SMOOTHING
     context /= max(context.sum(), 1e-12)
     information = _weigh_pairs(pairs, context, config.shift)
@@ -80,9 +81,9 @@ def fit_company(
     if information.nnz == 0:
         projection = np.zeros((len(item_ids), 1))
     else:
-        directions, values = find_directions(information, config.collaborative_dimensions, rng)
+        directions, values = truncated_svd(information, config.collaborative_dimensions, rng)
         projection = directions / np.sqrt(np.maximum(values, 1e-9))
-    encoder = CompanyEncoder(item_ids, context, projection, config.window, config.shift)
+    encoder = CollaborativeEncoder(item_ids, context, projection, config.window, config.shift)
     return encoder, encoder.project(information)
 
 
@@ -102,7 +103,7 @@ def count_interactions(
     return aligned["count"].fill_null(0).to_numpy().astype(np.int64)
 
 
-def count_pairs(
+def count_cooccurrences(
     item_ids: pl.Series,
     known_ids: pl.Series,
     interactions: pl.LazyFrame,
@@ -112,14 +113,14 @@ def count_pairs(
     """Count how often items stand within ``window`` steps of known ones, either way round.
 
     Args:
-        item_ids: the items to place, no id twice.
-        known_ids: the items whose company counts, no id twice.
+        item_ids: the items to encode, no id twice.
+        known_ids: the items counted as contexts, no id twice.
         interactions: the table INTERACTIONS; all but these items are passed over.
         before: interactions from this time on are not looked at; ``None`` looks at all.
         window: most steps between the two.
 
     Returns:
-        Counts ``[n_items, n_known]``; an item is no company of its own.
+        Counts ``[n_items, n_known]``; an item does not occur beside itself.
     """
     everyone = pl.concat([known_ids, item_ids]).unique(maintain_order=True)
     users, items = _read_sequences(interactions, everyone, before)

@@ -7,15 +7,16 @@ import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
 SVD_ITERATIONS = 7
+"""Power iterations: scikit-learn's own choice where few components of many are wanted."""
 
 
-def find_directions(
+def truncated_svd(
     matrix: sp.csr_matrix, dimensions: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return right singular vectors ``[m, d]`` and singular values ``[d]``, largest first.
 
     Randomised SVD with power iterations (Halko et al. 2011); ``d`` is ``dimensions``, or fewer
-    where the matrix ``[n, m]`` has fewer rows or columns. Rows, old and new, get their place by
+    where the matrix ``[n, m]`` has fewer rows or columns. Rows, old and new, get their vector by
     multiplication with the directions.
     """
     wanted = max(1, min(dimensions, *matrix.shape))

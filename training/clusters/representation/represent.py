@@ -10,9 +10,9 @@ import polars as pl
 
 from training.clusters.config import RepresentationConfig
 from training.clusters.representation.collaborative import (
-    CompanyEncoder,
+    CollaborativeEncoder,
     count_interactions,
-    fit_company,
+    fit_collaborative,
 )
 from training.clusters.representation.reduction import scale_to_unit
 from training.clusters.representation.text_vectors import TextEncoder, fit_text
@@ -27,14 +27,14 @@ class Representation:
     Attributes:
         item_ids: ascending, ``[n_items]``.
         vectors: unit rows, float32 ``[n_items, text_dimensions + collaborative_dimensions]``.
-        company: the observed collaborative part alone, unit rows or zero, float32
-            ``[n_items, d]``; the last d columns of ``vectors`` are its place in them.
+        collaborative: the observed collaborative part alone, unit rows or zero, float32
+            ``[n_items, d]``; the last d columns of ``vectors`` hold its share of them.
         traffic: training interactions of each item, int64 ``[n_items]``.
     """
 
     item_ids: pl.Series
     vectors: np.ndarray
-    company: np.ndarray
+    collaborative: np.ndarray
     traffic: np.ndarray
 
     @property
@@ -56,21 +56,22 @@ class ItemEncoder:
     The two unit vectors of an item are laid side by side and scaled so that the collaborative one
     takes a share of the squared length: ``guessed_weight`` for an item nobody has touched, up to
     ``collaborative_weight`` for one with many interactions. Where interactions are few the
-    collaborative vector leans on what the text lets expect: observed and expected company are
+    collaborative vector leans on what the text lets expect: observed and expected vectors are
     blended as n to ``shrinkage``, for n interactions. An item that lacks text is represented by
-    its company; one that lacks both takes ``unknown``.
+    its collaborative vector; one that lacks both takes ``unknown``.
 
     Attributes:
         config: the weights.
-        text: places items by their text.
-        company: places items by who acted on them.
-        expectation: from a text vector to the company it lets expect, float64 ``[d_text, d]``.
-        unknown: place of an item of which nothing is known, unit, float32 ``[d_text + d]``.
+        text: encodes items by their text.
+        collaborative: encodes items by who acted on them.
+        expectation: from a text vector to the collaborative one to expect, float64
+            ``[d_text, d]``.
+        unknown: vector of an item of which nothing is known, unit, float32 ``[d_text + d]``.
     """
 
     config: RepresentationConfig
     text: TextEncoder
-    company: CompanyEncoder
+    collaborative: CollaborativeEncoder
     expectation: np.ndarray
     unknown: np.ndarray
 
@@ -87,12 +88,12 @@ class ItemEncoder:
         catalogue = items.sort("item_id")
         item_ids = catalogue["item_id"]
         traffic = count_interactions(interactions, item_ids, before)
-        company = self.company.encode(item_ids, interactions, before)
+        collaborative = self.collaborative.encode(item_ids, interactions, before)
         joined = join_parts(
-            self.text.encode(catalogue), company, traffic, self.expectation, self.config
+            self.text.encode(catalogue), collaborative, traffic, self.expectation, self.config
         )
         vectors = np.where(joined.any(axis=1, keepdims=True), joined, self.unknown)
-        return Representation(item_ids, vectors, company, traffic)
+        return Representation(item_ids, vectors, collaborative, traffic)
 
 
 def fit_items(
@@ -114,59 +115,52 @@ def fit_items(
     catalogue = items.sort("item_id")
     item_ids = catalogue["item_id"]
     traffic = count_interactions(interactions, item_ids, before)
-    company_encoder, company = fit_company(item_ids, interactions, before, config, rng)
-    text_encoder, text = fit_text(catalogue, company, config, rng)
-    expectation = _learn_expectation(text, company, traffic, config)
-    joined = join_parts(text, company, traffic, expectation, config)
-    placed = np.any(joined, axis=1, keepdims=True)
+    collaborative_encoder, collaborative = fit_collaborative(
+        item_ids, interactions, before, config, rng
+    )
+    text_encoder, text = fit_text(catalogue, collaborative, config, rng)
+    expectation = _learn_expectation(text, collaborative, traffic, config)
+    joined = join_parts(text, collaborative, traffic, expectation, config)
+    is_known = np.any(joined, axis=1, keepdims=True)
     # where nothing is known of any item, all are alike
-    middle = joined.sum(axis=0) if np.any(placed) else np.ones(joined.shape[1])
+    middle = joined.sum(axis=0) if np.any(is_known) else np.ones(joined.shape[1])
     unknown = scale_to_unit(middle[None, :])[0]
-    encoder = ItemEncoder(config, text_encoder, company_encoder, expectation, unknown)
-    vectors = np.where(placed, joined, unknown)
-    return encoder, Representation(item_ids, vectors, company, traffic)
-
-
-def represent_items(
-    items: pl.DataFrame,
-    interactions: pl.LazyFrame,
-    before: datetime,
-    config: RepresentationConfig,
-    rng: np.random.Generator,
-) -> Representation:
-    """Return what :func:`fit_items` does, for those who have no use for the encoder."""
-    return fit_items(items, interactions, before, config, rng)[1]
+    encoder = ItemEncoder(config, text_encoder, collaborative_encoder, expectation, unknown)
+    vectors = np.where(is_known, joined, unknown)
+    return encoder, Representation(item_ids, vectors, collaborative, traffic)
 
 
 def join_parts(
     text: np.ndarray,
-    company: np.ndarray,
+    collaborative: np.ndarray,
     traffic: np.ndarray,
     expectation: np.ndarray,
     config: RepresentationConfig,
 ) -> np.ndarray:
     """Return the joined vectors, unit rows or zero; see :class:`ItemEncoder`."""
-    trust = _trust(company, traffic, config)[:, None]
-    blended = scale_to_unit(trust * company + (1 - trust) * (text @ expectation))
+    trust = _trust(collaborative, traffic, config)[:, None]
+    blended = scale_to_unit(trust * collaborative + (1 - trust) * (text @ expectation))
     share = config.guessed_weight + (config.collaborative_weight - config.guessed_weight) * trust
     share = np.where(blended.any(axis=1, keepdims=True), share, 0.0)
     share = np.where(text.any(axis=1, keepdims=True), share, 1.0)
     return scale_to_unit(np.hstack([text * np.sqrt(1 - share), blended * np.sqrt(share)]))
 
 
-def _trust(company: np.ndarray, traffic: np.ndarray, config: RepresentationConfig) -> np.ndarray:
-    """Return how far the observed company of each item is believed, 0 to 1."""
+def _trust(
+    collaborative: np.ndarray, traffic: np.ndarray, config: RepresentationConfig
+) -> np.ndarray:
+    """Return how far the observed collaborative vector of each item is believed, 0 to 1."""
     share = traffic / np.maximum(traffic + config.shrinkage, 1e-12)
-    trust: np.ndarray = np.where(company.any(axis=1), share, 0.0)
+    trust: np.ndarray = np.where(collaborative.any(axis=1), share, 0.0)
     return trust
 
 
 def _learn_expectation(
-    text: np.ndarray, company: np.ndarray, traffic: np.ndarray, config: RepresentationConfig
+    text: np.ndarray, collaborative: np.ndarray, traffic: np.ndarray, config: RepresentationConfig
 ) -> np.ndarray:
-    """Return the ridge regression from text to company, items weighted by trust."""
-    trust = _trust(company, traffic, config)[:, None]
+    """Return the ridge regression from text to collaborative vectors, items weighted by trust."""
+    trust = _trust(collaborative, traffic, config)[:, None]
     weighted = trust * text.astype(np.float64)
     grams = text.T.astype(np.float64) @ weighted + RIDGE * np.eye(text.shape[1])
-    solved: np.ndarray = np.linalg.solve(grams, weighted.T @ company.astype(np.float64))
+    solved: np.ndarray = np.linalg.solve(grams, weighted.T @ collaborative.astype(np.float64))
     return solved

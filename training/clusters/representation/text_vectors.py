@@ -14,8 +14,8 @@ from sklearn.preprocessing import normalize
 
 from expectations.contracts.errors import UserError
 from training.clusters.config import RepresentationConfig
-from training.clusters.representation.crowd import weigh_terms
-from training.clusters.representation.reduction import find_directions, scale_to_unit
+from training.clusters.representation.reduction import scale_to_unit, truncated_svd
+from training.clusters.representation.term_coherence import weigh_terms
 from training.clusters.representation.words import CATEGORY, TITLE, read_words
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ ENCODER_BATCH = 64
 
 @dataclass(frozen=True)
 class WordEncoder:
-    """Places items by the words they share; fitted once, it also places items it has never seen.
+    """Encodes items by the words they share, those it was fitted on and others.
 
     Attributes:
         stems: the words that count, ``[n_stems]``.
@@ -56,7 +56,7 @@ class WordEncoder:
 
 @dataclass(frozen=True)
 class SentenceEncoder:
-    """Places items by what a sentence-transformers model makes of their text.
+    """Encodes items by what a sentence-transformers model makes of their text.
 
     Attributes:
         name: id or local folder of the model.
@@ -78,7 +78,7 @@ TextEncoder = WordEncoder | SentenceEncoder
 
 def fit_text(
     items: pl.DataFrame,
-    company: np.ndarray,
+    collaborative: np.ndarray,
     config: RepresentationConfig,
     rng: np.random.Generator,
 ) -> tuple[TextEncoder, np.ndarray]:
@@ -86,7 +86,7 @@ def fit_text(
 
     Args:
         items: the table ITEMS.
-        company: collaborative vectors ``[n_items, d]``, which say what words are worth.
+        collaborative: vectors ``[n_items, d]``, which say what words are worth.
         config: the encoder and its size.
         rng: seeds the SVD.
 
@@ -102,9 +102,9 @@ def fit_text(
         words = WordEncoder(stems, np.zeros(0), np.zeros((0, 1)), config)
         return words, words.project(counts)
     idf = TfidfTransformer(sublinear_tf=True).fit(counts).idf_
-    worth = weigh_terms(counts, company, config.word_floor)
+    worth = weigh_terms(counts, collaborative, config.word_floor)
     weighed = _weigh_words(counts, idf) @ sp.diags(worth)
-    directions, _ = find_directions(weighed, config.text_dimensions, rng)
+    directions, _ = truncated_svd(weighed, config.text_dimensions, rng)
     words = WordEncoder(stems, idf, worth[:, None] * directions, config)
     return words, words.project(counts)
 

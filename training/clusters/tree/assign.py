@@ -19,8 +19,8 @@ NO_INTERACTIONS = pl.LazyFrame(
 
 
 @dataclass(frozen=True)
-class TreePlaces:
-    """Where the clusters of a tree stand, and what gives an item its place among them.
+class TreeCentroids:
+    """The centres of a tree's clusters, and the encoder that turns an item into a vector like them.
 
     Attributes:
         encoder: fitted on what the tree was built from.
@@ -33,13 +33,13 @@ class TreePlaces:
     parents: tuple[np.ndarray, ...]
 
     @classmethod
-    def of(cls, tree: ClusterTree, encoder: ItemEncoder) -> TreePlaces:
-        """Return the places of a tree that was built on the encoder's vectors."""
+    def of(cls, tree: ClusterTree, encoder: ItemEncoder) -> TreeCentroids:
+        """Return the centroids of a tree that was built on the encoder's vectors."""
         return cls(encoder, tree.centres, tree.parents)
 
 
 def assign_items(
-    places: TreePlaces,
+    centroids: TreeCentroids,
     items: pl.DataFrame,
     interactions: pl.LazyFrame = NO_INTERACTIONS,
     before: datetime | None = None,
@@ -52,7 +52,7 @@ def assign_items(
     where balance moved it: what the tree says of its own items counts.
 
     Args:
-        places: of the tree.
+        centroids: of the tree.
         items: the table ITEMS.
         interactions: the table INTERACTIONS, with all that the users of these items did.
         before: interactions from this time on are not looked at; ``None`` looks at all.
@@ -62,14 +62,14 @@ def assign_items(
         the cosine to the centre of the narrowest cluster, margin by how much the next one is less
         similar: near 0 two clusters suit the item alike.
     """
-    represented = places.encoder.represent(items, interactions, before)
+    represented = centroids.encoder.represent(items, interactions, before)
     vectors = represented.vectors
-    similarity, margin = _compare(vectors, places.centres[-1])
-    is_known = (vectors != places.encoder.unknown).any(axis=1)
+    similarity, margin = _compare(vectors, centroids.centres[-1])
+    is_known = (vectors != centroids.encoder.unknown).any(axis=1)
     known = pl.Series(is_known)
-    labels = find_nearest(vectors, places.centres[-1])
+    labels = find_nearest(vectors, centroids.centres[-1])
     frames = []
-    for level in reversed(range(len(places.centres))):
+    for level in reversed(range(len(centroids.centres))):
         columns = {
             "cluster_id": pl.Series(labels, dtype=pl.Int64),
             "similarity": pl.Series(similarity, dtype=pl.Float32),
@@ -77,10 +77,10 @@ def assign_items(
         }
         found = [pl.when(known).then(values).alias(name) for name, values in columns.items()]
         frames.append(represented.item_ids.to_frame("item_id").with_columns(*found, level=level))
-        labels = places.parents[level][labels] if level else labels
-    placed = pl.concat(frames).with_columns(pl.col("level").cast(pl.Int64))
+        labels = centroids.parents[level][labels] if level else labels
+    assigned = pl.concat(frames).with_columns(pl.col("level").cast(pl.Int64))
     names = ("item_id", "level", "cluster_id", "similarity", "margin")
-    return placed.select(names).sort("item_id", "level")
+    return assigned.select(names).sort("item_id", "level")
 
 
 def _compare(vectors: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

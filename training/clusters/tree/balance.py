@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.clusters.tree.mending import (
-    Division,
+    Partition,
     lift_small_clusters,
     relieve_full_clusters,
     swap_out_of_full_clusters,
@@ -27,10 +27,10 @@ SAMPLE_PER_CLUSTER = 64
 SMALLEST_SAMPLE = 50_000  # as many points and fewer are clustered whole
 SETTLING_ITERATIONS = 3  # of all points, after those of the sample
 CANDIDATES = 32  # nearest clusters that prices may lead a point to
-PRICE_STEPS = 12
-STEP = 0.1  # of a price, in spreads of the similarity
+PRICE_STEPS = 12  # in each iteration of k-means, which goes on from the last one's prices
+PRICE_STEP = 0.1  # of a price, in spreads of the similarity
 ROWS_FOR_SPREAD = 1000
-FLOOR = 0.7  # below this share of the mean a cluster is made cheaper
+CHEAP_BELOW = 0.7  # below this share of the mean a cluster is made cheaper
 FREE_ITERATIONS = 3  # of ordinary k-means, before prices are asked
 
 
@@ -220,13 +220,15 @@ def _assign(
         return labels, prices
     mean = points.loads.sum() / len(centres)
     cap = 1 + (limits.balance - 1) / 2  # aim inside the cap, so that little is left to mend
-    step = STEP * float(np.std(points.vectors[:ROWS_FOR_SPREAD] @ centres.T))
+    step = PRICE_STEP * float(np.std(points.vectors[:ROWS_FOR_SPREAD] @ centres.T))
     for turn in range(PRICE_STEPS):
         shares = np.bincount(labels, weights=points.loads, minlength=len(centres)) / mean
-        beyond = np.maximum(shares - cap, 0) + np.minimum(shares - FLOOR, 0)
+        beyond = np.maximum(shares - cap, 0) + np.minimum(shares - CHEAP_BELOW, 0)
         if not beyond.any():
             break
+        # Steps of a subgradient method: all prices move at once, and constant ones would overshoot.
         damped = step / np.sqrt(1 + turn)
+        # A cluster far beyond its cap moves no further than two steps: its points would all leave.
         prices = prices + (damped * np.clip(beyond, -1, 2)).astype(np.float32)
         labels = candidates.choose(prices)
     return labels, prices
@@ -235,10 +237,10 @@ def _assign(
 def _mend(points: Points, labels: np.ndarray, centres: np.ndarray, limits: Limits) -> np.ndarray:
     """Make the limits hold: fewest points, then the cap, by moves and, where stuck, by swaps."""
     cap = max(limits.balance * points.loads.sum() / len(centres), float(points.loads.max()))
-    division = Division(points.vectors, points.loads, centres, cap, limits.min_points)
-    labels = lift_small_clusters(division, labels)
-    labels = relieve_full_clusters(division, labels)
-    return swap_out_of_full_clusters(division, labels)
+    partition = Partition(points.vectors, points.loads, centres, cap, limits.min_points)
+    labels = lift_small_clusters(partition, labels)
+    labels = relieve_full_clusters(partition, labels)
+    return swap_out_of_full_clusters(partition, labels)
 
 
 def _revive(centres: np.ndarray, before: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -11,13 +11,13 @@ import numpy as np
 
 from training.clusters.tree.nearest import pieces
 
-ROUNDS = 200
-SWAPS_PER_CLUSTER = 4
+MAX_ROUNDS = 200  # a round that moves nothing ends it earlier; as a rule a few do
+SWAPS_PER_CLUSTER = 4  # bounds the time where no order of exchanges reaches the cap
 SWAP_CHOICES = 8  # heaviest points of a full cluster that are tried
 
 
 @dataclass(frozen=True)
-class Division:
+class Partition:
     """What is divided among clusters, and the rules; n points of d dimensions, k clusters.
 
     Attributes:
@@ -39,26 +39,27 @@ class Division:
         return np.bincount(labels, weights=self.loads, minlength=len(self.centres))
 
 
-def relieve_full_clusters(division: Division, labels: np.ndarray) -> np.ndarray:
+def relieve_full_clusters(partition: Partition, labels: np.ndarray) -> np.ndarray:
     """Move points out of clusters above the cap into those with room; return the new labels.
 
     Each round ranks the movable points by the similarity they lose per unit of load, and takes
     them as long as their cluster is too full, keeps ``min_points``, and their goal has room.
     """
     labels = labels.copy()
-    for _ in range(ROUNDS):
-        sums = division.sum_loads(labels)
-        rows = np.flatnonzero((sums > division.cap)[labels] & (division.loads > 0))
-        rows, goals, losses = _find_goals(division, labels, rows, division.cap - sums)
-        order = np.lexsort((rows, losses / division.loads[rows]))
-        taken = _take(division, labels, sums, rows[order], goals[order])
+    for _ in range(MAX_ROUNDS):
+        sums = partition.sum_loads(labels)
+        rows = np.flatnonzero((sums > partition.cap)[labels] & (partition.loads > 0))
+        rows, goals, losses = _find_goals(partition, labels, rows, partition.cap - sums)
+        # By loss per unit of load, as in a knapsack: one heavy point often costs less than many.
+        order = np.lexsort((rows, losses / partition.loads[rows]))
+        taken = _take(partition, labels, sums, rows[order], goals[order])
         if not taken.any():
             break
         labels[rows[order][taken]] = goals[order][taken]
     return labels
 
 
-def swap_out_of_full_clusters(division: Division, labels: np.ndarray) -> np.ndarray:
+def swap_out_of_full_clusters(partition: Partition, labels: np.ndarray) -> np.ndarray:
     """Let full clusters exchange a heavy point for a lighter one; return the new labels.
 
     This helps where moving does not: a cluster of few heavy points can spare none, and no other
@@ -66,15 +67,15 @@ def swap_out_of_full_clusters(division: Division, labels: np.ndarray) -> np.ndar
     had, to the cap if that can be; among those that do, it takes the one that loses least
     similarity. Numbers of points stay.
     """
-    vectors, loads, centres = division.vectors, division.loads, division.centres
+    vectors, loads, centres = partition.vectors, partition.loads, partition.centres
     labels = labels.copy()
-    sums = division.sum_loads(labels)
+    sums = partition.sum_loads(labels)
     own = np.einsum("nd,nd->n", vectors, centres[labels])
     for _ in range(SWAPS_PER_CLUSTER * len(centres)):
         full = int(np.argmax(sums))
-        if sums[full] <= division.cap:
+        if sums[full] <= partition.cap:
             break
-        swap = _find_swap(division, labels, sums, own, full)
+        swap = _find_swap(partition, labels, sums, own, full)
         if swap is None:
             break
         out, into = swap
@@ -88,46 +89,46 @@ def swap_out_of_full_clusters(division: Division, labels: np.ndarray) -> np.ndar
     return labels
 
 
-def lift_small_clusters(division: Division, labels: np.ndarray) -> np.ndarray:
+def lift_small_clusters(partition: Partition, labels: np.ndarray) -> np.ndarray:
     """Give every cluster at least ``min_points`` points; return the new labels.
 
     A small cluster takes, one by one, the point nearest to its centre among those of clusters
     that can spare one, within the cap if any such point is light enough, else the lightest. There
     must be ``min_points`` points per cluster.
     """
-    loads, min_points = division.loads, division.min_points
+    loads, min_points = partition.loads, partition.min_points
     labels = labels.copy()
-    counts = np.bincount(labels, minlength=len(division.centres))
-    sums = division.sum_loads(labels)
+    counts = np.bincount(labels, minlength=len(partition.centres))
+    sums = partition.sum_loads(labels)
     for cluster in np.flatnonzero(counts < min_points):
-        similarity = division.vectors @ division.centres[cluster]
+        similarity = partition.vectors @ partition.centres[cluster]
         for _ in range(min_points - counts[cluster]):
             spare = (counts > min_points)[labels]
-            light = spare & (sums[cluster] + loads <= division.cap)
+            light = spare & (sums[cluster] + loads <= partition.cap)
             if light.any():
                 row = int(np.where(light, similarity, -np.inf).argmax())
             else:
                 row = int(np.where(spare, loads, np.inf).argmin())
-            for place, step in ((labels[row], -1), (cluster, 1)):
-                counts[place] += step
-                sums[place] += step * loads[row]
+            for owner, step in ((labels[row], -1), (cluster, 1)):
+                counts[owner] += step
+                sums[owner] += step * loads[row]
             labels[row] = cluster
     return labels
 
 
 def _find_swap(
-    division: Division, labels: np.ndarray, sums: np.ndarray, own: np.ndarray, full: int
+    partition: Partition, labels: np.ndarray, sums: np.ndarray, own: np.ndarray, full: int
 ) -> tuple[int, int] | None:
     """Return the point to give and the point to take for it; ``None`` if no swap helps.
 
     Args:
-        division: the points.
+        partition: the points.
         labels: cluster of each point ``[n]``.
         sums: load of each cluster ``[k]``.
         own: similarity of each point to its centre ``[n]``.
         full: the cluster that gives a heavy point.
     """
-    vectors, loads, centres = division.vectors, division.loads, division.centres
+    vectors, loads, centres = partition.vectors, partition.loads, partition.centres
     members = np.flatnonzero(labels == full)
     others = np.flatnonzero(labels != full)
     goals = labels[others]
@@ -135,7 +136,7 @@ def _find_swap(
     best: tuple[float, float, int, int] | None = None
     for member in members[np.argsort(-loads[members], kind="stable")][:SWAP_CHOICES]:
         moved = loads[member] - loads[others]
-        fuller = np.maximum(np.maximum(sums[full] - moved, sums[goals] + moved), division.cap)
+        fuller = np.maximum(np.maximum(sums[full] - moved, sums[goals] + moved), partition.cap)
         fuller[moved <= 0] = np.inf
         lost = own[member] - (centres @ vectors[member])[goals] - gained
         lowest = float(fuller.min(initial=np.inf))
@@ -148,15 +149,17 @@ def _find_swap(
 
 
 def _find_goals(
-    division: Division, labels: np.ndarray, rows: np.ndarray, room: np.ndarray
+    partition: Partition, labels: np.ndarray, rows: np.ndarray, room: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return movable rows, the best cluster with room for each, and the similarity it loses."""
     goals = np.empty(len(rows), dtype=np.int64)
     losses = np.empty(len(rows))
-    for part in pieces(len(rows), len(division.centres)):
-        similarity = division.vectors[rows[part]] @ division.centres.T  # [part, k]
+    for part in pieces(len(rows), len(partition.centres)):
+        similarity = partition.vectors[rows[part]] @ partition.centres.T  # [part, k]
         own = np.take_along_axis(similarity, labels[rows[part]][:, None], axis=1)[:, 0]
-        reachable = np.where(division.loads[rows[part], None] <= room[None, :], similarity, -np.inf)
+        reachable = np.where(
+            partition.loads[rows[part], None] <= room[None, :], similarity, -np.inf
+        )
         goals[part] = reachable.argmax(axis=1)
         losses[part] = own - reachable.max(axis=1)
     movable = np.isfinite(losses)
@@ -164,14 +167,16 @@ def _find_goals(
 
 
 def _take(
-    division: Division, labels: np.ndarray, sums: np.ndarray, rows: np.ndarray, goals: np.ndarray
+    partition: Partition, labels: np.ndarray, sums: np.ndarray, rows: np.ndarray, goals: np.ndarray
 ) -> np.ndarray:
     """Say which of the ranked moves are made: greedily, best first, within every limit."""
-    cap, weights = division.cap, division.loads[rows]
+    cap, weights = partition.cap, partition.loads[rows]
     sources = labels[rows]
     counts = np.bincount(labels, minlength=len(sums))
     still_full = sums[sources] - (_running_sum(sources, weights) - weights) > cap
-    can_spare = _running_sum(sources, np.ones(len(rows))) <= (counts - division.min_points)[sources]
+    can_spare = (
+        _running_sum(sources, np.ones(len(rows))) <= (counts - partition.min_points)[sources]
+    )
     # Filled by the wanted moves alone, whether taken or not: cautious, the next round sees more.
     wanted = still_full & can_spare
     has_room = _running_sum(goals, weights * wanted) <= (cap - sums)[goals]

@@ -12,7 +12,7 @@ CELLS_AT_ONCE = 16_000_000
 
 
 @dataclass(frozen=True)
-class Candidates:
+class NearestCentres:
     """The centres that a point may go to; shapes: n points, c candidates, in no order.
 
     Attributes:
@@ -31,13 +31,13 @@ class Candidates:
             labels[rows] = np.take_along_axis(self.ids[rows], best[:, None], axis=1)[:, 0]
         return labels
 
-    def favour(self, homes: np.ndarray, margin: float) -> Candidates:
+    def favour(self, homes: np.ndarray, margin: float) -> NearestCentres:
         """Return them with each point nearer to its home, int64 ``[n]``, -1 for none."""
         at_home = self.ids == homes[:, None]
-        return Candidates(self.ids, self.similarity + at_home * np.float32(margin))
+        return NearestCentres(self.ids, self.similarity + at_home * np.float32(margin))
 
 
-def find_candidates(vectors: np.ndarray, centres: np.ndarray, count: int) -> Candidates:
+def find_candidates(vectors: np.ndarray, centres: np.ndarray, count: int) -> NearestCentres:
     """Return the ``count`` nearest of the centres for each point, all of them if there are fewer.
 
     Args:
@@ -57,7 +57,7 @@ def find_candidates(vectors: np.ndarray, centres: np.ndarray, count: int) -> Can
             nearest = np.broadcast_to(np.arange(k), similarity.shape)
         ids[rows] = nearest
         found[rows] = np.take_along_axis(similarity, nearest, axis=1)
-    return Candidates(ids, found)
+    return NearestCentres(ids, found)
 
 
 def find_nearest(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:

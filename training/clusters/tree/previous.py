@@ -12,7 +12,7 @@ from expectations.contracts.errors import UserError
 from training.clusters.config import PreviousTreeConfig
 
 NOT_THERE = -1
-PLACE = "clusters.previous"
+SETTING = "clusters.previous"
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ def align_previous(
     """
     nodes = clusters.sort("level", "cluster_id")
     _check_levels(nodes, levels)
-    members = _spread(item_clusters, levels)
+    members = _pivot_levels(item_clusters, levels)
     _check_nesting(nodes, members)
     found = pl.DataFrame([item_ids]).join(members, on="item_id", how="left", maintain_order="left")
     if found["0"].null_count() == found.height:
         raise UserError(
-            PLACE,
+            SETTING,
             "the previous tree has items of this catalogue",
             "name a tree of the same data, or set clusters.previous to null",
             f"none of {found.height} items",
@@ -86,18 +86,18 @@ def _check_levels(nodes: pl.DataFrame, levels: Sequence[int]) -> None:
         ids != list(range(len(ids))) for ids in counts["cluster_id"].to_list()
     ):
         raise UserError(
-            PLACE, "levels and ids run from 0 without gaps", "name the tables of a built tree"
+            SETTING, "levels and ids run from 0 without gaps", "name the tables of a built tree"
         )
     if found != list(levels):
         raise UserError(
-            PLACE,
+            SETTING,
             f"has as many clusters per level as clusters.levels, {list(levels)}",
             f"set clusters.levels to {found}, or clusters.previous to null",
             str(found),
         )
 
 
-def _spread(item_clusters: pl.DataFrame, levels: Sequence[int]) -> pl.DataFrame:
+def _pivot_levels(item_clusters: pl.DataFrame, levels: Sequence[int]) -> pl.DataFrame:
     """Return one row an item and a column a level, checked to be whole."""
     known = pl.DataFrame({"level": range(len(levels)), "n": levels})
     strange = item_clusters.join(known, on="level", how="left").filter(
@@ -108,7 +108,7 @@ def _spread(item_clusters: pl.DataFrame, levels: Sequence[int]) -> pl.DataFrame:
     missing = set(columns) - set(members.columns) or members.null_count().sum_horizontal().item()
     if strange.height or missing:
         raise UserError(
-            f"{PLACE}, item_clusters",
+            f"{SETTING}, item_clusters",
             "every item has one cluster of the tree at every level",
             "name the tables of one and the same tree",
             str(strange.head(2).rows()) if strange.height else "",
@@ -123,7 +123,7 @@ def _check_nesting(nodes: pl.DataFrame, members: pl.DataFrame) -> None:
         torn = members.filter(stated.ne_missing(members[str(level - 1)]))
         if torn.height:
             raise UserError(
-                f"{PLACE}, item_clusters",
+                f"{SETTING}, item_clusters",
                 "an item's cluster lies within its cluster one level up",
                 "name the tables of one and the same tree",
                 f"item {torn['item_id'][0]} at level {level}",

@@ -76,7 +76,7 @@ def build_tree(
         if previous:
             homes = _find_homes(points, labels[0], previous.labels[level])
             start = Start(homes, previous.config.margin)
-        below = _gather(points, labels[0], representation.company.shape[1], config)
+        below = _gather(points, labels[0], representation.collaborative.shape[1], config)
         limits = Limits(config.balance, 1, config.iterations, GROUPING_RESTARTS)
         groups = _cluster(below, config.counts[level], limits, rng, start)[labels[0]]
         labels.insert(0, groups)
@@ -86,8 +86,8 @@ def build_tree(
 def weigh_items(representation: Representation) -> Points:
     """Return items with their traffic as load; without any traffic, items count alike.
 
-    The pull of an item on its centre grows with its traffic too: a cluster stands where its people
-    are. Items without traffic still have some.
+    The weight of an item in its centre grows with its traffic too: a cluster stands where its
+    people are. Items without traffic still have some.
     """
     traffic = representation.traffic.astype(np.float64)
     loads = traffic if traffic.any() else np.ones_like(traffic)
@@ -119,8 +119,8 @@ def _gather(points: Points, labels: np.ndarray, width: int, config: ClusterConfi
     n_clusters = int(labels.max()) + 1
     centres = find_centres(points, labels, n_clusters)
     share = config.representation.broad_weight
-    text, company = scale_to_unit(centres[:, :-width]), scale_to_unit(centres[:, -width:])
-    joined = np.hstack([text * np.sqrt(1 - share), company * np.sqrt(share)])
+    text, collaborative = scale_to_unit(centres[:, :-width]), scale_to_unit(centres[:, -width:])
+    joined = np.hstack([text * np.sqrt(1 - share), collaborative * np.sqrt(share)])
     return Points(
         scale_to_unit(joined),
         np.bincount(labels, weights=points.loads, minlength=n_clusters),

@@ -26,7 +26,7 @@ KS = (1, 5, 10)
 METRICS = (*(f"recall_at_{k}" for k in KS), "mrr")
 RECALL_AT_10 = "recall_at_10"
 """The metric that settings and baselines are chosen by, and that segments and releases compare."""
-EXPOSED_PLACES = 5
+EXPOSURE_DEPTH = 5
 
 Rankings = Mapping[str, Sequence[Ranking]]
 """For each method by name, one ranking per case."""
@@ -109,37 +109,20 @@ def compare_segments(
     return figures
 
 
-def average_within_users(
-    figures: NDArray[np.float64], users: Sequence[str]
-) -> tuple[NDArray[np.float64], list[str]]:
-    """Return each user's mean over all their rows, [users, columns], and the users, ascending.
-
-    So that runs on several clusterings count as one evaluation of each user, not as more users.
-
-    Args:
-        figures: of cases, of any number of runs, [cases, columns].
-        users: of each case.
-    """
-    names, index, counts = np.unique(users, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(names), figures.shape[1]))
-    np.add.at(sums, index, figures)
-    return sums / counts[:, None], names.tolist()
-
-
 def measure_exposure(rankings: Rankings, n_clusters: int) -> dict[str, float]:
     """Return for every method how evenly its plans expose the clusters.
 
-    Coverage in the first and the first five places, and of the first five: the share that the
+    Coverage of the top one and the top five, and of the top five: the share that the
     least exposed tenth gets, Gini index, entropy in bits; of the first: the share of plans that
     the most frequent cluster leads.
     """
     figures: dict[str, float] = {}
     for method, ranked in rankings.items():
         first = exposure_at_k(ranked, n_clusters, 1)
-        shown = exposure_at_k(ranked, n_clusters, EXPOSED_PLACES)
+        shown = exposure_at_k(ranked, n_clusters, EXPOSURE_DEPTH)
         measured = {
             "coverage_at_1": coverage_at_k(ranked, n_clusters, 1),
-            "coverage_at_5": coverage_at_k(ranked, n_clusters, EXPOSED_PLACES),
+            "coverage_at_5": coverage_at_k(ranked, n_clusters, EXPOSURE_DEPTH),
             "least_tenth_share": least_exposed_share(shown),
             "gini": gini(shown),
             "entropy_bits": entropy(shown),
@@ -178,17 +161,17 @@ def tabulate_recall(intervals: Mapping[str, Interval], methods: Sequence[str]) -
 
 
 def tabulate_exposure(rankings: Rankings, n_clusters: int) -> pl.DataFrame:
-    """Return (method, place, share): what part of all first-five places each cluster gets.
+    """Return (method, place, share): what part of all top fives each cluster gets.
 
     Clusters stand from the most to the least exposed one of each method.
     """
     frames = []
     for method, ranked in rankings.items():
-        counts = np.sort(exposure_at_k(ranked, n_clusters, EXPOSED_PLACES))[::-1]
+        counts = np.sort(exposure_at_k(ranked, n_clusters, EXPOSURE_DEPTH))[::-1]
         shares = np.round(counts / max(counts.sum(), 1), DECIMALS)
-        places = np.arange(1, n_clusters + 1)
+        ranks = np.arange(1, n_clusters + 1)
         frames.append(
-            pl.DataFrame({"place": places, "share": shares}).with_columns(
+            pl.DataFrame({"place": ranks, "share": shares}).with_columns(
                 pl.lit(method).alias("method")
             )
         )

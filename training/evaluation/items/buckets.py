@@ -23,8 +23,8 @@ class BucketRecall:
     Attributes:
         cases: which cases, int64 ``[cases with a positive of the bucket]``.
         n_positives: of the bucket, in all cases.
-        recall: of each of ``cases``: those of its positives of the bucket in the first ten
-            places, over all of them.
+        recall: of each of ``cases``: those of its positives of the bucket in the top ten,
+            over all of them.
     """
 
     cases: np.ndarray

@@ -21,13 +21,13 @@ class HeldOut:
 
     Attributes:
         histories: liked before, oldest first, one item or more.
-        barred: what must not be ranked, as a rule everything consumed before.
+        excluded: what must not be ranked, as a rule everything consumed before.
         positives: what the user turned to, at least one; ``PADDING_INDEX`` for an item that the
             catalogue does not hold, which no recommender can find.
     """
 
     histories: Sequences
-    barred: Sequences
+    excluded: Sequences
     positives: Sequences
 
     def __len__(self) -> int:
@@ -36,7 +36,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class ItemCases:
-    """Held-out cases of a split by time, one per user and origin; place ``c`` of each is one case.
+    """Held-out cases of a split by time, one per user and origin; entry ``c`` of each is one case.
 
     Attributes:
         users: who.
@@ -72,7 +72,7 @@ class ItemCases:
         ]
         return HeldOut(
             histories=Sequences.of([_indices(items, known)[::-1] for items in self.recent_items]),
-            barred=Sequences.of([_indices(items, known) for items in self.consumed_items]),
+            excluded=Sequences.of([_indices(items, known) for items in self.consumed_items]),
             positives=Sequences.of(positives),
         )
 

@@ -14,15 +14,15 @@ from expectations.contracts.values import PADDING_INDEX
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout
 
-# Shapes: C cases, I items, k places.
+# Shapes: C cases, I items, k listed items.
 
 LIST_DEPTH = 10
-"""Places of a list that are looked at."""
+"""Items of a list that are looked at."""
 
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """What was known of items before the cases began; row ``i`` is the item at place ``i``.
+    """What was known of items before the cases began; rows are those of the layout.
 
     Attributes:
         n_likes: how often it was liked, int64 ``[I]``.
@@ -39,13 +39,13 @@ class ItemFacts:
 
 def collect_facts(sequences: Sequences, layout: ItemLayout) -> ItemFacts:
     """Return what the training sequences, one per user, tell of the items."""
-    places = sequences.items.astype(np.int64) - FIRST_ITEM
+    rows = sequences.items.astype(np.int64) - FIRST_ITEM
     owner = np.repeat(np.arange(len(sequences)), sequences.lengths)
-    once = np.unique(owner * layout.n_items + places) % layout.n_items
+    once = np.unique(owner * layout.n_items + rows) % layout.n_items
     return ItemFacts(
-        n_likes=np.bincount(places, minlength=layout.n_items),
+        n_likes=np.bincount(rows, minlength=layout.n_items),
         n_users=np.bincount(once, minlength=layout.n_items),
-        clusters=layout.cluster_of_place,
+        clusters=layout.cluster_of_row,
         n_all_users=int(np.count_nonzero(sequences.lengths)),
     )
 
@@ -53,7 +53,7 @@ def collect_facts(sequences: Sequences, layout: ItemLayout) -> ItemFacts:
 def measure_lists(
     best: np.ndarray, positives: Sequences, facts: ItemFacts
 ) -> dict[str, np.ndarray]:
-    """Return novelty, serendipity and diversity of each case's first ten places, ``[C]`` each.
+    """Return novelty, serendipity and diversity of each case's top ten, ``[C]`` each.
 
     - novelty: mean over the list of -log2 of the share of people who liked the item, in bits; an
       item that nobody liked counts as liked by one;
@@ -70,32 +70,32 @@ def measure_lists(
     """
     listed = best[:, :LIST_DEPTH]  # [C, k]
     is_item = listed != PADDING_INDEX  # [C, k]
-    places = np.where(is_item, listed - FIRST_ITEM, 0)  # [C, k]
+    rows = np.where(is_item, listed - FIRST_ITEM, 0)  # [C, k]
     n_listed = np.maximum(is_item.sum(axis=1), 1)  # [C]
-    gains = _surprise(places, facts) * _is_positive(listed, positives, len(facts.n_likes))
+    gains = _surprise(rows, facts) * _is_positive(listed, positives, len(facts.n_likes))
     novelty = -np.log2(np.maximum(facts.n_users, 1) / max(facts.n_all_users, 1))  # [I]
     return {
-        f"novelty_at_{LIST_DEPTH}": (novelty[places] * is_item).sum(axis=1) / n_listed,
+        f"novelty_at_{LIST_DEPTH}": (novelty[rows] * is_item).sum(axis=1) / n_listed,
         f"serendipity_at_{LIST_DEPTH}": (gains * is_item).sum(axis=1) / n_listed,
-        f"diversity_at_{LIST_DEPTH}": _differing_pairs(facts.clusters[places], is_item),
+        f"diversity_at_{LIST_DEPTH}": _differing_pairs(facts.clusters[rows], is_item),
     }
 
 
 def measure_coverage(best: np.ndarray, n_items: int) -> float:
-    """Return the share of the catalogue that stands in the first ten places of some list."""
+    """Return the share of the catalogue that stands in the top ten of some list."""
     listed = np.unique(best[:, :LIST_DEPTH])
     return float(np.count_nonzero(listed != PADDING_INDEX) / n_items)
 
 
-def _surprise(places: np.ndarray, facts: ItemFacts) -> np.ndarray:
-    """Return what a hit at each place of each list would gain in serendipity, ``[C, k]``."""
+def _surprise(rows: np.ndarray, facts: ItemFacts) -> np.ndarray:
+    """Return what a hit at each rank of each list would gain in serendipity, ``[C, k]``."""
     n_items = len(facts.n_likes)
     # dense rank by likes: the most liked items share rank 1, the next rank 2, …
     _, ascending = np.unique(-facts.n_likes, return_inverse=True)
     by_popularity = (n_items + 1 - (ascending + 1)) / n_items  # [I]
     by_popularity[facts.n_likes == 0] = 0.0
-    by_rank = (n_items + 1 - np.arange(1, places.shape[1] + 1)) / n_items  # [k]
-    return np.asarray(np.maximum(by_rank - by_popularity[places], 0.0))
+    by_rank = (n_items + 1 - np.arange(1, rows.shape[1] + 1)) / n_items  # [k]
+    return np.asarray(np.maximum(by_rank - by_popularity[rows], 0.0))
 
 
 def _is_positive(listed: np.ndarray, positives: Sequences, n_items: int) -> np.ndarray:

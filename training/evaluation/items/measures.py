@@ -21,11 +21,11 @@ def measure_ranks(
 ) -> dict[str, np.ndarray]:
     """Return ``{measure}_at_{k}`` of every case, float64 ``[C]`` each, for all of ``ACCURACY``.
 
-    - hit rate: 1 if any positive stands in the first k places;
+    - hit rate: 1 if any positive stands in the top k;
     - NDCG: each hit at rank r gains 1 / log2(r + 1), over the most that the case's positives
-      could gain in k places (Järvelin and Kekäläinen, 2002);
-    - MRR: 1 over the rank of the first positive, 0 beyond place k;
-    - recall: positives in the first k places over all positives of the case.
+      could gain in the top k (Järvelin and Kekäläinen, 2002);
+    - MRR: 1 over the rank of the first positive, 0 beyond rank k;
+    - recall: positives in the top k over all positives of the case.
 
     Args:
         ranks: of every positive, from 1, infinite where not ranked, ``[P]``; those of a case

@@ -38,7 +38,7 @@ def find_novel_events(
     cases: pl.DataFrame, item_cases: pl.DataFrame, layout: ItemLayout, split: str
 ) -> NovelEvents:
     """Return the cases of CASES with the items of ITEM_CASES that lie in their novel clusters."""
-    ours = pl.DataFrame({"item_id": layout.item_ids, "cluster_id": layout.cluster_of_place})
+    ours = pl.DataFrame({"item_id": layout.item_ids, "cluster_id": layout.cluster_of_row})
     whole = (
         cases.filter(pl.col("split") == split)
         .rename({"positives": "novel_clusters"})

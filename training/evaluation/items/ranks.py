@@ -1,6 +1,6 @@
-"""At which place a recommender ranks what was held out: the whole catalogue, nothing sampled.
+"""At which rank a recommender puts what was held out: the whole catalogue, nothing sampled.
 
-Equal scores stand in order of place, as in a served list. A rank is therefore what the user would
+Equal scores stand in order of row, as in a served list. A rank is therefore what the user would
 have met, and a scorer that cannot tell items apart gains nothing by it: counting only the better
 scored items would put all its targets first.
 """
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from expectations.contracts.values import PADDING_INDEX
 from training.evaluation.items.cases import HeldOut
-from training.item_scoring.top_places import top_places
+from training.item_scoring.top_k import top_k
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM
 
@@ -31,7 +31,7 @@ class SequenceScorer(Protocol):
     """Scores the whole catalogue after many histories; the fitted recommender is one."""
 
     def score_sequences(self, sequences: Sequences) -> np.ndarray:
-        """Return the score of every item after each history, float32 ``[n, I]``, by place.
+        """Return the score of every item after each history, float32 ``[n, I]``, by row.
 
         Args:
             sequences: embedding indices, oldest first.
@@ -40,13 +40,13 @@ class SequenceScorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Rankings:
+class ItemRankings:
     """What one scorer made of the cases.
 
     Attributes:
-        ranks: the place of each positive from 1, float64 ``[P]`` in the order of
-            ``HeldOut.positives.items``; infinite where it was barred, unknown or not ranked.
-        best: embedding indices of the first places, int64 ``[C, depth]``; ``PADDING_INDEX`` where
+        ranks: the rank of each positive from 1, float64 ``[P]`` in the order of
+            ``HeldOut.positives.items``; infinite where it was excluded, unknown or not ranked.
+        best: embedding indices of the best items, int64 ``[C, depth]``; ``PADDING_INDEX`` where
             fewer items are ranked.
     """
 
@@ -54,7 +54,7 @@ class Rankings:
     best: np.ndarray
 
 
-def rank_held_out(scorer: SequenceScorer, cases: HeldOut, depth: int, title: str) -> Rankings:
+def rank_held_out(scorer: SequenceScorer, cases: HeldOut, depth: int, title: str) -> ItemRankings:
     """Return the rank of every positive and the best ``depth`` items of every case.
 
     Args:
@@ -72,14 +72,14 @@ def rank_held_out(scorer: SequenceScorer, cases: HeldOut, depth: int, title: str
         for case, row in iterate_scores(scorer, cases):
             first, end = cases.positives.offsets[case : case + 2]
             ranks[first:end] = rank_positives(row, cases.positives[case])
-            places = top_places(row, depth)
-            best[case, : len(places)] = places + FIRST_ITEM
+            rows = top_k(row, depth)
+            best[case, : len(rows)] = rows + FIRST_ITEM
             bar.update()
-    return Rankings(ranks, best)
+    return ItemRankings(ranks, best)
 
 
 def iterate_scores(scorer: SequenceScorer, cases: HeldOut) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield every case with its scores ``[I]``, minus infinity for what is barred.
+    """Yield every case with its scores ``[I]``, minus infinity for what is excluded.
 
     Raises:
         ValueError: a score is not a number.
@@ -91,23 +91,23 @@ def iterate_scores(scorer: SequenceScorer, cases: HeldOut) -> Iterator[tuple[int
         if np.isnan(scores).any():
             raise ValueError("a score is not a number: such an item would be ranked first")
         for case, row in zip(chosen.tolist(), scores, strict=True):
-            row[cases.barred[case] - FIRST_ITEM] = -np.inf
+            row[cases.excluded[case] - FIRST_ITEM] = -np.inf
             yield case, row
         start += len(chosen)
         step = min(CASES_AT_ONCE, max(1, CELLS_AT_ONCE // scores.shape[1]))
 
 
 def rank_positives(row: np.ndarray, positives: np.ndarray) -> np.ndarray:
-    """Return the rank of each of one case's positives by its scores ``[I]``, see ``Rankings``."""
+    """Return the rank of each of one case's positives by its scores ``[I]``: ``ItemRankings``."""
     ranks = np.full(len(positives), np.inf)
     for nth, index in enumerate(positives.tolist()):
         if index != PADDING_INDEX and np.isfinite(row[index - FIRST_ITEM]):
-            ranks[nth] = 1 + np.count_nonzero(stand_ahead(row, index - FIRST_ITEM))
+            ranks[nth] = 1 + np.count_nonzero(ranked_ahead(row, index - FIRST_ITEM))
     return ranks
 
 
-def stand_ahead(row: np.ndarray, place: int) -> np.ndarray:
-    """Return which items are ranked before the one at ``place``, bool ``[I]``: THE rule of ties."""
-    ahead = row > row[place]
-    ahead[:place] |= row[:place] == row[place]
+def ranked_ahead(row: np.ndarray, index: int) -> np.ndarray:
+    """Return which items are ranked before the one at ``index``, bool ``[I]``: THE rule of ties."""
+    ahead = row > row[index]
+    ahead[:index] |= row[:index] == row[index]
     return np.asarray(ahead)

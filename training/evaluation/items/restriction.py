@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from training.evaluation.items.measures import measure_ranks
 from training.evaluation.items.novel_events import NovelEvents, draw_clusters
-from training.evaluation.items.ranks import SequenceScorer, iterate_scores, stand_ahead
+from training.evaluation.items.ranks import SequenceScorer, iterate_scores, ranked_ahead
 from training.evaluation.items.summary import name_columns, name_intervals
 from training.evaluation.metrics import DECIMALS
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout
@@ -45,7 +45,7 @@ def rank_within(
         layout: says which items are in which cluster.
         plans: by name, clusters of each case.
     """
-    positives, clusters = events.held_out.positives, layout.cluster_of_place
+    positives, clusters = events.held_out.positives, layout.cluster_of_row
     ranks = np.full((len(plans), len(positives.items)), np.inf)  # [plans, P]
     scored = iterate_scores(scorer, events.held_out)
     for case, row in tqdm(scored, total=len(events), desc="restricting", disable=None, leave=False):
@@ -53,11 +53,11 @@ def rank_within(
         for number, plan in enumerate(plans.values()):
             is_open[number, list(plan[case])] = True
         for nth, index in enumerate(positives[case].tolist(), start=positives.offsets[case]):
-            place = index - FIRST_ITEM
-            if np.isfinite(row[place]):
-                ahead = clusters[stand_ahead(row, place)]
+            index = index - FIRST_ITEM
+            if np.isfinite(row[index]):
+                ahead = clusters[ranked_ahead(row, index)]
                 n_ahead = is_open @ np.bincount(ahead, minlength=layout.n_clusters)  # [plans]
-                ranks[:, nth] = np.where(is_open[:, clusters[place]], 1 + n_ahead, np.inf)
+                ranks[:, nth] = np.where(is_open[:, clusters[index]], 1 + n_ahead, np.inf)
     return dict(zip(plans, ranks, strict=True))
 
 
@@ -156,7 +156,7 @@ def _measure(
     positives = events.held_out.positives
     measured = measure_ranks(ranks, positives.offsets, [10])
     sizes = np.diff(layout.block_starts)  # [N]
-    clusters = layout.cluster_of_place[positives.items - FIRST_ITEM]  # [P]
+    clusters = layout.cluster_of_row[positives.items - FIRST_ITEM]  # [P]
     owner = np.repeat(np.arange(len(events)), positives.lengths)  # [P]
     is_open = np.zeros((len(events), layout.n_clusters), dtype=bool)  # [C, N]
     for case, within in enumerate(plan):

@@ -21,7 +21,7 @@ from training.evaluation.items.buckets import (
 from training.evaluation.items.cases import HeldOut
 from training.evaluation.items.lists import ItemFacts, measure_coverage, measure_lists
 from training.evaluation.items.measures import measure_ranks
-from training.evaluation.items.ranks import Rankings
+from training.evaluation.items.ranks import ItemRankings
 from training.evaluation.metrics import DECIMALS, bootstrap_intervals
 
 # Shapes: C cases.
@@ -30,14 +30,16 @@ COMPARED = ("ndcg_at_10", "hit_rate_at_10")
 """Measures in which ours is compared with each of the others."""
 
 
-def measure_cases(rankings: Rankings, cases: HeldOut, facts: ItemFacts) -> dict[str, np.ndarray]:
+def measure_cases(
+    rankings: ItemRankings, cases: HeldOut, facts: ItemFacts
+) -> dict[str, np.ndarray]:
     """Return every measure of every case, float64 ``[C]`` each, by its name."""
     accuracy = measure_ranks(rankings.ranks, cases.positives.offsets)
     return accuracy | measure_lists(rankings.best, cases.positives, facts)
 
 
 def summarise_models(
-    ranked: Mapping[str, Rankings],
+    ranked: Mapping[str, ItemRankings],
     cases: HeldOut,
     users: Sequence[str],
     facts: ItemFacts,
@@ -68,7 +70,7 @@ def summarise_models(
 
 
 def summarise_users(
-    ranked: Mapping[str, Rankings],
+    ranked: Mapping[str, ItemRankings],
     cases: HeldOut,
     users: Sequence[str],
     n_consumed: np.ndarray,
@@ -101,7 +103,7 @@ def summarise_users(
 
 
 def summarise_items(
-    ranked: Mapping[str, Rankings],
+    ranked: Mapping[str, ItemRankings],
     cases: HeldOut,
     users: Sequence[str],
     facts: ItemFacts,
@@ -114,8 +116,8 @@ def summarise_items(
     buckets = bucket_items(facts.n_likes)
     recalls = {name: recall_by_item(r.ranks, cases, buckets) for name, r in ranked.items()}
     figures: dict[str, float] = {}
-    for place, bucket in enumerate(ITEM_BUCKETS):
-        of_bucket = {name: found[place] for name, found in recalls.items()}
+    for index, bucket in enumerate(ITEM_BUCKETS):
+        of_bucket = {name: found[index] for name, found in recalls.items()}
         any_model = next(iter(of_bucket.values()))
         figures[f"n_cases_{bucket}_items"] = len(any_model.cases)
         figures[f"n_positives_{bucket}_items"] = any_model.n_positives

@@ -15,7 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from training.planner.base.corpus import Corpus, draw_blocks
 from training.planner.base.tokenizer import train_tokenizer
 from training.planner.config import EmbeddedConfig
-from training.planner.schedule import descend, make_optimizer
+from training.planner.schedule import make_optimizer, take_step
 
 REPORT_EVERY = 50
 
@@ -48,7 +48,7 @@ def pretrain(
     tokenizer = train_tokenizer(corpus.texts, descriptions, config.vocabulary)
     model = build_model(tokenizer, config, seed)
     blocks = _shuffled_blocks(corpus, tokenizer, config, rng)  # [steps, batch, block]
-    optimizer, schedule = make_optimizer(
+    optimizer, scheduler = make_optimizer(
         list(model.parameters()), config.learning_rate, 0.01, config.steps, warmup_share=0.05
     )
     losses: list[float] = []
@@ -57,7 +57,7 @@ def pretrain(
         batch = torch.from_numpy(blocks[step - 1])
         loss = model(input_ids=batch, labels=batch, use_cache=False).loss
         loss.backward()
-        descend(list(model.parameters()), optimizer, schedule)
+        take_step(list(model.parameters()), optimizer, scheduler)
         losses.append(loss.item())
         if step % REPORT_EVERY == 0 or step == config.steps:
             report(PretrainPoint(step, sum(losses) / len(losses)))

@@ -47,7 +47,7 @@ def write_corpus(items: pl.DataFrame, clusters: ServingClusters, train: pl.DataF
     return Corpus(
         catalogue=_describe_items(items),
         clusters=_describe_clusters(items, clusters),
-        histories=_tell_histories(clusters.descriptions, train),
+        histories=_render_histories(clusters.descriptions, train),
     )
 
 
@@ -71,7 +71,7 @@ def _describe_clusters(items: pl.DataFrame, clusters: ServingClusters) -> tuple[
     return tuple(lines)
 
 
-def _tell_histories(descriptions: Sequence[str], train: pl.DataFrame) -> tuple[str, ...]:
+def _render_histories(descriptions: Sequence[str], train: pl.DataFrame) -> tuple[str, ...]:
     """Return each person's interests, oldest first, and the last new one, in the prompt's form.
 
     One document a person, from the last training transition: every interest in it is there to be
@@ -84,8 +84,8 @@ def _tell_histories(descriptions: Sequence[str], train: pl.DataFrame) -> tuple[s
     )
     documents = []
     for history, target in last.select("history_clusters", "target_cluster").iter_rows():
-        told = [descriptions[cluster] for cluster in reversed(history)]
-        documents.append(render_prompt(told) + render_completion(descriptions[target]))
+        names = [descriptions[cluster] for cluster in reversed(history)]
+        documents.append(render_prompt(names) + render_completion(descriptions[target]))
     return tuple(documents)
 
 

@@ -16,11 +16,11 @@ from training.planner.base.base_reference import check_base_record, read_referen
 from training.planner.base.hardware import dtype_of, quantization_of
 from training.planner.config import HardwareConfig
 from training.planner.prompt import parse_completion, render_completion, render_prompt
-from training.processes import join_team
+from training.processes import join_process_group
 
 BASE_RECORD = "base.json"
 """Beside an adapter: which base model it was trained on."""
-ORDINARY = HardwareConfig()
+DEFAULT_HARDWARE = HardwareConfig()
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Planner:
         return [[int(token) for token in row] for row in rows]
 
 
-def load_base(folder: Path, hardware: HardwareConfig = ORDINARY) -> tuple[Any, Any]:
+def load_base(folder: Path, hardware: HardwareConfig = DEFAULT_HARDWARE) -> tuple[Any, Any]:
     """Return (model, tokenizer) of the base model at ``folder``, following its reference if any.
 
     Args:
@@ -99,14 +99,14 @@ def load_base(folder: Path, hardware: HardwareConfig = ORDINARY) -> tuple[Any, A
     reference = read_reference(folder)
     source = reference.base_model if reference else str(folder)
     revision = reference.revision if reference else None
-    device = join_team(hardware.device, "planner.hardware.device").device
+    device = join_process_group(hardware.device, "planner.hardware.device").device
     dtype = dtype_of(hardware, device)
     quantization = quantization_of(hardware, dtype)
-    placed = {"quantization_config": quantization, "device_map": {"": device}}
+    load_options = {"quantization_config": quantization, "device_map": {"": device}}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision)
         model = AutoModelForCausalLM.from_pretrained(
-            source, revision=revision, dtype=dtype, **(placed if quantization else {})
+            source, revision=revision, dtype=dtype, **(load_options if quantization else {})
         )
     except (OSError, ValueError) as error:
         remedy = "give planner.base_model a causal model's folder or Hugging Face id"

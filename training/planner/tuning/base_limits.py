@@ -25,12 +25,12 @@ def check_base(planner: Planner, tokens: PlannerTokens) -> None:
     """
     by_length = sorted(tokens.descriptions, key=lambda text: len(planner.encode_completion(text)))
     longest = planner.encode_prompt(by_length[-HISTORY_SIZE:])
-    _check_room(planner, len(longest) + tokens.longest)
+    _check_context_length(planner, len(longest) + tokens.longest)
     shortest = planner.encode_prompt(by_length[:1])
     _check_attention(planner, tokens, [shortest, longest])
 
 
-def _check_room(planner: Planner, needed: int) -> None:
+def _check_context_length(planner: Planner, needed: int) -> None:
     """Raise unless so many tokens fit.
 
     Beyond its last position a model with learned ones fails, and others write nonsense. Where
@@ -72,8 +72,9 @@ def _check_attention(planner: Planner, tokens: PlannerTokens, prompts: list[list
         plain = [_plain_logs(planner, prompt, own) for prompt in prompts]
     assert found.cluster_scores is not None  # a tree was given
     branching = [
-        len({other[place] for other in tokens.completions if other[:place] == own[:place]}) > 1
-        for place in range(len(own))
+        len({other[position] for other in tokens.completions if other[:position] == own[:position]})
+        > 1
+        for position in range(len(own))
     ]
     wholes = torch.stack([logs.sum() for logs in plain])
     branches = torch.stack([logs[torch.tensor(branching)].sum() for logs in plain])

@@ -13,25 +13,25 @@ from torch import Tensor
 from expectations.contracts.values import ClusterPair
 from training.planner.base.model_io import Planner
 from training.planner.config import PlannerConfig
-from training.planner.data.course import Course
-from training.planner.data.examples import sample_contexts
+from training.planner.data.planner_data import PlannerData
+from training.planner.data.transitions import sample_contexts
 from training.planner.tuning.losses import (
     collective_loss,
     completion_loss,
     listwise_loss,
-    staying_loss,
+    valid_continuation_loss,
 )
 from training.planner.tuning.scored_batch import ScoredBatch, score_batch
 from training.planner.tuning.validation import PlannerTokens
-from training.processes import Team
+from training.processes import ProcessGroup
 
 # Shapes: B prompts, W choices held against each, N clusters.
 
 
-NOBODY = -1
-"""Stands where a prompt shows no person's history, so that nobody's choice is known."""
+NO_CHOICE = -1
+"""Fills the choices of a prompt that shows no person's history, so that no choice is known."""
 NO_TOKEN = -1
-"""Fills places where fewer tokens may follow than elsewhere."""
+"""Fills positions where fewer tokens may follow than elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -73,33 +73,33 @@ class Batch:
 
 
 def draw_batch(
-    course: Course, n_clusters: int, config: PlannerConfig, rng: np.random.Generator
+    data: PlannerData, n_clusters: int, config: PlannerConfig, rng: np.random.Generator
 ) -> Batch:
     """Return one random batch: people's prompts first, then the table's."""
-    n_free = round(config.batch_size * config.table_share) if course.table else 0
-    drawn = course.examples.take(
-        rng.integers(len(course.examples), size=config.batch_size - n_free)
+    n_free = round(config.batch_size * config.table_share) if data.table else 0
+    drawn = data.transitions.take(
+        rng.integers(len(data.transitions), size=config.batch_size - n_free)
     )
     contexts = sample_contexts(drawn, config, rng)
     width = config.listwise_choices if config.listwise_weight else 0
-    choices = np.full((config.batch_size, width), NOBODY, dtype=np.int64)
+    choices = np.full((config.batch_size, width), NO_CHOICE, dtype=np.int64)
     is_candidate = np.zeros((config.batch_size, width, n_clusters), dtype=bool)
     if width:
-        rows = course.companions.draw(contexts, width, rng)  # [people, W]
-        others = course.examples.take(rows.reshape(-1))
+        rows = data.context_index.draw(contexts, width, rng)  # [people, W]
+        others = data.transitions.take(rows.reshape(-1))
         choices[: len(contexts)] = others.targets.reshape(rows.shape)
         is_candidate[: len(contexts)] = others.candidates(n_clusters).reshape(*rows.shape, -1)
-    if course.table:
-        contexts = contexts + course.table.draw(n_free, rng)
+    if data.table:
+        contexts = contexts + data.table.draw(n_free, rng)
     expected = np.empty((len(contexts), 0))
-    if course.collective:
-        expected = course.collective.expect(contexts)
+    if data.collective:
+        expected = data.collective.expect(contexts)
     written = [rng.choice(n_clusters, p=row) for row in expected[len(drawn) :]]
     targets = np.concatenate([drawn.targets, np.array(written, dtype=np.int64)])
     return Batch(contexts, targets, choices, is_candidate, expected.astype(np.float32))
 
 
-def batch_loss(
+def combined_loss(
     planner: Planner,
     tokens: PlannerTokens,
     batch: Batch,
@@ -122,7 +122,7 @@ def batch_loss(
     if scored.cluster_scores is None:
         return loss
     device = loss.device
-    asked = np.flatnonzero((batch.choices != NOBODY).any(axis=1))  # none where W is 0
+    asked = np.flatnonzero((batch.choices != NO_CHOICE).any(axis=1))  # none where W is 0
     if len(asked):
         ranking = listwise_loss(
             scored.cluster_scores[torch.as_tensor(asked, device=device)],
@@ -147,13 +147,13 @@ def _writing_loss(scored: ScoredBatch, tokens: PlannerTokens, batch: Batch) -> T
     if not batch.expected.shape[1]:
         return completion_loss(scored.token_log_probabilities, scored.token_mask)
     rows = [tokens.following[target] for target in batch.targets]
-    widest = max(len(place) for row in rows for place in row)
+    widest = max(len(following) for row in rows for following in row)
     allowed = np.full((*scored.token_mask.shape, widest), NO_TOKEN, dtype=np.int64)  # [B, T, W]
-    for number, row in enumerate(rows):
-        for place, following in enumerate(row):
-            allowed[number, place, : len(following)] = following
+    for index, row in enumerate(rows):
+        for position, following in enumerate(row):
+            allowed[index, position, : len(following)] = following
     device = scored.token_mask.device
-    return staying_loss(
+    return valid_continuation_loss(
         scored.completion_logs, torch.from_numpy(allowed).to(device), scored.token_mask
     )
 
@@ -162,27 +162,27 @@ def add_gradients(
     planner: Planner,
     tokens: PlannerTokens,
     batch: Batch,
-    course: Course,
+    data: PlannerData,
     config: PlannerConfig,
     weights: list[Any],
-    team: Team,
+    group: ProcessGroup,
 ) -> float:
     """Leave the gradients of the batch's loss at ``weights``, and return the loss.
 
-    Each process of the team reads its share of the prompts, ``config.hardware.micro_batch`` of
+    Each process of the group reads its share of the prompts, ``config.hardware.micro_batch`` of
     them at once; as losses are means over prompts, the gradients of the pieces add up.
     """
-    mine = np.arange(team.number, len(batch), team.size)
+    mine = np.arange(group.rank, len(batch), group.world_size)
     at_once = config.hardware.micro_batch or len(batch)
-    total = torch.zeros(1, device=team.device)
+    total = torch.zeros(1, device=group.device)
     for start in range(0, len(mine), at_once):
         rows = mine[start : start + at_once]
-        loss = batch_loss(planner, tokens, batch.take(rows), course.target_weights, config)
+        loss = combined_loss(planner, tokens, batch.take(rows), data.target_weights, config)
         share = loss * (len(rows) / len(batch))
         share.backward()
         total += share.detach()
     for weight in weights:
-        if weight.grad is None:  # a team larger than the batch
+        if weight.grad is None:  # more processes than prompts
             weight.grad = torch.zeros_like(weight)
-    team.add_up([total, *(weight.grad for weight in weights)])
+    group.all_reduce([total, *(weight.grad for weight in weights)])
     return float(total)

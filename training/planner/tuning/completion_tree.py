@@ -14,60 +14,60 @@ from torch import Tensor
 
 Prefix = tuple[int, ...]
 
-# Shapes: N completions, M places in the tree (the root first), E branches, D most branches on
+# Shapes: N completions, M nodes of the tree (the root first), E branches, D most branches on
 # the way to one completion.
 
 
 @dataclass(frozen=True)
 class CompletionTree:
-    """Places where completions branch (and the places before them), and the branches.
+    """Nodes where completions branch (and their ancestors), and the branches.
 
-    The root is the end of the prompt; each other place is one token after its parent.
+    The root is the end of the prompt; each other node is one token after its parent.
 
     Attributes:
-        tokens: token of each place, int64 [M]; meaningless at the root.
-        depths: tokens between the root and each place, int64 [M].
-        sees: whether the column's place lies on the way to the row's or is it, bool [M, M].
-        branch_places: place that each branch starts from, int64 [E].
+        tokens: token of each node, int64 [M]; meaningless at the root.
+        depths: tokens between the root and each node, int64 [M].
+        attends: whether the column's node is an ancestor of the row's or is it, bool [M, M].
+        branch_nodes: node that each branch starts from, int64 [E].
         branch_tokens: token that each branch continues with, int64 [E].
         branches_of: branches on the way to each completion, int64 [N, D]; E where there are fewer.
     """
 
     tokens: Tensor
     depths: Tensor
-    sees: Tensor
-    branch_places: Tensor
+    attends: Tensor
+    branch_nodes: Tensor
     branch_tokens: Tensor
     branches_of: Tensor
 
     @property
-    def n_places(self) -> int:
-        """Places in the tree, the root among them."""
+    def n_nodes(self) -> int:
+        """Nodes of the tree, the root among them."""
         return len(self.tokens)
 
     def score(self, log_probabilities: Tensor) -> Tensor:
         """Return each completion's sum of log-probabilities over its branches.
 
         Args:
-            log_probabilities: of the next token at each place, [B, M, V].
+            log_probabilities: of the next token at each node, [B, M, V].
 
         Returns:
             [B, N]
         """
-        branches = log_probabilities[:, self.branch_places, self.branch_tokens]  # [B, E]
+        branches = log_probabilities[:, self.branch_nodes, self.branch_tokens]  # [B, E]
         padded = torch.cat([branches, branches.new_zeros(len(branches), 1)], dim=1)  # [B, E + 1]
         return padded[:, self.branches_of].sum(dim=-1)  # [B, N, D] -> [B, N]
 
 
-def grow_tree(completions: Sequence[Sequence[int]]) -> CompletionTree:
+def build_completion_tree(completions: Sequence[Sequence[int]]) -> CompletionTree:
     """Return the tree of these completions, each with its end token, in cluster order.
 
     Raises:
         ValueError: two completions are the same, or one is another's beginning.
     """
     children = continuations(completions)
-    kept = ways_to_branches(children)
-    place_of = {prefix: place for place, prefix in enumerate(kept)}
+    kept = branching_prefixes(children)
+    node_of = {prefix: node for node, prefix in enumerate(kept)}
     branches = [
         (prefix, token)
         for prefix in kept
@@ -87,8 +87,8 @@ def grow_tree(completions: Sequence[Sequence[int]]) -> CompletionTree:
     return CompletionTree(
         tokens=torch.tensor([prefix[-1] if prefix else 0 for prefix in kept]),
         depths=torch.tensor([len(prefix) for prefix in kept]),
-        sees=torch.tensor([[row[: len(column)] == column for column in kept] for row in kept]),
-        branch_places=torch.tensor([place_of[prefix] for prefix, _ in branches], dtype=torch.int64),
+        attends=torch.tensor([[row[: len(column)] == column for column in kept] for row in kept]),
+        branch_nodes=torch.tensor([node_of[prefix] for prefix, _ in branches], dtype=torch.int64),
         branch_tokens=torch.tensor([token for _, token in branches], dtype=torch.int64),
         branches_of=torch.tensor(
             [path + [len(branches)] * (depth - len(path)) for path in paths], dtype=torch.int64
@@ -117,7 +117,7 @@ def continuations(completions: Sequence[Sequence[int]]) -> dict[Prefix, list[int
     return following_of
 
 
-def ways_to_branches(following_of: Mapping[Prefix, Sequence[int]]) -> list[Prefix]:
+def branching_prefixes(following_of: Mapping[Prefix, Sequence[int]]) -> list[Prefix]:
     """Return the beginnings after which there is a choice, and all beginnings of those; sorted."""
     kept: set[Prefix] = {()}
     for prefix, following in following_of.items():

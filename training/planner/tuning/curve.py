@@ -1,4 +1,4 @@
-"""The training curve, and which of its looks at validation is kept."""
+"""The training curve, and which of its evaluations at validation is kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CurvePoint:
 
 
 class BestAdapter:
-    """Keeps the adapter's weights of the look that is to be released.
+    """Keeps the adapter's weights of the evaluation that is to be released.
 
     See :func:`training.planner.tuning.finetune.fine_tune` for which that is.
     """
@@ -37,26 +37,26 @@ class BestAdapter:
         self._weights: dict[str, Tensor] = {}
         self._reached = (-1.0, -1.0)
         self._highest_recall = -1.0
-        self._looks_since = 0
+        self._evaluations_since = 0
         self.best_step = 0
         self.curve: list[CurvePoint] = []
 
-    def is_exhausted_after(self, point: CurvePoint) -> bool:
+    def should_stop_after(self, point: CurvePoint) -> bool:
         """Note the point, and say whether patience is over."""
         self.curve.append(point)
         if self._is_to_be_kept(point):
-            self.best_step, self._looks_since = point.step, 0
+            self.best_step, self._evaluations_since = point.step, 0
             self._weights = {
                 name: weight.detach().clone()
                 for name, weight in self._model.named_parameters()
                 if weight.requires_grad
             }
         else:
-            self._looks_since += 1
-        return self._looks_since >= self._config.patience
+            self._evaluations_since += 1
+        return self._evaluations_since >= self._config.patience
 
     def restore(self) -> None:
-        """Put the kept look's weights back."""
+        """Put the kept evaluation's weights back."""
         with torch.no_grad():
             for name, weight in self._model.named_parameters():
                 if name in self._weights:

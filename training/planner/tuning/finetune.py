@@ -1,4 +1,4 @@
-"""Fine-tunes the base model into the planner: a LoRA adapter, its best look, and the refit."""
+"""Fine-tunes the base model into the planner: a LoRA adapter, the best one, and the refit."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.model_io import Planner
 from training.planner.config import PlannerConfig
-from training.planner.data.course import Collective, Course
-from training.planner.data.examples import Examples
-from training.planner.schedule import descend, make_adapter_optimizer
+from training.planner.data.planner_data import Collective, PlannerData
+from training.planner.data.transitions import Transitions
+from training.planner.schedule import make_adapter_optimizer, take_step
 from training.planner.tuning.base_limits import check_base
 from training.planner.tuning.batch import add_gradients, draw_batch
-from training.planner.tuning.completion_tree import continuations, grow_tree
+from training.planner.tuning.completion_tree import build_completion_tree, continuations
 from training.planner.tuning.curve import BestAdapter, CurvePoint
 from training.planner.tuning.validation import PlannerTokens, ValidationReport, Validator
-from training.processes import Team, join_team
+from training.processes import ProcessGroup, join_process_group
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class FineTuned:
 def fine_tune(
     base: tuple[Any, Any],
     descriptions: tuple[str, ...],
-    train: Examples,
-    validation: Examples,
+    train: Transitions,
+    validation: Transitions,
     config: PlannerConfig,
     seed: int,
     collective: Collective | None = None,
@@ -46,11 +46,11 @@ def fine_tune(
 ) -> FineTuned:
     """Return the base model with a trained adapter.
 
-    Keeps the weights of one look: of those whose match rate reaches ``min_match_rate`` and whose
-    coverage ``min_coverage`` (while none does, of the highest match rate, then coverage) the
-    latest whose validation recall is within one standard error of the best. Figures of looks
-    differ by chance, and later looks are nearer to what they are held against. Stops after
-    ``patience`` looks that are not kept.
+    Keeps the weights of one evaluation: of those whose match rate reaches ``min_match_rate`` and
+    whose coverage ``min_coverage`` (while none does, of the highest match rate, then coverage) the
+    latest whose validation recall is within one standard error of the best. Figures of evaluations
+    differ by chance, and later ones have learned more. Stops after ``patience`` evaluations that
+    are not kept.
 
     Args:
         base: (model, tokenizer) of :func:`training.planner.base.model_io.load_base`.
@@ -66,35 +66,35 @@ def fine_tune(
         UserError: the base model cannot take the prompts in, or reads them in its own order.
     """
     rng = np.random.default_rng(seed)
-    team = join_team(config.hardware.device, "planner.hardware.device")
+    group = join_process_group(config.hardware.device, "planner.hardware.device")
     plain = Planner(prepare_for_tuning(base[0], config.hardware), base[1])
     tokens = encode_descriptions(plain, descriptions)
     check_base(plain, tokens)
     model = add_adapter(plain.model, config.lora, seed)
     planner = Planner(model, base[1])
-    course = Course.of(train, len(descriptions), config, collective)
+    data = PlannerData.of(train, len(descriptions), config, collective)
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
     with torch.no_grad():
-        team.agree(trained_weights(model))
-    keeper = BestAdapter(model, config, len(validator))
+        group.broadcast(trained_weights(model))
+    best = BestAdapter(model, config, len(validator))
     losses: list[float] = []
-    for step, loss in _train(planner, tokens, course, config, team, rng, seed):
+    for step, loss in _train(planner, tokens, data, config, group, rng, seed):
         losses.append(loss)
         if step % config.evaluate_every == 0 or step == config.max_steps:
-            point = _point(step, losses, _agree(validator.look(planner), team))
+            point = _point(step, losses, _broadcast(validator.evaluate(planner), group))
             report(point)
             losses.clear()
-            if keeper.is_exhausted_after(point):
+            if best.should_stop_after(point):
                 break
-    keeper.restore()
-    return FineTuned(model.eval(), tuple(keeper.curve), keeper.best_step)
+    best.restore()
+    return FineTuned(model.eval(), tuple(best.curve), best.best_step)
 
 
 def refit(
     tuned: FineTuned,
     tokenizer: Any,
     descriptions: tuple[str, ...],
-    everything: Examples,
+    everything: Transitions,
     config: PlannerConfig,
     seed: int,
     collective: Collective | None = None,
@@ -111,14 +111,14 @@ def refit(
         collective: what everybody's choices let expect, from before the first test origin.
     """
     n_steps = max(1, round(config.refit_share * tuned.best_step))
-    rate = config.refit_rate * config.learning_rate
+    rate = config.refit_lr_ratio * config.learning_rate
     shorter = config.model_copy(update={"max_steps": n_steps, "learning_rate": rate})
-    team = join_team(config.hardware.device, "planner.hardware.device")
+    group = join_process_group(config.hardware.device, "planner.hardware.device")
     planner = Planner(tuned.model, tokenizer)
     tokens = encode_descriptions(planner, descriptions)
-    course = Course.of(everything, len(descriptions), config, collective)
+    data = PlannerData.of(everything, len(descriptions), config, collective)
     rng = np.random.default_rng([seed, 2])
-    for _ in _train(planner, tokens, course, shorter, team, rng, seed):
+    for _ in _train(planner, tokens, data, shorter, group, rng, seed):
         pass
     tuned.model.eval()
 
@@ -126,23 +126,23 @@ def refit(
 def _train(
     planner: Planner,
     tokens: PlannerTokens,
-    course: Course,
+    data: PlannerData,
     config: PlannerConfig,
-    team: Team,
+    group: ProcessGroup,
     rng: np.random.Generator,
     seed: int,
 ) -> Iterator[tuple[int, float]]:
     """Take ``config.max_steps`` steps, giving each one's number and loss."""
     weights = trained_weights(planner.model)
-    optimizer, schedule = make_adapter_optimizer(planner.model, config)
-    own_gpu = [team.device] if team.device.type == "cuda" else []
+    optimizer, scheduler = make_adapter_optimizer(planner.model, config)
+    own_gpu = [group.device] if group.device.type == "cuda" else []
     with torch.random.fork_rng(own_gpu):  # a base model's dropout draws from the global generator
-        torch.manual_seed(seed + team.number)
-        for step in _steps(config, team):
+        torch.manual_seed(seed + group.rank)
+        for step in _steps(config, group):
             planner.model.train()
-            batch = draw_batch(course, len(tokens.descriptions), config, rng)
-            loss = add_gradients(planner, tokens, batch, course, config, weights, team)
-            descend(weights, optimizer, schedule)
+            batch = draw_batch(data, len(tokens.descriptions), config, rng)
+            loss = add_gradients(planner, tokens, batch, data, config, weights, group)
+            take_step(weights, optimizer, scheduler)
             yield step, loss
 
 
@@ -151,16 +151,16 @@ def trained_weights(model: Any) -> list[Any]:
     return [weight for weight in model.parameters() if weight.requires_grad]
 
 
-def _steps(config: PlannerConfig, team: Team) -> Iterable[int]:
-    off = None if team.is_first else True  # None: wherever there is no terminal
+def _steps(config: PlannerConfig, group: ProcessGroup) -> Iterable[int]:
+    off = None if group.is_main else True  # None: wherever there is no terminal
     steps = range(1, config.max_steps + 1)
     return tqdm(steps, desc="planner", unit="step", disable=off)  # type: ignore[no-any-return]
 
 
-def _agree(seen: ValidationReport, team: Team) -> ValidationReport:
-    """Return what the first process saw, so that all of them stop at the same step."""
-    figures = torch.tensor(astuple(seen), dtype=torch.float64, device=team.device)
-    team.agree([figures])
+def _broadcast(report: ValidationReport, group: ProcessGroup) -> ValidationReport:
+    """Return the first process's figures, so that all of them stop at the same step."""
+    figures = torch.tensor(astuple(report), dtype=torch.float64, device=group.device)
+    group.broadcast([figures])
     return ValidationReport(*figures.tolist())
 
 
@@ -172,15 +172,15 @@ def encode_descriptions(planner: Planner, descriptions: tuple[str, ...]) -> Plan
         tuple(tuple(following_of[tokens[:length]]) for length in range(len(tokens)))
         for tokens in completions
     )
-    return PlannerTokens(descriptions, completions, following, grow_tree(completions))
+    return PlannerTokens(descriptions, completions, following, build_completion_tree(completions))
 
 
-def _point(step: int, losses: list[float], seen: ValidationReport) -> CurvePoint:
+def _point(step: int, losses: list[float], figures: ValidationReport) -> CurvePoint:
     return CurvePoint(
         step=step,
         train_loss=sum(losses) / len(losses),
-        validation_loss=seen.loss,
-        validation_recall_at_10=seen.recall_at_10,
-        match_rate=seen.match_rate,
-        validation_coverage_at_5=seen.coverage_at_5,
+        validation_loss=figures.loss,
+        validation_recall_at_10=figures.recall_at_10,
+        match_rate=figures.match_rate,
+        validation_coverage_at_5=figures.coverage_at_5,
     )

@@ -26,7 +26,7 @@ def completion_loss(token_log_probabilities: Tensor, mask: Tensor) -> Tensor:
     return -(token_log_probabilities * mask).sum(dim=1).mean()
 
 
-def staying_loss(logs: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
+def valid_continuation_loss(logs: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
     """Return the mean over examples of how little stays among what may be written.
 
     ``L = -1/B sum_b sum_t m_bt log sum_{v in A_bt} p(v | prompt_b, y_b<t)``, where ``A_bt`` are the
@@ -40,7 +40,7 @@ def staying_loss(logs: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
 
     >>> logs = torch.tensor([[[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]]]).log()
     >>> allowed = torch.tensor([[[0, 2], [1, -1]]])
-    >>> round(staying_loss(logs, allowed, torch.ones(1, 2)).item(), 6)  # 2 ln (4 / 3)
+    >>> round(valid_continuation_loss(logs, allowed, torch.ones(1, 2)).item(), 6)  # 2 ln (4 / 3)
     0.575364
     """
     found = logs.gather(2, allowed.clamp(min=0))  # [B, T, W]

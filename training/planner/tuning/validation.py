@@ -1,4 +1,4 @@
-"""Looks at a planner in training: validation loss, recall, coverage, unconstrained match rate."""
+"""Evaluates a planner in training: validation loss, recall, coverage, unconstrained match rate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.evaluation.metrics import coverage_at_k
 from training.planner.base.decode import write_greedily
 from training.planner.base.model_io import Planner
 from training.planner.config import PlannerConfig
-from training.planner.data.examples import Examples, newest_contexts
+from training.planner.data.transitions import Transitions, newest_contexts
 from training.planner.tuning.completion_tree import CompletionTree
 from training.planner.tuning.losses import listwise_loss
 from training.planner.tuning.scored_batch import score_batch
@@ -53,13 +53,13 @@ class PlannerTokens:
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """Figures of one look.
+    """Figures of one evaluation.
 
     Attributes:
         loss: list-wise loss over the clusters not in the history, prompts of the newest clusters.
-        recall_at_10: share of targets in the first ten of them.
+        recall_at_10: share of targets in the top ten of them.
         match_rate: share of prompts after which unconstrained decoding writes a description.
-        coverage_at_5: share of clusters in the first five places after any of the validation
+        coverage_at_5: share of clusters in the top five after any of the validation
             prompts, its own clusters left out.
     """
 
@@ -75,12 +75,12 @@ class Validator:
     def __init__(
         self,
         tokens: PlannerTokens,
-        examples: Examples,
+        transitions: Transitions,
         config: PlannerConfig,
         rng: np.random.Generator,
     ) -> None:
-        count = min(config.validation_rows, len(examples))
-        self._examples = examples.take(np.sort(rng.permutation(len(examples))[:count]))
+        count = min(config.validation_rows, len(transitions))
+        self._examples = transitions.take(np.sort(rng.permutation(len(transitions))[:count]))
         self._tokens = tokens
         self._contexts = sorted(set(newest_contexts(self._examples)))
         self._watched = sample_pairs(len(tokens.descriptions), config.match_prompts, rng)
@@ -89,10 +89,10 @@ class Validator:
         self._batch_size = config.hardware.micro_batch or config.batch_size
 
     def __len__(self) -> int:
-        """Return how many transitions are looked at."""
+        """Return how many transitions are evaluated on."""
         return len(self._examples)
 
-    def look(self, planner: Planner) -> ValidationReport:
+    def evaluate(self, planner: Planner) -> ValidationReport:
         """Return the figures of the planner as it is now; leaves it in evaluation mode."""
         planner.model.eval()
         by_context = self._scores(planner)  # [U, N]
@@ -101,10 +101,10 @@ class Validator:
         targets = torch.from_numpy(self._examples.targets)
         loss = listwise_loss(scores, targets[:, None], candidates[:, None]).item()
         own = scores.gather(1, targets[:, None])  # [R, 1]
-        places = ((scores > own) & candidates).sum(dim=1)  # [R]
+        ranks = ((scores > own) & candidates).sum(dim=1)  # [R]
         return ValidationReport(
             loss=loss,
-            recall_at_10=(places < RECALL_DEPTH).double().mean().item(),
+            recall_at_10=(ranks < RECALL_DEPTH).double().mean().item(),
             match_rate=measure_match_rate(planner, self._tokens, self._watched),
             coverage_at_5=self._coverage(by_context),
         )

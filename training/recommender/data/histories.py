@@ -41,8 +41,8 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, place: int) -> np.ndarray:
-        return self.items[self.offsets[place] : self.offsets[place + 1]]
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.items[self.offsets[row] : self.offsets[row + 1]]
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> Sequences:
@@ -61,9 +61,9 @@ class Sequences:
         lengths = np.maximum(self.lengths - n_newest, 0)
         return _slices(self.items, self.offsets[:-1], lengths)
 
-    def take(self, places: np.ndarray) -> Sequences:
-        """Return the sequences at ``places``, in that order."""
-        return _slices(self.items, self.offsets[places], self.lengths[places])
+    def take(self, rows: np.ndarray) -> Sequences:
+        """Return the sequences at ``rows``, in that order."""
+        return _slices(self.items, self.offsets[rows], self.lengths[rows])
 
 
 def read_sequences(
@@ -127,12 +127,12 @@ class Windows:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def __getitem__(self, place: int) -> np.ndarray:
-        return self.items[self.starts[place] : self.starts[place] + self.lengths[place]]
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.items[self.starts[row] : self.starts[row] + self.lengths[row]]
 
-    def take(self, places: np.ndarray) -> Sequences:
-        """Return the windows at ``places``, in that order."""
-        return _slices(self.items, self.starts[places], self.lengths[places])
+    def take(self, rows: np.ndarray) -> Sequences:
+        """Return the windows at ``rows``, in that order."""
+        return _slices(self.items, self.starts[rows], self.lengths[rows])
 
 
 def cut_windows(sequences: Sequences, max_length: int) -> Windows:
@@ -151,7 +151,9 @@ def cut_windows(sequences: Sequences, max_length: int) -> Windows:
     return Windows(sequences.items, starts, ends - starts)
 
 
-def plan_batches(windows: Windows, batch_tokens: int, rng: np.random.Generator) -> list[np.ndarray]:
+def bucket_windows(
+    windows: Windows, batch_tokens: int, rng: np.random.Generator
+) -> list[np.ndarray]:
     """Return batches of windows of about equal length, in random order, each window once.
 
     Args:
@@ -159,16 +161,16 @@ def plan_batches(windows: Windows, batch_tokens: int, rng: np.random.Generator) 
         batch_tokens: positions with a target in one batch, at most (unless one window has more).
 
     Returns:
-        The places of each batch's windows; :func:`pad` makes rows of what they hold.
+        The indices of each batch's windows; :func:`pad` makes rows of what they hold.
     """
     shuffled = rng.permutation(len(windows))
     order = shuffled[np.argsort(windows.lengths[shuffled], kind="stable")]
     spans = _fill_batches(windows.lengths[order] - 1, batch_tokens)
-    return [order[slice(*spans[place])] for place in rng.permutation(len(spans))]
+    return [order[slice(*spans[row])] for row in rng.permutation(len(spans))]
 
 
 def count_batches(windows: Windows, batch_tokens: int) -> int:
-    """Return how many batches :func:`plan_batches` makes of the windows."""
+    """Return how many batches :func:`bucket_windows` makes of the windows."""
     return len(_fill_batches(np.sort(windows.lengths) - 1, batch_tokens))
 
 

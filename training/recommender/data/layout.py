@@ -22,12 +22,12 @@ FIRST_ITEM = PADDING_INDEX + 1
 class ItemLayout:
     """Items in the order of the embedding matrix, which is the order of their clusters.
 
-    An item's *place* is its position here; its embedding *index* is one more, since the
-    padding comes first. Build it with :func:`arrange_items`.
+    An item's *row* is its position here, as in matrices of items; its embedding *index* is one
+    more, since the padding comes first. Build it with :func:`arrange_items`.
 
     Attributes:
         item_ids: by cluster, then by id; length ``n_items``.
-        block_starts: cluster ``c`` fills the places ``block_starts[c]`` up to
+        block_starts: cluster ``c`` fills the rows ``block_starts[c]`` up to
             ``block_starts[c + 1]``; int64 ``[n_clusters + 1]``.
     """
 
@@ -45,8 +45,8 @@ class ItemLayout:
         return len(self.block_starts) - 1
 
     @cached_property
-    def cluster_of_place(self) -> np.ndarray:
-        """The cluster of each place, int64 ``[n_items]``."""
+    def cluster_of_row(self) -> np.ndarray:
+        """The cluster of each row, int64 ``[n_items]``."""
         return np.repeat(np.arange(self.n_clusters), np.diff(self.block_starts))
 
     @cached_property
@@ -60,19 +60,19 @@ class ItemLayout:
         indices = np.arange(FIRST_ITEM, FIRST_ITEM + self.n_items, dtype=np.int32)
         return pl.DataFrame({"item_id": self.item_ids, "index": indices})
 
-    def places_of(self, items: Iterable[str]) -> np.ndarray:
-        """Return the places of those items that the catalogue holds, int64, in the given order."""
+    def rows_of(self, items: Iterable[str]) -> np.ndarray:
+        """Return the rows of those items that the catalogue holds, int64, in the given order."""
         known = self.index_of
-        places = [known[item] - FIRST_ITEM for item in items if item in known]
-        return np.array(places, dtype=np.int64)
+        rows = [known[item] - FIRST_ITEM for item in items if item in known]
+        return np.array(rows, dtype=np.int64)
 
-    def lazy_places_of(self, items: AbstractSet[str]) -> AbstractSet[int]:
-        """Return the same as a set that looks an item up only when its place is asked for."""
-        return _LazyPlaces(self, items)
+    def lazy_rows_of(self, items: AbstractSet[str]) -> AbstractSet[int]:
+        """Return the same as a set that looks an item up only when its row is asked for."""
+        return _LazyRows(self, items)
 
     def save(self, file: Path) -> None:
-        """Write the layout as Parquet: item_id and cluster_id in order of place."""
-        columns = {"item_id": self.item_ids, "cluster_id": self.cluster_of_place}
+        """Write the layout as Parquet: item_id and cluster_id in order of row."""
+        columns = {"item_id": self.item_ids, "cluster_id": self.cluster_of_row}
         pl.DataFrame(columns).write_parquet(file)
 
     @classmethod
@@ -113,16 +113,16 @@ def arrange_items(
 
 
 @dataclass(frozen=True, eq=False)
-class _LazyPlaces(AbstractSet[int]):
+class _LazyRows(AbstractSet[int]):
     layout: ItemLayout
     items: AbstractSet[str]
 
-    def __contains__(self, place: object) -> bool:
-        return isinstance(place, int) and self.layout.item_ids[place] in self.items
+    def __contains__(self, row: object) -> bool:
+        return isinstance(row, int) and self.layout.item_ids[row] in self.items
 
     def __iter__(self) -> Iterator[int]:
-        places: list[int] = self.layout.places_of(self.items).tolist()
-        return iter(places)
+        rows: list[int] = self.layout.rows_of(self.items).tolist()
+        return iter(rows)
 
     def __len__(self) -> int:
-        return len(self.layout.places_of(self.items))
+        return len(self.layout.rows_of(self.items))

@@ -3,7 +3,7 @@
 The counting model beside the transformer. On sparse logs it is hard to beat alone, and it knows
 what the transformer forgets: rare items that two people took one after the other.
 
-Shapes: I items, C cells (pairs of items that stood near), H items of a history, P places with a
+Shapes: I items, C cells (pairs of items that stood near), H items of a history, P items with a
 score above zero.
 """
 
@@ -23,10 +23,11 @@ from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM
 from training.recommender.data.pair_counts import weigh_pairs
 
-MAX_HEARD = 50
-"""Newest items of a history that count, however slowly their weight falls."""
-FAINTEST = 0.01
-"""Items of a history whose weight is below this share of the newest one's are passed over."""
+MAX_RECENT = 50
+"""Newest items of a history that count, however slowly their weight falls: as many as the
+transformer reads."""
+MIN_RECENCY_WEIGHT = 0.01
+"""Over the newest item's: what is below adds too little to be looked up."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class SequentialNeighbours:
     (arXiv 1803.09587), with a wide window, both directions and uneven normalisation.
 
     Attributes:
-        weights: from the item in a history (row) to the item to be scored (column), by place,
+        weights: from the item in a history (row) to the item to be scored (column), by row,
             float32 ``[I, I]`` with C cells.
         config: how it was counted and is added up.
     """
@@ -52,15 +53,15 @@ class SequentialNeighbours:
             histories: embedding indices, oldest first.
 
         Returns:
-            float32 ``[n_histories, I]``, places ascending within a row; a row sums to 1, or to
+            float32 ``[n_histories, I]``, columns ascending within a row; a row sums to 1, or to
             0 where no item of the history leads anywhere.
         """
-        loudness = self._find_loudness()
-        histories = histories.newest(len(loudness))
+        recency_weights = self._recency_weights()
+        histories = histories.newest(len(recency_weights))
         lengths = histories.lengths
         owner = np.repeat(np.arange(len(histories)), lengths)
         age = histories.offsets[1:][owner] - 1 - np.arange(len(owner))
-        cells = (loudness[age], (owner, histories.items - FIRST_ITEM))
+        cells = (recency_weights[age], (owner, histories.items - FIRST_ITEM))
         shape = (len(histories), self.weights.shape[0])
         scores = (sparse.csr_matrix(cells, shape=shape) @ self.weights).tocsr()  # [n, I]
         scores.sort_indices()
@@ -80,22 +81,22 @@ class SequentialNeighbours:
         shares = self.find_shares(histories)
         relative = shares.data * np.float32(shares.shape[1] / self.config.floor)
         values = np.float32(self.config.weight) * np.log1p(relative)
-        places = shares.indices.astype(np.int64)
+        rows = shares.indices.astype(np.int64)
         spans = pairwise(shares.indptr.tolist())
-        return [Bonus(places[first:end], values[first:end]) for first, end in spans]
+        return [Bonus(rows[first:end], values[first:end]) for first, end in spans]
 
     def score_sequences(self, sequences: Sequences) -> np.ndarray:
         """Return the shares as a whole, float32 ``[n, I]``: a recommender by itself."""
         scores: np.ndarray = self.find_shares(sequences).toarray()
         return scores
 
-    def _find_loudness(self) -> np.ndarray:
-        """Return what the newest items of a history weigh by age, as many as can be heard."""
-        loudness: np.ndarray = self.config.history_decays[0] ** np.arange(MAX_HEARD)
-        return loudness[loudness >= FAINTEST].astype(np.float32)
+    def _recency_weights(self) -> np.ndarray:
+        """Return what the newest items of a history weigh by age, as far as they count."""
+        recency_weights: np.ndarray = self.config.history_decays[0] ** np.arange(MAX_RECENT)
+        return recency_weights[recency_weights >= MIN_RECENCY_WEIGHT].astype(np.float32)
 
-    def fading_by(self, history_decay: float) -> SequentialNeighbours:
-        """Return the same model hearing the items of a history with another decay."""
+    def with_history_decay(self, history_decay: float) -> SequentialNeighbours:
+        """Return the same model with another decay over the items of a history."""
         config = self.config.model_copy(update={"history_decays": (history_decay,)})
         return replace(self, config=config)
 

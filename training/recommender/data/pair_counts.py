@@ -26,7 +26,7 @@ def weigh_pairs(sequences: Sequences, n_items: int, config: NeighbourConfig) -> 
     """Return how strongly each item leads to each other one: near pairs by distance, order, likes.
 
     Of each item the ``config.max_neighbours`` heaviest are kept; equal ones at the edge go in order
-    of place.
+    of row.
 
     Args:
         sequences: what each user liked, oldest first; may be mapped from disk.
@@ -34,13 +34,13 @@ def weigh_pairs(sequences: Sequences, n_items: int, config: NeighbourConfig) -> 
         config: how to count.
 
     Returns:
-        From the item in a history (row) to the item to be scored (column), by place, float32
+        From the item in a history (row) to the item to be scored (column), by row, float32
         ``[I, I]``, columns ascending.
     """
     items, offsets = np.asarray(sequences.items), sequences.offsets
     likes = _count_likes(items, FIRST_ITEM + n_items)  # [1 + I], by embedding index
-    fading = np.float64(config.step_decay) ** np.arange(config.window)  # [W]
-    forwards, backwards = _audible(fading), _audible(fading * config.backward)
+    decays = np.float64(config.step_decay) ** np.arange(config.window)  # [W]
+    forwards, backwards = _nonzero(decays), _nonzero(decays * config.backward)
     around = len(forwards) + len(backwards)
     earlier = likes.clip(min=1) ** -config.earlier_power  # [1 + I]
     later = likes.clip(min=1) ** -config.later_power  # [1 + I]
@@ -64,7 +64,7 @@ def weigh_pairs(sequences: Sequences, n_items: int, config: NeighbourConfig) -> 
     return sparse.csr_matrix(cells, shape=(n_items, n_items))
 
 
-def _audible(weights: np.ndarray) -> np.ndarray:
+def _nonzero(weights: np.ndarray) -> np.ndarray:
     """Return the weights up to where they vanish: every step counted adds something."""
     return weights[weights.astype(np.float32) > 0]
 
@@ -104,7 +104,7 @@ def _find_events(
         offsets: int64 ``[U + 1]``.
         first: the first of the items at hand.
         cursors: where the events of each begin, int64 ``[R]``; where they end, when done.
-        events: places in ``items``, int64 ``[S]``.
+        events: indices into ``items``, int64 ``[S]``.
         owners: the sequence of each, int32 ``[S]``.
     """
     for owner in range(len(offsets) - 1):
@@ -146,34 +146,34 @@ def _weigh_rows(
         columns, weights: of all cells, with room for them.
     """
     sums = np.zeros(len(later))  # [1 + I]
-    met = np.empty(len(later), dtype=np.int32)
+    touched = np.empty(len(later), dtype=np.int32)
     n_kept = 0
     for row in range(len(starts) - 1):
-        n_met = 0
+        n_touched = 0
         for at in range(starts[row], starts[row + 1]):
             event, owner = events[at], owners[at]
             for step in range(min(len(forwards), offsets[owner + 1] - 1 - event)):
                 item = items[event + 1 + step]
                 if sums[item] == 0:
-                    met[n_met] = item
-                    n_met += 1
+                    touched[n_touched] = item
+                    n_touched += 1
                 sums[item] += forwards[step]
             for step in range(min(len(backwards), event - offsets[owner])):
                 item = items[event - 1 - step]
                 if sums[item] == 0:
-                    met[n_met] = item
-                    n_met += 1
+                    touched[n_touched] = item
+                    n_touched += 1
                 sums[item] += backwards[step]
         own = first + row
         n_cells = 0
-        for item in met[:n_met]:
+        for item in touched[:n_touched]:
             if item != own:
-                met[n_cells] = item
+                touched[n_cells] = item
                 n_cells += 1
                 # in float32, where equal weights are equal whatever they were added up from
                 sums[item] = np.float32(sums[item] * earlier[own] * later[item])
         sums[own] = 0
-        cells = met[:n_cells]
+        cells = touched[:n_cells]
         chosen = np.sort(_heaviest(cells, sums, per_row))
         columns[n_kept : n_kept + len(chosen)] = chosen
         for item in chosen:
@@ -189,7 +189,7 @@ def _heaviest(cells: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
     """Return the ``n`` of ``cells`` with the highest weights, the lower ones of equal weight."""
     if len(cells) <= n:
         return cells
-    bar = np.partition(weights[cells], len(cells) - n)[len(cells) - n]
-    above = cells[weights[cells] > bar]
-    level = np.sort(cells[weights[cells] == bar])
-    return np.concatenate((above, level[: n - len(above)]))
+    threshold = np.partition(weights[cells], len(cells) - n)[len(cells) - n]
+    above = cells[weights[cells] > threshold]
+    tied = np.sort(cells[weights[cells] == threshold])
+    return np.concatenate((above, tied[: n - len(above)]))

@@ -16,7 +16,7 @@ from expectations.contracts.values import PADDING_INDEX
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.layout import FIRST_ITEM
 from training.recommender.fitting.losses import (
-    Candidates,
+    SampledCandidates,
     full_softmax_loss,
     gbce_loss,
     sampled_softmax_loss,
@@ -26,11 +26,11 @@ from training.recommender.model.model import SequenceTransformer
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SampledStep:
     """The negatives of one step, and the only rows of the items' embedding that it needs.
 
     Attributes:
-        negatives: places drawn uniformly, int64 ``[M]``.
+        negatives: rows drawn uniformly, int64 ``[M]``.
         rows: embedding indices of all that takes part, ascending, each once, int64 ``[R]``.
         own_vectors: those rows as a leaf that takes their gradient, ``[R, D]``.
     """
@@ -49,7 +49,7 @@ def draws_negatives(config: RecommenderConfig, n_items: int) -> bool:
 
 def draw_items(
     model: SequenceTransformer, batch: Tensor, n_negatives: int, generator: torch.Generator
-) -> Drawn:
+) -> SampledStep:
     """Return the negatives and rows of a step on a batch ``[B, S + 1]``.
 
     Args:
@@ -62,13 +62,13 @@ def draw_items(
     n_items = len(model.items.weight) - FIRST_ITEM
     negatives = torch.randint(n_items, (n_negatives,), generator=generator).to(device)  # [M]
     rows = torch.unique(torch.cat([batch.flatten().to(device), negatives + FIRST_ITEM]))  # [R]
-    return Drawn(negatives, rows, model.items.weight.detach()[rows].requires_grad_())
+    return SampledStep(negatives, rows, model.items.weight.detach()[rows].requires_grad_())
 
 
 def batch_loss(
     model: SequenceTransformer,
     batch: Tensor,
-    drawn: Drawn | None,
+    drawn: SampledStep | None,
     config: RecommenderConfig,
     products: torch.dtype,
     dropout: torch.Generator,
@@ -94,15 +94,16 @@ def batch_loss(
             states = model(inputs, dropout)[is_real].float()  # [N, D]
         vectors = model.item_vectors()  # [I, D]
         return full_softmax_loss(states, vectors, targets, tau, products), len(targets)
-    vectors = drawn.own_vectors + model.kin(drawn.rows)  # [R, D]
-    seen = torch.searchsorted(drawn.rows, inputs.contiguous())  # [B, S]
+    vectors = drawn.own_vectors + model.cluster_vectors(drawn.rows)  # [R, D]
+    inputs_at = torch.searchsorted(drawn.rows, inputs.contiguous())  # [B, S]
     with forward_precision(products, batch.device):
-        states = model.read(functional.embedding(seen, vectors), dropout)[is_real].float()  # [N, D]
+        hidden = model.forward_vectors(functional.embedding(inputs_at, vectors), dropout)
+        states = hidden[is_real].float()  # [N, D]
     unit = functional.normalize(vectors, dim=-1)  # [R, D]
-    wanted = functional.embedding(torch.searchsorted(drawn.rows, indices), unit)  # [N, D]
+    positives = functional.embedding(torch.searchsorted(drawn.rows, indices), unit)  # [N, D]
     negative_rows = torch.searchsorted(drawn.rows, drawn.negatives + FIRST_ITEM)  # [M]
     negatives = functional.embedding(negative_rows, unit)  # [M, D]
-    candidates = Candidates(wanted, negatives, targets, drawn.negatives, n_items)
+    candidates = SampledCandidates(positives, negatives, targets, drawn.negatives, n_items)
     if config.loss == "gbce":
         return gbce_loss(states, candidates, tau, config.gbce_calibration), len(targets)
     return sampled_softmax_loss(states, candidates, tau, products), len(targets)

@@ -2,10 +2,10 @@
 
 No pipeline, store or tracking server is involved::
 
-    from training.recommender.fitting.direct import fit, recommend
+    from training.recommender.fitting.direct import fit, recommend_items
 
     recommender = fit([["alien", "brazil", "cube"], ["brazil", "cube", "dune"]])
-    for item in recommend(recommender, ["alien", "brazil"], k=10):
+    for item in recommend_items(recommender, ["alien", "brazil"], k=10):
         print(item.item_id, item.score)
 """
 
@@ -84,7 +84,7 @@ def fit(
     return fit_recommender(sequences, layout, chosen.config, seed, n_epochs)
 
 
-def recommend(
+def recommend_items(
     recommender: Recommender,
     history: Sequence[str],
     k: int = 10,

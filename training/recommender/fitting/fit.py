@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from training.processes import Team, join_team
+from training.processes import ProcessGroup, join_process_group
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout
@@ -21,7 +21,7 @@ from training.recommender.fitting.validation import (
     choose_history_decay,
     measure_ndcg,
 )
-from training.recommender.model.item_text import place_cold_items
+from training.recommender.model.item_text import embed_cold_items
 from training.recommender.model.model import SequenceTransformer
 from training.recommender.model.recommender import SequenceRecommender
 
@@ -49,22 +49,22 @@ def choose_n_epochs(
         report: is told of every epoch, also of those that a killed training had finished.
         checkpoint: a file to keep the state in; a training that finds its own goes on from there
             and ends with the same weights, bit for bit. It is left when all is done.
-        text: what the items say, unit rows in order of place, ``[n_items, d]``: places the items
+        text: what the items say, unit rows in order of row, ``[n_items, d]``: embeds the items
             that nobody liked.
 
     Raises:
         UserError: no user has liked two items.
     """
-    team = join_team(config.device, "recommender.device")
-    trainer = Trainer(sequences, layout, config, seed, team)
+    group = join_process_group(config.device, "recommender.device")
+    trainer = Trainer(sequences, layout, config, seed, group)
     neighbours = _count_neighbours(sequences, layout, config)
     if neighbours is not None:
         neighbours = choose_history_decay(neighbours, cases)
         config = config.model_copy(update={"neighbours": neighbours.config})
     data = (sequences, cases.histories, cases.positives)
     kept = _open(checkpoint, data, layout, config, seed, f"choose {_digest(text)}")
-    run = TrainingRun(trainer, kept, report, team)
-    with _progress("recommender, choosing", config.max_epochs, run, team) as bar:
+    run = TrainingRun(trainer, kept, report, group)
+    with _progress("recommender, choosing", config.max_epochs, run, group) as bar:
         while not run.is_over(config.max_epochs, config.patience):
             loss = trainer.run_epoch(run.keep_when_due)
             epoch, ndcg = trainer.position.epochs, None
@@ -105,12 +105,12 @@ def fit_recommender(
         UserError: no user has liked two items.
     """
     n_epochs = config.max_epochs if n_epochs is None else n_epochs
-    team = join_team(config.device, "recommender.device")
-    trainer = Trainer(sequences, layout, config, seed, team)
+    group = join_process_group(config.device, "recommender.device")
+    trainer = Trainer(sequences, layout, config, seed, group)
     neighbours = _count_neighbours(sequences, layout, config)
     kept = _open(checkpoint, (sequences,), layout, config, seed, f"refit {n_epochs}")
-    run = TrainingRun(trainer, kept, report, team)
-    with _progress("recommender, fitting", n_epochs, run, team) as bar:
+    run = TrainingRun(trainer, kept, report, group)
+    with _progress("recommender, fitting", n_epochs, run, group) as bar:
         while not run.is_over(n_epochs, n_epochs):
             loss = trainer.run_epoch(run.keep_when_due)
             run.finish_epoch(EpochReport("refit", trainer.position.epochs, loss, None))
@@ -122,11 +122,11 @@ def fit_recommender(
 def _finish(
     model: SequenceTransformer, sequences: Sequences, text: np.ndarray | None
 ) -> SequenceTransformer:
-    """Return the model with its cold items placed, where it is known what they say."""
+    """Return the model with its cold items embedded, where it is known what they say."""
     if text is not None:
         n_indices = len(model.items.weight)
         likes = np.bincount(sequences.items, minlength=n_indices)[FIRST_ITEM:]
-        place_cold_items(model, likes, text)
+        embed_cold_items(model, likes, text)
     return model
 
 
@@ -155,6 +155,6 @@ def _digest(text: np.ndarray | None) -> str:
     return "" if text is None else hashlib.sha256(np.ascontiguousarray(text).data).hexdigest()
 
 
-def _progress(title: str, n_epochs: int, run: TrainingRun, team: Team) -> tqdm:
-    off = None if team.is_first else True  # None: wherever there is no terminal
+def _progress(title: str, n_epochs: int, run: TrainingRun, group: ProcessGroup) -> tqdm:
+    off = None if group.is_main else True  # None: wherever there is no terminal
     return tqdm(total=n_epochs, initial=len(run.curve), desc=title, unit="epoch", disable=off)

@@ -17,14 +17,14 @@ from training.recommender.fitting.shared_softmax import FullSoftmax, SampledSoft
 
 
 @dataclass(frozen=True)
-class Candidates:
+class SampledCandidates:
     """What followed each position, and items drawn uniformly from all that stand against it.
 
     Attributes:
         target_vectors: unit vector of the item that followed each position, ``[N, D]``.
         negative_vectors: unit vectors of the drawn items, shared by the batch, ``[M, D]``.
-        targets: place of the item that followed, int64 ``[N]``.
-        negatives: places of the drawn items, int64 ``[M]``; those equal to a position's target
+        targets: row of the item that followed, int64 ``[N]``.
+        negatives: rows of the drawn items, int64 ``[M]``; those equal to a position's target
             are passed over there.
         n_items: items in the catalogue.
     """
@@ -56,7 +56,7 @@ def full_softmax_loss(
     Args:
         states: unit vectors of real positions only, ``[N, D]``.
         item_vectors: unit vectors of all items, ``[I, D]``.
-        targets: place of the item that followed, int64 ``[N]``.
+        targets: row of the item that followed, int64 ``[N]``.
         temperature: divides the cosines.
         products: type of what is multiplied, here and in the gradients: bfloat16 takes half the
             time where the processor has it, and moves gradients by less than a hundredth.
@@ -76,7 +76,7 @@ def full_softmax_loss(
 
 def sampled_softmax_loss(
     states: Tensor,
-    candidates: Candidates,
+    candidates: SampledCandidates,
     temperature: float,
     products: torch.dtype = torch.float32,
 ) -> Tensor:
@@ -116,7 +116,7 @@ def sampled_softmax_loss(
 
 def gbce_loss(
     states: Tensor,
-    candidates: Candidates,
+    candidates: SampledCandidates,
     temperature: float,
     calibration: float,
 ) -> Tensor:
@@ -151,7 +151,7 @@ def gbce_loss(
     return (losses / (n_left + 1)).mean()  # []
 
 
-def _find_own_targets(candidates: Candidates) -> tuple[tuple[Tensor, Tensor], Tensor]:
+def _find_own_targets(candidates: SampledCandidates) -> tuple[tuple[Tensor, Tensor], Tensor]:
     """Return where a negative is a position's own target, and how many it leaves each position.
 
     Returns:

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from training.recommender.config import RecommenderConfig
-from training.recommender.fitting.batch_loss import Drawn
+from training.recommender.fitting.batch_loss import SampledStep
 from training.recommender.model.model import SequenceTransformer
 
-FINAL_RATE_SHARE = 0.02
-CLIPPED_NORM = 1.0
+MIN_LR_RATIO = 0.02
+"""Where the learning rate starts and ends, over its peak."""
+MAX_GRADIENT_NORM = 1.0
 
 
 class Optimizers:
@@ -47,21 +48,21 @@ class Optimizers:
         if by_rows:
             self._parts.append(torch.optim.SparseAdam([self._items], lr=rate))
 
-    def gradients(self, drawn: Drawn | None) -> list[Tensor]:
+    def gradients(self, drawn: SampledStep | None) -> list[Tensor]:
         """Return the gradients of a step, zeros where none came about."""
         for leaf in self._leaves(drawn):
             if leaf.grad is None:
                 leaf.grad = torch.zeros_like(leaf)
         return [leaf.grad for leaf in self._leaves(drawn)]
 
-    def step(self, progress: float, drawn: Drawn | None) -> None:
+    def step(self, progress: float, drawn: SampledStep | None) -> None:
         """Move the weights by their gradients, clipped to a norm of one, and forget these.
 
         Args:
             progress: share of all steps that lies behind.
             drawn: the rows that took part, where a step touches a few only.
         """
-        torch.nn.utils.clip_grad_norm_(self._leaves(drawn), CLIPPED_NORM)
+        torch.nn.utils.clip_grad_norm_(self._leaves(drawn), MAX_GRADIENT_NORM)
         if drawn is not None:
             self._items.grad = torch.sparse_coo_tensor(
                 drawn.rows[None],
@@ -72,16 +73,16 @@ class Optimizers:
             )
         for part in self._parts:
             for group in part.param_groups:
-                group["lr"] = rate_at(progress, self._config)
+                group["lr"] = learning_rate_at(progress, self._config)
             part.step()
             part.zero_grad(set_to_none=True)
 
     def state(self) -> dict[str, Tensor]:
         """Return everything that :meth:`restore` takes, by name."""
         return {
-            f"optimizer.{number}.{place}.{name}": torch.as_tensor(value)
+            f"optimizer.{number}.{index}.{name}": torch.as_tensor(value)
             for number, part in enumerate(self._parts)
-            for place, moments in part.state_dict()["state"].items()
+            for index, moments in part.state_dict()["state"].items()
             for name, value in moments.items()
         }
 
@@ -91,26 +92,29 @@ class Optimizers:
             content = part.state_dict()
             for key, tensor in tensors.items():
                 if key.startswith(f"optimizer.{number}."):
-                    place, name = key.split(".")[2:]
+                    index, name = key.split(".")[2:]
                     # lazy Adam counts its steps in a plain number
                     counts = name == "step" and isinstance(part, torch.optim.SparseAdam)
-                    of_weight = content["state"].setdefault(int(place), {})
+                    of_weight = content["state"].setdefault(int(index), {})
                     of_weight[name] = int(tensor) if counts else tensor
             part.load_state_dict(content)
 
-    def _leaves(self, drawn: Drawn | None) -> list[Tensor]:
+    def _leaves(self, drawn: SampledStep | None) -> list[Tensor]:
         return self._dense if drawn is None else [*self._dense, drawn.own_vectors]
 
 
-def rate_at(progress: float, config: RecommenderConfig) -> float:
+def learning_rate_at(progress: float, config: RecommenderConfig) -> float:
     """Return the learning rate at a share of all steps: up in a line, then down in a cosine.
 
+    A function of progress alone, and no scheduler of transformers: a resumed training has no
+    scheduler's state to restore, and one rate serves both optimisers.
+
     >>> config = RecommenderConfig(learning_rate=1.0, warmup_share=0.5)
-    >>> rate_at(0.25, config), rate_at(0.5, config), round(rate_at(1.0, config), 2)
-    (0.5, 1.0, 0.02)
+    >>> [round(learning_rate_at(progress, config), 2) for progress in (0.25, 0.5, 1.0)]
+    [0.5, 1.0, 0.02]
     """
     if progress < config.warmup_share:
-        return config.learning_rate * max(progress / config.warmup_share, FINAL_RATE_SHARE)
+        return config.learning_rate * max(progress / config.warmup_share, MIN_LR_RATIO)
     fallen = (progress - config.warmup_share) / (1 - config.warmup_share)
     cosine = (1 + math.cos(math.pi * fallen)) / 2
-    return config.learning_rate * (FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * cosine)
+    return config.learning_rate * (MIN_LR_RATIO + (1 - MIN_LR_RATIO) * cosine)

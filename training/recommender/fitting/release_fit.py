@@ -58,7 +58,7 @@ def fit_for_release(
         scratch: a folder of its own for sequences, which are then mapped from disk, and for the
             state of both trainings: a killed one goes on from there and ends with the same
             weights. The caller removes it when all is kept.
-        text: places the items that nobody liked; see :func:`choose_n_epochs`.
+        text: embeds the items that nobody liked; see :func:`choose_n_epochs`.
 
     Raises:
         UserError: no user has liked two items before the validation window.

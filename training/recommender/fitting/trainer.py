@@ -16,20 +16,20 @@ from torch import Tensor
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import PADDING_INDEX
-from training.processes import Team
+from training.processes import ProcessGroup
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.histories import (
     Sequences,
+    bucket_windows,
     count_batches,
     cut_windows,
     pad,
-    plan_batches,
 )
 from training.recommender.data.layout import ItemLayout
 from training.recommender.fitting.batch_loss import batch_loss, draw_items, draws_negatives
 from training.recommender.fitting.optimizers import Optimizers
 from training.recommender.fitting.precision import products_of
-from training.recommender.fitting.warm_start import find_item_vectors
+from training.recommender.fitting.warm_start import initial_item_vectors
 from training.recommender.model.model import SequenceTransformer, make_model
 
 ORDER, NEGATIVES, DROPOUT = range(3)
@@ -51,7 +51,7 @@ class Trainer:
     """Takes steps.
 
     Attributes:
-        model: in training, on the team's device.
+        model: in training, on the process's device.
         position: how far it has come.
         draws: whether its loss looks at drawn items instead of all.
 
@@ -65,7 +65,7 @@ class Trainer:
         layout: ItemLayout,
         config: RecommenderConfig,
         seed: int,
-        team: Team,
+        group: ProcessGroup,
     ) -> None:
         self._windows = cut_windows(sequences, config.max_length)
         if not len(self._windows):
@@ -73,26 +73,26 @@ class Trainer:
             raise UserError("interactions", rule, "lower dataset.positive_threshold, or add data")
         self._config = config
         self._seed = seed
-        self._team = team
+        self._group = group
         self.draws = draws_negatives(config, layout.n_items)
-        self._products = products_of(config, team.device)
+        self._products = products_of(config, group.device)
         self._n_batches = count_batches(self._windows, config.batch_tokens)
         self.model = make_model(layout, config, torch.Generator().manual_seed(seed))
         if config.warm_start:
-            vectors = find_item_vectors(sequences, layout.n_items, config.dimension, seed)
-            self.model.start_items_from(torch.from_numpy(vectors))
-        self.model.to(team.device)
+            vectors = initial_item_vectors(sequences, layout.n_items, config.dimension, seed)
+            self.model.set_item_vectors(torch.from_numpy(vectors))
+        self.model.to(group.device)
         with torch.no_grad():
-            team.agree(list(self.model.parameters()))
+            group.broadcast(list(self.model.parameters()))
         self._optimizers = Optimizers(self.model, config, by_rows=self.draws)
         self.position = Position()
 
     def run_epoch(self, after_step: Callable[[], None]) -> float:
         """Train to the end of the epoch under way; return the mean loss per target."""
         rng = np.random.default_rng([self._seed, ORDER, self.position.epochs])
-        batches = plan_batches(self._windows, self._config.batch_tokens, rng)
-        for places in batches[self.position.batches :]:
-            loss_sum, n = self._take_step(torch.from_numpy(pad(self._windows.take(places))))
+        batches = bucket_windows(self._windows, self._config.batch_tokens, rng)
+        for rows in batches[self.position.batches :]:
+            loss_sum, n = self._take_step(torch.from_numpy(pad(self._windows.take(rows))))
             at = self.position
             self.position = Position(
                 at.epochs, at.batches + 1, at.loss_sum + loss_sum, at.n_targets + n
@@ -124,21 +124,21 @@ class Trainer:
     def _take_step(self, batch: Tensor) -> tuple[float, int]:
         """Take one step on a batch ``[B, S + 1]``; return the sum of losses and the targets."""
         step = self.position.epochs * self._n_batches + self.position.batches
-        config, team = self._config, self._team
+        config, group = self._config, self._group
         drawn = None
         if self.draws:
             generator = torch.Generator().manual_seed(self._seed_of(NEGATIVES, step))
             drawn = draw_items(self.model, batch, config.n_negatives, generator)
-        mine = batch[team.number :: team.size].to(team.device)
+        mine = batch[group.rank :: group.world_size].to(group.device)
         n = int((batch[:, 1:] != PADDING_INDEX).sum())
-        loss_sum = torch.zeros(1, device=team.device)
+        loss_sum = torch.zeros(1, device=group.device)
         if len(mine):
-            dropout = torch.Generator(team.device)
-            dropout.manual_seed(self._seed_of(DROPOUT, step, team.number))
+            dropout = torch.Generator(group.device)
+            dropout.manual_seed(self._seed_of(DROPOUT, step, group.rank))
             loss, n_mine = batch_loss(self.model, mine, drawn, config, self._products, dropout)
             (loss * (n_mine / n)).backward()
             loss_sum += loss.detach() * n_mine
-        team.add_up([loss_sum, *self._optimizers.gradients(drawn)])
+        group.all_reduce([loss_sum, *self._optimizers.gradients(drawn)])
         self._optimizers.step(step / (config.max_epochs * self._n_batches), drawn)
         return float(loss_sum), n
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from training.processes import Team
+from training.processes import ProcessGroup
 from training.recommender.fitting.checkpoint import Checkpoint, Checkpoints
 from training.recommender.fitting.trainer import Trainer
 
@@ -40,12 +40,12 @@ class TrainingRun:
     """
 
     def __init__(
-        self, trainer: Trainer, kept: Checkpoints | None, report: Report, team: Team
+        self, trainer: Trainer, kept: Checkpoints | None, report: Report, group: ProcessGroup
     ) -> None:
         self._trainer = trainer
         self._kept = kept
         self._report = report
-        self._is_first = team.is_first
+        self._is_main = group.is_main
         self.curve: list[EpochReport] = []
         self.best_weights: dict[str, Tensor] = {}
         found = kept.read() if kept else None
@@ -78,12 +78,12 @@ class TrainingRun:
         if epoch.phase == "choose" and self.best_epoch == epoch.epoch:
             self.best_weights = self._trainer.copy_model().state_dict()
         self._report(epoch)
-        if self._kept is not None and self._is_first:
+        if self._kept is not None and self._is_main:
             self._kept.write(self._state())
 
     def keep_when_due(self) -> None:
         """Keep the state within an epoch now and then."""
-        if self._kept is not None and self._is_first:
+        if self._kept is not None and self._is_main:
             self._kept.write_when_due(self._state)
 
     def _state(self) -> Checkpoint:

@@ -11,17 +11,17 @@ import polars as pl
 
 from training.curation.user_chunks import read_chunk, split_users
 from training.evaluation.metrics import ndcg_at_k
-from training.item_scoring.top_places import top_places
+from training.item_scoring.top_k import top_k
 from training.recommender.data.histories import CHUNK_INTERACTIONS, Sequences, read_sequences
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout
 from training.recommender.data.neighbours import SequentialNeighbours
 from training.recommender.model.recommender import SequenceRecommender
 
-PLACES = 10
+NDCG_DEPTH = 10
 USERS_AT_ONCE = 512
-CLEARLY = 2.0
+MIN_STANDARD_ERRORS = 2.0
 """Standard errors by which a difference is more than chance."""
-ENOUGH = 100
+MIN_CASES = 100
 """Cases below which nothing is clear."""
 
 
@@ -93,18 +93,18 @@ def choose_history_decay(
 ) -> SequentialNeighbours:
     """Return the neighbours with one of their ``history_decays``: the first, or a better one.
 
-    Better is one whose NDCG@10, ranking alone, is higher by more than ``CLEARLY`` standard errors
-    of the difference over the cases; of several the best. Below ``ENOUGH`` cases none is.
+    Better is one whose NDCG@10, ranking alone, is higher by more than ``MIN_STANDARD_ERRORS``
+    of the difference over the cases; of several the best. Below ``MIN_CASES`` cases none is.
     """
     first, *others = neighbours.config.history_decays
-    chosen, best = neighbours.fading_by(first), 0.0
-    if not others or len(cases.histories) < ENOUGH:
+    chosen, best = neighbours.with_history_decay(first), 0.0
+    if not others or len(cases.histories) < MIN_CASES:
         return chosen
     gains = _find_gains(chosen, cases)
     for other in others:
-        tried = neighbours.fading_by(other)
+        tried = neighbours.with_history_decay(other)
         ahead = _find_gains(tried, cases) - gains
-        if ahead.mean() > max(best, CLEARLY * ahead.std() / math.sqrt(len(ahead))):
+        if ahead.mean() > max(best, MIN_STANDARD_ERRORS * ahead.std() / math.sqrt(len(ahead))):
             chosen, best = tried, ahead.mean()
     return chosen
 
@@ -120,6 +120,8 @@ def _find_gains(
         scores = scorer.score_sequences(histories)  # [users, items]
         for row, user in enumerate(rows):
             scores[row, cases.histories[user] - FIRST_ITEM] = -np.inf
-            ranked = top_places(scores[row], PLACES) + FIRST_ITEM
-            gains.append(ndcg_at_k(ranked.tolist(), set(cases.positives[user].tolist()), PLACES))
+            ranked = top_k(scores[row], NDCG_DEPTH) + FIRST_ITEM
+            gains.append(
+                ndcg_at_k(ranked.tolist(), set(cases.positives[user].tolist()), NDCG_DEPTH)
+            )
     return np.array(gains)

@@ -1,4 +1,4 @@
-"""Item vectors to start from: what stood near what, folded into a few dimensions.
+"""Item vectors to start from: the co-occurrence of items, folded into a few dimensions.
 
 A transformer that starts from noise spends most of its epochs on finding out which items go
 together, and on sparse logs never quite does. Counting tells it at once.
@@ -14,19 +14,23 @@ from training.recommender.config import NeighbourConfig
 from training.recommender.data.histories import Sequences
 from training.recommender.data.pair_counts import weigh_pairs
 
-EVENLY = NeighbourConfig(backward=1.0, earlier_power=0.5, later_power=0.5)
-"""Nearness without direction, over the geometric mean of both items' likes: symmetric."""
-LENGTH = 0.5
+SYMMETRIC = NeighbourConfig(backward=1.0, earlier_power=0.5, later_power=0.5)
+"""Co-occurrence without direction, over the geometric mean of both items' likes: symmetric."""
+VECTOR_NORM = 0.5
 """Of the vectors: training turns short ones faster than long ones."""
-SPREAD = 0.02
+NOISE_STD = 0.02
 """Standard deviation of the noise on each component; it also tells unliked items apart."""
 POWER_ITERATIONS = 4
+"""Of the randomised decomposition; scikit-learn's own choice where there are at most ten times as
+many items as components."""
 
 
-def find_item_vectors(sequences: Sequences, n_items: int, dimension: int, seed: int) -> np.ndarray:
+def initial_item_vectors(
+    sequences: Sequences, n_items: int, dimension: int, seed: int
+) -> np.ndarray:
     """Return a vector for every item such that items that stand near one another are alike.
 
-    The truncated singular value decomposition of the nearness, as Levy and Goldberg showed
+    The truncated singular value decomposition of the co-occurrence, as Levy and Goldberg showed
     word vectors to be one of ("Neural Word Embedding as Implicit Matrix Factorization", 2014).
 
     Args:
@@ -36,21 +40,21 @@ def find_item_vectors(sequences: Sequences, n_items: int, dimension: int, seed: 
         seed: of the noise and of the decomposition.
 
     Returns:
-        float32 ``[n_items, dimension]``, of length ``LENGTH`` but for the noise.
+        float32 ``[n_items, dimension]``, of length ``VECTOR_NORM`` but for the noise.
     """
-    nearness = weigh_pairs(sequences, n_items, EVENLY)
-    noise = np.random.default_rng(seed).normal(0, SPREAD, (n_items, dimension))
+    cooccurrence = weigh_pairs(sequences, n_items, SYMMETRIC)
+    noise = np.random.default_rng(seed).normal(0, NOISE_STD, (n_items, dimension))
     n_components = min(dimension, n_items)
     left, strengths, _ = randomized_svd(
-        sparse.csr_matrix(nearness, dtype=np.float64),
+        sparse.csr_matrix(cooccurrence, dtype=np.float64),
         n_components=n_components,
         n_iter=POWER_ITERATIONS,
         random_state=seed,
     )
     vectors = left * np.sqrt(strengths)  # [I, n_components]
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    is_near_any = np.diff(nearness.indptr)[:, None] > 0
+    has_neighbours = np.diff(cooccurrence.indptr)[:, None] > 0
     noise[:, :n_components] += np.where(
-        is_near_any, LENGTH * vectors / np.maximum(lengths, np.finfo(float).tiny), 0
+        has_neighbours, VECTOR_NORM * vectors / np.maximum(lengths, np.finfo(float).tiny), 0
     )
     return noise.astype(np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.item_scoring.block_scoring import BlockQuery, BlockScorer, Bonus
-from training.item_scoring.block_search import NO_PLACE
+from training.item_scoring.block_search import NO_ROW
 from training.recommender.data.layout import ItemLayout
 from training.recommender.protocol import ItemQuery, ScoredItem
 
@@ -16,7 +16,7 @@ class ItemRanker:
     """Ranks the items of a layout for any recommender whose score is a dot product.
 
     Args:
-        item_vectors: in order of place, float32 ``[I, D]``, contiguous.
+        item_vectors: in order of row, float32 ``[I, D]``, contiguous.
         layout: the items.
     """
 
@@ -27,15 +27,15 @@ class ItemRanker:
     def answer(
         self,
         states: np.ndarray,
-        rows: Sequence[int | None],
+        asking: Sequence[int | None],
         queries: Sequence[ItemQuery],
         bonuses: Sequence[Bonus] | None = None,
     ) -> list[list[ScoredItem]]:
-        """Return the best items of each query, in order; equal scores in order of place.
+        """Return the best items of each query, in order; equal scores in order of row.
 
         Args:
             states: of the distinct histories, float32 ``[U, D]``.
-            rows: which state each query asks by; ``None`` where nothing is known of the user.
+            asking: the state that each query asks by; ``None`` where nothing is known of the user.
             queries: what is asked; their histories are not looked at here.
             bonuses: what single items gain, of each state.
 
@@ -44,26 +44,26 @@ class ItemRanker:
         """
         asked = {
             number: BlockQuery(
-                row,
+                state,
                 query.k,
                 None if query.clusters is None else sorted(set(query.clusters)),
-                self.layout.lazy_places_of(query.exclude),
+                self.layout.lazy_rows_of(query.exclude),
             )
-            for number, (row, query) in enumerate(zip(rows, queries, strict=True))
-            if row is not None
+            for number, (state, query) in enumerate(zip(asking, queries, strict=True))
+            if state is not None
         }
         ranked = self.scorer.rank(states, list(asked.values()), bonuses)
         answers: list[list[ScoredItem]] = [[] for _ in queries]
-        for number, places, scores in zip(
-            asked, ranked.places.tolist(), ranked.scores.tolist(), strict=True
+        for number, rows, scores in zip(
+            asked, ranked.rows.tolist(), ranked.scores.tolist(), strict=True
         ):
-            answers[number] = self._name(places, scores)
+            answers[number] = self._name(rows, scores)
         return answers
 
-    def _name(self, places: Sequence[int], scores: Sequence[float]) -> list[ScoredItem]:
-        ids, clusters = self.layout.item_ids, self.layout.cluster_of_place
+    def _name(self, rows: Sequence[int], scores: Sequence[float]) -> list[ScoredItem]:
+        ids, clusters = self.layout.item_ids, self.layout.cluster_of_row
         return [
-            ScoredItem(ids[place], int(clusters[place]), score)
-            for place, score in zip(places, scores, strict=True)
-            if place != NO_PLACE
+            ScoredItem(ids[row], int(clusters[row]), score)
+            for row, score in zip(rows, scores, strict=True)
+            if row != NO_ROW
         ]

@@ -14,11 +14,12 @@ from expectations.contracts.values import PADDING_INDEX
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout
 
-INITIAL_SPREAD = 0.02
+INITIAL_STD = 0.02
+"""Of the weights, as in BERT and GPT-2."""
 FIRST_CLUSTER = PADDING_INDEX + 1
 """Row of the first cluster; padding has a row of its own here too."""
-WIDENING = 4
-"""Width of a block's hidden layer over its input's."""
+MLP_RATIO = 4
+"""Width of a perceptron's hidden layer over its input's, as in the original transformer."""
 DRAWS = 2**16
 DRAWS_OF_A_WORD = 4
 LEAST_WORD = -(2**63)
@@ -30,7 +31,7 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
 
     After Kang and McAuley, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781), with
     the norm before each part and a cosine for read-out. An item is its own vector plus that of
-    its serving cluster, so that an item with few interactions stands near its kin.
+    its serving cluster, so that an item with few interactions stands near others of its cluster.
 
     Histories stand at the left of their rows, padding at the right: under a causal mask no item
     ever looks at padding.
@@ -57,10 +58,12 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
         Raises:
             ValueError: S exceeds ``max_length``.
         """
-        return self.read(self.items(items) + self.kin(items), dropout)  # [B, S, D]
+        return self.forward_vectors(
+            self.items(items) + self.cluster_vectors(items), dropout
+        )  # [B, S, D]
 
-    def read(self, vectors: Tensor, dropout: torch.Generator | None = None) -> Tensor:
-        """Return what :meth:`forward` does, of items whose vectors are at hand.
+    def forward_vectors(self, vectors: Tensor, dropout: torch.Generator | None = None) -> Tensor:
+        """Return what :meth:`forward` does, of items whose embeddings are at hand.
 
         Args:
             vectors: an item's own plus that of its cluster, ``[B, S, D]``.
@@ -78,20 +81,20 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
             hidden = block(hidden, dropout)  # [B, S, D]
         return functional.normalize(self.norm(hidden), dim=-1)  # [B, S, D]
 
-    def kin(self, items: Tensor) -> Tensor:
-        """Return the vector of each item's cluster: embedding indices ``[...]``, ``[..., D]``."""
+    def cluster_vectors(self, items: Tensor) -> Tensor:
+        """Return the embedding of each item's cluster: indices ``[...]`` give ``[..., D]``."""
         vectors: Tensor = self.clusters(self.cluster_of_item[items])
         return vectors
 
-    def start_items_from(self, vectors: Tensor) -> None:
-        """Put other vectors ``[I, D]``, in order of place, where the items' own ones stand."""
+    def set_item_vectors(self, vectors: Tensor) -> None:
+        """Put other vectors ``[I, D]``, in order of row, where the items' own ones stand."""
         with torch.no_grad():
             self.items.weight[FIRST_ITEM:] = vectors
 
     def item_vectors(self) -> Tensor:
-        """Return the unit vector of every item, in order of place, ``[I, D]``."""
-        kin = self.clusters(self.cluster_of_item[FIRST_ITEM:])  # [I, D]
-        return functional.normalize(self.items.weight[FIRST_ITEM:] + kin, dim=-1)  # [I, D]
+        """Return the unit vector of every item, in order of row, ``[I, D]``."""
+        clusters = self.clusters(self.cluster_of_item[FIRST_ITEM:])  # [I, D]
+        return functional.normalize(self.items.weight[FIRST_ITEM:] + clusters, dim=-1)  # [I, D]
 
     def encode(self, items: Tensor) -> Tensor:
         """Return the unit vector of each history as of its last item.
@@ -114,17 +117,17 @@ class Block(nn.Module):  # type: ignore[misc]
         self.dropout = config.dropout
         self.attention_norm = nn.LayerNorm(width)
         self.queries_keys_values = nn.Linear(width, 3 * width)
-        self.mix = nn.Linear(width, width)
+        self.attention_output = nn.Linear(width, width)
         self.perceptron_norm = nn.LayerNorm(width)
-        self.widen = nn.Linear(width, WIDENING * width)
-        self.narrow = nn.Linear(WIDENING * width, width)
+        self.up_projection = nn.Linear(width, MLP_RATIO * width)
+        self.down_projection = nn.Linear(MLP_RATIO * width, width)
 
     def forward(self, hidden: Tensor, dropout: torch.Generator | None) -> Tensor:
         """Return the block's output, ``[B, S, D]`` like its input."""
         attended = self._attend(self.attention_norm(hidden))  # [B, S, D]
         hidden = hidden + drop(attended, self.dropout, dropout)  # [B, S, D]
-        wide = functional.gelu(self.widen(self.perceptron_norm(hidden)))  # [B, S, 4D]
-        return hidden + drop(self.narrow(wide), self.dropout, dropout)  # [B, S, D]
+        wide = functional.gelu(self.up_projection(self.perceptron_norm(hidden)))  # [B, S, 4D]
+        return hidden + drop(self.down_projection(wide), self.dropout, dropout)  # [B, S, D]
 
     def _attend(self, hidden: Tensor) -> Tensor:
         b, s, d = hidden.shape
@@ -135,7 +138,7 @@ class Block(nn.Module):  # type: ignore[misc]
             queries, keys, values, is_causal=True
         )  # [B, H, S, E]
         joined = mixed.transpose(1, 2).reshape(b, s, d)  # [B, S, D]
-        output: Tensor = self.mix(joined)  # [B, S, D]
+        output: Tensor = self.attention_output(joined)  # [B, S, D]
         return output
 
 
@@ -161,9 +164,10 @@ def make_model(
     """Return a fresh model, its weights drawn from ``generator``: normal, biases zero."""
     model = make_empty_model(layout, config)
     with torch.no_grad():
+        # By name: which weight is drawn after which follows from the parameters' names.
         for name, weight in sorted(model.named_parameters()):
             if weight.dim() > 1:  # matrices; vectors are biases and norms
-                weight.normal_(0, INITIAL_SPREAD, generator=generator)
+                weight.normal_(0, INITIAL_STD, generator=generator)
             else:
                 weight.fill_(1.0 if name.endswith("norm.weight") else 0.0)
     return model
@@ -180,5 +184,5 @@ def make_empty_model(layout: ItemLayout, config: RecommenderConfig) -> SequenceT
 
 def _cluster_of_index(layout: ItemLayout) -> Tensor:
     """Return the row in the clusters' embedding of each embedding index, int64 ``[1 + I]``."""
-    of_items = torch.from_numpy(layout.cluster_of_place) + FIRST_CLUSTER  # [I]
+    of_items = torch.from_numpy(layout.cluster_of_row) + FIRST_CLUSTER  # [I]
     return torch.cat([of_items.new_full((FIRST_ITEM,), PADDING_INDEX), of_items])  # [1 + I]

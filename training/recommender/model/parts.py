@@ -69,7 +69,7 @@ class RecommenderParts:
                 neighbours = SequentialNeighbours.load(file, layout.n_items, config.neighbours)
         except (RuntimeError, ValueError) as error:
             rule = "weights, neighbours, config and items belong together"
-            remedy = "restore the files of one training run"
+            remedy = "restore the files of one training run, or train the recommender again"
             raise UserError(str(folder), rule, remedy, str(error)[:200]) from None
         return cls(model, layout, config, neighbours)
 

@@ -114,7 +114,7 @@ class SequenceRecommender:
         return self.answer([ItemQuery(recent_items, k, clusters, exclude)])[0]
 
     def answer(self, queries: Sequence[ItemQuery]) -> list[list[ScoredItem]]:
-        """Return the best items of each query, in order; equal scores in order of place.
+        """Return the best items of each query, in order; equal scores in order of row.
 
         Equal histories are encoded once. Within clusters only their blocks are scored.
 
@@ -122,11 +122,12 @@ class SequenceRecommender:
             ValueError: a query names a cluster that does not exist.
         """
         histories = self._histories_of(queries)
-        rows = {history: row for row, history in enumerate(dict.fromkeys(filter(None, histories)))}
-        distinct = Sequences.of(list(rows))
+        known = dict.fromkeys(filter(None, histories))
+        state_of = {history: state for state, history in enumerate(known)}
+        distinct = Sequences.of(list(state_of))
         states = self.encode(distinct)  # [U, D]
-        places = [rows.get(history) for history in histories]
-        return self._ranker.answer(states, places, queries, self._bonuses_of(distinct))
+        asking = [state_of.get(history) for history in histories]
+        return self._ranker.answer(states, asking, queries, self._bonuses_of(distinct))
 
     def save(self, folder: Path) -> None:
         """Write weights, neighbours, configuration and item layout into an existing folder."""

@@ -22,7 +22,7 @@ def test_masses_are_sums_of_the_softmax_over_each_cluster() -> None:
         for user, items in enumerate(recent):
             scores = power * recommender.score_batch([items])[0].astype(np.float64)
             expected = [
-                np.log(np.exp(scores[layout.cluster_of_place == cluster]).sum())
+                np.log(np.exp(scores[layout.cluster_of_row == cluster]).sum())
                 for cluster in range(layout.n_clusters)
             ]
             assert masses[user] == pytest.approx(expected, abs=1e-4)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.worlds.circles import N, draw_window, past_of, visits_of
 from tests.worlds.curation import Event
 from training.baselines.clusters.cluster_transformer import score_pasts, train_path
-from training.baselines.clusters.examples import make_examples
 from training.baselines.clusters.logistic import fit_logistic
 from training.baselines.clusters.sequence_batches import MAX_LENGTH
 from training.baselines.clusters.user_knn import score_by_neighbours
+from training.baselines.clusters.visit_transitions import make_visit_transitions
 from training.baselines.clusters.visits import Visits
 from training.evaluation.clusters.compare import measure_rankings
 
@@ -35,7 +35,7 @@ ALL = 10**6
 @settings(max_examples=60, deadline=None)
 @given(LOGS)
 def test_examples_are_those_of_brute_force(events: list[Event]) -> None:
-    found = make_examples(visits_of(events), ALL)
+    found = make_visit_transitions(visits_of(events), ALL)
     rows, entries = found.rows_of_earlier()
     ages = found.ages(rows, entries)
     seen = [
@@ -66,7 +66,7 @@ def test_examples_are_those_of_brute_force(events: list[Event]) -> None:
 
 def test_too_many_transitions_leave_the_newest() -> None:
     walks = [Event(f"u{u}", 3 * step + u, c) for u in range(3) for step, c in enumerate((0, 1, 2))]
-    found = make_examples(visits_of(walks), 2)
+    found = make_visit_transitions(visits_of(walks), 2)
     assert found.targets.tolist() == [2, 2]  # the last steps of the two who came last
     assert found.user_starts[found.chosen].tolist() == [3, 6]
 
@@ -99,29 +99,29 @@ def test_who_reads_the_past_knows_the_next_step() -> None:
     # of the last steps 80% go on, unless the next cluster is taken: nobody can do much better,
     # and one of about six open clusters at random is right one time in six
     window = draw_window(np.random.default_rng(5), 400)
-    examples = make_examples(window.visits, ALL)
-    (logistic,) = fit_logistic(examples, [1.0], 0.5)
+    transitions = make_visit_transitions(window.visits, ALL)
+    (logistic,) = fit_logistic(transitions, [1.0], 0.5)
     assert recall_at_1(logistic.score(window.pasts), 5) > 0.7
-    (transformer,) = train_path(examples, [60], seed=0)
+    (transformer,) = train_path(transitions, [60], seed=0)
     assert recall_at_1(score_pasts(transformer, window.pasts), 5) > 0.7
 
 
 def test_logistic_regression_is_where_no_step_improves_it() -> None:
     window = draw_window(np.random.default_rng(2), 40)
-    examples = make_examples(window.visits, ALL)
+    transitions = make_visit_transitions(window.visits, ALL)
     penalty, decay = 2.0, 0.7
-    (model,) = fit_logistic(examples, [penalty], decay)
-    rows, entries = examples.rows_of_earlier()
-    features = np.zeros((len(examples), 3 * N + 1))
-    features[rows, examples.clusters[entries]] = 1  # everything was liked
-    features[rows, 2 * N + examples.clusters[entries]] = decay ** examples.ages(rows, entries)
+    (model,) = fit_logistic(transitions, [penalty], decay)
+    rows, entries = transitions.rows_of_earlier()
+    features = np.zeros((len(transitions), 3 * N + 1))
+    features[rows, transitions.clusters[entries]] = 1  # everything was liked
+    features[rows, 2 * N + transitions.clusters[entries]] = decay ** transitions.ages(rows, entries)
     features[:, -1] = 1
     touched = features[:, :N] > 0
 
     def loss(weights: np.ndarray) -> float:
         logits = np.where(touched, -np.inf, features @ weights + model.popularity)
         totals = np.log(np.exp(logits).sum(axis=1))
-        wanted = logits[np.arange(len(examples)), examples.targets]
+        wanted = logits[np.arange(len(transitions)), transitions.targets]
         return float((totals - wanted).sum() + penalty / 2 * (weights**2).sum())
 
     rng = np.random.default_rng(0)
@@ -155,8 +155,8 @@ def test_new_numbers_for_clusters_change_nothing_but_the_numbers(
     before = score_by_neighbours(visits, [[0, 3], [5]], [2])[0]
     after = score_by_neighbours(renamed, [new[[0, 3]].tolist(), new[[5]].tolist()], [2])[0]
     assert after[:, new] == pytest.approx(before)
-    (first,) = fit_logistic(make_examples(visits, ALL), [1.0], 0.8)
-    (second,) = fit_logistic(make_examples(renamed, ALL), [1.0], 0.8)
+    (first,) = fit_logistic(make_visit_transitions(visits, ALL), [1.0], 0.8)
+    (second,) = fit_logistic(make_visit_transitions(renamed, ALL), [1.0], 0.8)
     scores = first.score(past_of([0, 3]))
     moved = second.score(past_of(new[[0, 3]].tolist()))
     assert moved[:, new] == pytest.approx(scores, abs=0.02)
@@ -164,20 +164,20 @@ def test_new_numbers_for_clusters_change_nothing_but_the_numbers(
 
 def test_the_transformer_is_the_same_however_it_came_there() -> None:
     window = draw_window(np.random.default_rng(1))
-    examples = make_examples(window.visits, ALL)
+    transitions = make_visit_transitions(window.visits, ALL)
     state = torch.get_rng_state()
-    on_the_way = [score_pasts(model, window.pasts) for model in train_path(examples, [1, 3], 7)]
-    (alone,) = train_path(examples, [3], 7)
+    on_the_way = [score_pasts(model, window.pasts) for model in train_path(transitions, [1, 3], 7)]
+    (alone,) = train_path(transitions, [3], 7)
     assert np.array_equal(score_pasts(alone, window.pasts), on_the_way[1])
     assert not np.array_equal(on_the_way[0], on_the_way[1])
-    (other,) = train_path(examples, [3], 8)
+    (other,) = train_path(transitions, [3], 8)
     assert not np.array_equal(score_pasts(other, window.pasts), on_the_way[1])
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_a_past_is_scored_alike_alone_and_among_longer_ones() -> None:
     window = draw_window(np.random.default_rng(1))
-    (model,) = train_path(make_examples(window.visits, ALL), [2], 0)
+    (model,) = train_path(make_visit_transitions(window.visits, ALL), [2], 0)
     many = score_pasts(model, past_of([0, 1], [4, 2, 7, 1, 3], [], [8]))
     assert many[0] == pytest.approx(score_pasts(model, past_of([0, 1]))[0], abs=1e-5)
     assert many[2] == pytest.approx(model.bias.detach().numpy())  # nothing known: popularity
@@ -189,16 +189,16 @@ def test_a_past_longer_than_the_transformer_reads_is_cut() -> None:
     walks = [Event(f"u{u}", step, (u + step) % n_clusters) for u in range(3) for step in range(99)]
     walks += [Event("long", step, step) for step in range(90)]
     visits = visits_of(walks, n_clusters)
-    (model,) = train_path(make_examples(visits, ALL), [1], 0)
+    (model,) = train_path(make_visit_transitions(visits, ALL), [1], 0)
     longest = list(range(n_clusters - 1))
     whole, cut = score_pasts(model, past_of(longest, longest[-MAX_LENGTH:]))
     assert whole == pytest.approx(cut)
 
 
 def test_without_a_transition_all_is_popularity() -> None:
-    examples = make_examples(visits_of([Event("ann", 0, 4)]), ALL)
-    assert len(examples) == 0
-    (logistic,) = fit_logistic(examples, [1.0], 0.8)
+    transitions = make_visit_transitions(visits_of([Event("ann", 0, 4)]), ALL)
+    assert len(transitions) == 0
+    (logistic,) = fit_logistic(transitions, [1.0], 0.8)
     assert logistic.score(past_of([0])) == pytest.approx(np.log(np.full((1, N), 1 / N)))
-    (transformer,) = train_path(examples, [1], 0)
+    (transformer,) = train_path(transitions, [1], 0)
     assert np.isfinite(score_pasts(transformer, past_of([0], []))).all()

@@ -13,7 +13,7 @@ from training.baselines.clusters.stack import (
     Stack,
     find_offered,
     fit_stack,
-    score_crosswise,
+    score_out_of_fold,
     standardise_scores,
 )
 from training.evaluation.clusters.cases import PlannerCases
@@ -29,11 +29,11 @@ def draw_cases(rng: np.random.Generator, truth: np.ndarray) -> PlannerCases:
     """
     consumed, positives = [], []
     for row in truth:
-        barred = np.flatnonzero(np.isneginf(row)).tolist()
-        touched = barred or rng.choice(N, size=2, replace=False).tolist()
-        chances = np.exp(row)
-        chances[touched] = 0
-        positives.append(frozenset([int(rng.choice(N, p=chances / chances.sum()))]))
+        touched = np.flatnonzero(np.isneginf(row)).tolist()
+        touched = touched or rng.choice(N, size=2, replace=False).tolist()
+        probabilities = np.exp(row)
+        probabilities[touched] = 0
+        positives.append(frozenset([int(rng.choice(N, p=probabilities / probabilities.sum()))]))
         consumed.append(touched)
     users = tuple(f"u{case}" for case in range(len(truth)))
     return PlannerCases(users, [[c[0]] for c in consumed], consumed, positives)
@@ -117,13 +117,13 @@ def test_crosswise_no_case_helps_to_score_itself() -> None:
     truth = rng.normal(size=(60, N))
     cases = draw_cases(rng, truth)
     members = {"a": truth, "b": rng.normal(size=truth.shape)}
-    before = score_crosswise(members, cases, 1.0)
+    before = score_out_of_fold(members, cases, 1.0)
     for case in (0, 31):
         others = sorted(set(range(N)) - set(cases.consumed[case]) - cases.positives[case])
         positives = [*cases.positives]
         positives[case] = frozenset(others[:1])  # had it come to something else
         changed = replace(cases, positives=positives)
-        after = score_crosswise(members, changed, 1.0)
+        after = score_out_of_fold(members, changed, 1.0)
         np.testing.assert_array_equal(after[case], before[case])
         assert not np.array_equal(after, before)
 

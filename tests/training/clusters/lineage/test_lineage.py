@@ -20,7 +20,7 @@ from training.clusters.lineage.changes import list_changes, measure_changes
 from training.clusters.lineage.changes_text import write_changes
 from training.clusters.lineage.lineage import LevelLineage, keep_descriptions, keep_ids
 from training.clusters.naming.describe import describe_tree
-from training.clusters.representation.represent import Representation, represent_items
+from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.frames import frame_clusters, frame_item_clusters
 from training.clusters.tree.previous import PreviousTree, align_previous
 from training.clusters.tree.tree import ClusterTree, build_tree
@@ -180,7 +180,7 @@ def build(
     world: TopicWorld, items: pl.DataFrame, seed: int, previous: PreviousTree | None = None
 ) -> tuple[Representation, ClusterTree]:
     rng = np.random.default_rng(seed)
-    represented = represent_items(items, world.interactions.lazy(), CUT, CONFIG.representation, rng)
+    represented = fit_items(items, world.interactions.lazy(), CUT, CONFIG.representation, rng)[1]
     return represented, build_tree(represented, CONFIG, rng, previous)
 
 

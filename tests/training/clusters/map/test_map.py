@@ -29,31 +29,31 @@ def lay_out(n_clusters: int, n_families: int = 2) -> tuple[ClusterMap, np.ndarra
 
 @pytest.mark.parametrize("n_clusters", [1, 2, 5, 6, 64, 150])
 def test_circles_lie_within_the_plane_and_apart(n_clusters: int) -> None:
-    places, _ = lay_out(n_clusters)
-    assert (places.x - places.radius).min() >= 0
-    assert (places.x + places.radius).max() <= WIDTH
-    assert (places.y - places.radius).min() >= 0
-    assert (places.y + places.radius).max() <= HEIGHT
-    xy = np.column_stack([places.x, places.y])
+    positions, _ = lay_out(n_clusters)
+    assert (positions.x - positions.radius).min() >= 0
+    assert (positions.x + positions.radius).max() <= WIDTH
+    assert (positions.y - positions.radius).min() >= 0
+    assert (positions.y + positions.radius).max() <= HEIGHT
+    xy = np.column_stack([positions.x, positions.y])
     distance = np.linalg.norm(xy[:, None] - xy[None, :], axis=2)
-    apart = distance - places.radius[:, None] - places.radius[None, :]
+    apart = distance - positions.radius[:, None] - positions.radius[None, :]
     assert apart[~np.eye(n_clusters, dtype=bool)].min(initial=1) >= 0
 
 
 def test_families_stand_together_and_the_same_input_gives_the_same_bits() -> None:
-    places, families = lay_out(48, 4)
-    xy = np.column_stack([places.x, places.y])
+    positions, families = lay_out(48, 4)
+    xy = np.column_stack([positions.x, positions.y])
     middles = np.array([xy[families == family].mean(axis=0) for family in range(4)])
     nearest = np.linalg.norm(xy[:, None] - middles[None, :], axis=2).argmin(axis=1)
     # by chance a quarter stands nearest to the middle of its own family
     assert (nearest == families).mean() > 0.9
     again, _ = lay_out(48, 4)
-    assert np.array_equal(places.x, again.x)
-    assert np.array_equal(places.y, again.y)
+    assert np.array_equal(positions.x, again.x)
+    assert np.array_equal(positions.y, again.y)
 
 
 def draw(n_clusters: int = 12) -> str:
-    places, families = lay_out(n_clusters)
+    positions, families = lay_out(n_clusters)
     clusters = [
         MappedCluster(
             cluster_id=number,
@@ -66,7 +66,7 @@ def draw(n_clusters: int = 12) -> str:
         )
         for number, family in enumerate(families)
     ]
-    return draw_page(clusters, places, ["family 0", "family 1"])
+    return draw_page(clusters, positions, ["family 0", "family 1"])
 
 
 def test_the_page_stands_alone_and_takes_titles_for_text() -> None:

@@ -10,7 +10,7 @@ from tests.worlds.clusters import CUT, TopicWorld, build_topic_world
 from training.clusters.config import ClusterConfig, RepresentationConfig
 from training.clusters.naming.describe import describe_tree
 from training.clusters.naming.phrases import are_alike
-from training.clusters.representation.represent import Representation, represent_items
+from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.tree import ClusterTree, build_tree
 
 CONFIG = ClusterConfig(
@@ -21,9 +21,9 @@ CONFIG = ClusterConfig(
 
 def describe(world: TopicWorld) -> tuple[tuple[tuple[str, ...], ...], np.ndarray]:
     rng = np.random.default_rng(0)
-    represented = represent_items(
+    represented = fit_items(
         world.items, world.interactions.lazy(), CUT, CONFIG.representation, rng
-    )
+    )[1]
     tree = build_tree(represented, CONFIG, rng)
     return describe_tree(world.items, tree, represented, CONFIG), tree.labels[-1]
 

@@ -14,7 +14,7 @@ from tests.worlds.languages import LANGUAGES, build_catalogue
 from training.clusters.config import ClusterConfig, RepresentationConfig
 from training.clusters.naming.describe import describe_tree
 from training.clusters.naming.name_writer import check_answer, telling_stems
-from training.clusters.representation.represent import represent_items
+from training.clusters.representation.represent import fit_items
 from training.clusters.representation.segmentation import split_words
 from training.clusters.representation.words import read_words
 from training.clusters.tree.tree import build_tree
@@ -32,9 +32,9 @@ def name_catalogue(language: str) -> tuple[tuple[str, ...], np.ndarray, np.ndarr
     """Names of the leaves, the leaf of each item, the planted topic of each item."""
     catalogue = build_catalogue(LANGUAGES[language])
     rng = np.random.default_rng(0)
-    represented = represent_items(
+    represented = fit_items(
         catalogue.items, catalogue.interactions.lazy(), CUT, CONFIG.representation, rng
-    )
+    )[1]
     tree = build_tree(represented, CONFIG, rng)
     names = describe_tree(catalogue.items, tree, represented, CONFIG)[-1]
     return names, tree.labels[-1], catalogue.topic_of_item

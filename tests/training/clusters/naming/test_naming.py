@@ -24,7 +24,7 @@ from training.clusters.naming import endpoint_writer
 from training.clusters.naming.describe import describe_tree
 from training.clusters.naming.name_writer import Refusal, check_answer
 from training.clusters.naming.naming import WritingReport, name_tree
-from training.clusters.representation.represent import represent_items
+from training.clusters.representation.represent import fit_items
 from training.clusters.tree.tree import build_tree
 
 WORLD = build_topic_world()
@@ -33,9 +33,7 @@ PLAIN = ClusterConfig(
     representation={"text_dimensions": 12, "collaborative_dimensions": 8},  # type: ignore[arg-type]
 )
 RNG = np.random.default_rng(0)
-REPRESENTED = represent_items(
-    WORLD.items, WORLD.interactions.lazy(), CUT, PLAIN.representation, RNG
-)
+REPRESENTED = fit_items(WORLD.items, WORLD.interactions.lazy(), CUT, PLAIN.representation, RNG)[1]
 TREE = build_tree(REPRESENTED, PLAIN, RNG)
 KEYWORDS = describe_tree(WORLD.items, TREE, REPRESENTED, PLAIN)
 N_NAMES = 12

@@ -7,9 +7,9 @@ import pytest
 from expectations.contracts.errors import UserError
 from tests.worlds.clusters import CUT, build_topic_world
 from training.clusters.config import RepresentationConfig
-from training.clusters.representation.collaborative import fit_company
-from training.clusters.representation.crowd import weigh_terms
-from training.clusters.representation.represent import Representation, represent_items
+from training.clusters.representation.collaborative import fit_collaborative
+from training.clusters.representation.represent import Representation, fit_items
+from training.clusters.representation.term_coherence import weigh_terms
 from training.clusters.representation.text_vectors import choose_stems, count_words
 
 WORLD = build_topic_world()
@@ -17,7 +17,7 @@ CONFIG = RepresentationConfig(text_dimensions=12, collaborative_dimensions=8)
 
 
 def represent(items: pl.DataFrame, interactions: pl.DataFrame) -> Representation:
-    return represent_items(items, interactions.lazy(), CUT, CONFIG, np.random.default_rng(0))
+    return fit_items(items, interactions.lazy(), CUT, CONFIG, np.random.default_rng(0))[1]
 
 
 def test_items_of_a_topic_lie_together() -> None:
@@ -30,7 +30,7 @@ def test_items_of_a_topic_lie_together() -> None:
 def test_interactions_alone_tell_topics_apart() -> None:
     ids = WORLD.items["item_id"]
     rng = np.random.default_rng(0)
-    _, vectors = fit_company(ids, WORLD.interactions.lazy(), CUT, CONFIG, rng)
+    _, vectors = fit_collaborative(ids, WORLD.interactions.lazy(), CUT, CONFIG, rng)
     cosine = vectors @ vectors.T
     same = WORLD.topic_of_item[:, None] == WORLD.topic_of_item[None, :]
     assert cosine[same].mean() > cosine[~same].mean() + 0.3
@@ -88,10 +88,10 @@ def test_two_runs_agree_to_the_last_bit() -> None:
 def test_the_crowd_weighs_words_of_interest_above_words_of_advertising() -> None:
     rng = np.random.default_rng(0)
     topic, noise = np.repeat(np.eye(4), 25, axis=0), rng.normal(scale=0.3, size=(100, 4))
-    company = topic + noise
-    company /= np.linalg.norm(company, axis=1, keepdims=True)
+    collaborative = topic + noise
+    collaborative /= np.linalg.norm(collaborative, axis=1, keepdims=True)
     words = np.column_stack([topic[:, 0], np.arange(100) % 4 == 0])
-    telling, idle = weigh_terms(words, company, floor=0.1)
+    telling, idle = weigh_terms(words, collaborative, floor=0.1)
     assert telling > 0.8
     assert idle < 0.25
     assert weigh_terms(words, np.zeros((100, 4)), floor=0.1).tolist() == [1, 1]
@@ -114,6 +114,4 @@ def test_stems_of_one_item_alone_are_left_out() -> None:
 def test_an_encoder_that_cannot_be_loaded_ends_in_one_line() -> None:
     config = RepresentationConfig(text_encoder="no/such/folder")
     with pytest.raises(UserError, match=r"clusters\.representation\.text_encoder"):
-        represent_items(
-            WORLD.items, WORLD.interactions.lazy(), CUT, config, np.random.default_rng(0)
-        )
+        fit_items(WORLD.items, WORLD.interactions.lazy(), CUT, config, np.random.default_rng(0))[1]

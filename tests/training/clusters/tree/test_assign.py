@@ -14,8 +14,8 @@ from expectations.contracts.tables import ITEM_CLUSTERS
 from tests.worlds.clusters import CUT, build_topic_world
 from training.clusters.config import ClusterConfig, RepresentationConfig
 from training.clusters.representation.represent import Representation, fit_items
-from training.clusters.tree.assign import NO_INTERACTIONS, TreePlaces, assign_items
-from training.clusters.tree.places_io import ARRAYS_FILE, load_places, save_places
+from training.clusters.tree.assign import NO_INTERACTIONS, TreeCentroids, assign_items
+from training.clusters.tree.centroids_io import ARRAYS_FILE, load_centroids, save_centroids
 from training.clusters.tree.tree import ClusterTree, build_tree
 
 WORLD = build_topic_world()
@@ -25,15 +25,15 @@ CONFIG = ClusterConfig(
 )
 
 
-def build(items: pl.DataFrame = WORLD.items) -> tuple[TreePlaces, Representation, ClusterTree]:
+def build(items: pl.DataFrame = WORLD.items) -> tuple[TreeCentroids, Representation, ClusterTree]:
     rng = np.random.default_rng(0)
     log = WORLD.interactions.lazy()
     encoder, represented = fit_items(items, log, CUT, CONFIG.representation, rng)
     tree = build_tree(represented, CONFIG, rng)
-    return TreePlaces.of(tree, encoder), represented, tree
+    return TreeCentroids.of(tree, encoder), represented, tree
 
 
-PLACES, REPRESENTED, TREE = build()
+CENTROIDS, REPRESENTED, TREE = build()
 
 
 def leaves(assigned: pl.DataFrame) -> np.ndarray:
@@ -47,7 +47,7 @@ def blank(items: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_items_of_the_tree_are_represented_as_they_were() -> None:
-    again = PLACES.encoder.represent(WORLD.items, WORLD.interactions.lazy(), CUT)
+    again = CENTROIDS.encoder.represent(WORLD.items, WORLD.interactions.lazy(), CUT)
     assert np.allclose(again.vectors, REPRESENTED.vectors, atol=1e-6)
     assert np.array_equal(again.traffic, REPRESENTED.traffic)
 
@@ -58,7 +58,7 @@ def test_items_of_the_tree_come_back_to_the_nearest_centre_whoever_comes_with_th
     rows: set[int],
 ) -> None:
     chosen = sorted(rows)
-    found = assign_items(PLACES, WORLD.items[chosen], WORLD.interactions.lazy(), CUT)
+    found = assign_items(CENTROIDS, WORLD.items[chosen], WORLD.interactions.lazy(), CUT)
     table = found.select(ITEM_CLUSTERS.schema.names).to_arrow().cast(ITEM_CLUSTERS.schema)
     check_table(table, ITEM_CLUSTERS)
     nearest = (REPRESENTED.vectors[chosen] @ TREE.centres[1].T).argmax(axis=1)
@@ -68,7 +68,7 @@ def test_items_of_the_tree_come_back_to_the_nearest_centre_whoever_comes_with_th
 
 
 def test_most_items_of_the_tree_stand_in_their_own_cluster() -> None:
-    found = leaves(assign_items(PLACES, WORLD.items, WORLD.interactions.lazy(), CUT))
+    found = leaves(assign_items(CENTROIDS, WORLD.items, WORLD.interactions.lazy(), CUT))
     assert np.mean(found == TREE.labels[1]) > 0.95  # balance has moved the rest
 
 
@@ -78,11 +78,11 @@ def test_items_the_tree_was_not_built_on_find_their_topic(
     has_text: bool, has_interactions: bool
 ) -> None:
     is_new = pl.int_range(pl.len()) % 4 == 3
-    places, _, tree = build(WORLD.items.filter(~is_new))
+    centroids, _, tree = build(WORLD.items.filter(~is_new))
     before = [labels.copy() for labels in tree.labels]
     new = WORLD.items.filter(is_new)
     log = WORLD.interactions.lazy() if has_interactions else NO_INTERACTIONS
-    found = leaves(assign_items(places, new if has_text else blank(new), log))
+    found = leaves(assign_items(centroids, new if has_text else blank(new), log))
     assert all(np.array_equal(a, b) for a, b in zip(before, tree.labels, strict=True))
     if not has_text and not has_interactions:
         assert np.isnan(found).all()  # nothing is known of them, so they are nowhere
@@ -107,7 +107,7 @@ def test_an_assignment_says_how_sure_it_is() -> None:
     others = WORLD.items.filter(~is_coffee).head(10)
     torn = clear.with_columns(title=clear["title"] + " " + others["title"])
     sure, unsure = (
-        assign_items(PLACES, items).filter(pl.col("level") == 1) for items in (clear, torn)
+        assign_items(CENTROIDS, items).filter(pl.col("level") == 1) for items in (clear, torn)
     )
     assert sure["similarity"].is_between(0, 1 + 1e-6).all()
     assert sure["margin"].is_between(0, 2).all()
@@ -119,20 +119,20 @@ def test_places_come_back_from_their_folder_to_the_bit(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()
-        save_places(PLACES, folder)
+        save_centroids(CENTROIDS, folder)
     for file in first.iterdir():
         assert file.read_bytes() == (second / file.name).read_bytes()
-    found = assign_items(load_places(first), WORLD.items, WORLD.interactions.lazy(), CUT)
-    assert found.equals(assign_items(PLACES, WORLD.items, WORLD.interactions.lazy(), CUT))
+    found = assign_items(load_centroids(first), WORLD.items, WORLD.interactions.lazy(), CUT)
+    assert found.equals(assign_items(CENTROIDS, WORLD.items, WORLD.interactions.lazy(), CUT))
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "empty"])
 def test_a_damaged_folder_is_refused_in_one_line(tmp_path: Path, damage: str) -> None:
-    save_places(PLACES, tmp_path)
+    save_centroids(CENTROIDS, tmp_path)
     file = tmp_path / ARRAYS_FILE
     if damage == "gone":
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[: 100 if damage == "cut" else 0])
-    with pytest.raises(UserError, match="holds the places of a cluster tree"):
-        load_places(tmp_path)
+    with pytest.raises(UserError, match="holds the centroids of a cluster tree"):
+        load_centroids(tmp_path)

@@ -17,7 +17,7 @@ from training.clusters.tree.balance import (
     measure_overload,
 )
 from training.clusters.tree.mending import (
-    Division,
+    Partition,
     lift_small_clusters,
     relieve_full_clusters,
     swap_out_of_full_clusters,
@@ -96,10 +96,12 @@ def test_mending_moves_the_point_that_loses_least() -> None:
     vectors = np.array([[1, 0], [1, 0], [0.8, 0.6], [0, 1]], dtype=np.float32)
     labels = np.array([0, 0, 0, 1])
     loads = np.ones(4)
-    mended = relieve_full_clusters(Division(vectors, loads, centres, cap=2.0, min_points=1), labels)
+    mended = relieve_full_clusters(
+        Partition(vectors, loads, centres, cap=2.0, min_points=1), labels
+    )
     assert mended.tolist() == [0, 0, 1, 1]
     assert labels.tolist() == [0, 0, 0, 1]
-    stuck = relieve_full_clusters(Division(vectors, loads, centres, cap=2.0, min_points=3), labels)
+    stuck = relieve_full_clusters(Partition(vectors, loads, centres, cap=2.0, min_points=3), labels)
     assert stuck.tolist() == labels.tolist()
 
 
@@ -108,11 +110,13 @@ def test_a_small_cluster_takes_the_nearest_point_that_is_light_enough() -> None:
     vectors = np.array([[1, 0], [0.9, 0.436], [0.8, 0.6], [0, 1]], dtype=np.float32)
     labels = np.array([0, 0, 0, 1])
     loads = np.array([1.0, 1, 3, 1])
-    near = lift_small_clusters(Division(vectors, loads, centres, cap=4.0, min_points=2), labels)
+    near = lift_small_clusters(Partition(vectors, loads, centres, cap=4.0, min_points=2), labels)
     assert near.tolist() == [0, 0, 1, 1]
-    light = lift_small_clusters(Division(vectors, loads, centres, cap=3.0, min_points=2), labels)
+    light = lift_small_clusters(Partition(vectors, loads, centres, cap=3.0, min_points=2), labels)
     assert light.tolist() == [0, 1, 0, 1]
-    lightest = lift_small_clusters(Division(vectors, loads, centres, cap=1.0, min_points=2), labels)
+    lightest = lift_small_clusters(
+        Partition(vectors, loads, centres, cap=1.0, min_points=2), labels
+    )
     assert lightest.tolist() == [1, 0, 0, 1]
 
 
@@ -124,12 +128,12 @@ def test_full_clusters_swap_where_no_move_is_left() -> None:
     loads = np.array([5.0, 4, 1, 1])
     assert (
         relieve_full_clusters(
-            Division(vectors, loads, centres, cap=6.0, min_points=2), labels
+            Partition(vectors, loads, centres, cap=6.0, min_points=2), labels
         ).tolist()
         == labels.tolist()
     )
     swapped = swap_out_of_full_clusters(
-        Division(vectors, loads, centres, cap=6.0, min_points=2), labels
+        Partition(vectors, loads, centres, cap=6.0, min_points=2), labels
     )
     assert swapped.tolist() == [0, 1, 0, 1]
     assert labels.tolist() == [0, 0, 1, 1]
@@ -145,7 +149,7 @@ def test_swaps_keep_numbers_and_never_make_the_fullest_fuller(
     centres = find_centres(points, labels, 12)
     limit = cap * points.loads.sum() / 12
     swapped = swap_out_of_full_clusters(
-        Division(points.vectors, points.loads, centres, limit, 1), labels
+        Partition(points.vectors, points.loads, centres, limit, 1), labels
     )
     assert np.array_equal(np.bincount(swapped), np.bincount(labels))
     before = np.bincount(labels, weights=points.loads).max()

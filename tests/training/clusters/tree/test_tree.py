@@ -10,7 +10,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_EMBEDDINGS
 from tests.worlds.clusters import CUT, build_topic_world
 from training.clusters.config import ClusterConfig, RepresentationConfig
-from training.clusters.representation.represent import Representation, represent_items
+from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.frames import frame_clusters, frame_item_clusters, frame_traffic
 from training.clusters.tree.quality import measure_clusters, measure_stays
 from training.clusters.tree.tree import ClusterTree, build_tree
@@ -25,9 +25,9 @@ CONFIG = ClusterConfig(
 
 def build(seed: int = 0, config: ClusterConfig = CONFIG) -> tuple[Representation, ClusterTree]:
     rng = np.random.default_rng(seed)
-    represented = represent_items(
+    represented = fit_items(
         WORLD.items, WORLD.interactions.lazy(), CUT, config.representation, rng
-    )
+    )[1]
     return represented, build_tree(represented, config, rng)
 
 

@@ -13,7 +13,6 @@ from tests.worlds.evaluation import random_rankings
 from training.evaluation.clusters.cases import PlannerCases
 from training.evaluation.clusters.compare import (
     METRICS,
-    average_within_users,
     compare_accuracy,
     compare_segments,
     measure_exposure,
@@ -125,14 +124,6 @@ def test_matches_are_exact_and_members_are_self_transitions() -> None:
     assert (figures.n_prompts, figures.n_matches, figures.match_rate) == (4, 2, 0.5)
     assert figures.greedy_self_transition_rate == 0.25
     assert figures.match_rate_low < 0.5 < figures.match_rate_high
-
-
-def test_what_several_runs_say_of_a_user_is_averaged_before_users_are() -> None:
-    # bob is in one run, ann in two with three cases: each user counts once
-    figures = np.array([[1.0, 0.0], [0.0, 0.0], [0.5, 3.0], [0.2, 6.0]])
-    averaged, users = average_within_users(figures, ["ann", "ann", "ann", "bob"])
-    assert users == ["ann", "bob"]
-    assert averaged == pytest.approx(np.array([[0.5, 1.0], [0.2, 6.0]]))
 
 
 def test_cases_can_be_taken_in_any_order() -> None:

@@ -90,16 +90,16 @@ def test_ranks_and_best_items_are_those_of_a_full_sort(
 ) -> None:
     """However many ties there are, both are read off one stable sort of the whole catalogue."""
     items = st.integers(1, N_ITEMS)
-    barred = [data.draw(st.lists(items, unique=True, max_size=4)) for _ in rows]
+    excluded = [data.draw(st.lists(items, unique=True, max_size=4)) for _ in rows]
     positives = [data.draw(st.lists(items, unique=True, min_size=1, max_size=4)) for _ in rows]
     histories = Sequences.of([[row + 1] for row in range(len(rows))])
-    cases = HeldOut(histories, Sequences.of(barred), Sequences.of(positives))
+    cases = HeldOut(histories, Sequences.of(excluded), Sequences.of(positives))
     found = rank_held_out(Table(np.array(rows)), cases, 4, "a table")
 
     expected = []
     for case, row in enumerate(rows):
         open_items = [
-            n + 1 for n in range(N_ITEMS) if row[n] > -np.inf and n + 1 not in barred[case]
+            n + 1 for n in range(N_ITEMS) if row[n] > -np.inf and n + 1 not in excluded[case]
         ]
         order = sorted(open_items, key=lambda index: -row[index - 1])  # stable
         expected += [order.index(p) + 1 if p in order else np.inf for p in positives[case]]

@@ -12,7 +12,7 @@ from training.evaluation.items.buckets import ITEM_BUCKETS, bucket_items, recall
 from training.evaluation.items.cases import ItemCases
 from training.evaluation.items.lists import collect_facts
 from training.evaluation.items.plots import frame_models
-from training.evaluation.items.ranks import Rankings, rank_held_out
+from training.evaluation.items.ranks import ItemRankings, rank_held_out
 from training.evaluation.items.summary import summarise_items, summarise_models, summarise_users
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import arrange_items
@@ -45,7 +45,7 @@ def make_cases() -> ItemCases:
     return ItemCases.from_frame(pl.DataFrame(rows, schema=columns, orient="row"), "test")
 
 
-def rank(scorer: Fixed) -> Rankings:
+def rank(scorer: Fixed) -> ItemRankings:
     return rank_held_out(scorer, make_cases().hold_out(LAYOUT), 20, "fixed")
 
 

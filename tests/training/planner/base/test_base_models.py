@@ -20,7 +20,7 @@ from training.planner.base.adapter_io import save_adapter
 from training.planner.base.decode import write_greedily
 from training.planner.base.model_io import Planner, load_base, load_planner
 from training.planner.config import LoraSettings, PlannerConfig
-from training.planner.data.examples import read_examples
+from training.planner.data.transitions import read_transitions
 from training.planner.tuning.finetune import FineTuned, encode_descriptions, fine_tune
 from training.planner.tuning.scored_batch import score_batch
 from training.planner.tuning.validation import PlannerTokens, measure_match_rate
@@ -57,8 +57,8 @@ def learned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp(request.param.architecture)
     base = save_base_of(request.param, folder / "base", KNOWN)
     transitions = planned_rule_world(len(DESCRIPTIONS), copies=1).transitions
-    examples = (read_examples(transitions, split) for split in ("train", "validation"))
-    tuned = fine_tune(load_base(base), DESCRIPTIONS, *examples, CONFIG, seed=0)
+    splits = (read_transitions(transitions, split) for split in ("train", "validation"))
+    tuned = fine_tune(load_base(base), DESCRIPTIONS, *splits, CONFIG, seed=0)
     save_adapter(tuned.model, base, folder / "adapter")
     planner = load_planner(base, folder / "adapter")
     return Learned(request.param, base, tuned, planner, encode_descriptions(planner, DESCRIPTIONS))

@@ -14,7 +14,7 @@ from training.planner.base.adapter_io import save_adapter
 from training.planner.base.hardware import dtype_of
 from training.planner.base.model_io import load_base, load_planner
 from training.planner.config import HardwareConfig, PlannerConfig
-from training.planner.data.examples import read_examples
+from training.planner.data.transitions import read_transitions
 from training.planner.tuning.finetune import FineTuned, fine_tune
 
 WORLD = planned_rule_world(n_clusters=4, copies=1)
@@ -24,8 +24,8 @@ def tune(base: Path, hardware: HardwareConfig) -> FineTuned:
     config = PlannerConfig(
         hardware=hardware, max_steps=6, evaluate_every=3, batch_size=6, listwise_choices=2
     )
-    examples = (read_examples(WORLD.transitions, split) for split in ("train", "validation"))
-    return fine_tune(load_base(base, hardware), WORLD.descriptions, *examples, config, seed=0)
+    splits = (read_transitions(WORLD.transitions, split) for split in ("train", "validation"))
+    return fine_tune(load_base(base, hardware), WORLD.descriptions, *splits, config, seed=0)
 
 
 def test_auto_is_bfloat16_on_a_gpu_and_float32_elsewhere() -> None:

@@ -1,4 +1,4 @@
-"""Contexts of the table: what is drawn, and that a rare cluster's few peaks are among it."""
+"""Contexts of the table: what is drawn, and that a rare cluster's few top contexts are among it."""
 
 from __future__ import annotations
 
@@ -29,33 +29,35 @@ def expect_rare(contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def contexts_of(peak_share: float, single_share: float = 0.1) -> TableContexts:
-    config = PlannerConfig(peak_share=peak_share, single_share=single_share)
+def contexts_of(class_balanced_share: float, single_share: float = 0.1) -> TableContexts:
+    config = PlannerConfig(class_balanced_share=class_balanced_share, single_share=single_share)
     return TableContexts.of(expect_rare, N, config)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 60), st.integers(0, 1000))
 def test_as_many_contexts_of_the_table_as_were_asked_for(
-    peak_share: float, single_share: float, count: int, seed: int
+    class_balanced_share: float, single_share: float, count: int, seed: int
 ) -> None:
-    drawn = contexts_of(peak_share, single_share).draw(count, np.random.default_rng(seed))
+    drawn = contexts_of(class_balanced_share, single_share).draw(count, np.random.default_rng(seed))
     assert len(drawn) == count
     assert set(drawn) <= set(all_pairs(N))
 
 
-def test_a_rare_clusters_peak_is_where_it_is_expected_most() -> None:
+def test_a_rare_clusters_top_context_is_where_it_is_expected_most() -> None:
     contexts = contexts_of(1.0)
-    assert [contexts.compared[place] for place in contexts.peaks[RARE]] == [STRONGHOLD]
+    assert [contexts.compared[index] for index in contexts.top_contexts[RARE]] == [STRONGHOLD]
     expected = expect_rare(contexts.compared)
-    for cluster, places in enumerate(contexts.peaks):
-        assert expected[places, cluster].min() == expected[:, cluster].max()
+    for cluster, indices in enumerate(contexts.top_contexts):
+        assert expected[indices, cluster].min() == expected[:, cluster].max()
 
 
-@pytest.mark.parametrize(("peak_share", "times"), [(0.0, 1 / 78), (1.0, 1 / N)])
-def test_each_cluster_has_its_share_of_the_peaks(peak_share: float, times: float) -> None:
-    """The stronghold is one of 66 pairs, seen once in 78 contexts; as a peak once in 12."""
-    contexts = contexts_of(peak_share, single_share=12 / 78)
+@pytest.mark.parametrize(("class_balanced_share", "times"), [(0.0, 1 / 78), (1.0, 1 / N)])
+def test_each_cluster_has_its_share_of_the_top_contexts(
+    class_balanced_share: float, times: float
+) -> None:
+    """The stronghold is one of 66 pairs, seen once in 78 contexts; as a top context once in 12."""
+    contexts = contexts_of(class_balanced_share, single_share=12 / 78)
     counts = Counter(contexts.draw(20_000, np.random.default_rng(0)))
     assert counts[STRONGHOLD] / 20_000 == pytest.approx(times, rel=0.2)
 
@@ -66,8 +68,8 @@ def test_what_is_drawn_depends_on_the_generator_alone() -> None:
 
 
 def test_of_many_clusters_only_some_contexts_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_contexts, "CONTEXTS_COMPARED", 40)
+    monkeypatch.setattr(table_contexts, "N_COMPARED_CONTEXTS", 40)
     contexts = contexts_of(0.5)
     assert len(contexts.compared) == 40
-    assert contexts.peaks.shape == (N, 1)
+    assert contexts.top_contexts.shape == (N, 1)
     assert contexts.compared == contexts_of(0.5).compared

@@ -20,11 +20,11 @@ from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.model_io import Planner, load_base
 from training.planner.config import HardwareConfig, PlannerConfig
-from training.planner.data.course import Course
-from training.planner.data.examples import read_examples
-from training.planner.tuning.batch import NOBODY, add_gradients, batch_loss, draw_batch
+from training.planner.data.planner_data import PlannerData
+from training.planner.data.transitions import read_transitions
+from training.planner.tuning.batch import NO_CHOICE, add_gradients, combined_loss, draw_batch
 from training.planner.tuning.finetune import encode_descriptions
-from training.processes import Team
+from training.processes import ProcessGroup
 
 WORLD = planned_rule_world(n_clusters=5, copies=1)
 WHOLE = PlannerConfig(batch_size=7, listwise_weight=1.0, listwise_choices=3)
@@ -54,18 +54,18 @@ def gradients_of(base: Path, config: PlannerConfig) -> tuple[float, list[Tensor]
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):  # GPT-2's own; it draws anew for every piece
             module.p = 0.0
-    examples = read_examples(WORLD.transitions, "train")
-    course = Course.of(examples, len(WORLD.descriptions), config, Planted())
-    batch = draw_batch(course, len(WORLD.descriptions), config, np.random.default_rng(0))
+    transitions = read_transitions(WORLD.transitions, "train")
+    data = PlannerData.of(transitions, len(WORLD.descriptions), config, Planted())
+    batch = draw_batch(data, len(WORLD.descriptions), config, np.random.default_rng(0))
     weights: list[Any] = [weight for weight in model.parameters() if weight.requires_grad]
     loss = add_gradients(
         planner,
         encode_descriptions(planner, WORLD.descriptions),
         batch,
-        course,
+        data,
         config,
         weights,
-        Team(0, 1, torch.device("cpu")),
+        ProcessGroup(0, 1, torch.device("cpu")),
     )
     return loss, [weight.grad for weight in weights]
 
@@ -109,15 +109,15 @@ def test_checkpoints_are_kept_and_layers_computed_twice(tmp_path: Path) -> None:
 
 
 def test_half_of_the_prompts_are_the_tables_and_expect_what_the_signal_says() -> None:
-    examples = read_examples(WORLD.transitions, "train")
+    transitions = read_transitions(WORLD.transitions, "train")
     config = WHOLE.model_copy(update={"batch_size": 400, "target_balance": 0.5})
-    course = Course.of(examples, N, config, Planted())
-    batch = draw_batch(course, N, config, np.random.default_rng(0))
-    assert (batch.choices[:200] != NOBODY).all()
-    assert (batch.choices[200:] == NOBODY).all()
+    data = PlannerData.of(transitions, N, config, Planted())
+    batch = draw_batch(data, N, config, np.random.default_rng(0))
+    assert (batch.choices[:200] != NO_CHOICE).all()
+    assert (batch.choices[200:] == NO_CHOICE).all()
     assert len(set(batch.contexts[200:])) == N + N * (N - 1) // 2  # every row of the table
-    assert course.collective is not None
-    np.testing.assert_allclose(batch.expected, course.collective.expect(batch.contexts), rtol=1e-6)
+    assert data.collective is not None
+    np.testing.assert_allclose(batch.expected, data.collective.expect(batch.contexts), rtol=1e-6)
     for context, target in zip(batch.contexts, batch.targets, strict=True):
         assert target not in context.members
 
@@ -126,10 +126,10 @@ def test_half_of_the_prompts_are_the_tables_and_expect_what_the_signal_says() ->
     "without", [{"collective_weight": 0.0}, {"collective_weight": 0.0, "listwise_weight": 0.0}]
 )
 def test_without_the_signal_every_prompt_is_a_persons(without: dict[str, float]) -> None:
-    examples = read_examples(WORLD.transitions, "train")
+    transitions = read_transitions(WORLD.transitions, "train")
     config = WHOLE.model_copy(update=without)
-    course = Course.of(examples, N, config, Planted())
-    batch = draw_batch(course, N, config, np.random.default_rng(0))
+    data = PlannerData.of(transitions, N, config, Planted())
+    batch = draw_batch(data, N, config, np.random.default_rng(0))
     assert batch.expected.shape == (7, 0)
     assert batch.needs_scores == bool(config.listwise_weight)
     assert len(batch) == 7
@@ -140,15 +140,15 @@ def test_the_loss_falls_by_what_the_signal_and_the_choices_weigh(tmp_path: Path)
     base = save_tiny_base(tmp_path, "llama", WORLD.descriptions)
     planner = Planner(*load_base(base))
     tokens = encode_descriptions(planner, WORLD.descriptions)
-    examples = read_examples(WORLD.transitions, "train")
-    course = Course.of(examples, N, WHOLE, Planted())
-    batch = draw_batch(course, N, WHOLE, np.random.default_rng(0))
+    transitions = read_transitions(WORLD.transitions, "train")
+    data = PlannerData.of(transitions, N, WHOLE, Planted())
+    batch = draw_batch(data, N, WHOLE, np.random.default_rng(0))
     losses = {}
     for listwise, collective in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 2.0)):
         weights = {"listwise_weight": listwise, "collective_weight": collective}
         config = WHOLE.model_copy(update=weights)
         with torch.no_grad():
-            loss = batch_loss(planner, tokens, batch, course.target_weights, config)
+            loss = combined_loss(planner, tokens, batch, data.target_weights, config)
         losses[listwise, collective] = float(loss)
     alone = losses[0.0, 0.0]
     assert losses[1.0, 0.0] > alone
@@ -177,13 +177,13 @@ def test_with_the_signal_the_drawn_choice_is_not_learned(tmp_path: Path) -> None
         completions=tuple(row[:1] for row in tokens.completions),
         following=tuple(row[:1] for row in tokens.following),
     )
-    course = Course.of(read_examples(WORLD.transitions, "train"), N, WHOLE, Planted())
-    batch = draw_batch(course, N, WHOLE, np.random.default_rng(0))
+    data = PlannerData.of(read_transitions(WORLD.transitions, "train"), N, WHOLE, Planted())
+    batch = draw_batch(data, N, WHOLE, np.random.default_rng(0))
     config = WHOLE.model_copy(update={"listwise_weight": 0.0})
     losses = []
     for shift in range(N):
         other = replace(batch, targets=(batch.targets + shift) % N)
         with torch.no_grad():
-            loss = batch_loss(planner, first_only, other, course.target_weights, config)
+            loss = combined_loss(planner, first_only, other, data.target_weights, config)
         losses.append(loss.item())
     assert losses == pytest.approx([losses[0]] * N, rel=1e-5)

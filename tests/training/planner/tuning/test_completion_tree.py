@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.planner.tuning.completion_tree import grow_tree
+from training.planner.tuning.completion_tree import build_completion_tree
 
 END = 0
 words = st.lists(st.integers(1, 5), min_size=1, max_size=4)
@@ -19,22 +19,23 @@ completions = st.lists(words, min_size=1, max_size=12, unique_by=tuple).map(
 @settings(deadline=None)
 @given(completions, st.integers(0, 9))
 def test_scores_are_the_sum_over_the_branching_tokens(rows: list[list[int]], seed: int) -> None:
-    tree = grow_tree(rows)
+    tree = build_completion_tree(rows)
     generator = torch.Generator().manual_seed(seed)
-    logs = torch.randn(2, tree.n_places, 6, generator=generator).log_softmax(-1)
-    place_of = {}
-    for place in range(tree.n_places):
+    logs = torch.randn(2, tree.n_nodes, 6, generator=generator).log_softmax(-1)
+    node_of = {}
+    for node in range(tree.n_nodes):
         way = sorted(
-            torch.nonzero(tree.sees[place]).flatten().tolist(), key=tree.depths.tolist().__getitem__
+            torch.nonzero(tree.attends[node]).flatten().tolist(),
+            key=tree.depths.tolist().__getitem__,
         )
-        place_of[tuple(int(tree.tokens[step]) for step in way[1:])] = place
+        node_of[tuple(int(tree.tokens[step]) for step in way[1:])] = node
     expected = torch.zeros(2, len(rows))
     for index, row in enumerate(rows):
         for length, token in enumerate(row):
             prefix = row[:length]
             following = {other[length] for other in rows if other[:length] == prefix}
             if len(following) > 1:
-                expected[:, index] += logs[:, place_of[tuple(prefix)], token]
+                expected[:, index] += logs[:, node_of[tuple(prefix)], token]
     torch.testing.assert_close(tree.score(logs), expected)
 
 
@@ -44,23 +45,23 @@ def test_scores_add_up_to_one_where_the_model_writes_only_descriptions(
     rows: list[list[int]],
 ) -> None:
     """Children of a branch share probability one: then the descriptions do, too."""
-    tree = grow_tree(rows)
-    logs = torch.full((1, tree.n_places, 6), float("-inf"))
-    for place, token in zip(tree.branch_places, tree.branch_tokens, strict=True):
-        siblings = int((tree.branch_places == place).sum())
-        logs[0, place, token] = -torch.log(torch.tensor(float(siblings)))
+    tree = build_completion_tree(rows)
+    logs = torch.full((1, tree.n_nodes, 6), float("-inf"))
+    for node, token in zip(tree.branch_nodes, tree.branch_tokens, strict=True):
+        siblings = int((tree.branch_nodes == node).sum())
+        logs[0, node, token] = -torch.log(torch.tensor(float(siblings)))
     assert tree.score(logs).exp().sum().item() == pytest.approx(1)
 
 
 def test_the_beginning_of_another_description_is_told_apart_by_the_end_token() -> None:
-    tree = grow_tree([[1, END], [1, 2, END]])
-    assert tree.n_places == 2
+    tree = build_completion_tree([[1, END], [1, 2, END]])
+    assert tree.n_nodes == 2
     assert sorted(tree.branch_tokens.tolist()) == [END, 2]
 
 
 def test_one_completion_has_no_branch() -> None:
-    tree = grow_tree([[3, 4, END]])
-    assert tree.n_places == 1
+    tree = build_completion_tree([[3, 4, END]])
+    assert tree.n_nodes == 1
     assert tree.score(torch.zeros(2, 1, 6)).tolist() == [[0.0], [0.0]]
 
 
@@ -74,4 +75,4 @@ def test_one_completion_has_no_branch() -> None:
 )
 def test_completions_that_cannot_be_told_apart_are_refused(rows: list[list[int]], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        grow_tree(rows)
+        build_completion_tree(rows)

@@ -23,7 +23,7 @@ from training.planner.base.corpus import write_corpus
 from training.planner.base.decode import write_greedily
 from training.planner.base.model_io import BASE_RECORD, Planner, load_base, load_planner
 from training.planner.config import PlannerConfig
-from training.planner.data.examples import read_examples
+from training.planner.data.transitions import read_transitions
 from training.planner.tuning.curve import CurvePoint
 from training.planner.tuning.finetune import (
     FineTuned,
@@ -91,8 +91,8 @@ def train(folder: Path) -> Trained:
     tuned = fine_tune(
         load_base(base),
         world.descriptions,
-        read_examples(transitions, "train"),
-        read_examples(transitions, "validation"),
+        read_transitions(transitions, "train"),
+        read_transitions(transitions, "validation"),
         SMALL,
         seed=0,
         report=heard.append,
@@ -166,23 +166,23 @@ def test_an_adapter_without_a_record_is_refused(trained: Trained, tmp_path: Path
 
 
 def test_the_look_that_was_kept_is_what_is_returned(trained: Trained) -> None:
-    """A pace at which nothing lasts: looks differ, and the model is that of the kept one."""
+    """A pace at which nothing lasts: evaluations differ, and the model is that of the kept one."""
     world = trained.world
     hasty = SMALL.model_copy(
         update={"max_steps": 60, "evaluate_every": 4, "patience": 3, "learning_rate": 0.02}
     )
     model, tokenizer = load_base(trained.base)
-    examples = (read_examples(world.transitions, split) for split in ("train", "validation"))
-    tuned = fine_tune((model, tokenizer), world.descriptions, *examples, hasty, seed=0)
+    splits = (read_transitions(world.transitions, split) for split in ("train", "validation"))
+    tuned = fine_tune((model, tokenizer), world.descriptions, *splits, hasty, seed=0)
     kept = next(point for point in tuned.curve if point.step == tuned.best_step)
     assert kept.match_rate >= max(
         min(point.match_rate, hasty.min_match_rate) for point in tuned.curve
     )
     planner = Planner(tuned.model, tokenizer)
     tokens = encode_descriptions(planner, world.descriptions)
-    validation = read_examples(world.transitions, "validation")
+    validation = read_transitions(world.transitions, "validation")
     validator = Validator(tokens, validation, hasty, np.random.default_rng([0, 1]))
-    seen = validator.look(planner)
+    seen = validator.evaluate(planner)
     assert seen.loss == pytest.approx(kept.validation_loss, rel=1e-6)
     assert seen.match_rate == kept.match_rate
 
@@ -202,8 +202,8 @@ def test_a_bases_own_dropout_is_on_from_the_first_step_and_follows_from_the_seed
         torch.manual_seed(global_seed)
         state = torch.get_rng_state()
         config = SMALL.model_copy(update=settings)
-        examples = (read_examples(world.transitions, split) for split in ("train", "validation"))
-        tuned = fine_tune((model, tokenizer), world.descriptions, *examples, config, seed=0)
+        splits = (read_transitions(world.transitions, split) for split in ("train", "validation"))
+        tuned = fine_tune((model, tokenizer), world.descriptions, *splits, config, seed=0)
         assert torch.equal(torch.get_rng_state(), state)
         return [point.train_loss for point in tuned.curve]
 
@@ -238,14 +238,14 @@ def test_a_refit_follows_what_the_signal_says_now(trained: Trained) -> None:
     """Trained on people's rule first; then the signal alone, which says otherwise, is followed."""
     world = trained.world
     model, tokenizer = load_base(trained.base)
-    examples = read_examples(world.transitions, "train")
-    heard = read_examples(world.transitions, "validation")
-    tuned = fine_tune((model, tokenizer), world.descriptions, examples, heard, SMALL, seed=0)
+    transitions = read_transitions(world.transitions, "train")
+    heard = read_transitions(world.transitions, "validation")
+    tuned = fine_tune((model, tokenizer), world.descriptions, transitions, heard, SMALL, seed=0)
     before = {name: w.detach().clone() for name, w in tuned.model.named_parameters()}
     signal = Backwards(len(world.descriptions))
-    alone = {"listwise_weight": 0.0, "table_share": 0.9, "refit_share": 1.0, "refit_rate": 1.0}
+    alone = {"listwise_weight": 0.0, "table_share": 0.9, "refit_share": 1.0, "refit_lr_ratio": 1.0}
     config = SMALL.model_copy(update=alone)
-    everything = examples.join(heard)
+    everything = transitions.join(heard)
     refit(tuned, tokenizer, world.descriptions, everything, config, seed=0, collective=signal)
     moved = [name for name, w in tuned.model.named_parameters() if not torch.equal(w, before[name])]
     assert moved

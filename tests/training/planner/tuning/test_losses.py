@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from training.planner import schedule
 from training.planner.tuning import losses
-from training.planner.tuning.losses import completion_loss, listwise_loss, staying_loss
+from training.planner.tuning.losses import completion_loss, listwise_loss, valid_continuation_loss
 
 
 def test_the_examples_in_the_documentation_hold() -> None:
@@ -37,7 +37,7 @@ def test_a_completion_is_what_stays_among_descriptions_and_the_choice_among_them
     own = logs.gather(2, tokens[:, :, None]).squeeze(2)
     shares = logs[:, 0, [4, 2, 0]].log_softmax(-1)
     choice = -(shares[0, 0] + shares[1, 1]) / 2
-    stayed = staying_loss(logs, allowed, mask)
+    stayed = valid_continuation_loss(logs, allowed, mask)
     torch.testing.assert_close(completion_loss(own, mask), stayed + choice)
     stayed.backward()
     assert logs.grad is not None
@@ -48,7 +48,7 @@ def test_a_completion_is_what_stays_among_descriptions_and_the_choice_among_them
 def test_where_every_word_may_follow_nothing_is_to_be_learned() -> None:
     logs = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)).log_softmax(-1)
     allowed = torch.arange(5).expand(3, 4, 5)
-    loss = staying_loss(logs, allowed, torch.ones(3, 4))
+    loss = valid_continuation_loss(logs, allowed, torch.ones(3, 4))
     torch.testing.assert_close(loss, torch.tensor(0.0), atol=1e-6, rtol=0)
 
 

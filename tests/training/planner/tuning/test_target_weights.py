@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.planner.data.examples import Examples, weigh_targets
+from training.planner.data.transitions import Transitions, weigh_targets
 
 TARGETS = np.repeat([0, 1, 3], [8, 2, 2])
-CHOICES = Examples(np.full((12, 1), 2), np.ones(12, dtype=np.int64), TARGETS)
+CHOICES = Transitions(np.full((12, 1), 2), np.ones(12, dtype=np.int64), TARGETS)
 
 
 def test_without_balance_every_choice_counts_the_same() -> None:

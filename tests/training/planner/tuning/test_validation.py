@@ -1,4 +1,4 @@
-"""The figures of a look are those that a reader of the definitions would count by hand."""
+"""The figures of an evaluation are those that a reader of the definitions would count by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.worlds.planner import co_interest_world
 from tests.worlds.tiny_models import save_tiny_base
 from training.planner.base.model_io import Planner, load_base
 from training.planner.config import HardwareConfig, PlannerConfig
-from training.planner.data.examples import newest_contexts, read_examples
+from training.planner.data.transitions import newest_contexts, read_transitions
 from training.planner.tuning.finetune import encode_descriptions
 from training.planner.tuning.validation import Validator
 
@@ -38,18 +38,18 @@ def test_coverage_and_recall_are_those_counted_one_by_one(
     planner = Planner(*load_base(save_tiny_base(tmp_path, "llama", names)))
     tokens = encode_descriptions(planner, names)
     assert len({completion[0] for completion in tokens.completions}) == N  # no other branch
-    examples = read_examples(world.transitions, "validation")
+    transitions = read_transitions(world.transitions, "validation")
     config = PlannerConfig(hardware=HardwareConfig(micro_batch=micro_batch), match_prompts=4)
-    seen = Validator(tokens, examples, config, np.random.default_rng(0)).look(planner)
+    seen = Validator(tokens, transitions, config, np.random.default_rng(0)).evaluate(planner)
     shown, hits = set(), []
-    for row, context in enumerate(newest_contexts(examples)):
+    for row, context in enumerate(newest_contexts(transitions)):
         prompt = tokens.prompt_of(planner, context)
         scores = [log_of_first(planner, prompt, completion) for completion in tokens.completions]
         ranked = np.argsort(-np.array(scores)).tolist()
         shown |= set([c for c in ranked if c not in context.members][:5])
-        history = set(examples.histories[row].tolist())
+        history = set(transitions.histories[row].tolist())
         free = [c for c in ranked if c not in history]
-        hits.append(free.index(int(examples.targets[row])) < 10)
+        hits.append(free.index(int(transitions.targets[row])) < 10)
     assert 0 < len(shown) < N
     assert seen.coverage_at_5 == len(shown) / N
     assert seen.recall_at_10 == pytest.approx(np.mean(hits))

@@ -18,10 +18,10 @@ from training.curation.config import HistoryConfig
 from training.curation.item_histories import item_history_rows
 from training.recommender.data.histories import (
     Sequences,
+    bucket_windows,
     count_batches,
     cut_windows,
     pad,
-    plan_batches,
     read_sequences,
 )
 from training.recommender.data.layout import arrange_items
@@ -105,7 +105,7 @@ def test_every_item_but_the_first_is_a_target_once(
     histories: list[list[int]], max_length: int
 ) -> None:
     windows = cut_windows(Sequences.of(histories), max_length)
-    cut = [windows[place].tolist() for place in range(len(windows))]
+    cut = [windows[row].tolist() for row in range(len(windows))]
     assert all(2 <= len(window) <= max_length + 1 for window in cut)
     targets = sorted(item for window in cut for item in window[1:])
     assert targets == sorted(item for history in histories for item in history[1:])
@@ -118,10 +118,10 @@ def test_batches_hold_each_window_once_within_their_size(
     histories: list[list[int]], batch_tokens: int, seed: int
 ) -> None:
     windows = cut_windows(Sequences.of(histories), 25)
-    planned = plan_batches(windows, batch_tokens, np.random.default_rng(seed))
-    batches = [pad(windows.take(places)) for places in planned]
+    planned = bucket_windows(windows, batch_tokens, np.random.default_rng(seed))
+    batches = [pad(windows.take(rows)) for rows in planned]
     rows = [row[row != PADDING_INDEX].tolist() for batch in batches for row in batch]
-    assert sorted(rows) == sorted(windows[place].tolist() for place in range(len(windows)))
+    assert sorted(rows) == sorted(windows[row].tolist() for row in range(len(windows)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * (batch.shape[1] - 1) <= batch_tokens
     assert len(batches) == count_batches(windows, batch_tokens)
@@ -132,8 +132,8 @@ def test_little_padding_is_computed_and_the_order_is_the_rngs() -> None:
     windows = cut_windows(Sequences.of([[1] * length for length in lengths]), 1000)
 
     def shuffle(seed: int) -> list[np.ndarray]:
-        planned = plan_batches(windows, 1000, np.random.default_rng(seed))
-        return [pad(windows.take(places)) for places in planned]
+        planned = bucket_windows(windows, 1000, np.random.default_rng(seed))
+        return [pad(windows.take(rows)) for rows in planned]
 
     batches, same, other = shuffle(0), shuffle(0), shuffle(1)
     assert np.mean(np.concatenate([(batch == PADDING_INDEX).ravel() for batch in batches])) < 0.05

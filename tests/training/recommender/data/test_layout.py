@@ -26,7 +26,7 @@ def test_a_cluster_is_one_block(clusters: list[int], random: object) -> None:
     for cluster in range(6):
         block = range(*layout.block_starts[cluster : cluster + 2])
         assert {layout.item_ids[p] for p in block} == {i for i in ids if cluster_of[i] == cluster}
-    assert [cluster_of[item] for item in layout.item_ids] == layout.cluster_of_place.tolist()
+    assert [cluster_of[item] for item in layout.item_ids] == layout.cluster_of_row.tolist()
 
 
 def test_order_does_not_depend_on_the_order_given() -> None:
@@ -39,7 +39,7 @@ def test_padding_is_no_item() -> None:
     layout = arrange_items(["a", "b"], np.array([0, 0]), 1)
     assert PADDING_INDEX not in layout.index_of.values()
     assert layout.frame["index"].to_list() == [1, 2]
-    assert layout.places_of(["b", "stranger", "a"]).tolist() == [1, 0]
+    assert layout.rows_of(["b", "stranger", "a"]).tolist() == [1, 0]
 
 
 def test_saved_and_loaded_alike_but_not_when_reordered(tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_saved_and_loaded_alike_but_not_when_reordered(tmp_path: Path) -> None:
         type(layout).load(file, 4)
 
 
-def test_lazy_places_are_the_places_of_known_items() -> None:
+def test_lazy_rows_are_the_rows_of_known_items() -> None:
     layout = arrange_items(["c", "a", "b"], np.array([0, 1, 1]), 2)
-    lazy = layout.lazy_places_of({"b", "c", "stranger"})
+    lazy = layout.lazy_rows_of({"b", "c", "stranger"})
     assert (set(lazy), len(lazy)) == ({0, 2}, 2)
-    assert [place for place in range(3) if place in lazy] == [0, 2]
+    assert [row for row in range(3) if row in lazy] == [0, 2]
     assert lazy.isdisjoint([1])
     assert not lazy.isdisjoint([1, 2])

@@ -37,8 +37,8 @@ def compiled_counting() -> None:
     fit_neighbours(sequences_of([[0, 1]]), N_ITEMS, PLAIN)
 
 
-def sequences_of(places: Log) -> Sequences:
-    return Sequences.of([[place + FIRST_ITEM for place in row] for row in places])
+def sequences_of(rows: Log) -> Sequences:
+    return Sequences.of([[item + FIRST_ITEM for item in row] for row in rows])
 
 
 def count_one_by_one(log: Log, config: NeighbourConfig) -> np.ndarray:
@@ -49,7 +49,7 @@ def count_one_by_one(log: Log, config: NeighbourConfig) -> np.ndarray:
                 if earlier != later:
                     counts[earlier, later] += config.step_decay**step
                     counts[later, earlier] += config.step_decay**step * config.backward
-    likes = np.bincount([place for row in log for place in row], minlength=N_ITEMS).clip(min=1)
+    likes = np.bincount([item for row in log for item in row], minlength=N_ITEMS).clip(min=1)
     scale = likes[:, None] ** -config.earlier_power * likes[None] ** -config.later_power
     return counts * scale
 
@@ -69,10 +69,10 @@ def test_scores_are_shares_of_what_the_history_leads_to(
     expected = np.zeros((len(histories), N_ITEMS))
     weights = count_one_by_one(log, config)
     for user, history in enumerate(histories):
-        for age, place in enumerate(reversed(history)):
-            loudness = config.history_decays[0] ** age
-            if loudness >= neighbours.FAINTEST:
-                expected[user] += loudness * weights[place]
+        for age, row in enumerate(reversed(history)):
+            recency_weights = config.history_decays[0] ** age
+            if recency_weights >= neighbours.MIN_RECENCY_WEIGHT:
+                expected[user] += recency_weights * weights[row]
     totals = expected.sum(axis=1, keepdims=True)
     assert scores.has_sorted_indices
     assert scores.toarray() == pytest.approx(
@@ -119,7 +119,7 @@ def test_a_log_mapped_from_disk_counts_as_one_in_memory(tmp_path: Path) -> None:
 
 
 @given(logs, st.integers(1, 4), st.integers(1, 9), st.sampled_from([0.0, 0.5, 1.0]))
-def test_the_heaviest_neighbours_are_kept_the_earlier_place_of_equal_ones(
+def test_the_heaviest_neighbours_are_kept_the_earlier_row_of_equal_ones(
     log: Log, n_kept: int, window: int, backward: float
 ) -> None:
     """With halves and quarters for weights, which are added up exactly."""

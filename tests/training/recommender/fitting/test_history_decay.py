@@ -9,7 +9,7 @@ from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM
 from training.recommender.data.neighbours import SequentialNeighbours, fit_neighbours
 from training.recommender.fitting.direct import fit
-from training.recommender.fitting.validation import ENOUGH, ValidationCases, choose_history_decay
+from training.recommender.fitting.validation import MIN_CASES, ValidationCases, choose_history_decay
 
 N_ITEMS = 40
 OF_A_KIND = N_ITEMS // 2
@@ -42,9 +42,9 @@ def cases_of(n: int, is_lasting: bool) -> ValidationCases:
 @pytest.mark.parametrize(
     ("n", "is_lasting", "chosen"),
     [
-        (ENOUGH, True, SLOW),
-        (ENOUGH, False, FAST),
-        (ENOUGH - 1, True, FAST),
+        (MIN_CASES, True, SLOW),
+        (MIN_CASES, False, FAST),
+        (MIN_CASES - 1, True, FAST),
         (0, True, FAST),
     ],
 )
@@ -58,7 +58,7 @@ def test_another_decay_than_the_first_is_taken_where_many_cases_speak_for_it(
 
 def test_chance_does_not_move_it(neighbours: SequentialNeighbours) -> None:
     """More people follow what is new, those who follow what lasts are served better: a tie."""
-    parts = cases_of(ENOUGH, is_lasting=True), cases_of(ENOUGH * 3 // 2, is_lasting=False)
+    parts = cases_of(MIN_CASES, is_lasting=True), cases_of(MIN_CASES * 3 // 2, is_lasting=False)
     rows = [(p.histories[n], p.positives[n]) for p in parts for n in range(len(p.histories))]
     both = ValidationCases(*(Sequences.of(column) for column in zip(*rows, strict=True)))
     for order in ((FAST, SLOW), (SLOW, FAST)):
@@ -69,7 +69,7 @@ def test_chance_does_not_move_it(neighbours: SequentialNeighbours) -> None:
 
 def test_a_refit_fades_as_validation_chose() -> None:
     """People turn to the other kind once, at the last item but one, and then come back."""
-    cases = cases_of(2 * ENOUGH, is_lasting=True)
+    cases = cases_of(2 * MIN_CASES, is_lasting=True)
     histories = [
         [str(item) for item in (*cases.histories[n], *cases.positives[n])]
         for n in range(len(cases.histories))

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from training.recommender.fitting import losses, optimizers, shared_softmax
 from training.recommender.fitting.losses import (
-    Candidates,
+    SampledCandidates,
     full_softmax_loss,
     gbce_loss,
     sampled_softmax_loss,
@@ -79,9 +79,9 @@ def draw(
 
 def gather(
     items: torch.Tensor, targets: torch.Tensor, negatives: torch.Tensor, n_items: int
-) -> Candidates:
-    """Candidates by their places among the vectors of items."""
-    return Candidates(items[targets], items[negatives], targets, negatives, n_items)
+) -> SampledCandidates:
+    """Candidates by their rows among the vectors of items."""
+    return SampledCandidates(items[targets], items[negatives], targets, negatives, n_items)
 
 
 def sampled_by_formula(

@@ -27,7 +27,7 @@ def test_one_method_is_enough(als: Recommender) -> None:
 
 def test_it_has_learned_the_rings(als: Recommender) -> None:
     """Nobody ever left a ring, so what goes best with half of one is of the rest."""
-    recent = [world.item_name(2, place) for place in range(world.RING // 2)]
+    recent = [world.item_name(2, position) for position in range(world.RING // 2)]
     best = als.top_items(recent, None, set(recent), 3)
     assert [item.cluster_id for item in best] == [2, 2, 2]
 
@@ -45,17 +45,17 @@ def test_restriction_is_a_mask(
     scores = np.full(layout.n_items, -np.inf)
     for scored in als.top_items(recent, None, set(), layout.n_items):
         scores[layout.index_of[scored.item_id] - FIRST_ITEM] = scored.score
-    open_places = [
-        place
-        for place, item in enumerate(layout.item_ids)
-        if item not in excluded and (clusters is None or layout.cluster_of_place[place] in clusters)
+    open_rows = [
+        row
+        for row, item in enumerate(layout.item_ids)
+        if item not in excluded and (clusters is None or layout.cluster_of_row[row] in clusters)
     ]
-    expected = np.sort(scores[open_places])[::-1][:k]
+    expected = np.sort(scores[open_rows])[::-1][:k]
     found = als.top_items(recent, clusters, excluded, k)
     assert [item.score for item in found] == pytest.approx(expected.tolist(), abs=1e-5)
-    places = layout.places_of([item.item_id for item in found]).tolist()
-    assert set(places) <= set(open_places)
-    assert [layout.cluster_of_place[place] for place in places] == [i.cluster_id for i in found]
+    rows = layout.rows_of([item.item_id for item in found]).tolist()
+    assert set(rows) <= set(open_rows)
+    assert [layout.cluster_of_row[row] for row in rows] == [i.cluster_id for i in found]
 
 
 def test_a_stranger_has_no_items(als: Recommender) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM
-from training.recommender.fitting.warm_start import LENGTH, find_item_vectors
+from training.recommender.fitting.warm_start import VECTOR_NORM, initial_item_vectors
 
 N_ITEMS, N_KINDS = 40, 4
 
@@ -19,7 +19,7 @@ def log_of_kinds(seed: int) -> Sequences:
 
 
 def test_items_of_one_kind_are_more_alike_than_others() -> None:
-    vectors = find_item_vectors(log_of_kinds(0), N_ITEMS, dimension=N_KINDS, seed=1)
+    vectors = initial_item_vectors(log_of_kinds(0), N_ITEMS, dimension=N_KINDS, seed=1)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     liked = (N_ITEMS - 1) // N_KINDS * N_KINDS
     likeness = (unit @ unit.T)[:liked, :liked]
@@ -28,20 +28,20 @@ def test_items_of_one_kind_are_more_alike_than_others() -> None:
 
 
 def test_an_item_nobody_liked_starts_from_noise_alone() -> None:
-    vectors = find_item_vectors(log_of_kinds(0), N_ITEMS, dimension=8, seed=1)
+    vectors = initial_item_vectors(log_of_kinds(0), N_ITEMS, dimension=8, seed=1)
     lengths = np.linalg.norm(vectors, axis=1)
-    assert 0 < lengths[-1] < LENGTH / 2 < lengths[0]
+    assert 0 < lengths[-1] < VECTOR_NORM / 2 < lengths[0]
 
 
 def test_the_same_seed_gives_the_same_vectors() -> None:
     first, again, other = (
-        find_item_vectors(log_of_kinds(0), N_ITEMS, dimension=8, seed=seed) for seed in (1, 1, 2)
+        initial_item_vectors(log_of_kinds(0), N_ITEMS, dimension=8, seed=seed) for seed in (1, 1, 2)
     )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_more_dimensions_than_items_are_filled_with_noise() -> None:
-    vectors = find_item_vectors(Sequences.of([[1, 2, 3], [3, 2]]), 3, dimension=8, seed=0)
+    vectors = initial_item_vectors(Sequences.of([[1, 2, 3], [3, 2]]), 3, dimension=8, seed=0)
     assert vectors.shape == (3, 8)
     assert np.all(vectors[:, 3:].std(axis=0) > 0)

@@ -14,7 +14,7 @@ from training.recommender.data.histories import read_sequences
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout, arrange_items
 from training.recommender.fitting.fit import choose_n_epochs, fit_recommender
 from training.recommender.fitting.validation import find_validation_cases
-from training.recommender.model.item_text import place_cold_items
+from training.recommender.model.item_text import embed_cold_items
 from training.recommender.model.recommender import SequenceRecommender
 
 TWINS = {f"twin of {item}": item for item in ("i02a", "i05b", "i07c", "i09d")}
@@ -30,7 +30,7 @@ def layout() -> ItemLayout:
     """The chain world's items, the twins in their items' clusters, and the silent one."""
     known = world.make_layout()
     ids = [*known.item_ids, *TWINS, SILENT]
-    clusters = [*known.cluster_of_place, *("abcd".index(item[-1]) for item in TWINS.values()), 0]
+    clusters = [*known.cluster_of_row, *("abcd".index(item[-1]) for item in TWINS.values()), 0]
     return arrange_items(ids, np.array(clusters), world.N_CLUSTERS)
 
 
@@ -54,7 +54,7 @@ def fit(layout: ItemLayout, text: np.ndarray | None) -> SequenceRecommender:
 
 
 def rank_after(recommender: SequenceRecommender, item: str, wanted: str) -> int:
-    """Return the place of ``wanted``, from 1, after the two items that lead to ``item``."""
+    """Return the rank of ``wanted``, from 1, after the two items that lead to ``item``."""
     before = world.item_name("abcd".index(item[-1]), int(item[1:3]) - 1)
     earlier = world.item_name("abcd".index(item[-1]), int(item[1:3]) - 2)
     ranked = recommender.top_items([before, earlier], None, {before, earlier}, 100)
@@ -68,14 +68,14 @@ def test_a_twin_ranks_beside_its_item_and_nothing_else_moves(
     blind, seeing = fit(layout, None), fit(layout, text)
     assert max(rank_after(seeing, item, twin) for twin, item in TWINS.items()) <= 3
     assert min(rank_after(blind, item, twin) for twin, item in TWINS.items()) > 5
-    others = [place for place, item in enumerate(layout.item_ids) if item not in TWINS]
+    others = [row for row, item in enumerate(layout.item_ids) if item not in TWINS]
     before, after = blind.model.item_vectors(), seeing.model.item_vectors()
     assert torch.equal(before[others], after[others])  # the silent one among them
     for name, weight in blind.model.state_dict().items():
         assert name == "items.weight" or torch.equal(weight, seeing.model.state_dict()[name])
 
 
-def test_choosing_places_them_too(layout: ItemLayout, text: np.ndarray) -> None:
+def test_choosing_embeds_them_too(layout: ItemLayout, text: np.ndarray) -> None:
     log = world.make_interactions(world.walk(60, 10, noise=0.1, seed=0))
     window = (world.START + timedelta(hours=7), world.START + timedelta(hours=10))
     _, sequences = read_sequences(log, layout, window[0])
@@ -95,10 +95,10 @@ def test_an_item_points_where_its_text_does(layout: ItemLayout) -> None:
     recommender = fit(layout, None)
     words = np.zeros((layout.n_items, layout.n_items), dtype=np.float32)
     originals = {item: layout.index_of[item] - FIRST_ITEM for item in layout.item_ids}
-    for place, item in enumerate(layout.item_ids):
-        words[place, originals[TWINS.get(item, item)]] = 1
+    for row, item in enumerate(layout.item_ids):
+        words[row, originals[TWINS.get(item, item)]] = 1
     likes = np.array([item not in TWINS for item in layout.item_ids]) * 100
-    place_cold_items(recommender.model, likes, words)
+    embed_cold_items(recommender.model, likes, words)
     vectors = recommender.model.item_vectors()
     for twin, item in TWINS.items():
         torch.testing.assert_close(vectors[originals[twin]], vectors[originals[item]])

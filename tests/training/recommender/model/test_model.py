@@ -85,6 +85,6 @@ def test_items_of_one_cluster_share_a_part() -> None:
         model.items.weight.zero_()
     vectors = model.item_vectors()
     alike = (vectors @ vectors.T) > 1 - 1e-5
-    of_item = torch.from_numpy(LAYOUT.cluster_of_place)
+    of_item = torch.from_numpy(LAYOUT.cluster_of_row)
     assert torch.equal(alike, of_item[:, None] == of_item)
     torch.testing.assert_close(model(torch.tensor([[1, 6]])), model(torch.tensor([[5, 10]])))

@@ -33,7 +33,7 @@ def rank_by_mask(recommender: SequenceRecommender, query: ItemQuery) -> list[Sco
     """The oracle: score everything, mask what may not come back, sort."""
     if not set(query.recent_items) & set(recommender.item_ids):
         return []
-    clusters = recommender.layout.cluster_of_place
+    clusters = recommender.layout.cluster_of_row
     scored = [
         ScoredItem(item, int(cluster), float(score))
         for item, cluster, score in zip(
@@ -99,7 +99,7 @@ def test_a_cluster_that_does_not_exist_is_refused(fitted: SequenceRecommender) -
 
 
 def test_a_score_is_the_transformers_plus_the_neighbours(fitted: SequenceRecommender) -> None:
-    history = fitted.layout.places_of(["i02a", "i03a"]) + FIRST_ITEM
+    history = fitted.layout.rows_of(["i02a", "i03a"]) + FIRST_ITEM
     sequences = Sequences.of([history.tolist()])
     alone = SequenceRecommender(fitted.model, fitted.layout, fitted.config)
     assert fitted.neighbours is not None
@@ -150,7 +150,7 @@ def test_a_loaded_recommender_is_ready_to_search(
 ) -> None:
     fitted.save(tmp_path)
     loaded = SequenceRecommender.load(tmp_path)
-    assert "_shrunk" in vars(loaded._ranker.scorer)  # made, not left to the first request
+    assert "_quantised" in vars(loaded._ranker.scorer)  # made, not left to the first request
 
 
 def test_a_folder_of_an_older_version_is_refused(

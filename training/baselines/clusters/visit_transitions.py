@@ -13,16 +13,16 @@ from training.baselines.clusters.visits import Visits
 
 
 @dataclass(frozen=True)
-class Examples:
+class VisitTransitions:
     """Visits in order of first contact, and which of them are to be predicted.
 
     Attributes:
         clusters: of every visit, by user, then by first contact, int64 [V].
         liked_first: whether the first contact was positive, bool [V].
         moments: number of each visit's first contact among the user's distinct ones, int64 [V].
-        user_starts: place of the first visit of each visit's user, int64 [V].
-        chosen: places of the transitions' targets, ascending, int64 [T].
-        ends: each transition has seen its user's visits up to this place, its own and what tied
+        user_starts: index of the first visit of each visit's user, int64 [V].
+        chosen: indices of the transitions' targets, ascending, int64 [T].
+        ends: each transition has seen its user's visits up to this index, its own and what tied
             with it left out, int64 [T]; at least one.
         n_clusters: clusters at the serving level.
     """
@@ -44,7 +44,7 @@ class Examples:
         return self.clusters[self.chosen]
 
     def rows_of_earlier(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (transition, place of a visit strictly before it) of every entry, [E] each."""
+        """Return (transition, index of a visit strictly before it) of every entry, [E] each."""
         starts = self.user_starts[self.chosen]
         lengths = self.ends - starts
         rows = np.repeat(np.arange(len(lengths)), lengths)
@@ -56,22 +56,22 @@ class Examples:
         return np.asarray(self.moments[self.ends - 1][rows] - self.moments[entries])
 
 
-def make_examples(visits: Visits, max_transitions: int) -> Examples:
+def make_visit_transitions(visits: Visits, max_transitions: int) -> VisitTransitions:
     """Return every transition with something touched strictly before, the newest if too many."""
     order = np.lexsort((visits.clusters, visits.touched_at, visits.users))
     users, times = visits.users[order], visits.touched_at[order]
     is_new_user = np.r_[True, users[1:] != users[:-1]][: len(users)]
     is_new_moment = is_new_user | np.r_[True, times[1:] != times[:-1]][: len(users)]
-    places = np.arange(len(users))
-    user_starts = np.maximum.accumulate(np.where(is_new_user, places, 0))
-    moment_starts = np.maximum.accumulate(np.where(is_new_moment, places, 0))
+    indices = np.arange(len(users))
+    user_starts = np.maximum.accumulate(np.where(is_new_user, indices, 0))
+    moment_starts = np.maximum.accumulate(np.where(is_new_moment, indices, 0))
     numbers = np.cumsum(is_new_moment)
     is_transition = visits.novel_likes[order] & (moment_starts > user_starts)
     chosen = np.flatnonzero(is_transition)
     if len(chosen) > max_transitions:
         newest = np.argsort(-times[chosen], kind="stable")[:max_transitions]
         chosen = np.sort(chosen[newest])
-    return Examples(
+    return VisitTransitions(
         clusters=visits.clusters[order],
         liked_first=visits.novel_likes[order],
         moments=numbers - numbers[user_starts],

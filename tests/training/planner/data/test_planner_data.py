@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import ClusterPair, all_pairs
 from training.planner.config import PlannerConfig
-from training.planner.data.course import balance_signal
+from training.planner.data.planner_data import balance_signal
 from training.planner.data.table_contexts import draw_contexts
 
 N = 12
@@ -24,11 +24,11 @@ class Skewed:
     """A signal that expects each cluster by its popularity and by what two others draw along."""
 
     popularity: NDArray[np.float64]
-    pull: NDArray[np.float64]
+    association: NDArray[np.float64]
 
     def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
         ends = np.array([(pair.members[0], pair.members[-1]) for pair in contexts])
-        logs = self.popularity + self.pull[ends[:, 0]] + self.pull[ends[:, 1]]
+        logs = self.popularity + self.association[ends[:, 0]] + self.association[ends[:, 1]]
         np.put_along_axis(logs, ends, -np.inf, axis=1)
         highest = logs.max(axis=1, keepdims=True)
         return np.asarray(

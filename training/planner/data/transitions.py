@@ -16,7 +16,7 @@ from training.planner.config import PlannerConfig
 
 
 @dataclass(frozen=True)
-class Examples:
+class Transitions:
     """Transitions of one split as arrays.
 
     Attributes:
@@ -32,18 +32,18 @@ class Examples:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def take(self, rows: NDArray[np.int64]) -> Examples:
+    def take(self, rows: NDArray[np.int64]) -> Transitions:
         """Return the transitions of these rows, in their order."""
-        return Examples(self.histories[rows], self.lengths[rows], self.targets[rows])
+        return Transitions(self.histories[rows], self.lengths[rows], self.targets[rows])
 
-    def join(self, others: Examples) -> Examples:
+    def join(self, others: Transitions) -> Transitions:
         """Return these transitions and then the others."""
         width = max(self.histories.shape[1], others.histories.shape[1])
         histories = [
             np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=NO_CLUSTER)
             for part in (self.histories, others.histories)
         ]
-        return Examples(
+        return Transitions(
             np.concatenate(histories),
             np.concatenate([self.lengths, others.lengths]),
             np.concatenate([self.targets, others.targets]),
@@ -56,7 +56,7 @@ class Examples:
         return free[:, :n_clusters]  # the last column took the padding
 
 
-def read_examples(transitions: pl.DataFrame, split: str) -> Examples:
+def read_transitions(transitions: pl.DataFrame, split: str) -> Transitions:
     """Return the transitions of one split of the table TRANSITIONS.
 
     Raises:
@@ -73,31 +73,31 @@ def read_examples(transitions: pl.DataFrame, split: str) -> Examples:
     histories[np.arange(histories.shape[1]) < lengths[:, None]] = (
         rows["history_clusters"].list.explode().to_numpy()
     )
-    return Examples(histories, lengths, rows["target_cluster"].to_numpy().astype(np.int64))
+    return Transitions(histories, lengths, rows["target_cluster"].to_numpy().astype(np.int64))
 
 
-def newest_contexts(examples: Examples) -> list[ClusterPair]:
+def newest_contexts(transitions: Transitions) -> list[ClusterPair]:
     """Return the K newest history clusters of each transition."""
-    return [_pair(row) for row in examples.histories[:, :HISTORY_SIZE]]
+    return [_pair(row) for row in transitions.histories[:, :HISTORY_SIZE]]
 
 
 def sample_contexts(
-    examples: Examples, config: PlannerConfig, rng: np.random.Generator
+    transitions: Transitions, config: PlannerConfig, rng: np.random.Generator
 ) -> list[ClusterPair]:
     """Return the history clusters each transition's prompt shows this time.
 
     K of them, as ``context_sampling`` says, or a single one for a ``single_share`` of the
     transitions and wherever there is no more.
     """
-    present = examples.histories != NO_CLUSTER  # [B, H]
+    present = transitions.histories != NO_CLUSTER  # [B, H]
     order = np.where(present, 0.0, 2.0)  # [B, H]
     if config.context_sampling == "history":
         order = order + rng.random(order.shape)
     shown = np.argsort(order, axis=1, kind="stable")[:, :HISTORY_SIZE]  # [B, K]
-    members = np.take_along_axis(examples.histories, shown, axis=1)  # [B, K]
-    alone = rng.random(len(examples)) < config.single_share  # [B]
+    members = np.take_along_axis(transitions.histories, shown, axis=1)  # [B, K]
+    alone = rng.random(len(transitions)) < config.single_share  # [B]
     if members.shape[1] == HISTORY_SIZE:
-        kept = rng.integers(np.minimum(examples.lengths, HISTORY_SIZE))  # [B]
+        kept = rng.integers(np.minimum(transitions.lengths, HISTORY_SIZE))  # [B]
         single = np.take_along_axis(members, kept[:, None], axis=1)  # [B, 1]
         members = np.where(alone[:, None], single, members)
     return [_pair(row) for row in members]
@@ -107,11 +107,11 @@ def _pair(members: NDArray[np.int64]) -> ClusterPair:
     return ClusterPair.of(*{int(member) for member in members if member != NO_CLUSTER})
 
 
-def weigh_targets(examples: Examples, n_clusters: int, balance: float) -> NDArray[np.float32]:
+def weigh_targets(transitions: Transitions, n_clusters: int, balance: float) -> NDArray[np.float32]:
     """Return what a choice of each novel cluster counts, float32 [n_clusters], mean 1 over choices.
 
     ``w_c`` is proportional to ``n_c ** -balance``, where ``n_c`` counts the choices of c.
     """
-    counts = np.bincount(examples.targets, minlength=n_clusters)
+    counts = np.bincount(transitions.targets, minlength=n_clusters)
     weights = np.maximum(counts, 1).astype(np.float64) ** -balance
     return (weights / np.average(weights, weights=counts)).astype(np.float32)

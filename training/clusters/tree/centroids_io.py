@@ -1,4 +1,4 @@
-"""Keeps the places of a tree in a folder: JSON, Parquet and safetensors, nothing that runs."""
+"""Keeps the centroids of a tree in a folder: JSON, Parquet and safetensors, nothing that runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from safetensors.numpy import load_file, save_file
 
 from expectations.contracts.errors import UserError
 from training.clusters.config import RepresentationConfig
-from training.clusters.representation.collaborative import CompanyEncoder
+from training.clusters.representation.collaborative import CollaborativeEncoder
 from training.clusters.representation.represent import ItemEncoder
 from training.clusters.representation.text_vectors import SentenceEncoder, TextEncoder, WordEncoder
-from training.clusters.tree.assign import TreePlaces
+from training.clusters.tree.assign import TreeCentroids
 
 CONFIG_FILE = "representation.json"
 STEMS_FILE = "stems.parquet"
@@ -24,39 +24,41 @@ COMPANIONS_FILE = "companions.parquet"
 ARRAYS_FILE = "arrays.safetensors"
 
 
-def save_places(places: TreePlaces, folder: Path) -> None:
-    """Write ``places`` into an existing empty folder; the same places give the same bytes."""
-    encoder, company = places.encoder, places.encoder.company
+def save_centroids(centroids: TreeCentroids, folder: Path) -> None:
+    """Write ``centroids`` into an existing empty folder; the same ones give the same bytes."""
+    encoder, collaborative = centroids.encoder, centroids.encoder.collaborative
     arrays = {
-        "company_projection": company.projection,
+        "company_projection": collaborative.projection,
         "expectation": encoder.expectation,
         "unknown": encoder.unknown,
     }
-    for level, (centres, parents) in enumerate(zip(places.centres, places.parents, strict=True)):
+    for level, (centres, parents) in enumerate(
+        zip(centroids.centres, centroids.parents, strict=True)
+    ):
         arrays |= {f"centres_{level}": centres, f"parents_{level}": parents}
     if isinstance(encoder.text, WordEncoder):
         stems = pl.DataFrame({"stem": encoder.text.stems, "idf": encoder.text.idf})
         stems.write_parquet(folder / STEMS_FILE)
         arrays["word_projection"] = encoder.text.projection
-    companions = pl.DataFrame({"item_id": company.item_ids, "context": company.context})
+    companions = pl.DataFrame({"item_id": collaborative.item_ids, "context": collaborative.context})
     companions.write_parquet(folder / COMPANIONS_FILE)
     save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / ARRAYS_FILE)
     text = json.dumps(encoder.config.model_dump(), indent=2, sort_keys=True)
     (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def load_places(folder: Path) -> TreePlaces:
-    """Return what :func:`save_places` wrote.
+def load_centroids(folder: Path) -> TreeCentroids:
+    """Return what :func:`save_centroids` wrote.
 
     Raises:
-        UserError: the folder does not hold the places of a tree.
+        UserError: the folder does not hold the centroids of a tree.
     """
     try:
         content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         config = RepresentationConfig.model_validate(content)
         arrays = load_file(folder / ARRAYS_FILE)
         companions = pl.read_parquet(folder / COMPANIONS_FILE)
-        company = CompanyEncoder(
+        collaborative = CollaborativeEncoder(
             companions["item_id"],
             companions["context"].to_numpy(),
             arrays["company_projection"],
@@ -64,9 +66,9 @@ def load_places(folder: Path) -> TreePlaces:
             config.shift,
         )
         text = _load_text(folder, config, arrays)
-        encoder = ItemEncoder(config, text, company, arrays["expectation"], arrays["unknown"])
+        encoder = ItemEncoder(config, text, collaborative, arrays["expectation"], arrays["unknown"])
         n_levels = sum(name.startswith("centres_") for name in arrays)
-        return TreePlaces(
+        return TreeCentroids(
             encoder,
             tuple(arrays[f"centres_{level}"] for level in range(n_levels)),
             tuple(arrays[f"parents_{level}"] for level in range(n_levels)),
@@ -74,7 +76,7 @@ def load_places(folder: Path) -> TreePlaces:
     except (OSError, ValueError, KeyError, ValidationError, SafetensorError) as error:
         remedy = "run the clusters stage again with `dvc repro clusters`"
         raise UserError(
-            str(folder), "holds the places of a cluster tree", remedy, repr(error)[:120]
+            str(folder), "holds the centroids of a cluster tree", remedy, repr(error)[:120]
         ) from None
 
 

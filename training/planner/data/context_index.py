@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import HISTORY_SIZE, NO_CLUSTER, ClusterPair
 from training.planner.config import PlannerConfig
-from training.planner.data.examples import Examples
+from training.planner.data.transitions import Transitions
 
-# Shapes: R transitions, B prompts, W companions of each.
+# Shapes: R transitions, B prompts, W transitions drawn for each.
 
 
-class Companions:
+class ContextIndex:
     """Transitions by the contexts that their histories hold.
 
     Many people's histories hold the same pair. One forward pass over that prompt can be scored
@@ -23,15 +23,15 @@ class Companions:
     wants at the cost of one.
     """
 
-    def __init__(self, examples: Examples, config: PlannerConfig) -> None:
-        places, rows = _incidences(examples, config)
-        order = np.argsort(places, kind="stable")
+    def __init__(self, transitions: Transitions, config: PlannerConfig) -> None:
+        keys, rows = _incidences(transitions, config)
+        order = np.argsort(keys, kind="stable")
         self._rows = rows[order]
-        keys, starts = np.unique(places[order], return_index=True)
-        ends = np.append(starts[1:], len(places))
+        distinct, starts = np.unique(keys[order], return_index=True)
+        ends = np.append(starts[1:], len(keys))
         self._span_of = {
             int(key): (int(start), int(end))
-            for key, start, end in zip(keys, starts, ends, strict=True)
+            for key, start, end in zip(distinct, starts, ends, strict=True)
         }
 
     def draw(
@@ -42,39 +42,40 @@ class Companions:
         Raises:
             KeyError: no transition could show one of the contexts.
         """
-        spans = np.array([self._span_of[_place(context)] for context in contexts])  # [B, 2]
+        spans = np.array([self._span_of[_context_key(context)] for context in contexts])  # [B, 2]
         drawn = rng.integers(spans[:, :1], spans[:, 1:], size=(len(contexts), count))  # [B, W]
-        companions: NDArray[np.int64] = self._rows[drawn]
-        return companions
+        rows: NDArray[np.int64] = self._rows[drawn]
+        return rows
 
 
 def _incidences(
-    examples: Examples, config: PlannerConfig
+    transitions: Transitions, config: PlannerConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (place of the context, transition), once for each context a history holds."""
-    histories = examples.histories
+    """Return (key of the context, transition), once for each context a history holds."""
+    histories = transitions.histories
     if config.context_sampling == "newest":
         histories = histories[:, :HISTORY_SIZE]
-    places, rows = [], []
+    keys, rows = [], []
     for size in range(1, HISTORY_SIZE + 1):
         for columns in combinations(range(histories.shape[1]), size):
             members = np.sort(histories[:, columns], axis=1)  # [R, size]
             full = np.flatnonzero(members[:, 0] != NO_CLUSTER)
-            places.append(_places(members[full]))
+            keys.append(_context_keys(members[full]))
             rows.append(full)
-    return np.concatenate(places), np.concatenate(rows)
+    return np.concatenate(keys), np.concatenate(rows)
 
 
-SPREAD = 1 << 20  # more clusters than any tree has
+KEY_BASE = 1 << 20
+"""More clusters than any tree has: a context of two is a number of two digits in this base."""
 
 
-def _places(members: NDArray[np.int64]) -> NDArray[np.int64]:
+def _context_keys(members: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return one number per row of ascending cluster ids."""
-    place = np.zeros(len(members), dtype=np.int64)
+    key = np.zeros(len(members), dtype=np.int64)
     for column in members.T:
-        place = place * SPREAD + column + 1
-    return place
+        key = key * KEY_BASE + column + 1
+    return key
 
 
-def _place(context: ClusterPair) -> int:
-    return int(_places(np.array([context.members], dtype=np.int64))[0])
+def _context_key(context: ClusterPair) -> int:
+    return int(_context_keys(np.array([context.members], dtype=np.int64))[0])

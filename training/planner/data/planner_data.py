@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import ClusterPair
 from training.planner.config import PlannerConfig
-from training.planner.data.companions import Companions
-from training.planner.data.examples import Examples, weigh_targets
+from training.planner.data.context_index import ContextIndex
 from training.planner.data.table_contexts import TableContexts, draw_contexts
+from training.planner.data.transitions import Transitions, weigh_targets
 
 # Shapes: B contexts, N clusters.
 
-CONTEXTS_WEIGHED = 4096
-"""Contexts of the table that a cluster's mean expectation is read from."""
+N_WEIGHED_CONTEXTS = 4096
+"""Contexts of the table that a cluster's mean expectation is read from: the standard error of a
+mean is a 64th of what contexts differ by."""
 
 
 class Collective(Protocol):
@@ -61,26 +62,26 @@ def balance_signal(signal: Collective, n_clusters: int, config: PlannerConfig) -
         config: ``target_balance`` and ``single_share``.
     """
     rng = np.random.default_rng(0)
-    contexts = draw_contexts(n_clusters, CONTEXTS_WEIGHED, config.single_share, rng)
+    contexts = draw_contexts(n_clusters, N_WEIGHED_CONTEXTS, config.single_share, rng)
     mean = _normalise(signal.score_batch(contexts)).mean(axis=0)  # [N]
     mean = np.maximum(mean, np.finfo(np.float32).tiny)
     return BalancedSignal(signal, -config.target_balance * np.log(mean))
 
 
 @dataclass(frozen=True)
-class Course:
+class PlannerData:
     """What is learned from.
 
     Attributes:
         examples: transitions.
-        companions: which of them share a prompt.
+        context_index: which of them share a prompt.
         target_weights: what a person's choice counts by its novel cluster, float32 [N].
         collective: what is to be expected after any context; ``None`` to do without.
         table: contexts to learn that at, beside people's; ``None`` to do without.
     """
 
-    examples: Examples
-    companions: Companions
+    transitions: Transitions
+    context_index: ContextIndex
     target_weights: NDArray[np.float32]
     collective: BalancedSignal | None = None
     table: TableContexts | None = None
@@ -88,19 +89,19 @@ class Course:
     @classmethod
     def of(
         cls,
-        examples: Examples,
+        transitions: Transitions,
         n_clusters: int,
         config: PlannerConfig,
         collective: Collective | None = None,
-    ) -> Course:
-        """Return the course that the settings make of these transitions."""
-        weights = weigh_targets(examples, n_clusters, config.target_balance)
-        companions = Companions(examples, config)
+    ) -> PlannerData:
+        """Return what the settings make of these transitions."""
+        weights = weigh_targets(transitions, n_clusters, config.target_balance)
+        context_index = ContextIndex(transitions, config)
         if collective is None or not config.collective_weight:
-            return cls(examples, companions, weights)
+            return cls(transitions, context_index, weights)
         expected = balance_signal(collective, n_clusters, config)
         table = TableContexts.of(expected.expect, n_clusters, config)
-        return cls(examples, companions, weights, expected, table)
+        return cls(transitions, context_index, weights, expected, table)
 
 
 def _normalise(logs: NDArray[np.float64]) -> NDArray[np.float64]:

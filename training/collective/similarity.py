@@ -1,4 +1,4 @@
-"""How near two clusters stand: by the company their items keep, and by the words they use."""
+"""How alike two clusters are: by who takes their items, and by the words they use."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from training.clusters.representation.text_vectors import choose_stems, count_wo
 # Shapes: N clusters, I items, W stems of words.
 
 
-def nearness_of_company(
-    company: NDArray[np.floating], cluster_of: NDArray[np.int64], n_clusters: int
+def collaborative_similarity(
+    vectors: NDArray[np.floating], cluster_of: NDArray[np.int64], n_clusters: int
 ) -> NDArray[np.float64]:
     """Return the cosine of the mean collaborative vectors of two clusters, [N, N].
 
     Args:
-        company: of each item, unit length or zero, [I, d], see :func:`fit_company`.
+        vectors: of each item, unit length or zero, [I, d], see :func:`fit_collaborative`.
         cluster_of: cluster of each item, [I].
         n_clusters: N.
     """
     belongs = _membership(cluster_of, n_clusters)
-    return _cosines(belongs @ company.astype(np.float64))
+    return _cosines(belongs @ vectors.astype(np.float64))
 
 
-def nearness_of_text(
+def text_similarity(
     items: pl.DataFrame,
     cluster_of: NDArray[np.int64],
     n_clusters: int,
@@ -60,6 +60,6 @@ def _membership(cluster_of: NDArray[np.int64], n_clusters: int) -> sp.csr_matrix
 def _cosines(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the cosines of rows, zero on the diagonal and for empty rows."""
     unit = scale_to_unit(vectors)
-    near = np.asarray(unit @ unit.T, dtype=np.float64)
-    np.fill_diagonal(near, 0.0)
-    return near
+    cosines = np.asarray(unit @ unit.T, dtype=np.float64)
+    np.fill_diagonal(cosines, 0.0)
+    return cosines

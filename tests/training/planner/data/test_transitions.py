@@ -12,10 +12,15 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair
 from tests.worlds.planner import co_interest_world
 from training.planner.config import PlannerConfig
-from training.planner.data.examples import Examples, newest_contexts, read_examples, sample_contexts
+from training.planner.data.transitions import (
+    Transitions,
+    newest_contexts,
+    read_transitions,
+    sample_contexts,
+)
 
 
-def examples_of(*histories: list[int], target: int = 9) -> Examples:
+def transitions_of(*histories: list[int], target: int = 9) -> Transitions:
     frame = pl.DataFrame(
         {
             "split": "train",
@@ -25,31 +30,31 @@ def examples_of(*histories: list[int], target: int = 9) -> Examples:
             "target_cluster": target,
         }
     )
-    return read_examples(frame, "train")
+    return read_transitions(frame, "train")
 
 
-def draw(examples: Examples, times: int, **settings: object) -> Counter[ClusterPair]:
+def draw(transitions: Transitions, times: int, **settings: object) -> Counter[ClusterPair]:
     config = PlannerConfig.model_validate(settings)
     rng = np.random.default_rng(0)
     return Counter(
-        context for _ in range(times) for context in sample_contexts(examples, config, rng)
+        context for _ in range(times) for context in sample_contexts(transitions, config, rng)
     )
 
 
 def test_newest_sampling_shows_the_newest_clusters_in_ascending_order() -> None:
-    drawn = draw(examples_of([7, 2, 5]), 50, context_sampling="newest", single_share=0)
+    drawn = draw(transitions_of([7, 2, 5]), 50, context_sampling="newest", single_share=0)
     assert drawn == {ClusterPair((2, 7)): 50}
 
 
 def test_history_sampling_shows_every_pair_equally_often() -> None:
-    drawn = draw(examples_of([7, 2, 5]), 3000, context_sampling="history", single_share=0)
+    drawn = draw(transitions_of([7, 2, 5]), 3000, context_sampling="history", single_share=0)
     assert set(drawn) == {ClusterPair((2, 7)), ClusterPair((5, 7)), ClusterPair((2, 5))}
     # binomial(3000, 1/3): standard deviation 26; five of them are 129
     assert all(abs(count - 1000) < 130 for count in drawn.values())
 
 
 def test_a_share_of_prompts_shows_one_cluster_for_the_tables_single_rows() -> None:
-    drawn = draw(examples_of([7, 2]), 2000, single_share=0.25)
+    drawn = draw(transitions_of([7, 2]), 2000, single_share=0.25)
     singles = sum(count for context, count in drawn.items() if len(context.members) == 1)
     assert abs(singles - 500) < 97  # binomial(2000, 1/4): five standard deviations
     assert ClusterPair((7,)) in drawn
@@ -57,19 +62,19 @@ def test_a_share_of_prompts_shows_one_cluster_for_the_tables_single_rows() -> No
 
 
 def test_a_user_with_a_single_cluster_is_shown_it() -> None:
-    examples = examples_of([4], [4, 1, 3])
-    assert draw(examples, 20, single_share=0)[ClusterPair((4,))] == 20
-    assert newest_contexts(examples)[0] == ClusterPair((4,))
+    transitions = transitions_of([4], [4, 1, 3])
+    assert draw(transitions, 20, single_share=0)[ClusterPair((4,))] == 20
+    assert newest_contexts(transitions)[0] == ClusterPair((4,))
 
 
 def test_candidates_are_the_clusters_outside_the_history() -> None:
-    free = examples_of([0, 3], [2], target=4).candidates(5)
+    free = transitions_of([0, 3], [2], target=4).candidates(5)
     assert np.flatnonzero(~free[0]).tolist() == [0, 3]
     assert np.flatnonzero(~free[1]).tolist() == [2]
 
 
 def test_targets_are_always_candidates_and_contexts_never_hold_them() -> None:
-    train = read_examples(co_interest_world(12, n_users=60).transitions, "train")
+    train = read_transitions(co_interest_world(12, n_users=60).transitions, "train")
     assert train.candidates(12)[np.arange(len(train)), train.targets].all()
     contexts = sample_contexts(train, PlannerConfig(), np.random.default_rng(0))
     for context, target in zip(contexts, train.targets, strict=True):
@@ -78,14 +83,14 @@ def test_targets_are_always_candidates_and_contexts_never_hold_them() -> None:
 
 def test_a_split_without_transitions_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(UserError, match="validation split") as caught:
-        read_examples(
+        read_transitions(
             co_interest_world(6, 20).transitions.filter(pl.col("split") == "train"), "validation"
         )
     assert "validation_share" in caught.value.remedy
 
 
 def test_joined_transitions_keep_their_histories() -> None:
-    short, long = examples_of([1], [2, 3]), examples_of([4, 5, 6, 7], target=0)
+    short, long = transitions_of([1], [2, 3]), transitions_of([4, 5, 6, 7], target=0)
     for joined, order in ((short.join(long), (0, 1, 2)), (long.join(short), (1, 2, 0))):
         rows = joined.take(np.array(order))
         histories = [row[row >= 0].tolist() for row in rows.histories]
