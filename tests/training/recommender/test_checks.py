@@ -15,7 +15,7 @@ import pytest
 from expectations.contracts.errors import UserError
 from training.recommender.checks import require_catalogue
 from training.recommender.config import RecommenderConfig
-from training.recommender.fitting.direct import fit, histories_of, recommend
+from training.recommender.fitting.direct import fit, histories_of, recommend_items
 from training.recommender.model.recommender import SequenceRecommender
 from training.recommender.protocol import ScoredItem
 
@@ -88,15 +88,17 @@ UNASKED: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_cannot_be_asked_is_refused(kind: str, fitted: SequenceRecommender) -> None:
     change, line = UNASKED[kind]
     asked: dict[str, Any] = {"history": ["a"], **change}
-    refused(lambda: recommend(fitted, **asked), line)
+    refused(lambda: recommend_items(fitted, **asked), line)
 
 
 def test_what_can_be_asked_is_answered(fitted: SequenceRecommender) -> None:
-    assert recommend(fitted, ("a",), k=0) == []
-    assert recommend(fitted, ["stranger"]) == []
-    assert recommend(fitted, ["a"], clusters=[]) == []
-    assert {i.item_id for i in recommend(fitted, ["a"], k=np.int64(5), exclude=["b"])} == {"c"}
-    assert {i.item_id for i in recommend(fitted, ["a"], clusters=np.array([1]))} == {"b", "c"}
+    assert recommend_items(fitted, ("a",), k=0) == []
+    assert recommend_items(fitted, ["stranger"]) == []
+    assert recommend_items(fitted, ["a"], clusters=[]) == []
+    assert {i.item_id for i in recommend_items(fitted, ["a"], k=np.int64(5), exclude=["b"])} == {
+        "c"
+    }
+    assert {i.item_id for i in recommend_items(fitted, ["a"], clusters=np.array([1]))} == {"b", "c"}
 
 
 FRAMES: dict[str, tuple[Any, str]] = {
@@ -164,8 +166,8 @@ ANSWERS: dict[str, tuple[list[ScoredItem], str]] = {
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_what_was_not_asked_for_is_refused(kind: str) -> None:
     answer, line = ANSWERS[kind]
-    refused(lambda: recommend(Own(answer), ["a"], k=2, clusters=[1]), line)
-    assert recommend(Own([B, C]), ["a"], k=2, clusters=[1]) == [B, C]
+    refused(lambda: recommend_items(Own(answer), ["a"], k=2, clusters=[1]), line)
+    assert recommend_items(Own([B, C]), ["a"], k=2, clusters=[1]) == [B, C]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_a_catalogue_that_is_none_is_refused(items: tuple[Any, ...], line: str) 
 
 @pytest.mark.parametrize("thing", [None, object(), "als", lambda items: items, Own])
 def test_what_is_no_recommender_is_refused(thing: Any) -> None:
-    refused(lambda: recommend(thing, ["a"]), "item_ids and top_items")
+    refused(lambda: recommend_items(thing, ["a"]), "item_ids and top_items")
 
 
 def refused(act: Callable[[], object], line: str) -> None:
