@@ -13,6 +13,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipelines.sources.raw.record import ReadingRecord
 from pipelines.sources.raw.tables import RawInteractions, scan_raw
 from pipelines.sources.raw.times import read_times
 
+NAMES = ("ours", "Polars")
 MAPPED = ("user_id", "item_id", "timestamp", "rating")
 FILLINGS = 2_000
 PIECE = 100_000
@@ -51,9 +53,27 @@ def main() -> None:
             write_log(path, kind, arguments.rows, arguments.columns)
         for what, read in (("cells", read_cells), ("interactions", read_log)):
             ours, polars = measure(path, read, arguments.rounds)
-            rows.append((kind, what, *ours, *polars, f"{ours[0] / polars[0]:.2f}"))
-    names = ("unused columns", "read to", "ours, s", "rows", "Polars, s", "rows", "ratio")
-    print(to_markdown(names, rows, n_texts=2))
+            rows.append((kind, what, *ours.cells(), *polars.cells(), *ours.over(polars)))
+    each = ("wall, s", "CPU, s", "rows")
+    names = ("unused columns", "read to", *(f"{name} {cell}" for name in NAMES for cell in each))
+    print(to_markdown((*names, "wall", "CPU"), rows, n_texts=2))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Median seconds of a reading, on the wall and of the processor, and the rows it gave."""
+
+    wall: float
+    processor: float
+    rows: int
+
+    def cells(self) -> tuple[str, str, str]:
+        """Return the figures as the table shows them."""
+        return f"{self.wall:.2f}", f"{self.processor:.2f}", f"{self.rows:,}"
+
+    def over(self, other: Cost) -> tuple[str, str]:
+        """Return both times as multiples of another's."""
+        return f"{self.wall / other.wall:.2f}", f"{self.processor / other.processor:.2f}"
 
 
 def write_log(path: Path, kind: str, n_rows: int, n_columns: int) -> None:
@@ -82,19 +102,22 @@ def write_log(path: Path, kind: str, n_rows: int, n_columns: int) -> None:
             file.writelines(f"u{u},i{i},{t},{r},{fillings[f]}\n" for u, i, t, r, f in cells)
 
 
-def measure(
-    path: Path, read: Callable[[RawInteractions], int], rounds: int
-) -> tuple[tuple[float, int], tuple[float, int]]:
-    """Return median seconds and the rows read, of our reader and of Polars' scan, in turn."""
-    seconds: dict[str, list[float]] = {"ours": [], "polars": []}
-    found = {"ours": 0, "polars": 0}
+def measure(path: Path, read: Callable[[RawInteractions], int], rounds: int) -> tuple[Cost, Cost]:
+    """Return what our reader and Polars' scan cost, asked in turn."""
+    walls: dict[str, list[float]] = {name: [] for name in NAMES}
+    processor: dict[str, list[float]] = {name: [] for name in NAMES}
+    found = dict.fromkeys(NAMES, 0)
     for _ in range(rounds):
-        for name, scan in (("ours", scan_ours), ("polars", scan_polars)):
-            started = time.perf_counter()
+        for name, scan in zip(NAMES, (scan_ours, scan_polars), strict=True):
+            started, used = time.perf_counter(), time.process_time()
             found[name] = read(scan(path))
-            seconds[name].append(time.perf_counter() - started)
-    ours, polars = (round(statistics.median(seconds[name]), 2) for name in seconds)
-    return (ours, found["ours"]), (polars, found["polars"])
+            walls[name].append(time.perf_counter() - started)
+            processor[name].append(time.process_time() - used)
+    ours, polars = (
+        Cost(statistics.median(walls[name]), statistics.median(processor[name]), found[name])
+        for name in NAMES
+    )
+    return ours, polars
 
 
 def scan_ours(path: Path) -> RawInteractions:
