@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--setting", type=int, help="one of them, in this process")
     arguments = parser.parse_args()
     if arguments.setting is not None:
-        take_step(arguments.folder, arguments.setting)
+        take_measured_step(arguments.folder, arguments.setting)
         return
     arguments.folder.mkdir(parents=True, exist_ok=True)
     if arguments.base:
@@ -96,7 +96,7 @@ def make_base(folder: Path) -> None:
     save_base(LlamaForCausalLM(sizes), tokenizer, folder)
 
 
-def take_step(folder: Path, number: int) -> None:
+def take_measured_step(folder: Path, number: int) -> None:
     """Read one batch forwards and backwards, and write down what it took."""
     config = PlannerConfig(hardware=SETTINGS[number], batch_size=BATCH)
     group = join_process_group(config.hardware.device, "planner.hardware.device")

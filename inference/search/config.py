@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -69,6 +70,8 @@ class TableConfig(Config):
         min_coverage_at_5: share of the clusters that must stand in the first five ranks of some
             row, or the pipeline stops.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {"places_per_row": "nodes_per_row"}
 
     depth: int = Field(default=50, ge=1)
     whole_up_to: int = Field(default=128, ge=1)

@@ -14,7 +14,7 @@ def accepted(schema: Schema) -> str:
     if "anyOf" in schema:
         return " or ".join(dict.fromkeys(map(accepted, schema["anyOf"])))
     if "$ref" in schema:
-        return name_of(schema["$ref"])
+        return schema_name_of(schema["$ref"])
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
@@ -26,7 +26,7 @@ def accepted(schema: Schema) -> str:
     return ", ".join([words.get(kind, kind), *_bounds(schema)])
 
 
-def name_of(reference: str) -> str:
+def schema_name_of(reference: str) -> str:
     """Return the name that a reference to another schema ends in."""
     return reference.rpartition("/")[2]
 

@@ -8,7 +8,7 @@ from typing import Any
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
 from pipelines.reference.page_text import code, table
-from pipelines.reference.schemas import Schema, accepted, name_of
+from pipelines.reference.schemas import Schema, accepted, schema_name_of
 
 INTRODUCTION = """# HTTP
 
@@ -61,7 +61,7 @@ def _parameter(given: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _named(holder: Mapping[str, Any]) -> str:
-    names = [name_of(reference) for reference in _references(holder.get("content", {}))]
+    names = [schema_name_of(reference) for reference in _references(holder.get("content", {}))]
     return ", ".join(f"[{name}](#{name.lower()})" for name in names)
 
 

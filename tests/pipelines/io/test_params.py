@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from expectations.contracts.errors import UserError
+from inference.search.config import TableConfig
 from pipelines.io.params import read_params
 from training.config import RuntimeConfig
 from training.planner.config import PlannerConfig
@@ -47,8 +48,13 @@ def test_a_missing_file_says_where_to_stand(tmp_path: Path) -> None:
 
 
 def test_a_key_of_an_earlier_version_is_told_its_new_name(tmp_path: Path) -> None:
-    file = params_file(tmp_path, "planner: {lora: {second_rate: 4.0}}")
-    message = "planner.lora: 'second_rate' is now called 'loraplus_lr_ratio'"
-    with pytest.raises(UserError, match=message) as caught:
-        read_params("planner", PlannerConfig, file)
-    assert "\n" not in str(caught.value)
+    file = params_file(
+        tmp_path, "planner: {lora: {second_rate: 4.0}}\ntable: {places_per_row: 512}"
+    )
+    for section, model, message in (
+        ("planner", PlannerConfig, "planner.lora: 'second_rate' is now called 'loraplus_lr_ratio'"),
+        ("table", TableConfig, "table: 'places_per_row' is now called 'nodes_per_row'"),
+    ):
+        with pytest.raises(UserError, match=message) as caught:
+            read_params(section, model, file)
+        assert "\n" not in str(caught.value)
