@@ -195,6 +195,7 @@ def assign_clusters(n_items: int, folder: Path) -> None:
             "description": [f"kind {number}" for number in range(N_CLUSTERS)],
             "n_items": np.bincount(numbers % N_CLUSTERS, minlength=N_CLUSTERS),
             "traffic": np.full(N_CLUSTERS, 1 / N_CLUSTERS, dtype=np.float32),
+            "distinction": pl.Series([None] * N_CLUSTERS, dtype=pl.String),
         }
     )
     members = pl.DataFrame(

@@ -142,7 +142,7 @@ def _name(
         collaborative=represented.collaborative[is_kept],
         traffic=represented.traffic[is_kept],
     )
-    return describe_tree(items, tree, part, ClusterConfig())[-1]
+    return tuple(name.text for name in describe_tree(items, tree, part, ClusterConfig())[-1])
 
 
 def _stems_of(description: str) -> list[str]:
@@ -224,7 +224,8 @@ def _measure_shape(
     topics: list[str] | None,
     seed: int,
 ) -> Shape:
-    described = describe_tree(world.items, tree, represented, ClusterConfig())
+    levels = describe_tree(world.items, tree, represented, ClusterConfig())
+    described = [[name.text for name in level] for level in levels]
     names = [name for level in described for name in level]
     leaves, labels = described[-1], tree.labels[-1]
     first = np.unique([name.split()[0] for name in leaves], return_counts=True)[1] / len(leaves)

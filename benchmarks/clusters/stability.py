@@ -25,7 +25,7 @@ from benchmarks.clusters.worlds import WORLDS, JudgedWorld, read_world
 from benchmarks.markdown import to_markdown
 from training.clusters.config import ClusterConfig, PreviousTreeConfig
 from training.clusters.lineage.changes import list_changes, measure_changes
-from training.clusters.lineage.lineage import keep_descriptions, keep_ids
+from training.clusters.lineage.lineage import keep_ids, keep_names
 from training.clusters.naming.describe import describe_tree
 from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.balance import find_centres
@@ -111,9 +111,7 @@ def measure(
     rng = np.random.default_rng(seed + OTHER_SEED)
     rebuilt = build_tree(second, config, rng, previous)
     rebuilt, lineages = keep_ids(rebuilt, previous, second)
-    new_names = describe_tree(
-        world.items, rebuilt, second, config, keep_descriptions(lineages, previous)
-    )
+    new_names = describe_tree(world.items, rebuilt, second, config, keep_names(lineages, previous))
     changes = list_changes(lineages, previous, frame_clusters(rebuilt, new_names, second))
     figures = measure_changes(lineages, changes)
     weights = second.traffic + 1.0

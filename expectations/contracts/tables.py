@@ -112,6 +112,12 @@ CLUSTERS = Table(
         Column("description", STRING, "unique keyword phrase that names the cluster"),
         Column("n_items", INTEGER, "items in the cluster", minimum=1),
         Column("traffic", FLOAT, "share of the training interactions", minimum=0, maximum=1),
+        Column(
+            "distinction",
+            STRING,
+            "words at the description's end that only tell it from its like; null where none",
+            nullable=True,
+        ),
     ),
     key=("level", "cluster_id"),
 )

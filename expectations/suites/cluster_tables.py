@@ -39,6 +39,7 @@ def cluster_suite(clusters: pl.DataFrame) -> tuple[RowCount, ...]:
 def description_suite() -> tuple[RowCount, ...]:
     """Return the rules on the names of clusters, over the table CLUSTERS."""
     level, name = pl.col("level"), pl.col("description")
+    end = pl.concat_str(pl.lit(" "), pl.col("distinction"))
     return (
         _some("description", "there are clusters to describe"),
         RowCount("description", "every cluster has a description", NAME_REMEDY, name.is_null()),
@@ -59,6 +60,12 @@ def description_suite() -> tuple[RowCount, ...]:
             f"a description has at most {MAX_DESCRIPTION} characters",
             "lower clusters.description.max_words",
             name.str.len_chars() > MAX_DESCRIPTION,
+        ),
+        RowCount(
+            "distinction",
+            "a distinction is the end of its description, from a word on",
+            TREE_REMEDY,
+            ~name.str.ends_with(end),
         ),
         RowCount(
             "description",

@@ -46,10 +46,11 @@ class RecommendationRequest:
 
 @dataclass(frozen=True)
 class Cluster:
-    """An interest cluster in words."""
+    """An interest cluster in words: as the planner writes it, and as people read it."""
 
     cluster_id: int
     description: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class PlannedInterest:
 
     cluster_id: int
     description: str
+    name: str
     score: float
     led_by: tuple[Cluster, ...]
 
@@ -169,7 +171,8 @@ def _assemble(
     items: list[BlendedItem],
 ) -> Recommendations:
     def name(cluster_id: int) -> Cluster:
-        return Cluster(cluster_id, release.clusters.descriptions[cluster_id])
+        clusters = release.clusters
+        return Cluster(cluster_id, clusters.descriptions[cluster_id], clusters.shown[cluster_id])
 
     def names(cluster_ids: Iterable[int]) -> tuple[Cluster, ...]:
         return tuple(name(cluster_id) for cluster_id in cluster_ids)
@@ -182,7 +185,8 @@ def _assemble(
         planned=tuple(
             PlannedInterest(
                 planned.cluster_id,
-                name(planned.cluster_id).description,
+                release.clusters.descriptions[planned.cluster_id],
+                release.clusters.shown[planned.cluster_id],
                 planned.score,
                 names(planned.led_by.members),
             )

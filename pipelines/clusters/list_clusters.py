@@ -13,6 +13,7 @@ import polars as pl
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, scan_table
+from training.clusters.cluster_name import read_names
 from training.clusters.representation.collaborative import count_interactions
 from training.curation.timeline import Timeline
 
@@ -57,7 +58,10 @@ def list_clusters(clusters: pl.DataFrame, tops: pl.DataFrame) -> Iterator[str]:
         clusters: the table CLUSTERS.
         tops: from :func:`find_top_items`.
     """
-    nodes = clusters.join(tops, on=["level", "cluster_id"]).sort("level", "cluster_id")
+    named = clusters.with_columns(
+        shown=pl.Series([name.shown for name in read_names(clusters)], dtype=pl.String)
+    )
+    nodes = named.join(tops, on=["level", "cluster_id"]).sort("level", "cluster_id")
     deepest = int(nodes["level"].to_numpy().max())
     sizes = nodes.group_by("level", maintain_order=True).len()["len"]
     yield f"Levels: {' > '.join(f'{size:,}' for size in sizes)} clusters."
@@ -73,9 +77,9 @@ def _list_below(nodes: pl.DataFrame, siblings: pl.DataFrame, deepest: int) -> It
         titles = "; ".join(_shorten(title) for title in node["titles"])
         facts = f"{node['n_items']:,} | {100 * node['traffic']:.1f}%"
         if level == deepest:
-            yield f"| {node['cluster_id']} | **{node['description']}** | {facts} | {titles} |"
+            yield f"| {node['cluster_id']} | **{node['shown']}** | {facts} | {titles} |"
             continue
-        yield from ("", f"{'#' * (level + 2)} {node['cluster_id']}. {node['description']}", "")
+        yield from ("", f"{'#' * (level + 2)} {node['cluster_id']}. {node['shown']}", "")
         yield f"{facts.replace(' | ', ' items, ')} of the traffic. {titles}"
         is_child = (pl.col("level") == level + 1) & (pl.col("parent_id") == node["cluster_id"])
         yield from _list_below(nodes, nodes.filter(is_child), deepest)

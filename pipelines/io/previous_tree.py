@@ -6,14 +6,16 @@ from pathlib import Path
 
 import polars as pl
 
+from expectations.contracts.checks import check_table
 from expectations.contracts.content_hash import hash_files
-from expectations.contracts.errors import UserError
+from expectations.contracts.errors import ContractError, UserError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from pipelines.io import paths
-from pipelines.io.artefact_io import read_table
+from pipelines.io.artefact_io import read_table, to_arrow
 from training.clusters.config import ClusterConfig
 from training.clusters.tree.previous import SETTING, PreviousTree, align_previous
 
+DISTINCTION = "distinction"
 TREE_FILES = (paths.CLUSTERS.name, paths.ITEM_CLUSTERS.name)
 REMEDY = "`explorer keep-tree` makes such a folder; or set clusters.previous to null"
 
@@ -44,12 +46,25 @@ def read_previous_tree(config: ClusterConfig, item_ids: pl.Series) -> PreviousTr
         remedy = f"set {SETTING}.sha256 to {found} if this is the tree you mean"
         raise UserError(f"{SETTING}.sha256", rule, remedy, config.previous.sha256[:12])
     return align_previous(
-        read_table(folder / paths.CLUSTERS.name, CLUSTERS),
+        _read_nodes(folder / paths.CLUSTERS.name),
         read_table(folder / paths.ITEM_CLUSTERS.name, ITEM_CLUSTERS),
         item_ids,
         config.counts,
         config.previous,
     )
+
+
+def _read_nodes(file: Path) -> pl.DataFrame:
+    """Return the table CLUSTERS; one of before names had distinctions has none."""
+    try:
+        return read_table(file, CLUSTERS)
+    except ContractError:
+        older = pl.read_parquet(file)
+        if DISTINCTION in older.columns:
+            raise
+        nodes = older.with_columns(pl.lit(None, dtype=pl.String).alias(DISTINCTION))
+        check_table(to_arrow(nodes, CLUSTERS), CLUSTERS, str(file))
+        return nodes
 
 
 def hash_tree(folder: Path) -> str:

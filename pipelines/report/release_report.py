@@ -25,6 +25,7 @@ from pipelines.report.report_figures import (
     show_planner,
     show_sizes,
 )
+from pipelines.report.report_names import show_names
 from pipelines.report.report_people import choose_examples, show_example
 from pipelines.report.report_recommender import show_recommender, show_restriction
 from training.clusters.config import ClusterConfig
@@ -50,6 +51,7 @@ def print_report() -> None:
     )
     level = read_params("clusters", ClusterConfig).serving_level
     _print("The data and what was built from it", show_sizes(level))
+    _print("The names of the interests", show_names(read_figures("clusters")))
     _print("The interests of the previous tree", show_changes(read_changes()))
     _print("The planner", show_planner(read_figures("planner")))
     _print("The recommender", show_recommender(read_figures("recommender")))

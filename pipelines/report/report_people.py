@@ -70,7 +70,7 @@ def show_example(example: Example, titles: dict[str, str]) -> list[str]:
     return [
         f"User {answer.user_id}",
         *_paragraph("liked last", "; ".join(_shorten(title) for title in liked)),
-        *_paragraph("interests", " · ".join(c.description for c in answer.history)),
+        *_paragraph("interests", "; ".join(c.name for c in answer.history)),
         "  planned novel interests",
         *(
             line
@@ -78,7 +78,7 @@ def show_example(example: Example, titles: dict[str, str]) -> list[str]:
             for line in _plan_lines(place, planned)
         ),
         "  recommended (* from a planned interest)",
-        *(_item_line(item) for item in answer.items),
+        *(line for item in answer.items for line in _item_lines(item)),
     ]
 
 
@@ -91,14 +91,20 @@ def _lack_of_activity(user: UserFeatures) -> tuple[int, int]:
 
 
 def _plan_lines(place: int, planned: PlannedInterest) -> list[str]:
-    named = f"    {place}. {planned.description}"
+    named = f"    {place}. {planned.name}"
     led_by = f"from {_join(planned.led_by)}"
     return [named, *textwrap.wrap(led_by, WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7)]
 
 
-def _item_line(item: RecommendedItem) -> str:
+def _item_lines(item: RecommendedItem) -> list[str]:
     star = "*" if item.from_list is ListName.EXPLORATORY else " "
-    return f"  {star} {_shorten(item.title):<{TITLE_WIDTH}}  {item.cluster.description}"[:WIDTH]
+    titled = f"  {star} {_shorten(item.title):<{TITLE_WIDTH}}  "
+    return textwrap.wrap(
+        item.cluster.name,
+        WIDTH,
+        initial_indent=titled,
+        subsequent_indent=" " * len(titled),
+    )
 
 
 def _paragraph(label: str, text: str) -> list[str]:
@@ -109,7 +115,7 @@ def _paragraph(label: str, text: str) -> list[str]:
 
 
 def _join(clusters: Sequence[Cluster]) -> str:
-    return " + ".join(cluster.description for cluster in clusters)
+    return " + ".join(cluster.name for cluster in clusters)
 
 
 def _shorten(title: str) -> str:

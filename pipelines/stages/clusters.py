@@ -29,10 +29,12 @@ from training.clusters.config import ClusterConfig
 from training.clusters.lineage.change_records import TreeChanges
 from training.clusters.lineage.changes import list_changes, measure_changes
 from training.clusters.lineage.changes_text import write_changes
-from training.clusters.lineage.lineage import LevelLineage, keep_descriptions, keep_ids
+from training.clusters.lineage.lineage import LevelLineage, keep_ids, keep_names
 from training.clusters.map.map_page import write_map
+from training.clusters.naming.name_quality import measure_names
 from training.clusters.naming.naming import name_tree
 from training.clusters.representation.represent import fit_items
+from training.clusters.representation.words import read_words
 from training.clusters.tree.assign import TreeCentroids
 from training.clusters.tree.centroids_io import save_centroids
 from training.clusters.tree.frames import frame_clusters, frame_item_clusters, frame_traffic
@@ -41,6 +43,13 @@ from training.clusters.tree.tree import build_tree
 from training.clusters.tree_view import serving_clusters
 from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
+
+MIN_NAME_COVERAGE = 0.5  # of the traffic: below it a reader cannot tell from a name what is there
+MAX_EXAMPLE_SHARE = 0.25  # of the clusters: a few may be mixed
+BETTER_NAMES = (
+    "let items say what they are about, by a column such as genres or tags in "
+    "dataset.files.category or .text, or set clusters.description.writer to a language model"
+)
 
 
 def main() -> None:
@@ -61,10 +70,10 @@ def main() -> None:
         lineages: tuple[LevelLineage, ...] = ()
         if previous:
             tree, lineages = keep_ids(tree, previous, represented)
-    kept = keep_descriptions(lineages, previous) if previous else ()
-    descriptions, writing = name_tree(items, tree, represented, config, kept)
+    kept = keep_names(lineages, previous) if previous else ()
+    names, writing = name_tree(items, tree, represented, config, kept)
 
-    clusters = frame_clusters(tree, descriptions, represented)
+    clusters = frame_clusters(tree, names, represented)
     changes = list_changes(lineages, previous, clusters) if previous else TreeChanges()
     item_clusters = frame_item_clusters(tree, represented.item_ids)
     view = serving_clusters(clusters, item_clusters, config.serving_level)
@@ -73,6 +82,12 @@ def main() -> None:
         **measure_stays(interactions, view.item_cluster_frame(), timeline.fit_until, rng),
         **measure_changes(lineages, changes),
         **writing.to_metrics(),
+        **measure_names(
+            names[config.serving_level],
+            read_words(items),
+            tree.labels[config.serving_level],
+            represented.traffic,
+        ),
     }
 
     write_json(metrics, paths.metrics_of("clusters"))
@@ -100,7 +115,10 @@ def main() -> None:
 
 
 def cluster_bounds(config: ClusterConfig) -> tuple[Bound, ...]:
-    """Return the bounds on ``metrics/clusters.json``: a lopsided tree stops the pipeline."""
+    """Return the bounds on ``metrics/clusters.json``.
+
+    A lopsided tree stops the pipeline; names that say little are warned of.
+    """
     return (
         Bound(
             "worst_traffic_overload",
@@ -109,6 +127,9 @@ def cluster_bounds(config: ClusterConfig) -> tuple[Bound, ...]:
             "block",
             "ask for fewer clusters.levels, or raise clusters.max_traffic_balance",
         ),
+        Bound("name_coverage", MIN_NAME_COVERAGE, None, "warn", BETTER_NAMES),
+        Bound("named_by_example_share", None, MAX_EXAMPLE_SHARE, "warn", BETTER_NAMES),
+        Bound("unnamed_share", None, 0, "warn", BETTER_NAMES),
     )
 
 

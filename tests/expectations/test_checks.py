@@ -19,6 +19,7 @@ def tree(**changes: list[object]) -> pa.Table:
         "description": ["outdoor life", "trail running", "wild camping"],
         "n_items": [4, 2, 2],
         "traffic": [1.0, 0.5, 0.5],
+        "distinction": [None, None, "running"],
     }
     return pa.table(columns | changes, schema=CLUSTERS.schema)
 

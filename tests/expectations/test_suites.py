@@ -37,9 +37,9 @@ def frame_of(schema: object, rows: list[tuple[object, ...]]) -> pl.DataFrame:
 TREE = frame_of(
     CLUSTERS.schema,
     [
-        (0, 0, None, "outdoor life", 4, 1.0),
-        (1, 0, 0, "trail running", 2, 0.5),
-        (1, 1, 0, "wild camping", 2, 0.5),
+        (0, 0, None, "outdoor life", 4, 1.0, None),
+        (1, 0, 0, "trail running", 2, 0.5, None),
+        (1, 1, 0, "wild camping", 2, 0.5, "camping"),
     ],
 )
 ITEMS = pl.Series("item_id", ["a", "b"])
@@ -94,6 +94,9 @@ BROKEN = [
     ("descriptions", put(TREE, 1, description="trail\nrun"), "is one line"),
     ("descriptions", put(TREE, 1, description="x" * (MAX_DESCRIPTION + 1)), "characters"),
     ("descriptions", put(TREE, 1, description="wild camping"), "no two clusters"),
+    ("descriptions", put(TREE, 2, distinction="tents"), "the end of its description"),
+    ("descriptions", put(TREE, 2, distinction="wild camping"), "the end of its description"),
+    ("descriptions", put(TREE, 2, distinction="ping"), "the end of its description"),
     ("descriptions", TREE.drop("description"), "every cluster has a description"),
     ("item_clusters", ASSIGNED.clear(), "items are assigned"),
     ("item_clusters", put(ASSIGNED, 3, cluster_id=9), "one of the tree"),

@@ -94,6 +94,11 @@ def clusters_of(count: int) -> pl.DataFrame:
             "description": [f"kind number {n}" for n in ids],
             "n_items": [1] * count,
             "traffic": [1 / count] * count,
+            "distinction": [None] * count,
         },
-        schema_overrides={"parent_id": pl.Int64, "traffic": pl.Float32},
+        schema_overrides={
+            "parent_id": pl.Int64,
+            "traffic": pl.Float32,
+            "distinction": pl.String,
+        },
     )

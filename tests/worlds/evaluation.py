@@ -141,8 +141,13 @@ def _clusters() -> pl.DataFrame:
             "description": NAMES,
             "n_items": [1] * N,
             "traffic": [1 / N] * N,
+            "distinction": [None] * N,
         },
-        schema_overrides={"parent_id": pl.Int64, "traffic": pl.Float32},
+        schema_overrides={
+            "parent_id": pl.Int64,
+            "traffic": pl.Float32,
+            "distinction": pl.String,
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -108,6 +109,26 @@ LANGUAGES = {
 """Made up for these tests; numbers touch letters where a script has no blanks, and in Russian."""
 
 LANGUAGES["Persian without joiners"] = LANGUAGES["Persian"].without("\u200c")
+
+
+def write_export(language: Language, folder: Path, n_users: int = 400, seed: int = 0) -> None:
+    """Write the catalogue and a log as CSV, as a team exports them; people move between topics."""
+    rng = np.random.default_rng(seed)
+    catalogue = build_catalogue(language)
+    folder.mkdir(parents=True)
+    catalogue.items.select("item_id", "title").write_csv(folder / "items.csv")
+    n_topics = len(language.topics)
+    rows = []
+    for user in range(n_users):
+        first = int(rng.integers(n_topics))
+        liked = [(first + step) % n_topics for step in (0, 1, 3, 4)]
+        days = np.sort(rng.uniform(0, 100, 4 * len(liked)))
+        for nth, day in enumerate(days):
+            item = liked[nth // 4] * ITEMS_PER_TOPIC + int(rng.integers(ITEMS_PER_TOPIC))
+            at = CUT + timedelta(days=float(day))
+            rows.append((f"u{user:03d}", f"{item:03d}", at.strftime("%Y-%m-%dT%H:%M:%S")))
+    log = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    log.write_csv(folder / "interactions.csv")
 
 
 def build_catalogue(language: Language, seed: int = 0) -> Catalogue:

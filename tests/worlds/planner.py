@@ -113,6 +113,7 @@ def _world(
     clusters = ServingClusters(
         level=0,
         descriptions=descriptions,
+        shown=descriptions,
         parents=np.full(len(descriptions), -1),
         item_ids=item_ids,
         cluster_of_item=cluster_of_item,

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.errors import UserError
+from training.clusters.cluster_name import read_names
 
 NO_PARENT = -1
 
@@ -24,6 +25,7 @@ class ServingClusters:
     Attributes:
         level: level of the tree this is, 0 at the top.
         descriptions: phrase of each cluster, ``[n_clusters]``.
+        shown: the same as people read them: what only tells one from its like stands apart.
         parents: cluster id one level up, int64 ``[n_clusters]``; ``NO_PARENT`` at level 0.
         item_ids: every item, ascending, ``[n_items]``.
         cluster_of_item: cluster id of each item, int64 ``[n_items]``.
@@ -31,6 +33,7 @@ class ServingClusters:
 
     level: int
     descriptions: tuple[str, ...]
+    shown: tuple[str, ...]
     parents: np.ndarray
     item_ids: tuple[str, ...]
     cluster_of_item: np.ndarray
@@ -96,6 +99,7 @@ def serving_clusters(
     return ServingClusters(
         level=level,
         descriptions=tuple(nodes["description"].to_list()),
+        shown=tuple(name.shown for name in read_names(nodes)),
         parents=nodes["parent_id"].fill_null(NO_PARENT).to_numpy().astype(np.int64),
         item_ids=tuple(members["item_id"].to_list()),
         cluster_of_item=members["cluster_id"].to_numpy().astype(np.int64),

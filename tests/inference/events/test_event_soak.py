@@ -47,6 +47,7 @@ ITEM_IDS = tuple(f"i{place:03}" for place in range(N_ITEMS))
 CLUSTERS = ServingClusters(
     level=0,
     descriptions=tuple(f"kind {n}" for n in range(N_CLUSTERS)),
+    shown=tuple(f"kind {n}" for n in range(N_CLUSTERS)),
     parents=np.full(N_CLUSTERS, -1),
     item_ids=ITEM_IDS,
     cluster_of_item=np.arange(N_ITEMS) % N_CLUSTERS,

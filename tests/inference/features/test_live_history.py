@@ -25,6 +25,7 @@ ITEMS = [(f"c{cluster}i{place}", cluster) for cluster in range(N_CLUSTERS) for p
 CLUSTERS = ServingClusters(
     level=0,
     descriptions=tuple(f"kind {n}" for n in range(N_CLUSTERS)),
+    shown=tuple(f"kind {n}" for n in range(N_CLUSTERS)),
     parents=np.full(N_CLUSTERS, -1),
     item_ids=tuple(item for item, _ in ITEMS),
     cluster_of_item=np.array([cluster for _, cluster in ITEMS]),

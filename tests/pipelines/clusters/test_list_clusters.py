@@ -8,13 +8,21 @@ from pipelines.clusters.list_clusters import find_top_items, list_clusters
 
 CLUSTERS = pl.DataFrame(
     [
-        (0, 0, None, "film", 7, 0.75),
-        (0, 1, None, "music", 2, 0.25),
-        (1, 0, 0, "crime drama", 6, 0.5),
-        (1, 1, 0, "war films", 1, 0.25),
-        (1, 2, 1, "jazz piano", 2, 0.25),
+        (0, 0, None, "film", 7, 0.75, None),
+        (0, 1, None, "music", 2, 0.25, None),
+        (1, 0, 0, "crime drama", 6, 0.5, None),
+        (1, 1, 0, "war films", 1, 0.25, "films"),
+        (1, 2, 1, "jazz piano", 2, 0.25, None),
     ],
-    schema=["level", "cluster_id", "parent_id", "description", "n_items", "traffic"],
+    schema=[
+        "level",
+        "cluster_id",
+        "parent_id",
+        "description",
+        "n_items",
+        "traffic",
+        "distinction",
+    ],
     orient="row",
 )
 ITEMS = pl.DataFrame(
@@ -45,7 +53,7 @@ def test_top_items_come_by_traffic_then_by_id_at_most_five() -> None:
 
 def test_every_cluster_stands_once_below_its_parent() -> None:
     text = listing()
-    order = ["## 0. film", "**crime drama**", "**war films**", "## 1. music", "**jazz piano**"]
+    order = ["## 0. film", "**crime drama**", "**war · films**", "## 1. music", "**jazz piano**"]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert all(text.count(part) == 1 for part in order)

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from expectations.contracts.errors import GateError, UserError
+from expectations.contracts.errors import ContractError, GateError, UserError
 from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEM_CLUSTERS, ITEMS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_json, write_table
@@ -99,7 +99,8 @@ def test_a_rebuild_from_a_pinned_tree_keeps_ids_and_names_and_says_so() -> None:
         "reused_ids": [],
         "survivors": [],
     }
-    names = read_table(paths.CLUSTERS, CLUSTERS).select("level", "cluster_id", "description")
+    named = ("level", "cluster_id", "description", "distinction")
+    names = read_table(paths.CLUSTERS, CLUSTERS).select(named)
     shutil.copytree(paths.CLUSTERS.parent, "kept")
     pin("kept", hash_tree(Path("kept")))
     stage.main()
@@ -110,6 +111,47 @@ def test_a_rebuild_from_a_pinned_tree_keeps_ids_and_names_and_says_so() -> None:
     assert len(changes["survivors"]) == 12
     assert "Every id means what it meant." in paths.CLUSTER_CHANGES_PAGE.read_text()
     assert read_json(paths.metrics_of("clusters"))["items_under_same_id_level_1"] > 0.95
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_previous_tree_of_before_names_had_distinctions_is_gone_on_from() -> None:
+    stage.main()
+    shutil.copytree(paths.CLUSTERS.parent, "kept")
+    nodes = pl.read_parquet("kept/clusters.parquet").drop("distinction")
+    nodes.write_parquet("kept/clusters.parquet")
+    pin("kept", hash_tree(Path("kept")))
+    stage.main()
+    rebuilt = read_table(paths.CLUSTERS, CLUSTERS)
+    assert rebuilt["description"].equals(nodes["description"])
+    assert rebuilt["distinction"].null_count() == rebuilt.height
+    nodes.drop("traffic").write_parquet("kept/clusters.parquet")
+    pin("kept", hash_tree(Path("kept")))
+    with pytest.raises(ContractError, match="has the columns"):
+        stage.main()
+
+
+def test_names_that_say_little_are_warned_of_and_stop_nothing(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Titles alone, no word of which two items share."""
+    world = build_topic_world()
+    letters = "abcdefghijkl"
+    titles = [f"{a}{b}{a}onic {c}" for a in letters for b in "aeiouyaei" for c in "x"]
+    bare = world.items.with_columns(
+        title=pl.Series(titles), text=pl.lit(""), category_path=pl.lit(None, pl.List(pl.String))
+    )
+    write_table(bare, paths.ITEMS, ITEMS)
+    stage.main()
+    names = read_table(paths.CLUSTERS, CLUSTERS)["description"]
+    assert names.str.starts_with("like ").all()
+    metrics = read_json(paths.metrics_of("clusters"))
+    assert (metrics["named_by_example_share"], metrics["name_coverage"]) == (1, 0)
+    told = capsys.readouterr().err
+    assert "warning: named_by_example_share is at most 0.25, found 1" in told
+    assert "dataset.files.category" in told
+    verdicts = read_json(paths.gates_of("clusters"))["verdicts"]
+    failed = {verdict["metric"] for verdict in verdicts if not verdict["passed"]}
+    assert failed == {"named_by_example_share", "name_coverage"}
 
 
 @pytest.mark.usefixtures("tree")

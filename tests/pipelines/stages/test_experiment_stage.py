@@ -84,6 +84,7 @@ def write_topics_as_clusters(truth: Truth) -> ServingClusters:
         parent_id=pl.lit(None, dtype=pl.Int64),
         description=pl.Series(truth.topic_names),
         traffic=pl.lit(1 / 64, dtype=pl.Float32),
+        distinction=pl.lit(None, dtype=pl.String),
     )
     write_table(clusters, paths.CLUSTERS, CLUSTERS)
     write_table(items, paths.ITEM_CLUSTERS, ITEM_CLUSTERS)

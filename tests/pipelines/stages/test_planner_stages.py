@@ -53,6 +53,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "description": view.descriptions,
             "n_items": 4,
             "traffic": 1 / view.n_clusters,
+            "distinction": pl.Series([None] * view.n_clusters, dtype=pl.String),
         }
     )
     write_table(nodes, paths.CLUSTERS, CLUSTERS)

@@ -57,6 +57,7 @@ def prepare(folder: Path, n_users: int) -> dict[str, str]:
             "description": ["a", "b", "c", "d"],
             "n_items": world.RING,
             "traffic": 1 / layout.n_clusters,
+            "distinction": pl.Series([None] * layout.n_clusters, dtype=pl.String),
         }
         write_table(pl.DataFrame(nodes), paths.CLUSTERS, CLUSTERS)
         members = {"item_id": layout.item_ids, "cluster_id": layout.cluster_of_row}

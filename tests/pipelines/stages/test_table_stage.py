@@ -82,6 +82,7 @@ def grow(n_clusters: int) -> None:
             "description": [f"topic number {i}" for i in range(extra)],
             "n_items": [1] * extra,
             "traffic": [0.0] * extra,
+            "distinction": [None] * extra,
         },
         schema=nodes.schema,
     )

@@ -166,10 +166,13 @@ def _write_clusters() -> None:
         }
     ).with_columns(category_path=pl.lit(None, dtype=pl.List(pl.String)))
     write_table(items.sort("item_id"), paths.ITEMS, tables.ITEMS)
-    nodes = [(0, c, None, f"theme {c}", 15, 0.5) for c in range(2)]
-    nodes += [(1, c, c % 2, name, ITEMS_EACH, 1 / N_CLUSTERS) for c, name in enumerate(NAMES)]
+    nodes = [(0, c, None, f"theme {c}", 15, 0.5, None) for c in range(2)]
+    nodes += [(1, c, c % 2, name, ITEMS_EACH, 1 / N_CLUSTERS, None) for c, name in enumerate(NAMES)]
     columns = tables.CLUSTERS.schema.names
-    write_table(pl.DataFrame(nodes, schema=columns, orient="row"), paths.CLUSTERS, tables.CLUSTERS)
+    tree = pl.DataFrame(
+        nodes, schema=columns, orient="row", schema_overrides={"distinction": pl.String}
+    )
+    write_table(tree, paths.CLUSTERS, tables.CLUSTERS)
     rows = [(item, level, c if level else c % 2) for item, c in ids for level in range(2)]
     members = pl.DataFrame(rows, schema=tables.ITEM_CLUSTERS.schema.names, orient="row")
     write_table(members, paths.ITEM_CLUSTERS, tables.ITEM_CLUSTERS)

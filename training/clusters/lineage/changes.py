@@ -99,7 +99,8 @@ def _list_reused_ids(
     level: int, lineage: LevelLineage, previous: PreviousTree, nodes: pl.DataFrame
 ) -> list[ReusedId]:
     reused = []
-    before, present = previous.descriptions[level], nodes["description"]
+    before = [name.text for name in previous.names[level]]
+    present = nodes["description"]
     for cluster in map(int, np.flatnonzero(~lineage.continues)):
         into = _receiver(lineage, previous.n_items[level], cluster)
         out_of = _origin(lineage, cluster)

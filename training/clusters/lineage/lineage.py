@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from training.clusters.cluster_name import ClusterName
 from training.clusters.representation.represent import Representation
 from training.clusters.tree.balance import Points, find_centres
 from training.clusters.tree.previous import NOT_THERE, PreviousTree
@@ -86,13 +87,13 @@ def keep_ids(
     return ClusterTree(tuple(labels), tuple(parents), tuple(centres)), tuple(lineages)
 
 
-def keep_descriptions(
+def keep_names(
     lineages: Sequence[LevelLineage], previous: PreviousTree
-) -> tuple[dict[int, str], ...]:
-    """Return, per level, the description of every cluster that continues a previous interest."""
+) -> tuple[dict[int, ClusterName], ...]:
+    """Return, per level, the name of every cluster that continues a previous interest."""
     return tuple(
         {int(cluster): names[cluster] for cluster in np.flatnonzero(lineage.continues)}
-        for lineage, names in zip(lineages, previous.descriptions, strict=True)
+        for lineage, names in zip(lineages, previous.names, strict=True)
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from training.clusters.cluster_name import read_names
 from training.clusters.map.map_layout import HEIGHT, WIDTH, ClusterMap, lay_out_clusters
 from training.clusters.representation.represent import Representation
 from training.clusters.tree.tree import ClusterTree
@@ -26,8 +27,8 @@ class MappedCluster:
 
     Attributes:
         cluster_id: id at the level shown.
-        name: description.
-        broader: descriptions of its ancestors, broadest first.
+        name: its name, as people read it.
+        broader: names of its ancestors, broadest first.
         family: id at the broadest level, which decides the colour.
         n_items: items in it.
         traffic: share of the training interactions.
@@ -65,15 +66,12 @@ def write_map(
     positions = lay_out_clusters(
         tree.centres[level], ancestors[:-1], shown["traffic"].cast(pl.Float64).to_numpy()
     )
-    names = [
-        clusters.filter(pl.col("level") == depth).sort("cluster_id")["description"]
-        for depth in range(level + 1)
-    ]
+    names = [_read_shown(clusters, depth) for depth in range(level + 1)]
     top = _find_top_items(tree.labels[level], items["title"], representation.traffic)
     mapped = [
         MappedCluster(
             cluster_id=row["cluster_id"],
-            name=row["description"],
+            name=names[level][row["cluster_id"]],
             broader=tuple(
                 names[depth][int(line[row["cluster_id"]])] for depth, line in enumerate(lines[:-1])
             ),
@@ -84,7 +82,7 @@ def write_map(
         )
         for row in shown.iter_rows(named=True)
     ]
-    return render_page(mapped, positions, names[0].to_list())
+    return render_page(mapped, positions, names[0])
 
 
 def render_page(
@@ -112,6 +110,12 @@ def render_page(
     for marker, content in parts.items():
         page = page.replace(marker, content)
     return page
+
+
+def _read_shown(clusters: pl.DataFrame, level: int) -> list[str]:
+    """Return the names of a level's clusters, by id."""
+    nodes = clusters.filter(pl.col("level") == level).sort("cluster_id")
+    return [name.shown for name in read_names(nodes)]
 
 
 def _trace_ancestors(tree: ClusterTree, level: int) -> list[np.ndarray]:

@@ -11,15 +11,15 @@ import polars as pl
 from tqdm import tqdm
 
 from expectations.contracts.errors import UserError
+from training.clusters.cluster_name import ClusterName
 from training.clusters.config import ClusterConfig, DescriptionConfig
-from training.clusters.naming.describe import describe_tree
+from training.clusters.naming.describe import Names, describe_tree
 from training.clusters.naming.endpoint_writer import EndpointWriter
 from training.clusters.naming.name_writer import Brief, NameWriter, NoAnswer, Refusal, check_answer
 from training.clusters.representation.represent import Representation
 from training.clusters.tree.tree import ClusterTree
 
 NO_ANSWER = "no_answer"
-Descriptions = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def name_tree(
     tree: ClusterTree,
     representation: Representation,
     config: ClusterConfig,
-    kept: Sequence[Mapping[int, str]] = (),
-) -> tuple[Descriptions, WritingReport]:
-    """Return a description per cluster and level, unique within its level, and who wrote them.
+    kept: Sequence[Mapping[int, ClusterName]] = (),
+) -> tuple[Names, WritingReport]:
+    """Return a name per cluster and level, unique within its level, and who wrote them.
 
     Args:
         items: the table ITEMS, ascending by ``item_id`` as in the tree.
@@ -79,14 +79,14 @@ def open_writer(config: DescriptionConfig) -> NameWriter | None:
 
 
 def write_names(
-    keywords: Descriptions,
+    keywords: Names,
     titles: pl.Series,
     tree: ClusterTree,
     representation: Representation,
     config: ClusterConfig,
     writer: NameWriter,
-    kept: Sequence[Mapping[int, str]] = (),
-) -> tuple[Descriptions, WritingReport]:
+    kept: Sequence[Mapping[int, ClusterName]] = (),
+) -> tuple[Names, WritingReport]:
     """Let a writer name every cluster that has no kept name; what fails keeps its keywords.
 
     A written name may be no other cluster's, nor the keywords that another may fall back on.
@@ -96,7 +96,7 @@ def write_names(
     """
     refused: Counter[str] = Counter()
     n_written, why = 0, ""
-    written: list[tuple[str, ...]] = []
+    written: list[tuple[ClusterName, ...]] = []
     total = sum(map(len, keywords)) - sum(map(len, kept))
     with tqdm(total=total, desc="writing descriptions", unit="cluster") as progress:
         for level, names in enumerate(keywords):
@@ -113,12 +113,12 @@ def write_names(
                     refused[NO_ANSWER] += 1
                     why = str(error)
                     continue
-                others = [name for nth, name in enumerate(found) if nth != cluster]
+                others = [name.text for nth, name in enumerate(found) if nth != cluster]
                 name = check_answer(answer, others, config.description)
                 if isinstance(name, Refusal):
                     refused[name.reason] += 1
                     continue
-                found[cluster] = name
+                found[cluster] = ClusterName(name)
                 n_written += 1
             written.append(tuple(found))
     if total and refused[NO_ANSWER] == total:
@@ -132,7 +132,7 @@ def write_names(
 
 
 def _brief(
-    names: Sequence[str],
+    names: Sequence[ClusterName],
     cluster: int,
     titles: pl.Series,
     tree: ClusterTree,
@@ -146,8 +146,8 @@ def _brief(
     best = rows[np.lexsort((rows, -representation.traffic[rows]))[: shown.titles]]
     parents = tree.parents[level]
     siblings = [
-        name
+        name.text
         for nth, name in enumerate(names)
         if nth != cluster and (not len(parents) or parents[nth] == parents[cluster])
     ]
-    return Brief(names[cluster], titles[best].to_list(), siblings[: shown.others])
+    return Brief(names[cluster].text, titles[best].to_list(), siblings[: shown.others])

@@ -33,11 +33,13 @@ class Others:
         wanted: the stems of those that others, not named yet, would have if they were alone.
         tell_apart: returns what each candidate tells about the cluster beside those others whose
             phrase has all terms of a theme, weighed by its worth, ``[c]``; zeros without any.
+        is_written: says whether another is written just as a phrase would be.
     """
 
     taken: Sequence[frozenset[str]]
     wanted: Sequence[frozenset[str]]
     tell_apart: Callable[[Phrase], np.ndarray]
+    is_written: Callable[[Phrase], bool]
 
 
 def want_phrase(candidates: Candidates, config: DescriptionConfig) -> Phrase:
@@ -71,7 +73,8 @@ def choose_phrase(
             for chosen in proposals:
                 phrase = tuple(candidates.terms[nth] for nth in chosen)
                 stems = stems_of(phrase)
-                if sum(term.n_words for term in phrase) < config.min_words or stems in others.taken:
+                n_words = sum(term.n_words for term in phrase)
+                if n_words < config.min_words or stems in others.taken or others.is_written(phrase):
                     continue
                 told_apart = any(term.is_title for term in phrase)
                 if told_apart or not _is_near(stems, others):

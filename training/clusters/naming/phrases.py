@@ -28,6 +28,7 @@ class Term:
         stems: the stem of each word.
         n_items: how many items of the cluster have it.
         share: share of the cluster's items that have it, by their weight.
+        held: share of the items that have it that the cluster holds, by their weight.
         worth: what the crowd and the place where it stands here make of it.
         value: what it tells about the cluster by itself, weighed by ``worth``.
         is_title: it is the title of one item, for want of a better name.
@@ -37,6 +38,7 @@ class Term:
     stems: tuple[str, ...]
     n_items: int = 1
     share: float = 0.0
+    held: float = 0.0
     worth: float = 1.0
     value: float = 0.0
     is_title: bool = False

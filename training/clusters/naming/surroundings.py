@@ -142,6 +142,11 @@ class Surroundings:
         information = diverge(np.stack([within, 1 - within]), np.stack([around, 1 - around]))
         return np.asarray(np.where(within > around, information, 0.0))
 
+    def share_held(self, cluster: int, terms: np.ndarray) -> np.ndarray:
+        """Return how much of what has each term, by weight, is in the cluster, ``[c]``."""
+        found = self._sums[[cluster]][:, terms].toarray().ravel()
+        return np.asarray(found / np.maximum(self._overall[terms], 1))
+
     def find_narrower(self, pairs: PairMasses) -> np.ndarray:
         """Say which terms (columns) narrow which (rows) down to what the cluster is about.
 

@@ -7,8 +7,9 @@ by normalised pointwise mutual information over items (Bouma 2009).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -54,6 +55,7 @@ class TermIndex:
         incidence: 1 where an item has a term, int64 ``[n_items, n_terms]``.
         emphasis: how prominently, in hundredths of a place in the title; same type and shape.
         places: where in the title a term first stands, from 1; 0 where it does not; same shape.
+        is_told: whether texts or categories of several items have the term, bool ``[n_terms]``.
     """
 
     surfaces: Sequence[str]
@@ -62,6 +64,12 @@ class TermIndex:
     incidence: sp.csr_matrix
     emphasis: sp.csr_matrix
     places: sp.csr_matrix
+    is_told: np.ndarray
+
+    @cached_property
+    def words(self) -> Mapping[str, int]:
+        """The terms that are one word, by its stem."""
+        return {stems[0]: nth for nth, stems in enumerate(self.stems) if len(stems) == 1}
 
 
 def index_terms(
@@ -91,6 +99,7 @@ def index_terms(
         .agg(
             _emphasis().max().alias("emphasis"),
             (pl.col("place").filter(pl.col("field") == TITLE).min() + 1).alias("title_place"),
+            (pl.col("field") != TITLE).any().alias("told"),
         )
         .sort("row", "term")
     )
@@ -104,6 +113,8 @@ def index_terms(
         incidence=incidence,
         emphasis=_lay_out(cells, "emphasis", shape),
         places=_lay_out(cells.drop_nulls("title_place"), "title_place", shape),
+        is_told=np.bincount(cells.filter("told")["term"], minlength=terms.height)
+        >= MIN_ITEMS_PER_TERM,
     )
 
 

@@ -38,7 +38,7 @@ def clean_text(content: pl.Expr) -> pl.Expr:
 def mark_borders(content: pl.Expr) -> pl.Expr:
     """Return a text with a :data:`BORDER` between words that no blank parts."""
     is_unspaced = content.str.contains(f"[{UNSPACED}]")
-    marked = pl.when(is_unspaced).then(content).map_elements(_mark, pl.String, skip_nulls=True)
+    marked = pl.when(is_unspaced).then(content).map_elements(mark_words, pl.String, skip_nulls=True)
     return pl.when(is_unspaced).then(marked).otherwise(content)
 
 
@@ -48,12 +48,13 @@ def split_words(name: str) -> list[str]:
     >>> split_words("jazz guitar"), split_words("机器学习 jazz")
     (['jazz', 'guitar'], ['机器', '学习', 'jazz'])
     """
-    marked = _mark(name) if _UNSPACED.search(name) else name
-    return marked.replace(BORDER, " ").split()
+    return mark_words(name).replace(BORDER, " ").split()
 
 
-def _mark(text: str) -> str:
-    """Put a border between letters of two words, one of them at least of an unspaced script."""
+def mark_words(text: str) -> str:
+    """Return a text with a border between letters of two words, one of them of such a script."""
+    if not _UNSPACED.search(text):
+        return text
     pieces = list(WordBreaker(text, ROOT_LOCALE))
     marked = pieces[:1]
     for before, after in pairwise(pieces):

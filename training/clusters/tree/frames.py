@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from training.clusters.cluster_name import ClusterName
 from training.clusters.representation.represent import Representation
 from training.clusters.tree.tree import ClusterTree
 
 
 def frame_clusters(
-    tree: ClusterTree, descriptions: Sequence[Sequence[str]], representation: Representation
+    tree: ClusterTree, names: Sequence[Sequence[ClusterName]], representation: Representation
 ) -> pl.DataFrame:
     """Return the table CLUSTERS, by level and id."""
     total = max(int(representation.traffic.sum()), 1)
@@ -26,7 +27,8 @@ def frame_clusters(
                     "level": np.full(n_clusters, level),
                     "cluster_id": np.arange(n_clusters),
                     "parent_id": parents if level else [None] * n_clusters,
-                    "description": descriptions[level],
+                    "description": [name.text for name in names[level]],
+                    "distinction": [name.distinction for name in names[level]],
                     "n_items": np.bincount(labels, minlength=n_clusters),
                     "traffic": traffic / total,
                 },
@@ -35,6 +37,7 @@ def frame_clusters(
                     "cluster_id": pl.Int64,
                     "parent_id": pl.Int64,
                     "description": pl.String,
+                    "distinction": pl.String,
                     "n_items": pl.Int64,
                     "traffic": pl.Float32,
                 },

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.errors import UserError
+from training.clusters.cluster_name import ClusterName, read_names
 from training.clusters.config import PreviousTreeConfig
 
 NOT_THERE = -1
@@ -22,14 +23,14 @@ class PreviousTree:
     Attributes:
         labels: previous cluster of each present item, int64 ``[n_items]``; ``NOT_THERE`` for an
             item that the previous tree did not have.
-        descriptions: name of each previous cluster, ``[n_clusters]``.
+        names: of each previous cluster, ``[n_clusters]``.
         traffic: its share of the traffic at that time, float64 ``[n_clusters]``.
         n_items: how many items it had, those that are gone included, int64 ``[n_clusters]``.
         config: where it came from, its content hash, and how much it binds the next tree.
     """
 
     labels: tuple[np.ndarray, ...]
-    descriptions: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[ClusterName, ...], ...]
     traffic: tuple[np.ndarray, ...]
     n_items: tuple[np.ndarray, ...]
     config: PreviousTreeConfig
@@ -72,7 +73,7 @@ def align_previous(
             found[str(level)].fill_null(NOT_THERE).to_numpy().astype(np.int64)
             for level in range(len(levels))
         ),
-        descriptions=tuple(tuple(level["description"].to_list()) for level in by_level),
+        names=tuple(read_names(level) for level in by_level),
         traffic=tuple(level["traffic"].cast(pl.Float64).to_numpy() for level in by_level),
         n_items=tuple(level["n_items"].to_numpy() for level in by_level),
         config=config,

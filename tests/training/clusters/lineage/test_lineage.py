@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from expectations.contracts.errors import UserError
 from tests.worlds.clusters import CUT, TopicWorld, build_topic_world
+from training.clusters.cluster_name import ClusterName
 from training.clusters.config import ClusterConfig, PreviousTreeConfig, RepresentationConfig
 from training.clusters.lineage.change_records import TreeChanges
 from training.clusters.lineage.changes import list_changes, measure_changes
 from training.clusters.lineage.changes_text import write_changes
-from training.clusters.lineage.lineage import LevelLineage, keep_descriptions, keep_ids
+from training.clusters.lineage.lineage import LevelLineage, keep_ids, keep_names
 from training.clusters.naming.describe import describe_tree
 from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.frames import frame_clusters, frame_item_clusters
@@ -58,8 +59,8 @@ def previous_of(*labels: Sequence[int], n_gone: int = 0) -> PreviousTree:
         level[0] += n_gone
     return PreviousTree(
         labels=found,
-        descriptions=tuple(
-            tuple(f"old {level} {cluster}" for cluster in range(len(size)))
+        names=tuple(
+            tuple(ClusterName(f"old {level} {cluster}") for cluster in range(len(size)))
             for level, size in enumerate(sizes)
         ),
         traffic=tuple(size / size.sum() for size in sizes),
@@ -73,10 +74,10 @@ def follow(
 ) -> tuple[ClusterTree, tuple[LevelLineage, ...], TreeChanges]:
     kept, lineages = keep_ids(tree, previous, representation)
     names = [
-        [f"new {level} {cluster}" for cluster in range(len(centres))]
+        [ClusterName(f"new {level} {cluster}") for cluster in range(len(centres))]
         for level, centres in enumerate(kept.centres)
     ]
-    for level, named in enumerate(keep_descriptions(lineages, previous)):
+    for level, named in enumerate(keep_names(lineages, previous)):
         for cluster, name in named.items():
             names[level][cluster] = name
     clusters = frame_clusters(kept, names, representation)
@@ -198,7 +199,7 @@ def test_a_rebuild_replaces_a_topic_that_left_by_one_that_came_and_keeps_the_res
     )
     represented, rebuilt = build(WORLD, new_items, 5, previous)
     rebuilt, lineages = keep_ids(rebuilt, previous, represented)
-    kept = keep_descriptions(lineages, previous)
+    kept = keep_names(lineages, previous)
     new_names = describe_tree(new_items, rebuilt, represented, CONFIG, kept)
     changes = list_changes(lineages, previous, frame_clusters(rebuilt, new_names, represented))
     (reused,) = [change for change in changes.reused_ids if change.level == 1]
@@ -207,7 +208,7 @@ def test_a_rebuild_replaces_a_topic_that_left_by_one_that_came_and_keeps_the_res
     assert {"curry", "cooking"} & set(reused.now.split())
     assert len(set(new_names[1])) == 8
     survivors = {s.cluster_id: s.description for s in changes.survivors if s.level == 1}
-    assert survivors == {i: name for i, name in enumerate(names[1]) if i != reused.cluster_id}
+    assert survivors == {i: name.text for i, name in enumerate(names[1]) if i != reused.cluster_id}
     # a single popular item that moves is up to .03 of the traffic of this small world
     assert measure_changes(lineages, changes)["items_of_survivors_under_same_id_level_1"] > 0.9
 
@@ -252,7 +253,7 @@ def align(nodes: pl.DataFrame = NODES, members: pl.DataFrame = MEMBERS) -> Previ
 def test_a_previous_tree_is_laid_out_over_the_present_items() -> None:
     previous = align()
     assert [labels.tolist() for labels in previous.labels] == [[0, 1, -1], [0, 2, -1]]
-    assert previous.descriptions[1] == ("whale song", "coral reefs", "high peaks")
+    assert [name.text for name in previous.names[1]] == ["whale song", "coral reefs", "high peaks"]
     assert previous.n_items[0].tolist() == [2, 1]
 
 

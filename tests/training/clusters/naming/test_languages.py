@@ -37,7 +37,7 @@ def name_catalogue(language: str) -> tuple[tuple[str, ...], np.ndarray, np.ndarr
     )[1]
     tree = build_tree(represented, CONFIG, rng)
     names = describe_tree(catalogue.items, tree, represented, CONFIG)[-1]
-    return names, tree.labels[-1], catalogue.topic_of_item
+    return tuple(name.text for name in names), tree.labels[-1], catalogue.topic_of_item
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -19,13 +19,19 @@ from pydantic import ValidationError
 from expectations.contracts.errors import UserError
 from tests.worlds.clusters import CUT, build_topic_world
 from tests.worlds.tiny_models import save_tiny_base
+from training.clusters.cluster_name import ClusterName
 from training.clusters.config import ClusterConfig, DescriptionConfig, LanguageModelConfig
 from training.clusters.naming import endpoint_writer
-from training.clusters.naming.describe import describe_tree
+from training.clusters.naming.describe import Names, describe_tree
 from training.clusters.naming.name_writer import Refusal, check_answer
 from training.clusters.naming.naming import WritingReport, name_tree
 from training.clusters.representation.represent import fit_items
 from training.clusters.tree.tree import build_tree
+
+
+def texts_of(levels: Names) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(name.text for name in level) for level in levels)
+
 
 WORLD = build_topic_world()
 PLAIN = ClusterConfig(
@@ -35,7 +41,8 @@ PLAIN = ClusterConfig(
 RNG = np.random.default_rng(0)
 REPRESENTED = fit_items(WORLD.items, WORLD.interactions.lazy(), CUT, PLAIN.representation, RNG)[1]
 TREE = build_tree(REPRESENTED, PLAIN, RNG)
-KEYWORDS = describe_tree(WORLD.items, TREE, REPRESENTED, PLAIN)
+NAMED = describe_tree(WORLD.items, TREE, REPRESENTED, PLAIN)
+KEYWORDS = texts_of(NAMED)
 N_NAMES = 12
 KEY = "a-key-that-nobody-else-has"
 
@@ -94,7 +101,8 @@ def asking(writer: str, **settings: object) -> ClusterConfig:
 
 
 def name(config: ClusterConfig, **kwargs: Any) -> tuple[tuple[tuple[str, ...], ...], WritingReport]:
-    return name_tree(WORLD.items, TREE, REPRESENTED, config, **kwargs)
+    names, report = name_tree(WORLD.items, TREE, REPRESENTED, config, **kwargs)
+    return texts_of(names), report
 
 
 @pytest.fixture(autouse=True)
@@ -170,7 +178,7 @@ def test_a_name_that_another_cluster_may_fall_back_on_is_refused() -> None:
 
 
 def test_a_name_kept_from_a_previous_tree_is_not_asked_for() -> None:
-    kept = ({1: "an older name"}, {})
+    kept = ({1: ClusterName("an older name")}, {})
     with serving(lambda nth, _: says("an older name")) as server:
         names, report = name(asking(server.address), kept=kept)
     assert names[0][1] == "an older name"

@@ -45,7 +45,7 @@ def among(
     def tell_apart(theme: Phrase) -> np.ndarray:
         return apart * any(stems_of(theme) <= stems for stems in (*taken, *wanted))
 
-    return Others(taken, wanted, tell_apart)
+    return Others(taken, wanted, tell_apart, lambda phrase: False)
 
 
 def surfaces(

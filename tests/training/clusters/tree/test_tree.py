@@ -9,6 +9,7 @@ from expectations.contracts.checks import check_table
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_EMBEDDINGS
 from tests.worlds.clusters import CUT, build_topic_world
+from training.clusters.cluster_name import ClusterName
 from training.clusters.config import ClusterConfig, RepresentationConfig
 from training.clusters.representation.represent import Representation, fit_items
 from training.clusters.tree.frames import frame_clusters, frame_item_clusters, frame_traffic
@@ -89,7 +90,8 @@ def test_a_wanted_count_is_served_and_becomes_a_level_where_there_is_none() -> N
 def test_tables_keep_their_contracts_and_figures_describe_them() -> None:
     represented, tree = build()
     names = tuple(
-        tuple(f"name {level} {i}" for i in range(n)) for level, n in enumerate(CONFIG.levels)
+        tuple(ClusterName(f"name {level} {i}") for i in range(n))
+        for level, n in enumerate(CONFIG.levels)
     )
     clusters = frame_clusters(tree, names, represented)
     members = frame_item_clusters(tree, represented.item_ids)
@@ -114,7 +116,7 @@ def test_tables_keep_their_contracts_and_figures_describe_them() -> None:
 
 def test_duplicates_and_an_empty_future_are_reported() -> None:
     represented, tree = build()
-    names = tuple(("the same",) * n for n in CONFIG.levels)
+    names = tuple((ClusterName("the same"),) * n for n in CONFIG.levels)
     clusters = frame_clusters(tree, names, represented)
     assert measure_clusters(clusters, 0.0, level=1)["n_duplicate_descriptions"] == 12
     view = serving_clusters(clusters, frame_item_clusters(tree, represented.item_ids), level=1)
