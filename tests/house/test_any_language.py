@@ -38,8 +38,8 @@ def test_chinese_interests_are_planned_tabled_and_reported(
     assert (figures["unnamed_share"], figures["named_by_example_share"]) == (0, 0)
     assert figures["name_coverage"] > 0.9
     assert json.loads((checkout / "metrics/planner.json").read_text())["match_rate"] > 0.95
-    run_module(checkout, "pipelines.commands.publish")
-    report = run_module(checkout, "pipelines.commands.report")
+    run_module(checkout, "pipelines.commands", "publish")
+    report = run_module(checkout, "pipelines.commands", "report")
     planned = [line for line in report.splitlines() if line.strip()[:2] in ("1.", "2.", "3.")]
     assert planned
     assert all(any(name in line for name in names) for line in planned)

@@ -45,4 +45,4 @@ def test_a_wanted_number_of_clusters_is_that_of_every_stage(tmp_path: Path) -> N
     assert seen.n_unique() == WANTED
     # only a planner that was trained on these clusters writes their descriptions
     assert figures_of(checkout, "planner")["match_rate"] >= 0.99
-    assert f"{WANTED} interest clusters" in run_module(checkout, "pipelines.commands.report")
+    assert f"{WANTED} interest clusters" in run_module(checkout, "pipelines.commands", "report")
