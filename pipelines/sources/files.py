@@ -129,7 +129,7 @@ def _join(columns: tuple[str, ...], types: dict[str, pl.DataType], path: Path) -
 def _said(column: str, dtype: pl.DataType, path: Path) -> pl.Expr:
     """Return what a column says; a list in one cell becomes its elements with commas between."""
     text = spoken(column, dtype, path)
-    return split_list(text).list.join(", ") if is_list(column) else text
+    return split_list(text, column).list.join(", ") if is_list(column) else text
 
 
 def _path(
@@ -147,7 +147,7 @@ def _path(
         column = text.str.split(separator)
         if is_list(category):
             is_path = text.str.contains(separator, literal=True)
-            column = pl.when(is_path).then(column).otherwise(split_list(text))
+            column = pl.when(is_path).then(column).otherwise(split_list(text, category))
     steps = column.list.eval(unescape(pl.element().cast(pl.String)).str.strip_chars())
     kept = steps.list.eval(pl.element().filter(pl.element() != ""))
     return pl.when(kept.list.len() > 0).then(kept)

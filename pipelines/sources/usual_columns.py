@@ -17,6 +17,7 @@ OTHERS = (
     *("subtitle", "summary", "overview", "abstract", "plot", "series", "album", "publisher"),
     *("label", "manufacturer", "maker", "year", "release_year", "publication_year"),
 )
+NAMED_WITH_COMMAS = LISTS[:5]
 CATEGORIES = ("category_path", "categories", "category", "genres", "genre")
 """The first of these is the category where ``dataset.files.category`` names none."""
 NOTHING_SAID = ("(no genres listed)", "unknown", "none", "null", "nan", "n/a", "\\n")
@@ -46,16 +47,24 @@ def is_list(column: str) -> bool:
     return _plain(column) in LISTS
 
 
-def split_list(text: pl.Expr) -> pl.Expr:
+def split_list(text: pl.Expr, column: str) -> pl.Expr:
     """Return the elements of lists written as ``A|B``, ``A; B``, ``A, B``, ``['A', 'B']`` or so.
 
-    What says that there is nothing, such as ``(no genres listed)``, is no element.
+    What says that there is nothing, such as ``(no genres listed)``, is no element. In a column of
+    categories a bare comma belongs to a name, as in ``Arts, Crafts & Sewing``.
+
+    Args:
+        text: the cells.
+        column: what their column is called.
     """
     plain = text.str.replace(BRACKETED, "$1").str.replace_all(QUOTED_COMMA, "|")
     plain = plain.str.strip_chars("'\" ")
     has_separator = plain.str.contains(LIST_SEPARATORS)
     one = plain.str.replace_all(LIST_SEPARATORS, "|")
-    parts = pl.when(has_separator).then(one).otherwise(plain.str.replace_all(",", "|"))
+    at_commas = plain.str.replace_all(",", "|")
+    if _plain(column) in NAMED_WITH_COMMAS:
+        at_commas = pl.when(text.str.contains(BRACKETED)).then(at_commas).otherwise(plain)
+    parts = pl.when(has_separator).then(one).otherwise(at_commas)
     element = pl.element().str.strip_chars("'\" \t")
     is_nothing = element.str.to_lowercase().is_in(["", *NOTHING_SAID])
     kept = parts.str.split("|").list.eval(element.filter(~is_nothing))

@@ -89,6 +89,25 @@ def test_lists_are_read_in_whatever_way_they_are_written(
     assert items["category_path"].to_list() == [["Action", "Sci-Fi", "Comedy"], None]
 
 
+@pytest.mark.parametrize(
+    ("cell", "path"),
+    [
+        ("Arts, Crafts & Sewing", ["Arts, Crafts & Sewing"]),
+        ("Home, Garden > Tools, Saws", ["Home, Garden", "Tools, Saws"]),
+        ("Home, Garden|Tools", ["Home, Garden", "Tools"]),
+        ("['Home, Garden', 'Tools']", ["Home, Garden", "Tools"]),
+        ("{Home,Tools}", ["Home", "Tools"]),
+        ("Tools", ["Tools"]),
+    ],
+)
+@pytest.mark.parametrize("name", ["category", "categories"])
+def test_a_comma_belongs_to_the_name_of_a_category(
+    name: str, cell: str, path: list[str], tmp_path: Path
+) -> None:
+    items, _ = read(tmp_path, {name: [cell]})
+    assert items["category_path"].to_list() == [path]
+
+
 @pytest.mark.parametrize("nothing", ["(no genres listed)", "unknown", "N/A", "[]", "", "|", "None"])
 def test_a_list_that_says_nothing_is_no_text(nothing: str, tmp_path: Path) -> None:
     items, _ = read(tmp_path, {"genres": [nothing]})
