@@ -48,6 +48,8 @@ class ReceiptStatus(StrEnum):
     """The same event is in the log already; nothing was changed."""
     CONFLICT = "conflict"
     """Another event has this id; that one stands, this one was dropped."""
+    FORGOTTEN = "forgotten"
+    """It lies before its user asked to be forgotten: it was dropped, however often it is sent."""
 
 
 def to_microseconds(time: datetime) -> int:

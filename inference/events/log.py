@@ -16,7 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expectations.contracts.errors import UserError
-from inference.events.event import ItemEvent, ReceiptStatus, RecordedEvent
+from expectations.contracts.forgotten import ForgottenUsers, hash_of_user
+from inference.events.event import ItemEvent, ReceiptStatus, RecordedEvent, to_microseconds
+
+SCHEMA_VERSION = 2
+"""1 had no list of forgotten people; it is brought up to date where a log is opened."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -31,6 +35,10 @@ CREATE INDEX IF NOT EXISTS events_of_user ON events (user_id, time_us, event_id)
 CREATE TABLE IF NOT EXISTS unwritten (
     user_id TEXT PRIMARY KEY,
     recorded_at_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (
+    user_sha256 TEXT PRIMARY KEY,
+    until_us INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
 EVENT_COLUMNS = "event_id, user_id, item_id, time_us, feedback"
@@ -61,20 +69,29 @@ class EventLog:
 
     Beside the events it keeps ``unwritten``: the users whose newest events may not have reached
     the live view. Both change in one transaction, so a crash between log and view leaves a note.
+    It also keeps the hashes of forgotten people: an event of theirs from before they asked is not
+    taken again, whoever sends it and through whichever process.
+
+    Args:
+        path: the file.
+        forgotten: people whose past must not be in this log; a log that was restored from a backup
+            made before they asked loses it here.
 
     Raises:
-        UserError: the file is not an event log.
+        UserError: the file is not an event log, or a newer version of this project made it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, forgotten: ForgottenUsers | None = None) -> None:
         self._path = path
         self._of_thread = threading.local()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection().executescript(SCHEMA)
+            self._bring_up_to_date()
         except sqlite3.DatabaseError as error:
             remedy = "restore it from a backup, or name another file in serving.event_log"
             raise UserError(str(path), "is an event log", remedy, str(error)) from None
+        if forgotten:
+            self._hold_forgotten(forgotten)
 
     def append(self, events: Sequence[ItemEvent]) -> list[ReceiptStatus]:
         """Record these events; when this returns they survive a crash of the machine.
@@ -159,11 +176,15 @@ class EventLog:
         rows = self._connection().execute(query, (recorded_after_us, limit))
         return [RecordedEvent(ItemEvent(*row[:-1]), row[-1]) for row in rows]
 
-    def forget(self, user_id: str) -> int:
-        """Remove every event of a user, their bytes too; return how many there were."""
+    def forget(self, user_id: str, until_us: int) -> int:
+        """Remove every event of a user, their bytes too; return how many there were.
+
+        Events up to ``until_us`` are not taken from now on, what the user does later is.
+        """
         with self._writing(durable=True) as connection:
             removed = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,))
             connection.execute("DELETE FROM unwritten WHERE user_id = ?", (user_id,))
+            _note_forgotten(connection, [(hash_of_user(user_id), until_us)])
             count = removed.rowcount
         self._empty_write_ahead_file()
         return count
@@ -193,6 +214,30 @@ class EventLog:
         query = f"SELECT {EVENT_COLUMNS} FROM events WHERE event_id = ?"
         found = [self._connection().execute(query, (name,)).fetchone() for name in event_ids]
         return [ItemEvent(*row) for row in found if row is not None]
+
+    def _bring_up_to_date(self) -> None:
+        connection = self._connection()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            rule = f"is an event log of version {SCHEMA_VERSION} or earlier"
+            remedy = "use the version of this project that wrote it, or a newer one"
+            raise UserError(str(self._path), rule, remedy, f"version {version}")
+        connection.executescript(SCHEMA)
+        if version < SCHEMA_VERSION:
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _hold_forgotten(self, forgotten: ForgottenUsers) -> None:
+        cuts = {user: to_microseconds(asked) for user, asked in forgotten.asked_at.items()}
+        known = dict(self._connection().execute("SELECT user_sha256, until_us FROM forgotten"))
+        new = {user: cut for user, cut in cuts.items() if cut > known.get(user, -1)}
+        if not new:
+            return
+        with self._writing(durable=True) as connection:
+            _note_forgotten(connection, new.items())
+            users = connection.execute("SELECT DISTINCT user_id FROM events").fetchall()
+            theirs = [(u, cut) for (u,) in users if (cut := new.get(hash_of_user(u))) is not None]
+            connection.executemany("DELETE FROM events WHERE user_id = ? AND time_us <= ?", theirs)
+        self._empty_write_ahead_file()
 
     def _empty_write_ahead_file(self) -> None:
         # what was deleted still stands in it until then
@@ -227,6 +272,11 @@ class EventLog:
 
 
 def _insert(connection: sqlite3.Connection, event: ItemEvent, position: int) -> ReceiptStatus:
+    cut = connection.execute(
+        "SELECT until_us FROM forgotten WHERE user_sha256 = ?", (hash_of_user(event.user_id),)
+    ).fetchone()
+    if cut is not None and event.time_us <= cut[0]:
+        return ReceiptStatus.FORGOTTEN
     added = connection.execute(
         f"INSERT INTO events (recorded_at_us, {EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (event_id) DO NOTHING",
@@ -237,6 +287,14 @@ def _insert(connection: sqlite3.Connection, event: ItemEvent, position: int) -> 
     query = f"SELECT {EVENT_COLUMNS} FROM events WHERE event_id = ?"
     known = connection.execute(query, (event.event_id,)).fetchone()
     return ReceiptStatus.DUPLICATE if known == event else ReceiptStatus.CONFLICT
+
+
+def _note_forgotten(connection: sqlite3.Connection, cuts: Iterable[tuple[str, int]]) -> None:
+    connection.executemany(
+        "INSERT INTO forgotten (user_sha256, until_us) VALUES (?, ?)"
+        " ON CONFLICT (user_sha256) DO UPDATE SET until_us = MAX(until_us, excluded.until_us)",
+        cuts,
+    )
 
 
 def _note_unwritten(connection: sqlite3.Connection, newest: Iterable[tuple[str, int]]) -> None:

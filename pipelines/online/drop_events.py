@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 
 from expectations.contracts.errors import UserError
 from inference.events.event import EPOCH, ItemEvent
-from inference.events.log import EventLog
 from inference.serving.config import ServingConfig
 from inference.store.store_connections import StoreUnreachableError
 from pipelines.io import paths
 from pipelines.io.params import read_params
 from pipelines.online.event_tables import write_live_rows
-from pipelines.online.live_events import open_live_view
+from pipelines.online.live_events import open_event_log, open_live_view
 
 
 def drop_and_describe(event_ids: Sequence[str]) -> Iterator[str]:
@@ -30,7 +28,7 @@ def drop_events(config: ServingConfig, event_ids: Sequence[str]) -> list[ItemEve
     Raises:
         UserError: there is no event of such an id, or the online store did not answer.
     """
-    log = EventLog(Path(config.event_log))
+    log = open_event_log(config)
     known = {event.event_id for event in log.find(event_ids)}
     strangers = [event_id for event_id in event_ids if event_id not in known]
     if strangers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import polars as pl
 from feast import FeatureStore
@@ -14,7 +13,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import add_forgotten, read_forgotten
 from expectations.contracts.interaction_rules import ID_RULE, is_id
 from expectations.contracts.tables import USER
-from inference.events.log import EventLog
+from inference.events.event import to_microseconds
 from inference.serving.config import ServingConfig
 from inference.store.store_connections import STORE_FAILURES
 from pipelines.io import paths
@@ -22,7 +21,7 @@ from pipelines.io.artefact_io import scan_table
 from pipelines.io.params import read_params
 from pipelines.online.event_tables import write_live_rows
 from pipelines.online.feature_store import open_store
-from pipelines.online.live_events import open_user_locks
+from pipelines.online.live_events import open_event_log, open_user_locks
 from pipelines.online.online_rows import EntityKey, remove_online_rows
 
 ELSEWHERE = (
@@ -101,9 +100,9 @@ def forget_user(
     def is_theirs(key: EntityKey) -> bool:
         return key.get(USER.name) == user_id
 
-    log = EventLog(Path(config.event_log))
+    log = open_event_log(config)
     with open_user_locks(config).hold([user_id]):
-        n_events = log.forget(user_id)
+        n_events = log.forget(user_id, to_microseconds(asked_at))
         n_rows = remove_online_rows(store, is_theirs)
     write_live_rows(log, config.live_events, paths.USER_LIVE_EVENTS)
     return Removal(n_rows, n_events, _count_built_rows(user_id), was_listed)

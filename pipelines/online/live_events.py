@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from expectations.contracts.forgotten import read_forgotten
 from inference.events.live_view import LiveView
 from inference.events.log import EventLog
 from inference.events.user_locks import UserLocks
@@ -16,11 +17,15 @@ from pipelines.online.feature_store import open_store
 LOCKS = "locks"
 
 
+def open_event_log(config: ServingConfig) -> EventLog:
+    """Return the event log without the past of forgotten people; made if there is none yet."""
+    return EventLog(Path(config.event_log), read_forgotten(Path(config.forgotten_users)))
+
+
 def open_live_view(config: ServingConfig) -> LiveView:
     """Return what records events; the log is made if there is none yet."""
-    return LiveView(
-        EventLog(Path(config.event_log)), open_user_locks(config), open_store, config.live_events
-    )
+    log = open_event_log(config)
+    return LiveView(log, open_user_locks(config), open_store, config.live_events)
 
 
 def open_user_locks(config: ServingConfig) -> UserLocks:
@@ -38,6 +43,6 @@ def replay_events(recorded_after_us: int) -> int:
     """
     config = read_params("serving", ServingConfig)
     n_users = open_live_view(config).replay(recorded_after_us)
-    log = EventLog(Path(config.event_log))
+    log = open_event_log(config)
     write_live_rows(log, config.live_events, paths.USER_LIVE_EVENTS)
     return n_users

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from expectations.contracts.errors import UserError
+from expectations.contracts.forgotten import ForgottenUsers, hash_of_user
 from inference.events import log as log_module
-from inference.events.event import ItemEvent, ReceiptStatus
+from inference.events.event import EPOCH, MICROSECOND, ItemEvent, ReceiptStatus
 from inference.events.log import EventLog
 
-ACCEPTED, DUPLICATE, CONFLICT = ReceiptStatus
+ACCEPTED, DUPLICATE, CONFLICT, FORGOTTEN = ReceiptStatus
 
 
 def event(number: int, user: str = "ann", time_us: int | None = None) -> ItemEvent:
@@ -56,7 +57,7 @@ def test_a_forgotten_place_is_not_given_again(
 ) -> None:
     monkeypatch.setattr(log_module.time, "time_ns", lambda: 5_000_000)
     log.append([event(1)])
-    log.forget("ann")
+    log.forget("ann", 0)
     log.append([event(2)])
     assert [r.recorded_at_us for r in log.read(0, 10)] == [5_001]
 
@@ -98,11 +99,50 @@ def test_threads_share_a_log(log: EventLog) -> None:
     assert len({r.recorded_at_us for r in log.read(0, 1_000)}) == 200
 
 
+def test_what_a_forgotten_person_did_before_is_not_taken_again(log: EventLog) -> None:
+    log.append([event(1, time_us=50), event(2, "ben", time_us=50)])
+    assert log.forget("ann", 60) == 1
+    late = [event(1, time_us=50), event(3, time_us=60), event(4, time_us=61), event(5, "ben")]
+    assert log.append(late) == [FORGOTTEN, FORGOTTEN, ACCEPTED, ACCEPTED]
+    assert [r.event.event_id for r in log.read(0, 10)] == ["e2", "e4", "e5"]
+    assert log.unwritten_users("", 5) == ["ann", "ben"]
+    log.forget("ann", 10)  # an earlier time takes nothing back
+    assert log.append([event(3, time_us=60)]) == [FORGOTTEN]
+
+
+def test_a_log_from_a_backup_loses_the_past_of_who_was_forgotten_since(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    EventLog(path).append([event(1, time_us=50), event(2, time_us=90), event(3, "ben")])
+    asked = ForgottenUsers({hash_of_user("ann"): EPOCH + 70 * MICROSECOND})
+    log = EventLog(path, asked)
+    assert [r.event.event_id for r in log.read(0, 10)] == ["e2", "e3"]
+    assert EventLog(path, asked).append([event(1, time_us=50)]) == [FORGOTTEN]
+
+
+def test_a_log_of_before_versions_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    EventLog(path).append([event(1)])
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DROP TABLE forgotten; PRAGMA user_version = 0;")
+    log = EventLog(path)
+    assert [r.event for r in log.read(0, 10)] == [event(1)]
+    assert log.forget("ann", 2_000) == 1
+
+
+def test_a_log_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    EventLog(path).append([event(1)])
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(UserError, match="version 99"):
+        EventLog(path)
+
+
 def test_forgetting_leaves_no_byte_of_a_person(log: EventLog, tmp_path: Path) -> None:
     log.append([event(n, "somebody@example.org") for n in range(300)])
     log.append([event(1_000, "ben")])
-    assert log.forget("somebody@example.org") == 300
-    assert log.forget("somebody@example.org") == 0
+    assert log.forget("somebody@example.org", 2_000) == 300
+    assert log.forget("somebody@example.org", 2_000) == 0
     assert [r.event.user_id for r in log.read(0, 10)] == ["ben"]
     left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"somebody@example.org" not in left

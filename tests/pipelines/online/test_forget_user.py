@@ -16,7 +16,7 @@ from expectations.contracts.forgotten import (
     hash_of_user,
     read_forgotten,
 )
-from inference.events.event import ItemEvent
+from inference.events.event import ItemEvent, ReceiptStatus
 from inference.events.log import EventLog
 from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
@@ -26,7 +26,7 @@ from pipelines.commands import app
 from pipelines.io import paths
 from pipelines.lifecycle.publish import publish
 from pipelines.online.drop_events import drop_events
-from pipelines.online.export_events import export_events
+from pipelines.online.export_events import export_events, export_log
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view, replay_events
 from pipelines.online.online_rows import count_online_rows
@@ -79,6 +79,7 @@ def test_forgetting_a_person(
     assert rows_of(GONE) >= 3  # of two releases, and live
     n_others = rows_of("ann")
 
+    served = open_live_view(CONFIG)  # by a service that runs meanwhile
     app.run(["forget-user", f" {GONE} "])  # ingest strips ids too
     said = capsys.readouterr().out
     assert "2 events of the log" in said
@@ -107,6 +108,13 @@ def test_forgetting_a_person(
     # again does no harm
     app.run(["forget-user", GONE])
     assert "removed 0 online rows and 0 events" in capsys.readouterr().out
+
+    # nor does a sender who sends again what the person did before, as senders are asked to
+    sent_again = [ItemEvent("of before", GONE, "i1c1", 1_600_000_000_000_000)]
+    for view in (served, open_live_view(CONFIG)):
+        assert view.record(sent_again).statuses == (ReceiptStatus.FORGOTTEN,)
+    assert rows_of(GONE) == 0
+    assert export_log()[1] == 2  # what ann did
 
     # what the person does from now on counts
     open_live_view(CONFIG).record([ItemEvent("back", GONE, "i1c1", 1_900_000_000_000_000)])
