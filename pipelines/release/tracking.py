@@ -16,22 +16,19 @@ import mlflow
 import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
-from mlflow.exceptions import MlflowException
 
 from expectations.contracts.content_hash import hash_content
-from expectations.contracts.errors import UserError
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json
 from pipelines.io.params import PARAMS_FILE
-from pipelines.io.tracking_address import make_room_for
 from pipelines.io.tracking_address import tracking_uri as tracking_uri
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import LOCK_FILE
+from pipelines.release.tracking_database import make_tracking_database, readable
 
 EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
 LOCK_TAG = "dvc_lock_sha256"
 RELEASE_TAG = "release_id"
-SCHEMA_DIFFERS = "out-of-date database schema"
 PARAMS_AT_ONCE = 100
 METRICS_AT_ONCE = 1000
 MAX_PARAM_LENGTH = 6000
@@ -47,29 +44,21 @@ def open_tracking() -> MlflowClient:
     """Return a client of the tracking server, the experiment made on the first call.
 
     Raises:
-        UserError: the database was made by another version of MLflow.
+        ReleaseError: the store is broken, of another version of MLflow, or away.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     # MLflow's own use of SQLAlchemy; nothing a user of this project could mend.
     warnings.filterwarnings("ignore", message=".*noload.*", category=DeprecationWarning)
     uri = tracking_uri()
-    make_room_for(uri)
-    mlflow.set_tracking_uri(uri)
-    try:
+    with readable(uri):
+        make_tracking_database(uri)
+        mlflow.set_tracking_uri(uri)
         client = MlflowClient(tracking_uri=uri)
-        is_new = client.get_experiment_by_name(EXPERIMENT) is None
-    except MlflowException as error:
-        if SCHEMA_DIFFERS not in str(error):
-            raise
-        rule = "the tracking database has the schema of the installed MLflow"
-        remedy = "keep a copy of it, then run `mlflow db upgrade` with its address"
-        found = str(error).partition(". ")[0]
-        raise UserError("MLFLOW_TRACKING_URI", rule, remedy, found) from None
-    if is_new:
-        # A server keeps artefacts where it is told to; only the local database needs a place.
-        local = str(paths.TRACKED_ARTIFACTS.absolute()) if uri.startswith("sqlite") else None
-        client.create_experiment(EXPERIMENT, artifact_location=local)
+        if client.get_experiment_by_name(EXPERIMENT) is None:
+            # A server keeps artefacts where it is told to; only the local database needs a place.
+            local = str(paths.TRACKED_ARTIFACTS.absolute()) if uri.startswith("sqlite") else None
+            client.create_experiment(EXPERIMENT, artifact_location=local)
     return client
 
 
