@@ -89,6 +89,18 @@ PARTS: dict[str, dict[str, str]] = {
 """Words that stand for a part in braces, and what each means."""
 
 FILES: dict[str, dict[str, str]] = {
+    "ingest": {
+        "n_(items|users|interactions|positive)": "what the canonical tables hold",
+        "(items|interactions)_rows_(in_file|empty|read)": "rows of a raw file: all, passed over "
+        "without a letter, read",
+        "(items|interactions)_lines_in_cells": "line ends within quoted cells",
+        "rows_repeated": "interactions merged into one of the same user, item and time",
+        "rows_of_forgotten": "interactions of people who asked to be forgotten, left out",
+        "rows_from_the_end_on": "interactions left out from `split.end` on",
+        "events_added": "live events added (`dataset.events`)",
+        "events_of_unknown_items": "live events of items outside the catalogue, left out",
+        "tags_unreadable": "tags that are no text, left out",
+    },
     "clusters": {
         "n_levels": "levels of the tree",
         "n_clusters[_level_{level}]": "clusters",
@@ -107,6 +119,11 @@ FILES: dict[str, dict[str, str]] = {
         "before: coherence",
         "next_item_stays_chance": "the same for items drawn by popularity",
         "next_item_stays_n_(cases|users)": "steps and users behind it",
+        "n_(survived|merged|died|split|born)_level_{level}": "with a previous tree: what became of "
+        "its interests, and how many are new",
+        "survived_weight_level_{level}": "share of the items' weight in interests that survived",
+        "items_under_same_id_level_{level}": "share of the items' weight whose cluster kept its id",
+        "items_of_survivors_under_same_id_level_{level}": "the same among interests that survived",
     },
     "collective": {
         "n_validation_transitions": "validation transitions the weights are fitted on",

@@ -15,6 +15,7 @@ from expectations.contracts.tables import INTERACTIONS, ITEMS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
 from pipelines.online.export_events import export_events
+from pipelines.reference.metrics import unexplained
 from pipelines.sources.raw import swallowed
 from pipelines.stages import ingest
 from tests.pipelines.sources.test_ingest_events import LATER, event, log_of
@@ -67,7 +68,9 @@ def run(path: str = "data", files: dict[str, Any] | None = None, **more: Any) ->
 
 
 def metrics() -> dict[str, int]:
-    return read_json(paths.metrics_of("ingest"))
+    figures: dict[str, int] = read_json(paths.metrics_of("ingest"))
+    assert unexplained("ingest", figures) == []
+    return figures
 
 
 def put_stray_quotes(rows: tuple[int, ...], cell: str = 'tv 19"') -> None:

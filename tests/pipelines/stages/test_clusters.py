@@ -13,6 +13,7 @@ from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEM_CLUSTERS,
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_json, write_table
 from pipelines.io.previous_tree import hash_tree
+from pipelines.reference.metrics import unexplained
 from pipelines.stages import clusters as stage
 from tests.worlds.clusters import CUT, TopicWorld, build_topic_world
 from training.curation.timeline import Timeline
@@ -65,6 +66,7 @@ def test_two_runs_leave_the_same_bytes_and_sound_tables() -> None:
     assert nodes.group_by("level").agg(pl.col("traffic").sum())["traffic"].round(4).unique().item()
     assert read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS).height == 2 * 108
     metrics = read_json(paths.metrics_of("clusters"))
+    assert unexplained("clusters", metrics) == []
     assert metrics["traffic_balance"] <= 1.3
     assert metrics["next_item_stays_low"] < metrics["next_item_stays"]
     assert pl.read_csv(plot).height == 9
@@ -111,6 +113,7 @@ def test_a_rebuild_from_a_pinned_tree_keeps_ids_and_names_and_says_so() -> None:
     assert len(changes["survivors"]) == 12
     assert "Every id means what it meant." in paths.CLUSTER_CHANGES_PAGE.read_text()
     assert read_json(paths.metrics_of("clusters"))["items_under_same_id_level_1"] > 0.95
+    assert unexplained("clusters", read_json(paths.metrics_of("clusters"))) == []
 
 
 @pytest.mark.usefixtures("tree")

@@ -17,6 +17,7 @@ from expectations.contracts.tables import (
 )
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json, write_table
+from pipelines.reference.metrics import unexplained
 from pipelines.stages import collective
 from tests.worlds.curation import Event, at, clusters_of, interactions_of, item_clusters_of
 from training.curation.timeline import MICROSECOND, Timeline
@@ -97,6 +98,7 @@ def test_the_walk_that_everybody_takes_is_what_it_expects(
 ) -> None:
     run(monkeypatch, tmp_path / "house", make_events())
     figures = read_json(paths.metrics_of("collective"))
+    assert unexplained("collective", figures) == []
     assert figures["n_validation_transitions"] == 20
     assert figures["validation_loss"] < 1.0  # ln 4 = 1.39 would know nothing
     assert figures["weight_pair_counts"] > 0

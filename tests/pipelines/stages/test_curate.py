@@ -23,6 +23,7 @@ from expectations.contracts.tables import (
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_json, write_table
 from pipelines.online.feature_store import apply_definitions, open_offline_store, retrieve_as_of
+from pipelines.reference.metrics import unexplained
 from pipelines.stages import curate, histories
 from tests.worlds.curation import (
     Event,
@@ -151,6 +152,7 @@ def test_histories_stand_by_user_and_time(built: Path) -> None:
 
 def test_the_data_card_adds_up(built: Path) -> None:
     card = read_json(built / paths.metrics_of("curation"))
+    assert unexplained("curation", card) == []
     transitions = read_table(built / paths.TRANSITIONS, TRANSITIONS)
     targets = pl.read_csv(built / paths.plots_of("curate") / "targets.csv")
     kept = card["train_transitions"] + card["validation_transitions"]

@@ -18,6 +18,7 @@ from pipelines.guards.gates_config import GatesConfig, planner_bounds
 from pipelines.guards.table_guards import table_bounds
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_table
+from pipelines.reference.metrics import unexplained
 from pipelines.stages import evaluate, table
 from tests.worlds.evaluation import PARAMS, N, build_house, fit_circle_recommender
 from tests.worlds.recommender import fit_small
@@ -41,6 +42,7 @@ def test_figures_are_those_that_were_planted(house: Path) -> None:
     table.main()
     evaluate.main()
     figures = read_json(paths.metrics_of("planner"))
+    assert unexplained("planner", figures) == []
     assert figures["n_cases"] == figures["n_users"] == figures["validation_n_cases"] == 80
     for contender in ("as_served", "planner_alone", "pair_counts", "pair_counts_alone"):
         assert figures[f"recall_at_1_{contender}"] == 1

@@ -16,6 +16,7 @@ from expectations.gates.report import GateReport
 from pipelines.guards.gates_config import GatesConfig, recommender_bounds
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
+from pipelines.reference.metrics import unexplained
 from pipelines.stages import evaluate_recommender
 from tests.worlds.item_evaluation import build_house
 from training.evaluation.items import plots
@@ -43,6 +44,7 @@ def house(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def test_figures_are_those_that_were_planted(house: Path) -> None:
     evaluate_recommender.main()
     figures = read_json(paths.metrics_of("recommender"))
+    assert unexplained("recommender", figures) == []
     assert figures["n_cases"] == figures["n_users"] == figures["n_novel_cases"] == 80
     assert figures["n_items"] == 40
     # one cluster in four is theirs; the plan names two of the three others, the right one first

@@ -20,6 +20,7 @@ from expectations.contracts.tables import (
 from expectations.contracts.values import BUILD_RELEASE, all_pairs
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, scan_table, write_json, write_table
+from pipelines.reference.metrics import unexplained
 from pipelines.sources.synthetic.config import SyntheticConfig
 from pipelines.sources.synthetic.truth import ABOUT, Truth, read_truth
 from pipelines.sources.synthetic.world import write_world
@@ -133,6 +134,7 @@ def test_exploration_finds_more_latent_interests(
     monkeypatch.chdir(built)
     experiment.main()
     figures = read_json(paths.metrics_of("experiment"))
+    assert unexplained("experiment", figures) == []
     assert figures["experiment_available"] == 1
     assert figures["users"] == 60
     assert figures["control_shown"] == 60 * 3 * 10

@@ -14,6 +14,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
 from pipelines.io import paths
 from pipelines.io.artefact_io import atomic_file, read_json, read_table, write_table
+from pipelines.reference.metrics import unexplained
 from pipelines.stages import alignment, base_model, planner
 from tests.worlds.collective import make_signal
 from tests.worlds.planner import co_interest_world, planned_rule_world
@@ -165,6 +166,7 @@ def test_the_alignment_is_weighed_on_validation_and_refitted_with_it() -> None:
     assert not np.array_equal(early.user_model.weights, late.user_model.weights)
     assert (early.plan_weight, early.user_weight) == (late.plan_weight, late.user_weight)
     figures = read_json(paths.metrics_of("alignment"))
+    assert unexplained("alignment", figures) == []
     assert figures["n_validation_cases"] == read_table(paths.CASES, CASES).height > 0
     assert figures["user_weight"] == round(late.user_weight, 4)
 

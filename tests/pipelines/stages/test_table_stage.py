@@ -21,6 +21,7 @@ from expectations.contracts.tables import CLUSTERS
 from inference.search.arithmetic import is_by_row
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json, write_table
+from pipelines.reference.metrics import unexplained
 from pipelines.stages import table
 from tests.worlds.evaluation import N, build_house
 
@@ -103,6 +104,7 @@ def test_a_whole_run_leaves_its_outs_and_no_shards(house: Path) -> None:
     assert all(path.exists() for path in OUTS)
     assert not paths.TABLE_SHARDS.exists()
     figures = read_json(paths.metrics_of("table"))
+    assert unexplained("table", figures) == []
     assert figures["certified_share"] == 1
     assert figures["certified_rows"] == figures["rows"]
     assert figures["largest_error_bound"] == 0
@@ -126,6 +128,7 @@ def test_a_refresh_is_the_table_of_a_full_run(
     table.main()
     assert pl.read_parquet(paths.NOVEL_CLUSTER_TABLE).equals(full)
     figures = read_json(paths.metrics_of("refresh"))
+    assert unexplained("refresh", figures) == []
     assert (figures["clusters_new"], figures["clusters_gone"]) == (2, 2)
     # all but six clusters and their pairs, where a processor gives a row the same bits in any batch
     n_kept = 21 if is_by_row(read_json(paths.TABLE_RECORD)["arithmetic"]) else 0
