@@ -115,6 +115,11 @@ FILES: dict[str, dict[str, str]] = {
         "unique_descriptions[_level_{level}]": "share of the descriptions that no other cluster of "
         "the level has",
         "n_duplicate_descriptions": "descriptions that another cluster has too",
+        "name_coverage": "share of a cluster's traffic in items that have a word of its name, mean "
+        "over the clusters; 0 without words",
+        "lowest_name_coverage": "the lowest of those that are named in words",
+        "(named_by_example_share|n_named_by_example)": "clusters named by two of their items",
+        "(unnamed_share|n_unnamed)": "clusters named by a number",
         "next_item_stays": "share of held-out next items that stay in the cluster of the item "
         "before: coherence",
         "next_item_stays_chance": "the same for items drawn by popularity",
