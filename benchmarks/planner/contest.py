@@ -28,11 +28,10 @@ from inference.evaluation.contenders import rank_contenders, score_test, score_v
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
 from pipelines.io.planner_windows import Split, read_window
+from pipelines.params.params import read_params
 from pipelines.stages import alignment, evaluate
 from training.baselines.clusters.window import Window
-from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters
 from training.evaluation.clusters.cases import Scores
 from training.evaluation.clusters.compare import measure_exposure, measure_rankings
@@ -92,8 +91,8 @@ def compete(
 
 def gather_field(split: Split) -> Field:
     """Return the field of the clustering in the working folder; another split is not read."""
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
-    baselines = list_baselines(evaluate.read_evaluation_settings())
+    clusters = read_clusters(read_params().clusters.serving_level)
+    baselines = list_baselines(evaluate.evaluation_settings(read_params()))
     validation = read_window("validation", clusters)
     chosen = choose_settings(baselines, validation)
     if split == "validation":
@@ -105,8 +104,9 @@ def gather_field(split: Split) -> Field:
 
 def measure_run(run: PlannerRun, field: Field) -> Outcome:
     """Return what the planner in the working folder comes to, aligned as the settings say."""
-    alignment.main()
-    settings = evaluate.read_evaluation_settings()
+    params = read_params()
+    alignment.main(params)
+    settings = evaluate.evaluation_settings(params)
     n_clusters = field.clusters.n_clusters
     test = evaluate.load_test(field.judged, evaluate.load_table(n_clusters))
     validation = evaluate.load_validation(field.validation, field.clusters.descriptions, settings)

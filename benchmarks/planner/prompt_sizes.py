@@ -30,15 +30,12 @@ from expectations.contracts.tables import TRANSITIONS
 from expectations.contracts.values import NO_CLUSTER, pairs_of_history
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
-from inference.plans.config import PlanConfig
-from inference.search.config import TableConfig
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.command import run_command
-from pipelines.io.params import read_params
 from pipelines.io.planner_windows import read_window
-from training.clusters.config import ClusterConfig
+from pipelines.params.params import read_params
 from training.collective.signal import load_signal
 from training.evaluation.clusters.cases import PlannerCases, Scores
 from training.evaluation.clusters.compare import KS, measure_rankings
@@ -81,8 +78,8 @@ def main() -> None:
 
 def measure(sizes: Sequence[int], seed: int) -> str:
     """Return a Markdown table of recall for the run in the working folder."""
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
-    config = read_params("planner", PlannerConfig)
+    clusters = read_clusters(read_params().clusters.serving_level)
+    config = read_params().planner
     cases = read_window("validation", clusters).cases
     train = read_transitions(read_table(paths.TRANSITIONS, TRANSITIONS), "train")
     loaded = load_signal(paths.SIGNAL_BEFORE_VALIDATION)
@@ -178,10 +175,8 @@ def ask(
 def look_up_plans(descriptions: tuple[str, ...], cases: PlannerCases) -> Scores:
     """Return what the run's own planner, of before validation, would serve from a table, [B, N]."""
     planner = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
-    plan = read_params("plan", PlanConfig)
-    rows = plan_case_table(
-        planner, descriptions, cases.histories, read_params("table", TableConfig), plan
-    )
+    plan = read_params().plan
+    rows = plan_case_table(planner, descriptions, cases.histories, read_params().table, plan)
     return score_served(rows, cases, plan)
 
 

@@ -23,7 +23,6 @@ import yaml
 
 from expectations.contracts.errors import UserError
 from pipelines.io import paths
-from pipelines.io.params import PARAMS_FILE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA_STAGES = ("ingest",)
@@ -68,7 +67,9 @@ def read_settings(changes: Sequence[str], threads: int) -> Settings:
     Raises:
         UserError: a change is not of that form.
     """
-    settings: Settings = yaml.safe_load((REPOSITORY / PARAMS_FILE).read_text(encoding="utf-8"))
+    settings: Settings = yaml.safe_load(
+        (REPOSITORY / paths.PARAMS_FILE).read_text(encoding="utf-8")
+    )
     for change in changes:
         key, equals, value = change.partition("=")
         section = settings
@@ -81,7 +82,7 @@ def read_settings(changes: Sequence[str], threads: int) -> Settings:
         section[last] = value if isinstance(read, date) else read  # times are text in our settings
     settings["dataset"]["path"] = str((REPOSITORY / settings["dataset"]["path"]).resolve())
     settings["runtime"]["threads"] = threads
-    settings["table"]["min_coverage_at_5"] = 0.0
+    settings["gates"]["table"]["min_coverage_at_5"] = 0.0
     return settings
 
 
@@ -133,7 +134,7 @@ def _run_stages(
     own = deepcopy(settings)
     own["runtime"]["seed"] = seed
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / PARAMS_FILE).write_text(yaml.safe_dump(own), encoding="utf-8")
+    (folder / paths.PARAMS_FILE).write_text(yaml.safe_dump(own), encoding="utf-8")
     for stage in stages:
         mark = _mark(stage, own, mark)
         left = folder / MARKS / stage

@@ -33,11 +33,12 @@ dataset:
   source: synthetic
   path: {catalogue}
   synthetic: {{n_users: 4000, n_items: {n_items}}}
-clusters: {{levels: [4, 16, {n_clusters}], max_traffic_balance: 100.0}}
+clusters: {{levels: [4, 16, {n_clusters}]}}
+gates: {{clusters: {{max_traffic_balance: 100.0}}}}
 planner:
   validation_rows: 400
   match_prompts: 300
-  min_match_rate: {min_match_rate}
+  aimed_match_rate: {min_match_rate}
 """
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
-from inference.search.config import TableConfig
+from inference.search.config import TableConfig, TableRunConfig
 from inference.table.bulk import plan_batches
 from inference.table.partial_run import PreviousTable, common_arithmetic, refresh_rows
 from inference.table.plan_table import PlanTable
@@ -32,6 +32,7 @@ from pipelines.table.table_shards import ShardFolder
 from training.clusters.tree_view import serving_clusters
 
 CONFIG = TableConfig(score="open", worker_threads=1)
+RUN = TableRunConfig()
 SEED = 0
 
 
@@ -59,6 +60,7 @@ def main() -> None:
                 after,
                 source_of(arguments.folder, after),
                 CONFIG,
+                RUN,
                 lambda part, batches, place=place: open_shards(Path(place, part), batches),
             )
         seconds = time.process_time() - started
@@ -77,7 +79,7 @@ def plan_fully(folder: Path, texts: tuple[str, ...]) -> pl.DataFrame:
     batches = list(batches_of_pairs(len(texts), CONFIG.batch_rows))
     with tempfile.TemporaryDirectory() as place:
         store = open_shards(Path(place, "whole"), batches)
-        return plan_batches(batches, source_of(folder, texts), CONFIG, store, "full")[0]
+        return plan_batches(batches, source_of(folder, texts), CONFIG, RUN, store, "full")[0]
 
 
 def read_descriptions(folder: Path) -> tuple[str, ...]:

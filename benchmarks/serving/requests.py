@@ -37,6 +37,7 @@ from pipelines.io.artefact_io import scan_table
 from pipelines.lifecycle.promote import Promoter
 from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
+from pipelines.params.gates import PromotionGates
 from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.inference.serving.readers import recommendations_of
 from tests.servers import (
@@ -95,7 +96,12 @@ def service(kind: str, folder: Path) -> Iterator[tuple[str, int]]:
         publish(open_store(), open_tracking(), read_manifest(paths.RELEASE))
         source, reader = ReleaseSource(tracking_uri()), FeatureReader(open_store)
         promoter = Promoter(
-            open_tracking(), source, reader, ServingConfig().probes, paths.PROMOTION_LOG
+            open_tracking(),
+            source,
+            reader,
+            ServingConfig().probes,
+            paths.PROMOTION_LOG,
+            PromotionGates(),
         )
         promoter.promote("benchmark", "to be measured")
         log = folder / "service.log"

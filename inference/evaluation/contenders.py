@@ -153,7 +153,7 @@ def align_counts(counts: Scores, split: EvaluationSplit, settings: EvaluationSet
     """
     cases = split.cases
     first = propose_scored(counts, cases, settings.plan.best_of)
-    user_model, penalty = split.alignment.user_model, settings.alignment.user_weight_penalty
+    user_model, penalty = split.alignment.user_model, settings.user_weight_penalty
     return fit_alignment(user_model, first, cases.positives, penalty).alignment
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
-from training.alignment.config import AlignmentConfig
 from training.evaluation.clusters.config import EvaluationConfig
 
 
@@ -18,12 +17,12 @@ class EvaluationSettings:
         evaluation: values tried of the baselines' settings, resamples, penalty of the stacks.
         table: depth of a row: a baseline's ranking is cut there too.
         plan: how rows are combined.
-        alignment: penalty with which pair counts are aligned, as the planner's rows are.
+        user_weight_penalty: with which pair counts are aligned, as the planner's rows are.
         seed: of the transformer among the baselines.
     """
 
     evaluation: EvaluationConfig
     table: TableConfig
     plan: PlanConfig
-    alignment: AlignmentConfig
+    user_weight_penalty: float
     seed: int

@@ -44,14 +44,7 @@ class TableConfig(Config):
         score_step: scores are rounded to multiples of this before ranking; equal ones stand in
             ascending cluster id. Larger than the last bits of float32, so that they move few
             scores, and those by one step.
-        shard_rows: rows of a shard, in whole batches: what a kill loses at most, per worker.
-        engine: ``local`` plans on this machine, ``ray`` on an instance or a cluster of Ray.
-        workers: processes that plan shards, each with a planner of its own; one is this process.
-        worker_threads: of each of them. Changes at most the last bits; the number of workers
-            changes nothing.
-        ray_address: of a running Ray cluster, ``host:port`` or ``auto``; ``None`` starts an
-            instance on this machine.
-        ray_gpus: GPUs of each Ray worker, parts allowed; without them it plans on the CPU.
+        worker_threads: of each process that plans; changes at most the last bits.
         score: what a score is the logarithm of: the probability that the planner writes a
             description when held to the descriptions (``closed``), or when it may write anything
             (``open``); see ``docs/research/planning.md``.
@@ -65,10 +58,6 @@ class TableConfig(Config):
         search_margin: how far below a row's last rank a bfloat16 search must look, in nats; a
             row is proven if no score was off by more than half of it.
         previous: the table to refresh; ``None`` plans every row.
-        min_refresh_jaccard: mean overlap of a refreshed row's first five clusters with what they
-            were; below it the refresh asks for a new fine-tuning of the planner.
-        min_coverage_at_5: share of the clusters that must stand in the first five ranks of some
-            row, or the pipeline stops.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"places_per_row": "nodes_per_row"}
@@ -76,12 +65,7 @@ class TableConfig(Config):
     depth: int = Field(default=50, ge=1)
     whole_up_to: int = Field(default=128, ge=1)
     score_step: float = Field(default=1e-4, gt=0)
-    shard_rows: int = Field(default=512, ge=1)
-    engine: Literal["local", "ray"] = "local"
-    workers: int = Field(default=1, ge=1)
     worker_threads: int = Field(default=1, ge=1)
-    ray_address: str | None = Field(default=None, pattern=r"^(auto|[^/:\s]+:\d+)$")
-    ray_gpus: float = Field(default=0.0, ge=0)
     score: Score = "closed"
     batch_rows: int = Field(default=256, ge=1)
     nodes_per_row: int = Field(default=1024, ge=1)
@@ -89,5 +73,22 @@ class TableConfig(Config):
     search_dtype: Literal["float32", "bfloat16"] = "float32"
     search_margin: float = Field(default=0.5, gt=0)
     previous: PreviousTableConfig | None = None
-    min_refresh_jaccard: float = Field(default=0.8, ge=0, le=1)
-    min_coverage_at_5: float = Field(default=0.95, ge=0, le=1)
+
+
+class TableRunConfig(Config):
+    """Who plans the table. It changes no row, so no stage is made anew for it.
+
+    Attributes:
+        shard_rows: rows of a shard, in whole batches: what a kill loses at most, per worker.
+        engine: ``local`` plans on this machine, ``ray`` on an instance or a cluster of Ray.
+        workers: processes that plan shards, each with a planner of its own; one is this process.
+        ray_address: of a running Ray cluster, ``host:port`` or ``auto``; ``None`` starts an
+            instance on this machine.
+        ray_gpus: GPUs of each Ray worker, parts allowed; without them it plans on the CPU.
+    """
+
+    shard_rows: int = Field(default=512, ge=1)
+    engine: Literal["local", "ray"] = "local"
+    workers: int = Field(default=1, ge=1)
+    ray_address: str | None = Field(default=None, pattern=r"^(auto|[^/:\s]+:\d+)$")
+    ray_gpus: float = Field(default=0.0, ge=0)

@@ -10,7 +10,7 @@ from typing import Protocol
 import polars as pl
 from tqdm import tqdm
 
-from inference.search.config import TableConfig
+from inference.search.config import TableConfig, TableRunConfig
 from inference.table.local_engine import plan_in_process, plan_in_processes
 from inference.table.ray_engine import plan_with_ray
 from inference.table.shards import MicroBatch, PlannedShard, Shard, cut_shards, join_shards
@@ -65,6 +65,7 @@ def plan_batches(
     batches: Sequence[MicroBatch],
     source: RankerSource,
     config: TableConfig,
+    run: TableRunConfig,
     store: ShardStore,
     title: str,
 ) -> tuple[pl.DataFrame, BulkCost]:
@@ -74,14 +75,14 @@ def plan_batches(
     """
     started = time.perf_counter()
     planned = {number for shard in store.read() for number in range(shard.first, shard.stop)}
-    shards = cut_shards(batches, planned, config.shard_rows)
+    shards = cut_shards(batches, planned, run.shard_rows)
     rows_planned = sum(shard.n_rows for shard in shards)
     rows_kept = sum(len(batches[number]) for number in planned)
     peak = 0
     with tqdm(
         total=rows_kept + rows_planned, initial=rows_kept, desc=title, unit="pair", disable=None
     ) as bar:
-        for shard in _run(shards, source, config, bar.update):
+        for shard in _run(shards, source, config.worker_threads, run, bar.update):
             store.keep(shard)
             peak = max(peak, shard.worker_peak_memory_mb)
     seconds = time.perf_counter() - started
@@ -92,13 +93,14 @@ def plan_batches(
 def _run(
     shards: Sequence[Shard],
     source: RankerSource,
-    config: TableConfig,
+    threads: int,
+    run: TableRunConfig,
     report_rows: Callable[[int], None],
 ) -> Iterator[PlannedShard]:
     if not shards:
         return iter(())
-    if config.engine == "ray":
-        return plan_with_ray(shards, source, config, report_rows)
-    if config.workers == 1:
-        return plan_in_process(shards, source, config.worker_threads, report_rows)
-    return plan_in_processes(shards, source, config.workers, config.worker_threads, report_rows)
+    if run.engine == "ray":
+        return plan_with_ray(shards, source, threads, run, report_rows)
+    if run.workers == 1:
+        return plan_in_process(shards, source, threads, report_rows)
+    return plan_in_processes(shards, source, run.workers, threads, report_rows)

@@ -72,8 +72,10 @@ def plan_in_processes(
                     yield planned
         except BrokenProcessPool:
             rule = "every worker lives until the table is planned"
-            remedy = "look whether memory ran out (fewer table.workers), then run again to go on"
-            raise UserError("table.workers", rule, remedy) from None
+            remedy = (
+                "look whether memory ran out (fewer table_run.workers), then run again to go on"
+            )
+            raise UserError("table_run.workers", rule, remedy) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

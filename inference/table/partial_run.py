@@ -16,7 +16,7 @@ import polars as pl
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
 from inference.search.arithmetic import is_by_row
-from inference.search.config import TableConfig
+from inference.search.config import TableConfig, TableRunConfig
 from inference.table.bulk import BulkCost, ShardStore, add_costs, plan_batches
 from inference.table.plan_table import PlanTable
 from inference.table.refresh import ClusterChanges, MergedRows, compare_descriptions, merge_rows
@@ -81,6 +81,7 @@ def refresh_rows(
     descriptions: Sequence[str],
     source: PartialSource,
     config: TableConfig,
+    run: TableRunConfig,
     open_store: OpenStore,
 ) -> RefreshedRows:
     """Return the rows that a full run would give, planning no more of them than it takes.
@@ -95,7 +96,7 @@ def refresh_rows(
 
     def plan(wanted: Sequence[ClusterPair], using: RankerSource, part: str) -> pl.DataFrame:
         batches = list(cut_batches(wanted, config.batch_rows))
-        rows, cost = plan_batches(batches, using, config, open_store(part, batches), part)
+        rows, cost = plan_batches(batches, using, config, run, open_store(part, batches), part)
         costs.append(cost)
         return rows
 

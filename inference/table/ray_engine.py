@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from expectations.contracts.errors import UserError
-from inference.search.config import TableConfig
+from inference.search.config import TableRunConfig
 from inference.search.memory import keep_freed_memory
 from inference.search.ranking import ContextRanker
 from inference.table.shards import PlannedShard, Shard, plan_shard
@@ -38,7 +38,8 @@ Folder = dict[str, bytes]
 def plan_with_ray(
     shards: Sequence[Shard],
     source: RankerSource,
-    config: TableConfig,
+    threads: int,
+    run: TableRunConfig,
     report_rows: Callable[[int], None],
 ) -> Iterator[PlannedShard]:
     """Yield each shard as some actor has planned it, in whatever order.
@@ -50,18 +51,18 @@ def plan_with_ray(
     """
     folders = [read_folder(folder) for folder in source.folders]
     n_bytes = sum(len(content) for folder in folders for content in folder.values())
-    with _connected(config, n_bytes) as ray:
+    with _connected(run, threads, n_bytes) as ray:
         # In a list, a reference is handed on as it is: the files lie in the store once, and are
         # there for an actor that is started again.
         packed = [ray.put(folders)]
         rows = [{SHARD_COLUMN: pickle.dumps(shard)} for shard in shards]
         planned = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
             ShardActor,
-            fn_constructor_args=(source, packed, config.worker_threads),
+            fn_constructor_args=(source, packed, threads),
             batch_size=1,
-            compute=ray.data.ActorPoolStrategy(size=min(config.workers, len(shards))),
-            num_cpus=config.worker_threads,
-            num_gpus=config.ray_gpus,
+            compute=ray.data.ActorPoolStrategy(size=min(run.workers, len(shards))),
+            num_cpus=threads,
+            num_gpus=run.ray_gpus,
         )
         for row in planned.iter_rows():
             result: PlannedShard | UserError = pickle.loads(row[RESULT_COLUMN])
@@ -120,20 +121,20 @@ def write_folder(content: Folder, folder: Path) -> None:
 
 
 @contextmanager
-def _connected(config: TableConfig, n_bytes: int) -> Iterator[Any]:
+def _connected(run: TableRunConfig, threads: int, n_bytes: int) -> Iterator[Any]:
     """Yield Ray, connected. An instance of our own listens on the loopback only and ends after."""
     # Despite its name the one setting, on Linux too, that keeps Ray's servers on the loopback.
     # Ray reads it while it is imported; a process that imports Ray before has to set it itself.
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0" if _is_local(config) else "1"
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0" if _is_local(run) else "1"
     try:
         import ray
         import ray.data
     except ImportError:
-        remedy = "pip install -c constraints.txt -e '.[ray]', or set table.engine: local"
-        raise UserError("table.engine", "Ray is installed", remedy) from None
+        remedy = "pip install -c constraints.txt -e '.[ray]', or set table_run.engine: local"
+        raise UserError("table_run.engine", "Ray is installed", remedy) from None
     scratch = tempfile.mkdtemp(prefix="ray-")
     try:
-        _connect(ray, config, n_bytes, scratch)
+        _connect(ray, run, threads, n_bytes, scratch)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         ray.data.DataContext.get_current().enable_progress_bars = False  # the caller shows one
         yield ray
@@ -142,11 +143,11 @@ def _connected(config: TableConfig, n_bytes: int) -> Iterator[Any]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _connect(ray: Any, config: TableConfig, n_bytes: int, scratch: str) -> None:
+def _connect(ray: Any, run: TableRunConfig, threads: int, n_bytes: int, scratch: str) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if config.ray_address is None:
+    if run.ray_address is None:
         ray.init(
-            num_cpus=config.workers * config.worker_threads,
+            num_cpus=run.workers * threads,
             include_dashboard=False,
             object_store_memory=RESULTS_BYTES + 2 * n_bytes,
             _temp_dir=scratch,
@@ -154,16 +155,16 @@ def _connect(ray: Any, config: TableConfig, n_bytes: int, scratch: str) -> None:
         )
         return
     try:
-        if config.ray_address != "auto":  # Ray itself would wait for minutes
-            host, port = config.ray_address.split(":")
+        if run.ray_address != "auto":  # Ray itself would wait for minutes
+            host, port = run.ray_address.split(":")
             socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
-        ray.init(address=config.ray_address, **quiet)
+        ray.init(address=run.ray_address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
-        remedy = "start the cluster, run on one of its machines, or correct table.ray_address"
+        remedy = "start the cluster, run on one of its machines, or correct table_run.ray_address"
         raise UserError(
-            config.ray_address, "a Ray cluster answers there", remedy, str(error)[:200]
+            run.ray_address, "a Ray cluster answers there", remedy, str(error)[:200]
         ) from None
 
 
-def _is_local(config: TableConfig) -> bool:
-    return config.ray_address is None or config.ray_address.startswith("127.")
+def _is_local(run: TableRunConfig) -> bool:
+    return run.ray_address is None or run.ray_address.startswith("127.")

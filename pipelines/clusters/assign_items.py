@@ -11,13 +11,11 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
-from pipelines.io.params import read_params
+from pipelines.params.params import read_params
 from pipelines.sources.canonical import read_interactions, read_items
-from pipelines.sources.config import DatasetConfig
 from pipelines.sources.files import scan_items, scan_log
 from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.record import ReadingRecord
-from training.clusters.config import ClusterConfig
 from training.clusters.tree.assign import NO_INTERACTIONS, assign_items
 from training.clusters.tree.centroids_io import load_centroids
 
@@ -36,8 +34,8 @@ def place_items(items_file: Path, log_file: Path | None) -> pl.DataFrame:
         UserError: a file cannot be read, has no rows, an id twice or a row without one, or there
             is no tree yet.
     """
-    dataset = read_params("dataset", DatasetConfig)
-    level = read_params("clusters", ClusterConfig).serving_level
+    params = read_params()
+    dataset, level = params.dataset, params.clusters.serving_level
     nodes = read_table(paths.CLUSTERS, CLUSTERS)
     members = read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
     centroids = load_centroids(paths.TREE_CENTROIDS)

@@ -7,6 +7,6 @@ EXAMPLE = "explorer check-params"
 
 def command() -> None:
     """Read every section of params.yaml and name the first mistake, before a build starts."""
-    from pipelines.params import check_params as work
+    from pipelines.params.params import read_params
 
-    work.check_params()
+    read_params()

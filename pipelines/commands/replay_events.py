@@ -10,9 +10,10 @@ def command() -> None:
     from expectations.contracts.errors import UserError
     from inference.store.store_connections import StoreUnreachableError
     from pipelines.online import live_events
+    from pipelines.params.params import read_params
 
     try:
-        n_users = live_events.replay_events(0)
+        n_users = live_events.replay_events(0, read_params().serving)
     except StoreUnreachableError as error:
         rule, remedy = "the online store answers", "start it, then run the command again"
         raise UserError("online store", rule, remedy, str(error)[:160]) from None

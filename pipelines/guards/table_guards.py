@@ -8,9 +8,9 @@ import polars as pl
 
 from expectations.gates.bounds import Bound
 from expectations.suites.planned_rows import planned_row_suite
-from inference.search.config import TableConfig
 from pipelines.guards.guards import StageGuards
 from pipelines.io import paths
+from pipelines.params.gates import TableGates
 
 SCORE_MEDIAN = "top1_score_median"
 TABLE_FIGURES = "table_figures"
@@ -21,7 +21,7 @@ def guard_table(
     figures: Mapping[str, float | None],
     refresh: Mapping[str, float],
     n_clusters: int,
-    config: TableConfig,
+    config: TableGates,
 ) -> None:
     """Stop the pipeline over a table with holes, with invalid rows, or that proposes too little.
 
@@ -38,7 +38,7 @@ def guard_table(
     guards.settle()
 
 
-def table_bounds(config: TableConfig) -> tuple[Bound, ...]:
+def table_bounds(config: TableGates) -> tuple[Bound, ...]:
     """Return the bounds on ``metrics/table.json``."""
     look = "this is a fault of the table stage: report it"
     breadth = "let frequent targets count less (planner.target_balance), or train for longer"
@@ -50,7 +50,7 @@ def table_bounds(config: TableConfig) -> tuple[Bound, ...]:
     )
 
 
-def refresh_bounds(config: TableConfig) -> tuple[Bound, ...]:
+def refresh_bounds(config: TableGates) -> tuple[Bound, ...]:
     """Return the bound on ``metrics/refresh.json`` beyond which the planner is out of date."""
     look = f"fine-tune the planner on these clusters; {paths.REFRESH_PAGE} has the changes"
     return (Bound("jaccard_at_5", config.min_refresh_jaccard, None, "warn", look),)

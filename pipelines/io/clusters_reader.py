@@ -5,15 +5,14 @@ from __future__ import annotations
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
-from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters, serving_clusters
 
 
-def read_clusters(config: ClusterConfig) -> ServingClusters:
-    """Return the clusters of the level that the settings serve.
+def read_clusters(serving_level: int) -> ServingClusters:
+    """Return the clusters of a level as the stage clusters left them.
 
     Args:
-        config: the section ``clusters``.
+        serving_level: ``clusters.serving_level``, and no other, in stages and commands.
 
     Raises:
         UserError: the tree is not built, or has no such level.
@@ -21,5 +20,5 @@ def read_clusters(config: ClusterConfig) -> ServingClusters:
     return serving_clusters(
         read_table(paths.CLUSTERS, CLUSTERS),
         read_table(paths.ITEM_CLUSTERS, ITEM_CLUSTERS),
-        config.serving_level,
+        serving_level,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+PARAMS_FILE = Path("params.yaml")
 ARTIFACTS = Path("artifacts")
 METRICS = Path("metrics")
 VAR = Path("var")  # run-time state; of it a stage reads only what a break left of its own work

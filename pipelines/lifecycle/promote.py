@@ -18,11 +18,11 @@ from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest
 from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.release.release_source import ReleaseSource
-from inference.serving.config import ServingConfig
 from inference.store.store_connections import StoreUnreachableError
 from pipelines.io import paths
-from pipelines.io.params import read_params
 from pipelines.online.feature_store import open_store
+from pipelines.params.gates import PromotionGates
+from pipelines.params.params import read_params
 from pipelines.release.compare_releases import Comparison, MeasuredRelease, compare_releases
 from pipelines.release.model_registry import point_alias
 from pipelines.release.promotion_log import (
@@ -48,12 +48,14 @@ class Promoter:
         reader: FeatureReader,
         probes: int,
         log: Path,
+        gates: PromotionGates,
     ) -> None:
         self._client = client
         self._source = source
         self._reader = reader
         self._probes = probes
         self._log = log
+        self._gates = gates
 
     def promote(self, who: str, why: str) -> Promotion | None:
         """Let the champion be the challenger; ``None`` if it is already.
@@ -130,7 +132,7 @@ class Promoter:
             # No service can load that champion either: it must not bar the way to a sound one.
             unread = f"not compared: the champion cannot be read ({error})"
             return [Comparison(False, unread)], []
-        drift = _drift(candidate.manifest, against.manifest)
+        drift = _drift(candidate.manifest, against.manifest, self._gates)
         return compare_releases(candidate, against), drift
 
     def _measured(self, version: int) -> MeasuredRelease:
@@ -174,12 +176,13 @@ def _name(version: int | None) -> str:
     return "none" if version is None else f"version {version}"
 
 
-def _drift(candidate: ReleaseManifest, champion: ReleaseManifest) -> list[str]:
+def _drift(
+    candidate: ReleaseManifest, champion: ReleaseManifest, gates: PromotionGates
+) -> list[str]:
     # Great Expectations takes seconds to import; a rollback or a first release does without.
-    from pipelines.guards.gates_config import GatesConfig
     from pipelines.release.drift import find_drift
 
-    return find_drift(candidate, champion, read_params("gates", GatesConfig))
+    return find_drift(candidate, champion, gates)
 
 
 def _refuse(version: int, reasons: list[str]) -> None:
@@ -191,12 +194,14 @@ def _refuse(version: int, reasons: list[str]) -> None:
 
 def open_promoter() -> Promoter:
     """Return what moves the champion of this tree's registry, log and stores."""
+    params = read_params()
     return Promoter(
         open_tracking(),
         ReleaseSource(tracking_uri()),
         FeatureReader(open_store),
-        read_params("serving", ServingConfig).probes,
+        params.serving.probes,
         paths.PROMOTION_LOG,
+        params.gates.promotion,
     )
 
 

@@ -14,6 +14,7 @@ from pipelines.io.artefact_io import read_json
 from pipelines.online.feature_store import apply_definitions, open_store
 from pipelines.online.live_events import replay_events
 from pipelines.online.online_store import FeatureFiles, OnlineRows, write_release_rows
+from pipelines.params.params import read_params
 from pipelines.release.dvc_storage import push_artefacts
 from pipelines.release.lineage import log_lineage
 from pipelines.release.model_registry import find_registered, point_alias, register_release
@@ -55,7 +56,8 @@ def publish(
     )
     forgotten = read_forgotten(paths.FORGOTTEN_USERS)
     rows = write_release_rows(store, files, manifest.release_id, forgotten)
-    replay_events(DataSeen.from_json(read_json(paths.DATA_SEEN)).events_until_us)
+    seen = DataSeen.from_json(read_json(paths.DATA_SEEN))
+    replay_events(seen.events_until_us, read_params().serving)
     known = find_registered(client, manifest)
     if known is None:
         with run_of_release(client, manifest.release_id):

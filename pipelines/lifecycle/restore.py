@@ -15,7 +15,6 @@ from inference.release.manifest import check_parts, read_manifest
 from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.release.release_source import FetchedRelease, ReleaseSource
 from pipelines.io import paths
-from pipelines.io.params import PARAMS_FILE
 from pipelines.release.code_version import read_code_version
 from pipelines.release.dvc_storage import materialise
 from pipelines.release.model_registry import find_release
@@ -93,7 +92,7 @@ def _swap_in(aside: Path) -> Path | None:
 
     ``dvc.yaml`` belongs to the code, not to the artefacts: the checked-out one stays.
     """
-    swapped = (paths.ARTIFACTS, paths.METRICS, PARAMS_FILE, LOCK_FILE)
+    swapped = (paths.ARTIFACTS, paths.METRICS, paths.PARAMS_FILE, LOCK_FILE)
     there = [path for path in swapped if path.exists()]
     kept = Path(tempfile.mkdtemp(prefix="before-restore-", dir=paths.VAR)) if there else None
     for path in swapped:

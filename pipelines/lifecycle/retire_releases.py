@@ -11,14 +11,14 @@ from mlflow import MlflowClient
 from expectations.contracts.tables import RELEASE
 from inference.release.registered import CHAMPION, RELEASE_MODEL
 from pipelines.io import paths
-from pipelines.io.params import read_params
 from pipelines.online.feature_store import open_store
 from pipelines.online.online_rows import EntityKey, count_online_rows, remove_online_rows
+from pipelines.params.params import read_params
+from pipelines.params.retention import RetentionConfig
 from pipelines.release.model_registry import version_at
 from pipelines.release.promotion_log import read_promotions
 from pipelines.release.retention import (
     KnownRelease,
-    RetentionConfig,
     RetirementPlan,
     plan_retirement,
     reasons_to_keep,
@@ -35,7 +35,7 @@ def retire_old(dry_run: bool, unregistered: bool, artefacts: bool) -> None:
         artefacts: take retired versions out of the registry too.
     """
     store, client = open_store(), open_tracking()
-    config = read_params("retention", RetentionConfig)
+    config = read_params().retention
     plan = make_plan(store, client, config, paths.PROMOTION_LOG)
     for release_id, reason in plan.kept.items():
         print(f"keeps   {release_id[:12]}  {reason}")

@@ -10,14 +10,14 @@ from inference.events.event import EPOCH, ItemEvent
 from inference.serving.config import ServingConfig
 from inference.store.store_connections import StoreUnreachableError
 from pipelines.io import paths
-from pipelines.io.params import read_params
 from pipelines.online.event_tables import write_live_rows
 from pipelines.online.live_events import open_event_log, open_live_view
+from pipelines.params.params import read_params
 
 
 def drop_and_describe(event_ids: Sequence[str]) -> Iterator[str]:
     """Drop events of this tree's log, then say what they were."""
-    for event in drop_events(read_params("serving", ServingConfig), event_ids):
+    for event in drop_events(read_params().serving, event_ids):
         yield f"dropped event {event.event_id!r}: {_describe(event)}"
     yield "exports made before still hold them: export again with `explorer export-events`"
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from expectations.contracts.tables import EVENTS
 from inference.events.log import EventLog
-from inference.serving.config import ServingConfig
 from pipelines.io import paths
 from pipelines.io.artefact_io import TableWriter
-from pipelines.io.params import read_params
 from pipelines.online.event_tables import to_events
 from pipelines.online.live_events import open_event_log
+from pipelines.params.params import read_params
 from pipelines.sources.log_changes import name_of_export
 from pipelines.sources.sound_events import require_sound_events
 
@@ -20,7 +19,7 @@ EVENTS_AT_ONCE = 100_000
 
 def export_log() -> tuple[Path, int]:
     """Export every event of this tree's log; return the file and its rows."""
-    log = open_event_log(read_params("serving", ServingConfig))
+    log = open_event_log(read_params().serving)
     return export_events(log, paths.EVENT_EXPORTS)
 
 

@@ -18,11 +18,11 @@ from inference.serving.config import ServingConfig
 from inference.store.store_connections import STORE_FAILURES
 from pipelines.io import paths
 from pipelines.io.artefact_io import scan_table
-from pipelines.io.params import read_params
 from pipelines.online.event_tables import write_live_rows
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_event_log, open_user_locks
 from pipelines.online.online_rows import EntityKey, remove_online_rows
+from pipelines.params.params import read_params
 
 ELSEWHERE = (
     "the source itself (dataset.path): remove the person there too, if it is yours",
@@ -68,7 +68,7 @@ def forget_and_describe(typed_id: str) -> Iterator[str]:
     user_id = typed_id.strip()  # as ingest reads it
     if not is_id(user_id):
         raise UserError("the id to forget", ID_RULE, "give it as the log does", repr(user_id)[:80])
-    config = read_params("serving", ServingConfig)
+    config = read_params().serving
     try:
         removal = forget_user(open_store(), config, user_id, datetime.now(UTC))
     except STORE_FAILURES as error:

@@ -10,7 +10,6 @@ from inference.events.log import EventLog
 from inference.events.user_locks import UserLocks
 from inference.serving.config import ServingConfig
 from pipelines.io import paths
-from pipelines.io.params import read_params
 from pipelines.online.event_tables import write_live_rows
 from pipelines.online.feature_store import open_store
 
@@ -33,7 +32,7 @@ def open_user_locks(config: ServingConfig) -> UserLocks:
     return UserLocks(Path(config.event_log).parent / LOCKS)
 
 
-def replay_events(recorded_after_us: int) -> int:
+def replay_events(recorded_after_us: int, config: ServingConfig) -> int:
     """Write anew the live rows of all users with an event recorded later; return their number.
 
     The view's offline file is written anew too.
@@ -41,7 +40,6 @@ def replay_events(recorded_after_us: int) -> int:
     Raises:
         StoreUnreachableError: the online store did not answer.
     """
-    config = read_params("serving", ServingConfig)
     n_users = open_live_view(config).replay(recorded_after_us)
     log = open_event_log(config)
     write_live_rows(log, config.live_events, paths.USER_LIVE_EVENTS)

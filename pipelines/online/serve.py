@@ -11,17 +11,16 @@ from inference.features.online_features import FeatureReader
 from inference.release.plug_in import PlugIn, keep_ours
 from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
-from inference.serving.config import ServingConfig
 from inference.serving.release_loader import ReleaseLoader
-from pipelines.io.params import read_params
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view
+from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking, tracking_uri
 
 
 def serve(plug_in: PlugIn = keep_ours) -> None:
     """Serve the champion release until interrupted, with a team's own recommender if it has one."""
-    config = read_params("serving", ServingConfig)
+    config = read_params().serving
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small

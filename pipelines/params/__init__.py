@@ -1,1 +1,1 @@
-"""Every section of ``params.yaml`` beside its config, checked together."""
+"""``params.yaml`` as one checked object, and the sections that no other room owns. Runs nothing."""

@@ -16,7 +16,7 @@ OPEN = "…"
 """Stands for what is known only when the error happens."""
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "Parameters": ("pipelines/io/params", "pipelines/params"),
+    "Parameters": ("pipelines/params",),
     "Data files": ("pipelines/sources", "expectations/suites", "expectations/contracts/forgotten"),
     "Tables and artefacts": ("expectations/contracts", "pipelines/io"),
     "Time windows and transitions": ("training/curation",),

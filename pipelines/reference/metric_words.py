@@ -168,7 +168,7 @@ FILES: dict[str, dict[str, str]] = {
     },
     "refresh": {
         "is_refresh": "1 where a previous table was refreshed",
-        "asks_for_fine_tuning": "1 where `jaccard_at_5` is below `table.min_refresh_jaccard`",
+        "asks_for_fine_tuning": "1 where `jaccard_at_5` is below `gates.table.min_refresh_jaccard`",
         "clusters_(kept|new|gone)": "clusters whose id and description stayed; the others of the "
         "new table; the others of the previous one",
         "rows": "rows of the new table",

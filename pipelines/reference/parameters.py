@@ -13,45 +13,10 @@ from typing import Any, Union, get_args, get_origin
 
 import yaml
 
-from inference.experiment.config import ExperimentConfig
-from inference.plans.config import PlanConfig
-from inference.search.config import TableConfig
-from inference.serving.config import ServingConfig
-from pipelines.guards.gates_config import GatesConfig
+from pipelines.params.params import Params
 from pipelines.reference.page_text import code, summary, table
 from pipelines.reference.schemas import accepted
-from pipelines.release.retention import RetentionConfig
-from pipelines.sources.config import DatasetConfig
-from training.alignment.config import AlignmentConfig
-from training.clusters.config import ClusterConfig
-from training.collective.config import CollectiveConfig
-from training.config import Config, RuntimeConfig
-from training.curation.config import CurationConfig, HistoryConfig
-from training.curation.timeline import SplitConfig
-from training.evaluation.clusters.config import EvaluationConfig
-from training.planner.config import PlannerConfig
-from training.recommender.config import RecommenderConfig
-
-MODELS: dict[str, type[Config]] = {
-    "runtime": RuntimeConfig,
-    "dataset": DatasetConfig,
-    "split": SplitConfig,
-    "clusters": ClusterConfig,
-    "histories": HistoryConfig,
-    "curation": CurationConfig,
-    "collective": CollectiveConfig,
-    "planner": PlannerConfig,
-    "recommender": RecommenderConfig,
-    "table": TableConfig,
-    "plan": PlanConfig,
-    "alignment": AlignmentConfig,
-    "evaluation": EvaluationConfig,
-    "gates": GatesConfig,
-    "experiment": ExperimentConfig,
-    "serving": ServingConfig,
-    "retention": RetentionConfig,
-}
-"""The model of every section, in the order of ``params.yaml``."""
+from training.config import Config
 
 ADVICE = Path(__file__).with_name("advice.yaml")
 HEADER = ("Key", "Default", "Unit", "Accepted", "Meaning", "When to change it")
@@ -89,12 +54,21 @@ def parameters_page() -> str:
     """
     advice = read_advice()
     parts = [INTRODUCTION]
-    for section, model in MODELS.items():
-        for name, inner in sections_of(section, model):
-            rows = [_row(p, advice[p.key]) for p in own_parameters(name, inner)]
-            mark = "##" if name == section else "###"
-            parts.append(f"{mark} {name}\n\n{summary(inner.__doc__)}\n\n{table(HEADER, rows)}")
+    for name, inner in all_sections():
+        rows = [_row(p, advice[p.key]) for p in own_parameters(name, inner)]
+        mark = "###" if "." in name else "##"
+        parts.append(f"{mark} {name}\n\n{summary(inner.__doc__)}\n")
+        if rows:
+            parts.append(table(HEADER, rows))
     return "\n".join(parts)
+
+
+def all_sections() -> Iterator[tuple[str, type[Config]]]:
+    """Give every section, by dotted name, in the order of ``params.yaml``."""
+    for section, field in Params.model_fields.items():
+        model = _model_in(field.annotation)
+        if model is not None:
+            yield from sections_of(section, model)
 
 
 def sections_of(name: str, model: type[Config]) -> Iterator[tuple[str, type[Config]]]:

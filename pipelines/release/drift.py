@@ -6,9 +6,9 @@ from expectations.gates.bounds import Bound, judge_figures
 from expectations.gates.data_docs import write_page
 from expectations.suites.raw_data import INTERACTIONS_GUARD, N_INTERACTIONS
 from inference.release.manifest import ReleaseManifest
-from pipelines.guards.gates_config import GatesConfig
 from pipelines.guards.table_guards import SCORE_MEDIAN, TABLE_FIGURES
 from pipelines.io import paths
+from pipelines.params.gates import PromotionGates
 
 RISES_ARE_BAD = {
     "match_rate": False,
@@ -22,7 +22,7 @@ SCORE_SHIFT = "top1_score_shift"
 
 
 def find_drift(
-    candidate: ReleaseManifest, champion: ReleaseManifest, config: GatesConfig
+    candidate: ReleaseManifest, champion: ReleaseManifest, config: PromotionGates
 ) -> list[str]:
     """Return why the candidate is too far from the champion, each reason with figure and bound.
 
@@ -43,11 +43,11 @@ def find_drift(
     ]
 
 
-def drift_bounds(figures: dict[str, float], config: GatesConfig) -> tuple[Bound, ...]:
+def drift_bounds(figures: dict[str, float], config: PromotionGates) -> tuple[Bound, ...]:
     """Return the bounds on those of the figures that could be taken."""
-    look = "compare metrics/planner.json of both releases; gates.max_worsening is the bound"
-    data = "look whether the export is whole; gates.min_size_ratio is the bound"
-    scores = "compare metrics/table.json of both releases; gates.max_score_shift is the bound"
+    look = "compare both metrics/planner.json; gates.promotion.max_worsening is the bound"
+    data = "look whether the export is whole; gates.promotion.min_size_ratio is the bound"
+    scores = "compare both metrics/table.json; gates.promotion.max_score_shift is the bound"
 
     def bound(name: str) -> Bound:
         if name == SCORE_SHIFT:

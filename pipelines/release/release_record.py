@@ -17,14 +17,13 @@ from expectations.contracts.content_hash import hash_content
 from expectations.contracts.errors import ReleaseError
 from pipelines.io import paths
 from pipelines.io.artefact_io import write_json
-from pipelines.io.params import PARAMS_FILE
 from pipelines.release.code_version import CodeVersion
 
 RECORD_FOLDER = "record"
 LOCK_FILE = Path("dvc.lock")
 PIPELINE_FILE = Path("dvc.yaml")
 ORIGIN_FILE = "origin.json"
-RECORDED_FILES = (LOCK_FILE, PIPELINE_FILE, PARAMS_FILE)
+RECORDED_FILES = (LOCK_FILE, PIPELINE_FILE, paths.PARAMS_FILE)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from mlflow.entities import Metric, Param
 from expectations.contracts.content_hash import hash_content
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json
-from pipelines.io.params import PARAMS_FILE
 from pipelines.io.tracking_address import tracking_uri as tracking_uri
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import LOCK_FILE
@@ -102,7 +101,7 @@ def figures_of_run() -> dict[str, float]:
 
 
 def _log_params(client: MlflowClient, run_id: str) -> None:
-    content = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8")) or {}
+    content = yaml.safe_load(paths.PARAMS_FILE.read_text(encoding="utf-8")) or {}
     params = [Param(key, value[:MAX_PARAM_LENGTH]) for key, value in _flatten("", content)]
     for start in range(0, len(params), PARAMS_AT_ONCE):
         client.log_batch(run_id, params=params[start : start + PARAMS_AT_ONCE])
@@ -118,7 +117,7 @@ def _log_figures(client: MlflowClient, run_id: str) -> None:
 
 
 def _log_files(client: MlflowClient, run_id: str) -> None:
-    for file in (PARAMS_FILE, LOCK_FILE, paths.RELEASE):
+    for file in (paths.PARAMS_FILE, LOCK_FILE, paths.RELEASE):
         if file.is_file():
             client.log_artifact(run_id, str(file))
 

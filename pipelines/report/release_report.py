@@ -13,8 +13,8 @@ from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
 from pipelines.io import paths
-from pipelines.io.params import read_params
 from pipelines.online.feature_store import open_store
+from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking, tracking_uri
 from pipelines.report.report_figures import (
     read_changes,
@@ -28,7 +28,6 @@ from pipelines.report.report_figures import (
 from pipelines.report.report_names import show_names
 from pipelines.report.report_people import choose_examples, show_example
 from pipelines.report.report_recommender import show_recommender, show_restriction
-from training.clusters.config import ClusterConfig
 
 RULE = "─" * 96
 
@@ -36,7 +35,8 @@ RULE = "─" * 96
 def print_report() -> None:
     """Print the report on the release in service, or on the last published one."""
     torch.set_num_threads(1)
-    config = read_params("serving", ServingConfig)
+    params = read_params()
+    config = params.serving
     open_tracking()
     release, alias = find_reported_release(ReleaseSource(tracking_uri()))
     reader = FeatureReader(open_store)
@@ -49,8 +49,7 @@ def print_report() -> None:
     print(
         "\n".join([RULE, f"{title}, version {release.version} of {RELEASE_MODEL} ({alias})", RULE])
     )
-    level = read_params("clusters", ClusterConfig).serving_level
-    _print("The data and what was built from it", show_sizes(level))
+    _print("The data and what was built from it", show_sizes(params.clusters.serving_level))
     _print("The names of the interests", show_names(read_figures("clusters")))
     _print("The interests of the previous tree", show_changes(read_changes()))
     _print("The planner", show_planner(read_figures("planner")))

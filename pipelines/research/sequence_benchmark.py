@@ -12,10 +12,9 @@ import torch
 
 from expectations.contracts.errors import UserError
 from pipelines.io.artefact_io import write_json
-from pipelines.io.params import read_params
+from pipelines.params.params import read_params
 from pipelines.sources.sequence_file import read_sequence_file
 from training.baselines.items.baselines import count_popularity
-from training.config import RuntimeConfig
 from training.evaluation.items.leave_one_out import (
     LeaveOneOut,
     cut_leave_one_out,
@@ -51,8 +50,8 @@ def measure_sequences(
     Raises:
         UserError: the file cannot be read, or nobody in it can be held out.
     """
-    runtime = read_params("runtime", RuntimeConfig)
-    config = read_params("recommender", RecommenderConfig)
+    params = read_params()
+    runtime, config = params.runtime, params.recommender
     torch.set_num_threads(runtime.threads)
 
     layout, sequences = arrange_sequences(read_sequence_file(file))

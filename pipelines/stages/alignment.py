@@ -16,14 +16,11 @@ from inference.search.config import TableConfig
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_table, write_json
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
+from pipelines.params.params import Params, read_params
 from training.alignment.alignment import Proposals, fit_alignment
 from training.alignment.alignment_io import save_alignment
-from training.alignment.config import AlignmentConfig
 from training.alignment.user_model import fit_user_models
-from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters
-from training.config import RuntimeConfig
 from training.evaluation.clusters.cases import PlannerCases
 from training.planner.base.model_io import load_planner
 
@@ -31,16 +28,16 @@ DECIMALS = 4
 """Of ``metrics/alignment.json``."""
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Fit user models before validation, choose and weigh one there, refit it with validation."""
-    config = read_params("alignment", AlignmentConfig)
-    runtime = read_params("runtime", RuntimeConfig)
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
+    config = params.alignment
+    runtime = params.runtime
+    clusters = read_clusters(params.clusters.serving_level)
     transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
     cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), "validation")
     torch.set_num_threads(runtime.threads)
     with threadpool_limits(runtime.threads):  # another number of threads sums in another order
-        proposals = _propose(clusters, cases)
+        proposals = _propose(clusters, cases, params.table, params.plan)
         models = fit_user_models(
             transitions, ("train",), clusters.n_clusters, config.penalties, config.decay
         )
@@ -72,14 +69,14 @@ def main() -> None:
     write_json(figures, paths.metrics_of("alignment"))
 
 
-def _propose(clusters: ServingClusters, cases: PlannerCases) -> Proposals:
+def _propose(
+    clusters: ServingClusters, cases: PlannerCases, table: TableConfig, plan: PlanConfig
+) -> Proposals:
     """Return what the planner of before validation proposes in the validation cases."""
-    plan = read_params("plan", PlanConfig)
     planner = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
-    table = read_params("table", TableConfig)
     rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
     return propose_scored(score_served(rows, cases, plan), cases, plan.best_of)
 
 
 if __name__ == "__main__":
-    stage.run("alignment", main)
+    stage.run("alignment", lambda: main(read_params()))

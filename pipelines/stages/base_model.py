@@ -9,26 +9,24 @@ from expectations.contracts.tables import ITEMS, TRANSITIONS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_folder, read_table
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
-from training.clusters.config import ClusterConfig
-from training.config import RuntimeConfig
+from pipelines.params.params import Params, read_params
 from training.planner.base.base_model import pretrain, save_base
 from training.planner.base.base_reference import refer_to_base, write_reference
 from training.planner.base.corpus import write_corpus
-from training.planner.config import EMBEDDED, PlannerConfig
+from training.planner.config import EMBEDDED
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Write the embedded model, or the reference to another one."""
-    runtime = read_params("runtime", RuntimeConfig)
-    config = read_params("planner", PlannerConfig)
+    runtime = params.runtime
+    config = params.planner
     torch.set_num_threads(runtime.threads)
     if config.base_model != EMBEDDED:
         reference = refer_to_base(config.base_model)
         with atomic_folder(paths.BASE_MODEL) as folder:
             write_reference(reference, folder)
         return
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
+    clusters = read_clusters(params.clusters.serving_level)
     train = read_table(paths.TRANSITIONS, TRANSITIONS).filter(pl.col("split") == "train")
     corpus = write_corpus(read_table(paths.ITEMS, ITEMS), clusters, train)
     model, tokenizer = pretrain(corpus, clusters.descriptions, config.embedded, runtime.seed)
@@ -37,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage.run("base_model", main)
+    stage.run("base_model", lambda: main(read_params()))

@@ -6,12 +6,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_EMBEDDINGS, ITEMS
-from expectations.gates.bounds import Bound
 from expectations.suites.cluster_tables import (
     cluster_suite,
     description_suite,
     item_cluster_suite,
 )
+from pipelines.guards.bounds import cluster_bounds
 from pipelines.guards.guards import StageGuards
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
@@ -23,9 +23,8 @@ from pipelines.io.artefact_io import (
     write_json,
     write_table,
 )
-from pipelines.io.params import read_params
 from pipelines.io.previous_tree import read_previous_tree
-from training.clusters.config import ClusterConfig
+from pipelines.params.params import Params, read_params
 from training.clusters.lineage.change_records import TreeChanges
 from training.clusters.lineage.changes import list_changes, measure_changes
 from training.clusters.lineage.changes_text import write_changes
@@ -41,21 +40,13 @@ from training.clusters.tree.frames import frame_clusters, frame_item_clusters, f
 from training.clusters.tree.quality import measure_clusters, measure_stays
 from training.clusters.tree.tree import build_tree
 from training.clusters.tree_view import serving_clusters
-from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 
-MIN_NAME_COVERAGE = 0.5  # of the traffic: below it a reader cannot tell from a name what is there
-MAX_EXAMPLE_SHARE = 0.25  # of the clusters: a few may be mixed
-BETTER_NAMES = (
-    "let items say what they are about, by a column such as genres or tags in "
-    "dataset.files.category or .text, or set clusters.description.writer to a language model"
-)
 
-
-def main() -> None:
+def main(params: Params) -> None:
     """Represent the items, build and describe the tree, write it, and judge it."""
-    config = read_params("clusters", ClusterConfig)
-    runtime = read_params("runtime", RuntimeConfig)
+    config = params.clusters
+    runtime = params.runtime
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     items = read_table(paths.ITEMS, ITEMS).sort("item_id")
     interactions = scan_table(paths.INTERACTIONS)
@@ -92,7 +83,7 @@ def main() -> None:
 
     write_json(metrics, paths.metrics_of("clusters"))
     guards = StageGuards(paths.gates_of("clusters"))
-    guards.judge_figures("cluster_figures", metrics, cluster_bounds(config))
+    guards.judge_figures("cluster_figures", metrics, cluster_bounds(params.gates.clusters))
     guards.judge_rows("clusters", cluster_suite(clusters), [clusters])
     guards.judge_rows("descriptions", description_suite(), [clusters])
     suite = item_cluster_suite(clusters, items["item_id"])
@@ -114,24 +105,5 @@ def main() -> None:
         frame_traffic(clusters, config.serving_level).write_csv(folder / "traffic.csv")
 
 
-def cluster_bounds(config: ClusterConfig) -> tuple[Bound, ...]:
-    """Return the bounds on ``metrics/clusters.json``.
-
-    A lopsided tree stops the pipeline; names that say little are warned of.
-    """
-    return (
-        Bound(
-            "worst_traffic_overload",
-            None,
-            config.max_traffic_balance,
-            "block",
-            "ask for fewer clusters.levels, or raise clusters.max_traffic_balance",
-        ),
-        Bound("name_coverage", MIN_NAME_COVERAGE, None, "warn", BETTER_NAMES),
-        Bound("named_by_example_share", None, MAX_EXAMPLE_SHARE, "warn", BETTER_NAMES),
-        Bound("unnamed_share", None, 0, "warn", BETTER_NAMES),
-    )
-
-
 if __name__ == "__main__":
-    stage.run("clusters", main)
+    stage.run("clusters", lambda: main(read_params()))

@@ -11,25 +11,21 @@ from expectations.contracts.tables import ITEMS, TRANSITIONS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_json, read_table, scan_table, write_json
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
-from training.clusters.config import ClusterConfig
-from training.collective.config import CollectiveConfig
+from pipelines.params.params import Params, read_params
 from training.collective.evidence import Evidence, gather_evidence
 from training.collective.fit import fit_weights
 from training.collective.signal import save_signal
-from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.planner.data.transitions import read_transitions
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Weigh the evidence on validation transitions; write the signal without and with them."""
-    config = read_params("collective", CollectiveConfig)
-    cluster_config = read_params("clusters", ClusterConfig)
-    runtime = read_params("runtime", RuntimeConfig)
+    config = params.collective
+    runtime = params.runtime
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     items = read_table(paths.ITEMS, ITEMS)
-    clusters = read_clusters(cluster_config)
+    clusters = read_clusters(params.clusters.serving_level)
     transitions = read_transitions(read_table(paths.TRANSITIONS, TRANSITIONS), "validation")
 
     def gather(before: datetime) -> Evidence:
@@ -40,7 +36,7 @@ def main() -> None:
             clusters.n_clusters,
             before,
             config,
-            cluster_config.representation,
+            params.clusters.representation,
             np.random.default_rng(runtime.seed),
         )
 
@@ -58,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage.run("collective", main)
+    stage.run("collective", lambda: main(read_params()))

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from expectations.contracts.tables import CASES, ITEM_CASES, TRANSITIONS
 from expectations.suites.transitions import transition_suite
-from pipelines.guards.gates_config import GatesConfig, curation_bounds
+from pipelines.guards.bounds import curation_bounds
 from pipelines.guards.guards import StageGuards
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
@@ -19,11 +19,9 @@ from pipelines.io.artefact_io import (
     write_table,
 )
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
 from pipelines.online.feature_store import apply_definitions, open_offline_store, retrieve_as_of
-from training.clusters.config import ClusterConfig
+from pipelines.params.params import Params, read_params
 from training.clusters.tree_view import ServingClusters
-from training.config import RuntimeConfig
 from training.curation.cases import mine_cases, mine_item_cases, select_cases
 from training.curation.config import CurationConfig
 from training.curation.data_card import count_targets, write_card
@@ -34,12 +32,11 @@ from training.curation.transitions import mine_transitions, to_transitions
 from training.curation.user_chunks import clustered_chunks
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Mine labels and cases from interactions; take their histories from the feature store."""
-    config = read_params("curation", CurationConfig)
-    gates = read_params("gates", GatesConfig)
-    rng = np.random.default_rng(read_params("runtime", RuntimeConfig).seed)
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
+    config = params.curation
+    rng = np.random.default_rng(params.runtime.seed)
+    clusters = read_clusters(params.clusters.serving_level)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
 
     labels, cases, item_cases = mine(clusters, timeline, config)
@@ -62,7 +59,7 @@ def main() -> None:
     write_json(card, paths.metrics_of("curation"))
     guards = StageGuards(paths.gates_of("curate"))
     guards.judge_rows("transitions", transition_suite(clusters.n_clusters), [transitions])
-    guards.judge_figures("curation_figures", card, curation_bounds(gates))
+    guards.judge_figures("curation_figures", card, curation_bounds(params.gates.curation))
     guards.settle()
     write_table(transitions, paths.TRANSITIONS, TRANSITIONS)
     write_table(cases.sort("origin", "user_id"), paths.CASES, CASES)
@@ -92,4 +89,4 @@ def mine(
 
 
 if __name__ == "__main__":
-    stage.run("curate", main)
+    stage.run("curate", lambda: main(read_params()))

@@ -15,10 +15,8 @@ from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.contenders import EvaluationSplit
 from inference.evaluation.planner_evaluation import PlannerEvaluation, evaluate_planner
 from inference.evaluation.settings import EvaluationSettings
-from inference.plans.config import PlanConfig
-from inference.search.config import TableConfig
 from inference.table.plan_table import PlanTable
-from pipelines.guards.gates_config import GatesConfig, planner_bounds
+from pipelines.guards.bounds import planner_bounds
 from pipelines.guards.guards import StageGuards
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
@@ -28,27 +26,23 @@ from pipelines.io.artefact_io import (
     write_table,
 )
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
 from pipelines.io.planner_windows import read_window
+from pipelines.params.params import Params, read_params
 from training.alignment.alignment_io import load_alignment
-from training.alignment.config import AlignmentConfig
 from training.baselines.clusters.window import Window
-from training.clusters.config import ClusterConfig
 from training.collective.signal import load_signal
-from training.config import RuntimeConfig
 from training.evaluation.clusters.case_figures import tabulate_cases
 from training.evaluation.clusters.cases import rows_of_split
-from training.evaluation.clusters.config import EvaluationConfig
 from training.evaluation.clusters.matches import MatchFigures, measure_matches
 from training.planner.base.model_io import load_planner
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Load planner and cases, evaluate, write figures and plots, then judge."""
-    settings = read_evaluation_settings()
-    runtime = read_params("runtime", RuntimeConfig)
+    settings = evaluation_settings(params)
+    runtime = params.runtime
     torch.set_num_threads(runtime.threads)
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
+    clusters = read_clusters(params.clusters.serving_level)
     table = load_table(clusters.n_clusters)
     validation = load_validation(
         read_window("validation", clusters), clusters.descriptions, settings
@@ -60,19 +54,19 @@ def main() -> None:
     )
     write_evaluation(evaluation)
     guards = StageGuards(paths.gates_of("evaluate"))
-    bounds = planner_bounds(read_params("gates", GatesConfig))
+    bounds = planner_bounds(params.gates.planner, params.gates.table.min_coverage_at_5)
     guards.judge_figures("planner_figures", evaluation.figures, bounds)
     guards.settle()
 
 
-def read_evaluation_settings() -> EvaluationSettings:
-    """Return the sections that a planner is evaluated by."""
+def evaluation_settings(params: Params) -> EvaluationSettings:
+    """Return what a planner is evaluated by."""
     return EvaluationSettings(
-        evaluation=read_params("evaluation", EvaluationConfig),
-        table=read_params("table", TableConfig),
-        plan=read_params("plan", PlanConfig),
-        alignment=read_params("alignment", AlignmentConfig),
-        seed=read_params("runtime", RuntimeConfig).seed,
+        evaluation=params.evaluation,
+        table=params.table,
+        plan=params.plan,
+        user_weight_penalty=params.alignment.user_weight_penalty,
+        seed=params.runtime.seed,
     )
 
 
@@ -125,4 +119,4 @@ def write_evaluation(evaluation: PlannerEvaluation) -> None:
 
 
 if __name__ == "__main__":
-    stage.run("evaluate", main)
+    stage.run("evaluate", lambda: main(read_params()))

@@ -15,7 +15,7 @@ from inference.plans.align import align_batch
 from inference.plans.combine import plan_batch
 from inference.plans.config import PlanConfig
 from inference.table.plan_table import PlanTable
-from pipelines.guards.gates_config import GatesConfig, recommender_bounds
+from pipelines.guards.bounds import recommender_bounds
 from pipelines.guards.guards import StageGuards
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
@@ -26,7 +26,7 @@ from pipelines.io.artefact_io import (
     write_json,
     write_table,
 )
-from pipelines.io.params import read_params
+from pipelines.params.params import Params, read_params
 from training.alignment.alignment_io import load_alignment
 from training.baselines.items.baselines import (
     count_popularity,
@@ -35,7 +35,6 @@ from training.baselines.items.baselines import (
     fit_sequential_neighbours,
 )
 from training.baselines.items.ease import MAX_EASE_ITEMS, choose_penalty, fit_item_ease
-from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.evaluation.clusters.case_figures import tabulate_cases
 from training.evaluation.items.cases import ItemCases
@@ -59,21 +58,20 @@ PLANNED_CLUSTERS = 5
 """As many as ``serving.planned_clusters`` has by default; fixed, so that releases compare."""
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Rank the test cases by every model, restrict ours in five ways, write figures, then judge."""
-    runtime = read_params("runtime", RuntimeConfig)
-    gates = read_params("gates", GatesConfig)
+    runtime = params.runtime
     torch.set_num_threads(runtime.threads)
     rng = np.random.default_rng(runtime.seed)
     recommender = SequenceRecommender.load(paths.RECOMMENDER)
 
     figures = compare_models(recommender, rng)
-    events, plans = find_planned_events(recommender.layout)
+    events, plans = find_planned_events(recommender.layout, params.plan)
     planned = [plan[:PLANNED_CLUSTERS] for plan in plans]
     figures |= report_restriction(recommender, events, planned, recommender.layout, rng)
     by_size = compare_plan_sizes(recommender, events, plans, recommender.layout, rng)
 
-    write_table(measure_served_lists(recommender), paths.LIST_FIGURES, LIST_FIGURES)
+    write_table(measure_served_lists(recommender, params.plan), paths.LIST_FIGURES, LIST_FIGURES)
     write_json(figures, paths.metrics_of("recommender"))
     with atomic_folder(paths.plots_of("evaluate_recommender")) as folder:
         frame_models(figures).write_csv(folder / "models.csv")
@@ -81,7 +79,9 @@ def main() -> None:
         frame_restrictions(figures).write_csv(folder / "restrictions.csv")
         by_size.write_csv(folder / "plan_sizes.csv")
     guards = StageGuards(paths.gates_of("evaluate_recommender"))
-    guards.judge_figures("recommender_figures", figures, recommender_bounds(gates))
+    guards.judge_figures(
+        "recommender_figures", figures, recommender_bounds(params.gates.recommender)
+    )
     guards.settle()
 
 
@@ -127,14 +127,15 @@ def choose_ease_penalty(layout: ItemLayout, validation_start: datetime) -> float
     return choose_penalty(earlier, cases.hold_out(layout), layout)
 
 
-def find_planned_events(layout: ItemLayout) -> tuple[NovelEvents, list[list[int]]]:
+def find_planned_events(
+    layout: ItemLayout, plan: PlanConfig
+) -> tuple[NovelEvents, list[list[int]]]:
     """Return who came to like items of novel clusters, and the served plan of each of them."""
     cases = read_table(paths.CASES, CASES)
     item_cases = read_table(paths.ITEM_CASES, ITEM_CASES)
     frame = read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, layout.n_clusters)
     events = find_novel_events(cases, item_cases, layout, SPLIT)
-    plan = read_params("plan", PlanConfig)
     alignment = load_alignment(paths.ALIGNMENT, layout.n_clusters)
     states = events.history_clusters, events.consumed_clusters
     whole = plan_batch(*states, table, plan, max(*PLAN_SIZES, plan.best_of))
@@ -142,7 +143,7 @@ def find_planned_events(layout: ItemLayout) -> tuple[NovelEvents, list[list[int]
     return events, [planned[: max(PLAN_SIZES)] for planned in plans]
 
 
-def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:
+def measure_served_lists(recommender: SequenceRecommender, plan: PlanConfig) -> pl.DataFrame:
     """Return how the list that would have been served did on each test case."""
     layout = recommender.layout
     system = System(
@@ -150,7 +151,7 @@ def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:
         PlanTable.from_frame(
             read_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE), layout.n_clusters
         ),
-        read_params("plan", PlanConfig),
+        plan,
         load_alignment(paths.ALIGNMENT, layout.n_clusters),
         dict(zip(layout.item_ids, layout.cluster_of_row.tolist(), strict=True)),
     )
@@ -160,4 +161,4 @@ def measure_served_lists(recommender: SequenceRecommender) -> pl.DataFrame:
 
 
 if __name__ == "__main__":
-    stage.run("evaluate_recommender", main)
+    stage.run("evaluate_recommender", lambda: main(read_params()))

@@ -18,13 +18,10 @@ from pipelines.experiment.simulation import build_environment
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_folder, read_table, scan_table, write_json
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
-from pipelines.sources.config import DatasetConfig
+from pipelines.params.params import Params, read_params
 from pipelines.sources.synthetic.truth import is_truth_available
 from training.alignment.alignment_io import load_alignment
-from training.clusters.config import ClusterConfig
 from training.clusters.tree_view import ServingClusters
-from training.config import RuntimeConfig
 from training.recommender.model.recommender import SequenceRecommender
 
 ROUNDS_FILE = "rounds.csv"
@@ -33,11 +30,11 @@ NO_ROUNDS = pl.DataFrame(
 )
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Let sampled users go on from the data's end in both arms, and write what differs."""
-    runtime = read_params("runtime", RuntimeConfig)
-    config = read_params("experiment", ExperimentConfig)
-    threshold = read_params("dataset", DatasetConfig).threshold
+    runtime = params.runtime
+    config = params.experiment
+    threshold = params.dataset.threshold
     torch.set_num_threads(runtime.threads)
     if threshold is None or not is_truth_available(paths.TRUTH):
         print("No experiment: what users would have liked is known of the synthetic world only.")
@@ -48,8 +45,8 @@ def main() -> None:
     users = [participant.user_id for participant in participants]
     interactions = scan_table(paths.INTERACTIONS)
     environment = build_environment(paths.TRUTH, interactions, users, threshold, rng)
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
-    system = _load_system(clusters, read_params("plan", PlanConfig))
+    clusters = read_clusters(params.clusters.serving_level)
+    system = _load_system(clusters, params.plan)
     logs = {
         arm: run_arm(arm, system, participants, environment, config, runtime.seed) for arm in Arm
     }
@@ -89,4 +86,4 @@ def _write(figures: dict[str, float], rounds: pl.DataFrame) -> None:
 
 
 if __name__ == "__main__":
-    stage.run("experiment", main)
+    stage.run("experiment", lambda: main(read_params()))

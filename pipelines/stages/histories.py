@@ -11,19 +11,17 @@ from expectations.contracts.tables import (
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import TableWriter, read_json, scan_table
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
-from training.clusters.config import ClusterConfig
-from training.curation.config import HistoryConfig
+from pipelines.params.params import Params, read_params
 from training.curation.histories import cluster_history_rows
 from training.curation.item_histories import item_history_rows, snapshot_times
 from training.curation.timeline import Timeline
 from training.curation.user_chunks import clustered_chunks
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Write both histories of every user."""
-    config = read_params("histories", HistoryConfig)
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
+    config = params.histories
+    clusters = read_clusters(params.clusters.serving_level)
     times = snapshot_times(Timeline.from_json(read_json(paths.TIMELINE)))
     chunks = clustered_chunks(
         scan_table(paths.INTERACTIONS), clusters.item_cluster_frame(), config.chunk_interactions
@@ -38,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage.run("histories", main)
+    stage.run("histories", lambda: main(read_params()))

@@ -7,19 +7,17 @@ import sys
 from expectations.contracts.values import DataSeen
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_folder, scan_table, write_json
-from pipelines.io.params import read_params
-from pipelines.sources.config import DatasetConfig
+from pipelines.params.params import Params, read_params
 from pipelines.sources.log_changes import read_log_changes
 from pipelines.sources.source import Places, write_source
-from training.config import RuntimeConfig
-from training.curation.timeline import SplitConfig, make_timeline
+from training.curation.timeline import make_timeline
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Write items, interactions, timeline and truth: all of them, or nothing on an error."""
-    runtime = read_params("runtime", RuntimeConfig)
-    dataset = read_params("dataset", DatasetConfig)
-    split = read_params("split", SplitConfig)
+    runtime = params.runtime
+    dataset = params.dataset
+    split = params.split
     changes = read_log_changes(dataset.events)
     with atomic_folder(paths.TRUTH) as truth, atomic_folder(paths.ITEMS.parent) as folder:
         places = Places(folder / paths.ITEMS.name, folder / paths.INTERACTIONS.name, truth)
@@ -36,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage.run("ingest", main)
+    stage.run("ingest", lambda: main(read_params()))

@@ -12,13 +12,10 @@ from expectations.contracts.tables import TRANSITIONS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, atomic_folder, read_table
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
-from training.clusters.config import ClusterConfig
+from pipelines.params.params import Params, read_params
 from training.collective.signal import load_signal
-from training.config import RuntimeConfig
 from training.planner.base.adapter_io import save_adapter
 from training.planner.base.model_io import load_base
-from training.planner.config import PlannerConfig
 from training.planner.data.transitions import read_transitions
 from training.planner.tuning.finetune import FineTuned, fine_tune, refit
 from training.processes import join_process_group
@@ -26,12 +23,12 @@ from training.processes import join_process_group
 CURVE_DECIMALS = 6
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Write the adapter that validation judges, the one that is released, and the curve."""
-    runtime = read_params("runtime", RuntimeConfig)
-    config = read_params("planner", PlannerConfig)
+    runtime = params.runtime
+    config = params.planner
     torch.set_num_threads(runtime.threads)
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
+    clusters = read_clusters(params.clusters.serving_level)
     transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
     train, validation = (read_transitions(transitions, split) for split in ("train", "validation"))
     base = load_base(paths.BASE_MODEL, config.hardware)
@@ -66,4 +63,4 @@ def write_adapter(tuned: FineTuned, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    stage.run("planner", main)
+    stage.run("planner", lambda: main(read_params()))

@@ -21,29 +21,26 @@ from pipelines.io.artefact_io import (
     write_table,
 )
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
-from training.clusters.config import ClusterConfig
+from pipelines.params.params import Params, read_params
 from training.clusters.tree.centroids_io import load_centroids
-from training.config import RuntimeConfig
 from training.curation.timeline import Timeline
 from training.processes import join_process_group
-from training.recommender.config import RecommenderConfig
 from training.recommender.data.layout import ItemLayout, arrange_items
 from training.recommender.fitting.release_fit import fit_for_release
 from training.recommender.fitting.training_run import EpochReport
 from training.recommender.model.popularity import count_likes
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Lay the items out by cluster, train, and write model, curve and popularity.
 
     A training that was killed goes on from its last checkpoint, with the same result.
     """
-    runtime = read_params("runtime", RuntimeConfig)
-    config = read_params("recommender", RecommenderConfig)
+    runtime = params.runtime
+    config = params.recommender
     torch.set_num_threads(runtime.threads)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
+    clusters = read_clusters(params.clusters.serving_level)
     interactions = scan_table(paths.INTERACTIONS)
     layout = arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
 
@@ -86,4 +83,4 @@ def read_item_text(layout: ItemLayout) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    stage.run("recommender", main)
+    stage.run("recommender", lambda: main(read_params()))

@@ -7,7 +7,6 @@ import polars as pl
 from expectations.contracts.content_hash import hash_content
 from expectations.contracts.tables import ITEM_TITLES, ITEMS, USER
 from expectations.gates.report import GateReport
-from inference.plans.config import PlanConfig
 from inference.release.manifest import (
     ClusterIds,
     GateVerdict,
@@ -17,19 +16,18 @@ from inference.release.manifest import (
 )
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import read_json, read_table, scan_table, write_json, write_table
-from pipelines.io.params import read_params
+from pipelines.params.params import Params, read_params
 from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
-from training.clusters.config import ClusterConfig
 from training.clusters.lineage.change_records import TreeChanges
 
 PROBE_USERS = 1000
 """Kept in the manifest; a service looks up ``serving.probes`` of them."""
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Name every item, fix the plan's settings, hash all parts and write the manifest."""
-    plan = read_params("plan", PlanConfig)
-    level = read_params("clusters", ClusterConfig).serving_level
+    plan = params.plan
+    level = params.clusters.serving_level
     items = read_table(paths.ITEMS, ITEMS)
     write_table(
         items.select(ITEM_TITLES.schema.names).sort("item_id"), paths.ITEM_TITLES, ITEM_TITLES
@@ -95,4 +93,4 @@ def _verdicts() -> tuple[GateVerdict, ...]:
 
 
 if __name__ == "__main__":
-    stage.run("release", main)
+    stage.run("release", lambda: main(read_params()))

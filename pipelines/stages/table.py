@@ -8,7 +8,6 @@ from dataclasses import asdict
 import polars as pl
 
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
-from inference.search.config import TableConfig
 from inference.table.bulk import plan_batches
 from inference.table.describe import describe_table, measure_certificates
 from inference.table.partial_run import common_arithmetic, refresh_rows
@@ -17,37 +16,38 @@ from inference.table.table import batches_of_pairs, stamp_rows
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import read_json, write_json, write_table
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.params import read_params
+from pipelines.params.params import Params, read_params
 from pipelines.table.previous_table import read_previous_table
 from pipelines.table.refresh_outs import write_no_refresh, write_refresh_outs
 from pipelines.table.table_making import describe_code, describe_making
 from pipelines.table.table_shards import shard_opener
-from training.clusters.config import ClusterConfig
 from training.curation.timeline import Timeline
 
 
-def main() -> None:
+def main(params: Params) -> None:
     """Plan or refresh all rows in shards, going on where a run broke off; judge and write them."""
     # Worker processes import this file too; Great Expectations would cost each of them seconds.
     from pipelines.guards.table_guards import guard_table
 
-    config = read_params("table", TableConfig)
+    config, run, gates = params.table, params.table_run, params.gates.table
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
-    clusters = read_clusters(read_params("clusters", ClusterConfig))
+    clusters = read_clusters(params.clusters.serving_level)
     texts = clusters.descriptions
     source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, texts, config)
     making = describe_making(texts, config)
     previous = read_previous_table(config, making)
-    open_shards = shard_opener(paths.TABLE_SHARDS, making, config)
+    open_shards = shard_opener(paths.TABLE_SHARDS, making, config, run)
 
     if previous is None:
         batches = list(batches_of_pairs(clusters.n_clusters, config.batch_rows))
-        rows, cost = plan_batches(batches, source, config, open_shards("whole", batches), "table")
+        rows, cost = plan_batches(
+            batches, source, config, run, open_shards("whole", batches), "table"
+        )
         drift = write_no_refresh()
     else:
-        refreshed = refresh_rows(previous, texts, source, config, open_shards)
+        refreshed = refresh_rows(previous, texts, source, config, run, open_shards)
         rows, cost = refreshed.rows, refreshed.cost
-        drift = write_refresh_outs(previous, refreshed, texts, config)
+        drift = write_refresh_outs(previous, refreshed, texts, gates.min_refresh_jaccard)
     table = stamp_rows(rows, timeline.end)
     figures = {
         **asdict(describe_table(table, clusters.n_clusters, config)),
@@ -56,7 +56,7 @@ def main() -> None:
 
     write_json(asdict(cost), paths.PLANNING_COST)
     write_json(figures, paths.metrics_of("table"))
-    guard_table(table, figures, drift, clusters.n_clusters, config)
+    guard_table(table, figures, drift, clusters.n_clusters, gates)
     unproven = rows.filter(pl.col("error_bound") > 0)["pair_key"].to_list()
     record = {"unproven": unproven, "arithmetic": common_arithmetic(rows), "code": describe_code()}
     write_json({**making, **record}, paths.TABLE_RECORD)
@@ -65,4 +65,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage.run("table", main)
+    stage.run("table", lambda: main(read_params()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference.search.config import TableConfig
 from inference.table.partial_run import PreviousTable, RefreshedRows
 from inference.table.plan_table import PlanTable
 from inference.table.refresh_report import flatten_report, report_refresh, write_refresh
@@ -20,14 +19,13 @@ def write_no_refresh() -> dict[str, float]:
 
 
 def write_refresh_outs(
-    previous: PreviousTable, refreshed: RefreshedRows, texts: Sequence[str], config: TableConfig
+    previous: PreviousTable, refreshed: RefreshedRows, texts: Sequence[str], min_jaccard: float
 ) -> dict[str, float]:
     """Compare both tables; return the figures of ``metrics/refresh.json``."""
     table = PlanTable.from_frame(refreshed.rows, len(texts))
     report = report_refresh(previous.table, table, refreshed)
-    minimum = config.min_refresh_jaccard
-    page = write_refresh(report, previous.descriptions, texts, refreshed.changes, minimum)
-    return _write_outs(flatten_report(report, minimum), page)
+    page = write_refresh(report, previous.descriptions, texts, refreshed.changes, min_jaccard)
+    return _write_outs(flatten_report(report, min_jaccard), page)
 
 
 def _write_outs(figures: dict[str, float], page: str) -> dict[str, float]:

@@ -13,7 +13,7 @@ import inference.search
 import inference.table
 import training.planner
 from expectations.contracts.content_hash import hash_content
-from inference.search.config import BATCH_SETTINGS, TableConfig
+from inference.search.config import BATCH_SETTINGS, TableConfig, TableRunConfig
 from pipelines.io import paths
 from training.planner.base.base_reference import fingerprint_base
 
@@ -33,12 +33,14 @@ def describe_making(descriptions: Sequence[str], config: TableConfig) -> dict[st
     }
 
 
-def describe_run(making: Mapping[str, Any], config: TableConfig, part: str) -> dict[str, Any]:
+def describe_run(
+    making: Mapping[str, Any], config: TableConfig, run: TableRunConfig, part: str
+) -> dict[str, Any]:
     """Return what every bit of a run's rows depends on; shards are kept for just this.
 
     ``part`` names the run among those that one table takes.
     """
-    on_gpu = config.ray_gpus > 0 if config.engine == "ray" else torch.cuda.is_available()
+    on_gpu = run.ray_gpus > 0 if run.engine == "ray" else torch.cuda.is_available()
     cpu = torch.backends.cpu.get_cpu_capability()
     return {
         **making,

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from inference.search.config import TableConfig
+from inference.search.config import TableConfig, TableRunConfig
 from inference.table.shards import ROWS_SCHEMA, MicroBatch, PlannedShard
 from pipelines.io.artefact_io import COMPRESSION, atomic_file, write_json
 from pipelines.table.table_making import describe_run
@@ -23,12 +23,12 @@ SHARD_NAME = re.compile(r"batches-(\d+)-(\d+)\.parquet")
 
 
 def shard_opener(
-    folder: Path, making: Mapping[str, Any], config: TableConfig
+    folder: Path, making: Mapping[str, Any], config: TableConfig, run: TableRunConfig
 ) -> Callable[[str, Sequence[MicroBatch]], ShardFolder]:
     """Return what opens the shards of each run that one table takes, by the run's name."""
 
     def open_shards(part: str, batches: Sequence[MicroBatch]) -> ShardFolder:
-        return ShardFolder(folder / part, describe_run(making, config, part), batches)
+        return ShardFolder(folder / part, describe_run(making, config, run, part), batches)
 
     return open_shards
 

@@ -22,6 +22,6 @@ class AlignmentConfig(Config):
 
     renamed: ClassVar[Mapping[str, str]] = {"mix_penalty": "user_weight_penalty"}
 
-    decay: float = Field(0.8, gt=0, le=1)
-    penalties: tuple[float, ...] = Field((10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1)
-    user_weight_penalty: float = Field(30.0, ge=0)
+    decay: float = Field(default=0.8, gt=0, le=1)
+    penalties: tuple[float, ...] = Field(default=(10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1)
+    user_weight_penalty: float = Field(default=30.0, ge=0)

@@ -146,7 +146,6 @@ class ClusterConfig(Config):
     balance: float = Field(default=1.2, gt=1)
     iterations: int = Field(default=20, ge=1)
     restarts: int = Field(default=4, ge=1)
-    max_traffic_balance: float = Field(default=3.0, gt=1)
     representation: RepresentationConfig = RepresentationConfig()
     description: DescriptionConfig = DescriptionConfig()
 

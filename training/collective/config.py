@@ -23,8 +23,10 @@ class CollectiveConfig(Config):
 
     renamed: ClassVar[Mapping[str, str]] = {"together_prior": "co_consumption_prior"}
 
-    pair_window: int = Field(8, ge=2)
-    pair_priors: tuple[float, ...] = Field((10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), min_length=1)
-    co_consumption_prior: float = Field(100.0, gt=0)
-    ridge: float = Field(1e-3, ge=0)
-    max_transitions: int = Field(2000, ge=1)
+    pair_window: int = Field(default=8, ge=2)
+    pair_priors: tuple[float, ...] = Field(
+        default=(10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), min_length=1
+    )
+    co_consumption_prior: float = Field(default=100.0, gt=0)
+    ridge: float = Field(default=1e-3, ge=0)
+    max_transitions: int = Field(default=2000, ge=1)

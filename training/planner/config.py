@@ -114,14 +114,17 @@ class PlannerConfig(Config):
         patience: evaluations in a row that are not kept before it stops.
         validation_rows: validation transitions that recall is taken on at most.
         match_prompts: prompts that the match rate is taken on at most.
-        min_match_rate: what an evaluation should reach before its recall counts.
-        min_coverage: the same for the share of clusters in the top five.
+        aimed_match_rate: what an evaluation should reach before its recall counts; no bound,
+            those stand in ``gates``.
+        aimed_coverage: the same for the share of clusters in the top five.
         refit: train on with what the validation period adds.
         refit_share: of the steps that were best, for which it does.
         refit_lr_ratio: of the learning rate, at which it does.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {
+        "min_coverage": "aimed_coverage",
+        "min_match_rate": "aimed_match_rate",
         "peak_share": "class_balanced_share",
         "refit_rate": "refit_lr_ratio",
     }
@@ -148,8 +151,8 @@ class PlannerConfig(Config):
     patience: int = Field(default=4, ge=1)
     validation_rows: int = Field(default=1000, ge=1)
     match_prompts: int = Field(default=1000, ge=1)
-    min_match_rate: float = Field(default=0.995, ge=0, le=1)
-    min_coverage: float = Field(default=0.98, ge=0, le=1)
+    aimed_match_rate: float = Field(default=0.995, ge=0, le=1)
+    aimed_coverage: float = Field(default=0.98, ge=0, le=1)
     refit: bool = True
     refit_share: float = Field(default=0.25, gt=0, le=1)
     refit_lr_ratio: float = Field(default=0.5, gt=0, le=1)

@@ -19,6 +19,7 @@ from pipelines.io import paths
 from pipelines.io.artefact_io import read_table, write_table
 from pipelines.io.command import run_command
 from pipelines.io.planner_windows import Split
+from pipelines.params.params import read_params
 from pipelines.stages import table
 from tests.worlds.evaluation import build_house
 from training.evaluation.clusters.compare import METRICS
@@ -31,7 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_table(learn_from(read_table(paths.CASES, CASES)), paths.TRANSITIONS, TRANSITIONS)
-        table.main()
+        table.main(read_params())
         (folder / MARKS).mkdir(parents=True)
         (folder / MARKS / "planner").write_text("as taught")
     return folder

@@ -137,9 +137,9 @@ def test_a_change_of_another_form_is_refused(change: str) -> None:
 
 def test_changes_reach_the_settings_and_times_stay_text(house: Path) -> None:
     settings = read(
-        "split.test_start=2018-10-28", "planner.lora.rank=4", "table.min_coverage_at_5=1"
+        "split.test_start=2018-10-28", "planner.lora.rank=4", "gates.table.min_coverage_at_5=1"
     )
     assert settings["split"]["test_start"] == "2018-10-28"
     assert settings["planner"]["lora"]["rank"] == 4
-    assert settings["table"]["min_coverage_at_5"] == 0.0  # no gate stops a benchmark
+    assert settings["gates"]["table"]["min_coverage_at_5"] == 0.0  # no gate stops a benchmark
     assert settings["runtime"]["threads"] == 1

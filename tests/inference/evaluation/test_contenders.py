@@ -48,7 +48,7 @@ from training.evaluation.clusters.matches import MatchFigures
 PLAN = PlanConfig()
 TABLE = TableConfig()
 QUICK = EvaluationConfig(transformer_epochs=(1, 2), pair_priors=(10.0, 100.0))
-SETTINGS = EvaluationSettings(QUICK, TABLE, PLAN, AlignmentConfig(), seed=0)
+SETTINGS = EvaluationSettings(QUICK, TABLE, PLAN, AlignmentConfig().user_weight_penalty, seed=0)
 
 
 def split_of(window: Window, seed: int = 0) -> EvaluationSplit:

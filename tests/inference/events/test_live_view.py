@@ -140,9 +140,9 @@ def test_a_lost_view_is_replayed_from_the_log(
     lose_everything(tree)
     reader = FeatureReader(open_store)
     assert names(reader, "lost too") == []
-    assert replay_events(place) == 1
+    assert replay_events(place, CONFIG) == 1
     assert (names(reader, "lost"), names(reader, "lost too")) == ([], ["c"])
-    assert replay_events(0) >= 2
+    assert replay_events(0, CONFIG) >= 2
     assert names(reader, "lost") == ["b", "a"]
 
 

@@ -32,6 +32,7 @@ from pipelines.io import paths
 from pipelines.lifecycle.promote import Promoter
 from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
+from pipelines.params.gates import PromotionGates
 from pipelines.release.model_registry import find_release, point_alias
 from pipelines.release.promotion_log import Promotion, read_promotions
 from pipelines.release.tracking import open_tracking, tracking_uri
@@ -97,7 +98,7 @@ def site(store: str, folder: Path, n_others: int) -> Iterator[Site]:
 
 def promoter() -> Promoter:
     source, reader = ReleaseSource(tracking_uri()), FeatureReader(open_store)
-    return Promoter(open_tracking(), source, reader, 50, paths.PROMOTION_LOG)
+    return Promoter(open_tracking(), source, reader, 50, paths.PROMOTION_LOG, PromotionGates())
 
 
 def promote(manifest: ReleaseManifest) -> Promotion:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from expectations.contracts.errors import GateError, UserError
 from expectations.contracts.values import ClusterPair, all_pairs
-from inference.search.config import TableConfig
+from inference.search.config import TableConfig, TableRunConfig
 from inference.search.ranking import ContextRanker
 from inference.table.bulk import plan_batches
 from inference.table.shards import PlannedShard, cut_shards
@@ -23,7 +23,8 @@ from pipelines.table.table_shards import ShardFolder
 from tests.worlds.planning import DESCRIPTIONS, DyingPlanner, MadePlanner
 
 N = len(DESCRIPTIONS)
-CONFIG = TableConfig(batch_rows=4, shard_rows=8, worker_threads=1)
+CONFIG = TableConfig(batch_rows=4, worker_threads=1)
+RUN = TableRunConfig(shard_rows=8)
 BATCHES = list(batches_of_pairs(N, CONFIG.batch_rows))
 MADE_OF = {"planner": "this one"}
 
@@ -56,8 +57,8 @@ class Breaking:
         self.store.keep(shard)
 
 
-def with_settings(**changes: object) -> TableConfig:
-    return CONFIG.model_copy(update=changes)
+def run_with(**changes: object) -> TableRunConfig:
+    return RUN.model_copy(update=changes)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def held() -> Held:
 def whole(held: Held, tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     """The table planned in one piece."""
     store = ShardFolder(tmp_path_factory.mktemp("whole") / "shards", MADE_OF, BATCHES)
-    return plan_batches(BATCHES, held, with_settings(shard_rows=10_000), store, "")[0]
+    return plan_batches(BATCHES, held, CONFIG, run_with(shard_rows=10_000), store, "")[0]
 
 
 def same_bytes(found: pl.DataFrame, expected: pl.DataFrame) -> bool:
@@ -91,13 +92,13 @@ def test_shard_sizes_and_breaks_change_no_bit(
     kept = 0
     for shard_rows, n_shards in breaks:
         store = ShardFolder(folder, MADE_OF, BATCHES)
-        config = with_settings(shard_rows=shard_rows)
+        run = run_with(shard_rows=shard_rows)
         try:
-            plan_batches(BATCHES, held, config, Breaking(store, n_shards), "")
+            plan_batches(BATCHES, held, CONFIG, run, Breaking(store, n_shards), "")
         except KeyboardInterrupt:
             kept += n_shards * -(-shard_rows // CONFIG.batch_rows)  # batches, but for short ones
     store = ShardFolder(folder, MADE_OF, BATCHES)
-    found, cost = plan_batches(BATCHES, held, with_settings(shard_rows=last_rows), store, "")
+    found, cost = plan_batches(BATCHES, held, CONFIG, run_with(shard_rows=last_rows), store, "")
     assert same_bytes(found, whole)
     assert cost.rows_planned + cost.rows_kept == whole.height
     assert bool(cost.rows_kept) == bool(kept) or cost.rows_kept == whole.height
@@ -128,17 +129,17 @@ def test_shards_of_another_planner_are_thrown_away(
     other = Held(MadePlanner(CONFIG, tuple(reversed(DESCRIPTIONS))).open(()))
     store = ShardFolder(tmp_path / "shards", {"planner": "another"}, BATCHES)
     with pytest.raises(KeyboardInterrupt):
-        plan_batches(BATCHES, other, CONFIG, Breaking(store, 3), "")
+        plan_batches(BATCHES, other, CONFIG, RUN, Breaking(store, 3), "")
     assert len(list(store.read())) == 3
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    found, cost = plan_batches(BATCHES, held, CONFIG, store, "")
+    found, cost = plan_batches(BATCHES, held, CONFIG, RUN, store, "")
     assert cost.rows_kept == 0
     assert same_bytes(found, whole)
 
 
 def test_damaged_shards_are_planned_again(held: Held, whole: pl.DataFrame, tmp_path: Path) -> None:
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    plan_batches(BATCHES, held, CONFIG, store, "")
+    plan_batches(BATCHES, held, CONFIG, RUN, store, "")
     files = sorted((tmp_path / "shards").glob("*.parquet"))
     cut, flipped, renamed = files[0], files[1], files[2]
     lost = pl.read_parquet([cut, flipped, renamed]).height
@@ -147,15 +148,15 @@ def test_damaged_shards_are_planned_again(held: Held, whole: pl.DataFrame, tmp_p
     content[20] ^= 0xFF
     flipped.write_bytes(content)
     renamed.rename(renamed.with_name("batches-0000000-0000001.parquet"))
-    found, cost = plan_batches(BATCHES, held, CONFIG, store, "")
+    found, cost = plan_batches(BATCHES, held, CONFIG, RUN, store, "")
     assert cost.rows_planned == lost
     assert same_bytes(found, whole)
 
 
 def test_two_workers_change_no_bit(whole: pl.DataFrame, tmp_path: Path) -> None:
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    config = with_settings(workers=2)
-    found, cost = plan_batches(BATCHES, MadePlanner(config), config, store, "")
+    run = run_with(workers=2)
+    found, cost = plan_batches(BATCHES, MadePlanner(CONFIG), CONFIG, run, store, "")
     assert same_bytes(found, whole)
     assert cost.worker_peak_memory_mb > 50
 
@@ -163,8 +164,8 @@ def test_two_workers_change_no_bit(whole: pl.DataFrame, tmp_path: Path) -> None:
 @pytest.mark.long
 def test_three_workers_change_no_bit(whole: pl.DataFrame, tmp_path: Path) -> None:
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    config = with_settings(workers=3, shard_rows=4)
-    assert same_bytes(plan_batches(BATCHES, MadePlanner(config), config, store, "")[0], whole)
+    run = run_with(workers=3, shard_rows=4)
+    assert same_bytes(plan_batches(BATCHES, MadePlanner(CONFIG), CONFIG, run, store, "")[0], whole)
 
 
 @pytest.mark.long
@@ -172,11 +173,11 @@ def test_a_dead_worker_is_named_and_the_next_run_goes_on(
     whole: pl.DataFrame, tmp_path: Path
 ) -> None:
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    config = with_settings(workers=2)
-    dying = DyingPlanner(config, fatal=(3, 8), deaths=tmp_path / "deaths")
-    with pytest.raises(UserError, match=r"table\.workers: every worker lives"):
-        plan_batches(BATCHES, dying, config, store, "")
-    found, cost = plan_batches(BATCHES, MadePlanner(config), CONFIG, store, "")
+    run = run_with(workers=2)
+    dying = DyingPlanner(CONFIG, fatal=(3, 8), deaths=tmp_path / "deaths")
+    with pytest.raises(UserError, match=r"table_run\.workers: every worker lives"):
+        plan_batches(BATCHES, dying, CONFIG, run, store, "")
+    found, cost = plan_batches(BATCHES, MadePlanner(CONFIG), CONFIG, RUN, store, "")
     assert cost.rows_kept > 0
     assert same_bytes(found, whole)
 
@@ -192,6 +193,6 @@ class Refusing(MadePlanner):
 @pytest.mark.long
 def test_an_error_of_a_worker_arrives_whole(tmp_path: Path) -> None:
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    config = with_settings(workers=2)
+    run = run_with(workers=2)
     with pytest.raises(GateError, match=r"planner: it opens \(found: closed\)"):
-        plan_batches(BATCHES, Refusing(config), config, store, "")
+        plan_batches(BATCHES, Refusing(CONFIG), CONFIG, run, store, "")

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from expectations.contracts.errors import GateError, UserError
-from inference.search.config import TableConfig
+from inference.search.config import TableConfig, TableRunConfig
 from inference.search.ranking import ContextRanker
 from inference.table.bulk import plan_batches
 from inference.table.ray_engine import read_folder, write_folder
@@ -31,21 +31,22 @@ from tests.inference.table.test_bulk import same_bytes
 from tests.worlds.evaluation import NAMES, build_house
 from tests.worlds.planning import DESCRIPTIONS, DyingPlanner, MadePlanner
 
-CONFIG = TableConfig(batch_rows=4, shard_rows=8, worker_threads=1, engine="ray", workers=2)
+CONFIG = TableConfig(batch_rows=4, worker_threads=1)
+RUN = TableRunConfig(shard_rows=8, engine="ray", workers=2)
 BATCHES = list(batches_of_pairs(len(DESCRIPTIONS), CONFIG.batch_rows))
 MADE_OF = {"planner": "this one"}
 
 
-def with_settings(**changes: object) -> TableConfig:
-    return CONFIG.model_copy(update=changes)
+def run_with(**changes: object) -> TableRunConfig:
+    return RUN.model_copy(update=changes)
 
 
 def plan_here(source: object, batches: Sequence[object], folder: Path) -> pl.DataFrame:
     """The reference: the same rows planned in this process."""
     torch.set_num_threads(1)
     store = ShardFolder(folder, MADE_OF, batches)
-    config = with_settings(engine="local", workers=1)
-    return plan_batches(batches, source, config, store, "")[0]
+    run = run_with(engine="local", workers=1)
+    return plan_batches(batches, source, CONFIG, run, store, "")[0]
 
 
 def test_a_folder_travels_whole(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ class Watching:
 def test_a_killed_actor_costs_nothing_and_nobody_outside_can_reach_ray(tmp_path: Path) -> None:
     dying = DyingPlanner(CONFIG, fatal=(3, 8), deaths=tmp_path / "deaths")
     store = Watching(ShardFolder(tmp_path / "ray", MADE_OF, BATCHES), set())
-    found, cost = plan_batches(BATCHES, dying, CONFIG, store, "")
+    found, cost = plan_batches(BATCHES, dying, CONFIG, RUN, store, "")
     assert dying.deaths.stat().st_size == 1  # it was killed, once
     assert cost.rows_planned == found.height
     assert same_bytes(found, plan_here(MadePlanner(CONFIG), BATCHES, tmp_path / "here"))
@@ -100,9 +101,9 @@ class Refusing(MadePlanner):
 @pytest.mark.long
 def test_an_error_of_an_actor_arrives_whole(tmp_path: Path) -> None:
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    config = with_settings(workers=1)
+    run = run_with(workers=1)
     with pytest.raises(GateError, match=r"planner: it opens \(found: closed\)"):
-        plan_batches(BATCHES, Refusing(config), config, store, "")
+        plan_batches(BATCHES, Refusing(CONFIG), CONFIG, run, store, "")
 
 
 @pytest.fixture
@@ -140,11 +141,11 @@ def test_a_cluster_is_sent_the_planner(
     (tmp_path / "house").mkdir()
     monkeypatch.chdir(tmp_path / "house")
     build_house(tmp_path / "house", steps=0)
-    config = with_settings(ray_address=cluster)
-    source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, NAMES, config)
+    run = run_with(ray_address=cluster)
+    source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, NAMES, CONFIG)
     batches = list(batches_of_pairs(len(NAMES), CONFIG.batch_rows))
     store = ShardFolder(tmp_path / "ray", MADE_OF, batches)
-    found, _ = plan_batches(batches, source, config, store, "")
+    found, _ = plan_batches(batches, source, CONFIG, run, store, "")
     assert same_bytes(found, plan_here(source, batches, tmp_path / "here"))
 
 
@@ -153,18 +154,18 @@ def test_ray_that_is_not_installed_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)  # what `import ray` finds where it is not
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    with pytest.raises(UserError, match=r"table\.engine: Ray is installed"):
-        plan_batches(BATCHES, MadePlanner(CONFIG), CONFIG, store, "")
+    with pytest.raises(UserError, match=r"table_run\.engine: Ray is installed"):
+        plan_batches(BATCHES, MadePlanner(CONFIG), CONFIG, RUN, store, "")
 
 
 @pytest.mark.parametrize("address", ["ray://10.0.0.5:10001", "10.0.0.5", "http://a:1", ""])
 def test_an_address_of_another_kind_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="ray_address"):
-        TableConfig(ray_address=address)
+        TableRunConfig(ray_address=address)
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path: Path) -> None:
     store = ShardFolder(tmp_path / "shards", MADE_OF, BATCHES)
-    config = with_settings(ray_address="127.0.0.1:1")
+    run = run_with(ray_address="127.0.0.1:1")
     with pytest.raises(UserError, match=r"127\.0\.0\.1:1: a Ray cluster answers there"):
-        plan_batches(BATCHES, MadePlanner(config), config, store, "")
+        plan_batches(BATCHES, MadePlanner(CONFIG), CONFIG, run, store, "")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterPair, all_pairs
 from inference.search.arithmetic import is_by_row
-from inference.search.config import TableConfig
+from inference.search.config import TableConfig, TableRunConfig
 from inference.search.ranking import ContextRanker, RankedContexts, rank_scores
 from inference.table.partial_run import (
     PreviousTable,
@@ -130,7 +130,8 @@ def refresh(
     def open_store(part: str, batches: Sequence[MicroBatch]) -> ShardFolder:
         return ShardFolder(folder / part, {"part": part}, batches)
 
-    return refresh_rows(known, after, source or Scored(tuple(after)), config, open_store)
+    run = TableRunConfig()
+    return refresh_rows(known, after, source or Scored(tuple(after)), config, run, open_store)
 
 
 WORDS = tuple(f"word {i}" for i in range(10))

@@ -14,6 +14,7 @@ from pipelines.commands import app
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from pipelines.io.command import run_command
+from pipelines.params.params import read_params
 from pipelines.stages import clusters as stage
 from tests.pipelines.stages.test_clusters import PARAMS, lay_out
 from tests.worlds.clusters import build_topic_world
@@ -34,7 +35,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(root)
         lay_out(WORLD)
         Path("params.yaml").write_text(PARAMS, encoding="utf-8")
-        stage.main()
+        stage.main(read_params())
         Path("new.csv").write_text(NEW, encoding="utf-8")
     return root
 

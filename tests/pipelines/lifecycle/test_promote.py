@@ -21,6 +21,7 @@ from inference.release.release_source import ReleaseSource
 from pipelines.io import paths
 from pipelines.lifecycle.promote import Promoter
 from pipelines.online.feature_store import open_store
+from pipelines.params.gates import PromotionGates
 from pipelines.release.model_registry import point_alias
 from pipelines.release.promotion_log import Promotion, previous_champion, read_promotions
 from pipelines.release.tracking import open_tracking, tracking_uri
@@ -28,6 +29,7 @@ from tests.servers import free_port
 from tests.worlds.online.published import PublishedReleases
 
 PROBES = 50
+GATES = PromotionGates()
 PATIENCE_SECONDS = 120.0
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -55,7 +57,9 @@ def promote(version: int, log: Path) -> Promotion | None:
 
 def promoter(log: Path) -> Promoter:
     reader = FeatureReader(open_store)
-    return Promoter(open_tracking(), ReleaseSource(tracking_uri()), reader, PROBES, log)
+    return Promoter(
+        open_tracking(), ReleaseSource(tracking_uri()), reader, PROBES, log, PromotionGates()
+    )
 
 
 def test_a_promotion_is_logged_with_who_when_why_from_and_to(
@@ -126,7 +130,7 @@ def test_a_registry_that_does_not_answer_is_one_line(
     away = ReleaseSource(f"http://127.0.0.1:{free_port()}")
     reader = FeatureReader(open_store)
     with pytest.raises(UserError, match="model registry: answers"):
-        Promoter(open_tracking(), away, reader, PROBES, log).promote("ann", "a test")
+        Promoter(open_tracking(), away, reader, PROBES, log, GATES).promote("ann", "a test")
 
 
 def test_a_rollback_returns_to_the_champion_before_and_is_logged(
@@ -172,7 +176,9 @@ def test_a_champion_that_moved_during_the_checks_is_left_alone(
     promote(tree.first, log)
     promote(tree.second, log)
     reader = MovedMeanwhile(tree.worse)
-    late = Promoter(open_tracking(), ReleaseSource(tracking_uri()), reader, PROBES, log)
+    late = Promoter(
+        open_tracking(), ReleaseSource(tracking_uri()), reader, PROBES, log, PromotionGates()
+    )
     moved = rf"was version {tree.second}, is version {tree.worse}.*run the command again"
     with pytest.raises(ReleaseError, match=moved):
         late.roll_back("ann", "too late")

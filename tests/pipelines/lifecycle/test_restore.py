@@ -23,6 +23,7 @@ from pipelines.io import paths
 from pipelines.lifecycle.publish import publish
 from pipelines.lifecycle.restore import Restored, find_version, restore
 from pipelines.online.feature_store import open_store
+from pipelines.params.params import read_params
 from pipelines.release.dvc_storage import push_artefacts
 from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
 from pipelines.release.release_record import ORIGIN_FILE, RECORD_FOLDER, check_lock
@@ -49,7 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = build_tree(tmp_path_factory.mktemp("restore") / "tree")
     with chdir(root), pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        release.main()
+        release.main(read_params())
         subprocess.run(["git", "init", "-q"], check=True)
         dvc("init")
         dvc("remote", "add", "-d", "shelf", str(root.parent / "remote"))

@@ -23,9 +23,10 @@ from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.online.online_rows import count_online_rows
 from pipelines.online.online_store import FeatureFiles, write_release_rows
+from pipelines.params.retention import RetentionConfig
 from pipelines.release.model_registry import find_release, point_alias
 from pipelines.release.promotion_log import Promotion
-from pipelines.release.retention import KnownRelease, RetentionConfig, reasons_to_keep
+from pipelines.release.retention import KnownRelease, reasons_to_keep
 from pipelines.release.tracking import open_tracking
 from tests.servers import postgres_server, redis_server
 from tests.worlds.online.serving import REPOSITORY, build_tree

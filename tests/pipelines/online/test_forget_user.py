@@ -30,6 +30,7 @@ from pipelines.online.export_events import export_events, export_log
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view, replay_events
 from pipelines.online.online_rows import count_online_rows
+from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking
 from pipelines.stages import release
 from tests.worlds.online.serving import PEOPLE, build_tree, likes_around_the_ring, write_plans
@@ -59,7 +60,7 @@ def releases(
 
 
 def publish_as_built() -> ReleaseManifest:
-    release.main()
+    release.main(read_params())
     manifest = read_manifest(paths.RELEASE)
     publish(open_store(), open_tracking(), manifest)
     return manifest
@@ -100,7 +101,7 @@ def test_forgetting_a_person(
     assert GONE.encode() not in paths.USER_LIVE_EVENTS.read_bytes()
 
     # neither a replay nor loading the same release again brings the person back
-    replay_events(0)
+    replay_events(0, CONFIG)
     publish_as_built()
     assert rows_of(GONE) == 0
     assert len(PEOPLE) - 1 == len(reader.read_users(releases[1].release_id, list(PEOPLE)))

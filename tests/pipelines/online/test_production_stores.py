@@ -15,6 +15,7 @@ from inference.store.store_connections import StoreUnreachableError
 from pipelines.io import paths
 from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
+from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking
 from pipelines.stages import release
 from tests.servers import postgres_server, redis_server
@@ -36,7 +37,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_release_is_published_and_read_back_on_redis_and_postgresql(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release.main()
+    release.main(read_params())
     manifest = read_manifest(paths.RELEASE)
     with postgres_server(tmp_path) as registry:
         monkeypatch.setenv("FEAST_REGISTRY", registry)

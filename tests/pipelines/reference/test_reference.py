@@ -9,18 +9,17 @@ import pytest
 
 from expectations.contracts.tables import ALL_TABLES
 from pipelines.commands.app import GROUPS, name_of
-from pipelines.io.params import SECTIONS
+from pipelines.params.params import Params
 from pipelines.reference.commands import commands_page
 from pipelines.reference.errors import FAMILIES, error_lines, errors_page, family_of
 from pipelines.reference.metric_words import FILES, PARTS
 from pipelines.reference.metrics import metrics_page, unexplained
 from pipelines.reference.parameters import (
-    MODELS,
     Parameter,
+    all_sections,
     own_parameters,
     parameters_page,
     read_advice,
-    sections_of,
 )
 from pipelines.reference.service import http_page, openapi_document
 from pipelines.reference.tables import tables_page
@@ -32,15 +31,13 @@ TROUBLES = (ROOT / "docs" / "guide" / "troubleshooting.md").read_text(encoding="
 
 def all_parameters() -> list[Parameter]:
     return [
-        parameter
-        for section, model in MODELS.items()
-        for name, inner in sections_of(section, model)
-        for parameter in own_parameters(name, inner)
+        parameter for name, inner in all_sections() for parameter in own_parameters(name, inner)
     ]
 
 
 def test_every_section_of_the_params_is_there() -> None:
-    assert set(MODELS) == set(SECTIONS)
+    page = parameters_page()
+    assert all(f"\n## {section}\n" in page for section in Params.model_fields)
 
 
 def test_every_parameter_has_a_meaning() -> None:
@@ -58,7 +55,7 @@ def test_every_parameter_says_when_to_change_it_and_no_advice_is_left_over() -> 
     [
         ("clusters.balance", "`1.2`", "number, above 1"),
         ("clusters.levels", "`[4, 16, 64]`", "list of integer"),
-        ("table.engine", '`"local"`', "`local` or `ray`"),
+        ("table_run.engine", '`"local"`', "`local` or `ray`"),
         ("planner.refit", "`true`", "`true` or `false`"),
         ("clusters.previous.margin", "`0.15`", "number, at least 0"),
         ("clusters.previous.folder", "required", "text"),

@@ -10,13 +10,13 @@ import pytest
 
 from expectations.suites.raw_data import INTERACTIONS_GUARD, N_INTERACTIONS
 from inference.release.manifest import ClusterIds, GateVerdict, ReleaseCounts, ReleaseManifest
-from pipelines.guards.gates_config import GatesConfig
 from pipelines.guards.table_guards import SCORE_MEDIAN, TABLE_FIGURES
 from pipelines.io import paths
+from pipelines.params.gates import PromotionGates
 from pipelines.release.drift import find_drift
 
 FIGURES = {"match_rate": 0.99, "coverage_at_5_table": 0.98, "top1_largest_share_table": 0.1}
-CONFIG = GatesConfig()
+CONFIG = PromotionGates()
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.tables import INTERACTIONS, ITEMS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import read_json, read_table
+from pipelines.params.params import read_params
 from pipelines.stages import ingest
 from tests.worlds.sources import logs, write_grouplens, write_logs
 
@@ -45,7 +46,7 @@ def what_is_left() -> list[str]:
 def test_files_become_tables_a_timeline_and_an_empty_truth() -> None:
     write_logs(Path("raw"), *logs())
     set_params({"source": "files", "path": "raw"})
-    ingest.main()
+    ingest.main(read_params())
     assert read_table(paths.ITEMS, ITEMS).height == 8
     assert read_table(paths.INTERACTIONS, INTERACTIONS).height == 30
     assert read_json(paths.TRUTH / "about.json") == {"available": False}
@@ -56,7 +57,7 @@ def test_files_become_tables_a_timeline_and_an_empty_truth() -> None:
 def test_movielens_ratings_get_the_usual_threshold() -> None:
     write_grouplens(Path("ml"), "dat")
     set_params({"source": "movielens", "path": "ml"})
-    ingest.main()
+    ingest.main(read_params())
     log = read_table(paths.INTERACTIONS, INTERACTIONS)
     assert log["is_positive"].sum() == 7
 
@@ -65,7 +66,7 @@ def test_the_synthetic_world_leaves_its_truth_apart() -> None:
     catalogue = ROOT / "pipelines/sources/synthetic/catalogue.yaml"
     sizes = {"n_users": 60, "n_items": 200}
     set_params({"path": str(catalogue), "synthetic": sizes}, split={})
-    ingest.main()
+    ingest.main(read_params())
     assert read_json(paths.TRUTH / "about.json")["available"] is True
     assert read_table(paths.ITEMS, ITEMS).height == 200
     assert read_table(paths.INTERACTIONS, INTERACTIONS)["user_id"].n_unique() == 60
@@ -80,11 +81,11 @@ def test_what_happened_from_the_end_on_is_left_out_of_every_source() -> None:
     ]
     for dataset in sources:
         set_params(dataset)
-        ingest.main()
+        ingest.main(read_params())
         log = read_table(paths.INTERACTIONS, INTERACTIONS)
         end = log["timestamp"].sort()[log.height * 2 // 3]
         set_params(dataset, split={"origins": 1, "end": end.isoformat()})
-        ingest.main()
+        ingest.main(read_params())
         kept = read_table(paths.INTERACTIONS, INTERACTIONS)
         assert 0 < kept.height < log.height
         assert kept.equals(log.filter(pl.col("timestamp") < end))
@@ -94,9 +95,9 @@ def test_what_happened_from_the_end_on_is_left_out_of_every_source() -> None:
 def test_two_runs_write_the_same_bytes() -> None:
     write_logs(Path("raw"), *logs())
     set_params({"source": "files", "path": "raw"})
-    ingest.main()
+    ingest.main(read_params())
     first = [path.read_bytes() for path in (paths.ITEMS, paths.INTERACTIONS, paths.TIMELINE)]
-    ingest.main()
+    ingest.main(read_params())
     assert first == [
         path.read_bytes() for path in (paths.ITEMS, paths.INTERACTIONS, paths.TIMELINE)
     ]
@@ -204,7 +205,7 @@ def test_a_bad_input_ends_in_one_line_and_leaves_nothing(fault: str) -> None:
     spoil(folder)
     set_params({"source": "files", "path": "raw"})
     with pytest.raises(UserError) as caught:
-        ingest.main()
+        ingest.main(read_params())
     error = caught.value
     assert Path(error.where).name == file
     assert rule in error.rule
@@ -239,7 +240,7 @@ def test_a_bad_setting_ends_in_one_line(dataset: dict[str, object], words: list[
     write_logs(Path("raw"), *logs())
     set_params(dataset)
     with pytest.raises(UserError) as caught:
-        ingest.main()
+        ingest.main(read_params())
     for word in words:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -252,7 +253,7 @@ def test_junk_named_parquet_is_refused() -> None:
     mapping = {"interactions_file": "log.parquet"}
     set_params({"source": "files", "path": "raw", "files": mapping})
     with pytest.raises(UserError, match="the file is Parquet"):
-        ingest.main()
+        ingest.main(read_params())
     assert what_is_left() == []
 
 

@@ -18,6 +18,7 @@ from pipelines.io import paths
 from pipelines.io.artefact_io import TableWriter, read_json, read_table
 from pipelines.online.event_tables import to_events
 from pipelines.online.export_events import export_events
+from pipelines.params.params import read_params
 from pipelines.sources.log_changes import name_of_export
 from pipelines.stages import ingest
 
@@ -48,7 +49,7 @@ def run_ingest(events: Path | None = None) -> pl.DataFrame:
         f"dataset: {{source: files, path: raw, positive_threshold: 4, "
         f"files: {{feedback: rating}}, {pinned}}}\n"
     )
-    ingest.main()
+    ingest.main(read_params())
     return read_table(paths.INTERACTIONS, INTERACTIONS)
 
 
@@ -162,13 +163,13 @@ def test_the_synthetic_world_takes_events_too(tmp_path: Path) -> None:
     catalogue = Path(__file__).resolve().parents[3] / "pipelines/sources/synthetic/catalogue.yaml"
     settings = f"source: synthetic, path: {catalogue}, synthetic: {{n_users: 60, n_items: 200}}"
     Path("params.yaml").write_text(f"dataset: {{{settings}}}\n")
-    ingest.main()
+    ingest.main(read_params())
     made = read_table(paths.INTERACTIONS, INTERACTIONS)
     item = made["item_id"][0]
     log = log_of(event("1", "a visitor", item, datetime(2030, 1, 1, tzinfo=UTC), None))
     path, _ = export_events(log, paths.EVENT_EXPORTS)
     Path("params.yaml").write_text(f"dataset: {{{settings}, events: {path}}}\n")
-    ingest.main()
+    ingest.main(read_params())
     with_event = read_table(paths.INTERACTIONS, INTERACTIONS)
     added = with_event.join(made, on=["user_id", "item_id", "timestamp"], how="anti")
     assert added["user_id"].to_list() == ["a visitor"]

@@ -15,6 +15,7 @@ from expectations.contracts.tables import INTERACTIONS, ITEMS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
 from pipelines.online.export_events import export_events
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.sources.raw import swallowed
 from pipelines.stages import ingest
@@ -63,7 +64,7 @@ def run(path: str = "data", files: dict[str, Any] | None = None, **more: Any) ->
     """Run the stage on a folder; return the log it leaves."""
     dataset = {"source": "files", "path": path, "files": files or {}, **more}
     Path("params.yaml").write_text(yaml.safe_dump({"dataset": dataset, "split": {"origins": 1}}))
-    ingest.main()
+    ingest.main(read_params())
     return read_table(paths.INTERACTIONS, INTERACTIONS)
 
 
@@ -204,7 +205,7 @@ def test_every_row_is_in_the_metrics_whatever_became_of_it(
     dataset = {"source": "files", "path": "data", "events": str(exported)}
     split = {"origins": 1, "end": LATER.isoformat()}
     Path("params.yaml").write_text(yaml.safe_dump({"dataset": dataset, "split": split}))
-    ingest.main()
+    ingest.main(read_params())
     found = metrics()
     assert found == {
         "items_rows_in_file": 30,
@@ -238,5 +239,5 @@ def test_every_row_is_in_the_metrics_whatever_became_of_it(
     ):
         assert line in said
     first = paths.metrics_of("ingest").read_bytes()
-    ingest.main()
+    ingest.main(read_params())
     assert paths.metrics_of("ingest").read_bytes() == first

@@ -13,6 +13,7 @@ from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEM_CLUSTERS,
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_json, write_table
 from pipelines.io.previous_tree import hash_tree
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import clusters as stage
 from tests.worlds.clusters import CUT, TopicWorld, build_topic_world
@@ -54,12 +55,12 @@ def lay_out(world: TopicWorld) -> None:
 
 @pytest.mark.usefixtures("tree")
 def test_two_runs_leave_the_same_bytes_and_sound_tables() -> None:
-    stage.main()
+    stage.main(read_params())
     plot = paths.plots_of("clusters") / "traffic.csv"
     places = sorted(paths.TREE_CENTROIDS.iterdir())
     assert len(places) == 4
     first = {path: path.read_bytes() for path in (*OUTS, plot, *places)}
-    stage.main()
+    stage.main(read_params())
     assert {path: path.read_bytes() for path in first} == first
     nodes = read_table(paths.CLUSTERS, CLUSTERS)
     assert nodes.group_by("level").len().sort("level")["len"].to_list() == [3, 9]
@@ -74,10 +75,10 @@ def test_two_runs_leave_the_same_bytes_and_sound_tables() -> None:
 
 @pytest.mark.usefixtures("tree")
 def test_a_lopsided_tree_stops_the_pipeline_and_leaves_nothing() -> None:
-    strict = PARAMS + "  max_traffic_balance: 1.0001\n"
+    strict = PARAMS + "gates: {clusters: {max_traffic_balance: 1.0001}}\n"
     Path("params.yaml").write_text(strict, encoding="utf-8")
     with pytest.raises(GateError, match=r"worst_traffic_overload.*clusters\.levels"):
-        stage.main()
+        stage.main(read_params())
     assert not paths.CLUSTERS.exists()
 
 
@@ -85,7 +86,7 @@ def test_a_lopsided_tree_stops_the_pipeline_and_leaves_nothing() -> None:
 def test_more_clusters_than_items_end_in_one_line() -> None:
     Path("params.yaml").write_text("clusters: {levels: [4, 64]}", encoding="utf-8")
     with pytest.raises(UserError, match="bring more items"):
-        stage.main()
+        stage.main(read_params())
 
 
 def pin(folder: str, sha256: str) -> None:
@@ -95,7 +96,7 @@ def pin(folder: str, sha256: str) -> None:
 
 @pytest.mark.usefixtures("tree")
 def test_a_rebuild_from_a_pinned_tree_keeps_ids_and_names_and_says_so() -> None:
-    stage.main()
+    stage.main(read_params())
     assert read_json(paths.CLUSTER_CHANGES) == {
         "previous_tree": None,
         "reused_ids": [],
@@ -105,7 +106,7 @@ def test_a_rebuild_from_a_pinned_tree_keeps_ids_and_names_and_says_so() -> None:
     names = read_table(paths.CLUSTERS, CLUSTERS).select(named)
     shutil.copytree(paths.CLUSTERS.parent, "kept")
     pin("kept", hash_tree(Path("kept")))
-    stage.main()
+    stage.main(read_params())
     rebuilt = read_table(paths.CLUSTERS, CLUSTERS)
     assert rebuilt.select(names.columns).equals(names)
     changes = read_json(paths.CLUSTER_CHANGES)
@@ -118,19 +119,19 @@ def test_a_rebuild_from_a_pinned_tree_keeps_ids_and_names_and_says_so() -> None:
 
 @pytest.mark.usefixtures("tree")
 def test_a_previous_tree_of_before_names_had_distinctions_is_gone_on_from() -> None:
-    stage.main()
+    stage.main(read_params())
     shutil.copytree(paths.CLUSTERS.parent, "kept")
     nodes = pl.read_parquet("kept/clusters.parquet").drop("distinction")
     nodes.write_parquet("kept/clusters.parquet")
     pin("kept", hash_tree(Path("kept")))
-    stage.main()
+    stage.main(read_params())
     rebuilt = read_table(paths.CLUSTERS, CLUSTERS)
     assert rebuilt["description"].equals(nodes["description"])
     assert rebuilt["distinction"].null_count() == rebuilt.height
     nodes.drop("traffic").write_parquet("kept/clusters.parquet")
     pin("kept", hash_tree(Path("kept")))
     with pytest.raises(ContractError, match="has the columns"):
-        stage.main()
+        stage.main(read_params())
 
 
 def test_names_that_say_little_are_warned_of_and_stop_nothing(
@@ -144,7 +145,7 @@ def test_names_that_say_little_are_warned_of_and_stop_nothing(
         title=pl.Series(titles), text=pl.lit(""), category_path=pl.lit(None, pl.List(pl.String))
     )
     write_table(bare, paths.ITEMS, ITEMS)
-    stage.main()
+    stage.main(read_params())
     names = read_table(paths.CLUSTERS, CLUSTERS)["description"]
     assert names.str.starts_with("like ").all()
     metrics = read_json(paths.metrics_of("clusters"))
@@ -159,19 +160,19 @@ def test_names_that_say_little_are_warned_of_and_stop_nothing(
 
 @pytest.mark.usefixtures("tree")
 def test_a_previous_tree_that_is_not_the_pinned_one_ends_in_one_line() -> None:
-    stage.main()
+    stage.main(read_params())
     shutil.copytree(paths.CLUSTERS.parent, "kept")
     found = hash_tree(Path("kept"))
     pin("kept", "ab" * 32)
     with pytest.raises(UserError, match=f"set clusters.previous.sha256 to {found}"):
-        stage.main()
+        stage.main(read_params())
     pin(str(paths.CLUSTERS.parent), found)
     with pytest.raises(UserError, match="lies outside artifacts/"):
-        stage.main()
+        stage.main(read_params())
     pin("nowhere", found)
     with pytest.raises(UserError, match=r"holds clusters\.parquet"):
-        stage.main()
+        stage.main(read_params())
     Path("kept/clusters.parquet").write_bytes(b"PAR1 no longer")
     pin("kept", hash_tree(Path("kept")))
     with pytest.raises(UserError, match="is a Parquet file"):
-        stage.main()
+        stage.main(read_params())

@@ -17,6 +17,7 @@ from expectations.contracts.tables import (
 )
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json, write_table
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import collective
 from tests.worlds.curation import Event, at, clusters_of, interactions_of, item_clusters_of
@@ -71,7 +72,7 @@ def run(monkeypatch: pytest.MonkeyPatch, folder: Path, events: list[Event]) -> t
     folder.mkdir()
     lay_out(events, folder, ("train", "validation"))
     monkeypatch.chdir(folder)
-    collective.main()
+    collective.main(read_params())
     early, late = (
         path.read_bytes() for path in (paths.SIGNAL_BEFORE_VALIDATION, paths.SIGNAL_BEFORE_TEST)
     )
@@ -110,5 +111,5 @@ def test_without_validation_transitions_nothing_is_written(
     lay_out(make_events(), tmp_path, ("train",))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="the validation split holds a transition"):
-        collective.main()
+        collective.main(read_params())
     assert not paths.SIGNAL_BEFORE_TEST.parent.exists()

@@ -23,6 +23,7 @@ from expectations.contracts.tables import (
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_json, write_table
 from pipelines.online.feature_store import apply_definitions, open_offline_store, retrieve_as_of
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import curate, histories
 from tests.worlds.curation import (
@@ -88,8 +89,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lay_out(make_events(), folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        histories.main()
-        curate.main()
+        histories.main(read_params())
+        curate.main(read_params())
     return folder
 
 
@@ -168,8 +169,8 @@ def test_a_second_run_gives_the_same_bytes(
 ) -> None:
     lay_out(make_events(), tmp_path)
     monkeypatch.chdir(tmp_path)
-    histories.main()
-    curate.main()
+    histories.main(read_params())
+    curate.main(read_params())
     for path in (
         paths.USER_CLUSTER_HISTORY,
         paths.USER_ITEM_HISTORY,
@@ -211,9 +212,9 @@ def test_a_past_without_novelty_stops_the_stage(
     events = [Event("a", second, 0) for second in range(0, 101, 5)]
     lay_out(events, tmp_path)
     monkeypatch.chdir(tmp_path)
-    histories.main()
+    histories.main(read_params())
     with pytest.raises(GateError, match="takes to a new cluster"):
-        curate.main()
+        curate.main(read_params())
     assert not (tmp_path / paths.TRANSITIONS).exists()
 
 
@@ -228,9 +229,9 @@ def test_a_history_that_sees_the_label_is_caught(
     """Rows stamped too early leak the label into its own history; the gate must trip."""
     lay_out(make_events(), tmp_path)
     monkeypatch.chdir(tmp_path)
-    histories.main()
+    histories.main(read_params())
     frame = read_table(paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY)
     early = frame.with_columns(pl.col("event_timestamp") - timedelta(milliseconds=1))
     write_table(early, paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY)
     with pytest.raises(GateError, match="consumed clusters"):
-        curate.main()
+        curate.main(read_params())

@@ -14,10 +14,12 @@ from expectations.contracts.tables import CLUSTERS, PLAN_FIGURES
 from expectations.gates.bounds import judge_figures
 from expectations.gates.report import GateReport
 from inference.search.config import TableConfig
-from pipelines.guards.gates_config import GatesConfig, planner_bounds
+from pipelines.guards.bounds import planner_bounds
 from pipelines.guards.table_guards import table_bounds
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_table
+from pipelines.params.gates import PlannerGates
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import evaluate, table
 from tests.worlds.evaluation import PARAMS, N, build_house, fit_circle_recommender
@@ -39,8 +41,8 @@ def house(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def test_figures_are_those_that_were_planted(house: Path) -> None:
-    table.main()
-    evaluate.main()
+    table.main(read_params())
+    evaluate.main(read_params())
     figures = read_json(paths.metrics_of("planner"))
     assert unexplained("planner", figures) == []
     assert figures["n_cases"] == figures["n_users"] == figures["validation_n_cases"] == 80
@@ -90,15 +92,15 @@ def test_two_runs_leave_the_same_bytes(house: Path) -> None:
     )
     found = []
     for _ in range(2):
-        table.main()
-        evaluate.main()
+        table.main(read_params())
+        evaluate.main(read_params())
         found.append([path.read_bytes() for path in outs])
     assert found[0] == found[1]
 
 
 def test_baselines_learn_nothing_from_the_window_they_are_judged_on(house: Path) -> None:
-    table.main()
-    evaluate.main()
+    table.main(read_params())
+    evaluate.main(read_params())
     before = read_json(paths.metrics_of("planner"))
     seen = pl.read_parquet(paths.INTERACTIONS)
     # afterwards everybody turns round: a baseline that peeked would change its mind
@@ -110,7 +112,7 @@ def test_baselines_learn_nothing_from_the_window_they_are_judged_on(house: Path)
         .otherwise("item_id")
     )
     turned.write_parquet(paths.INTERACTIONS)
-    evaluate.main()
+    evaluate.main(read_params())
     assert read_json(paths.metrics_of("planner")) == before
 
 
@@ -119,10 +121,10 @@ def test_an_untaught_planner_is_stopped_by_the_match_rate(
 ) -> None:
     build_house(tmp_path, steps=0)
     monkeypatch.chdir(tmp_path)
-    loosen(tmp_path, table={"min_coverage_at_5": 0.0})
-    table.main()
+    loosen(tmp_path, gates={"table": {"min_coverage_at_5": 0.0}})
+    table.main(read_params())
     with pytest.raises(GateError, match=r"match_rate is at least 0\.99, found 0"):
-        evaluate.main()
+        evaluate.main(read_params())
     assert not GateReport.from_json(read_json(paths.gates_of("evaluate"))).passed
 
 
@@ -134,12 +136,12 @@ def test_a_collapsed_planner_is_stopped_twice(
     shallow = {"whole_up_to": 1, "depth": 1}
     loosen(tmp_path, table=shallow)
     with pytest.raises(GateError, match=r"coverage_at_5 is at least 0\.95, found 0\.375"):
-        table.main()
+        table.main(read_params())
     assert not paths.NOVEL_CLUSTER_TABLE.exists()
-    loosen(tmp_path, table={**shallow, "min_coverage_at_5": 0.0})
-    table.main()
+    loosen(tmp_path, table=shallow, gates={"table": {"min_coverage_at_5": 0.0}})
+    table.main(read_params())
     with pytest.raises(GateError, match=r"top1_largest_share_table is at most 0\.4"):
-        evaluate.main()
+        evaluate.main(read_params())
 
 
 @pytest.mark.parametrize("figure", ["completeness", "valid_share"])
@@ -168,7 +170,7 @@ def test_each_gate_closes(figure: str, value: float, stops: bool) -> None:
         "self_transition_rate": 0.0,
         "recall_at_10_as_served_minus_pair_counts_high": 0.01,
     }
-    bounds = planner_bounds(GatesConfig())
+    bounds = planner_bounds(PlannerGates(), 0.95)
     assert judge_figures("planner", good, bounds).report.may_be_promoted
     report = judge_figures("planner", {**good, figure: value}, bounds).report
     assert not report.may_be_promoted
@@ -176,38 +178,38 @@ def test_each_gate_closes(figure: str, value: float, stops: bool) -> None:
 
 
 def test_a_table_of_another_tree_is_refused(house: Path) -> None:
-    table.main()
+    table.main(read_params())
     clusters = pl.read_parquet(paths.CLUSTERS)
     write_table(clusters.head(N - 1), paths.CLUSTERS, CLUSTERS)
     with pytest.raises(UserError, match="novel_cluster_table"):
-        evaluate.main()
+        evaluate.main(read_params())
 
 
 def test_a_recommender_of_another_tree_is_refused(house: Path) -> None:
-    table.main()
+    table.main(read_params())
     shutil.rmtree(paths.EARLIER_RECOMMENDER)
     paths.EARLIER_RECOMMENDER.mkdir()
     fit_small().save(paths.EARLIER_RECOMMENDER)
     with pytest.raises(UserError, match=r"before_validation.*is of this cluster tree"):
-        evaluate.main()
+        evaluate.main(read_params())
 
 
 def test_validation_is_not_put_to_the_recommender_that_has_seen_it(house: Path) -> None:
-    table.main()
-    evaluate.main()
+    table.main(read_params())
+    evaluate.main(read_params())
     before = read_json(paths.metrics_of("planner"))
     turned = {name: figure for name, figure in before.items() if "cluster_mass" in name}
     assert turned["validation_recall_at_1_cluster_mass"] == turned["recall_at_1_cluster_mass"] == 1
     # now the shipped one expects everybody to walk backwards; the earlier one is as it was
     backwards = fit_circle_recommender(step=-1)
     backwards.save(paths.RECOMMENDER)
-    evaluate.main()
+    evaluate.main(read_params())
     after = read_json(paths.metrics_of("planner"))
     assert after["validation_recall_at_1_cluster_mass"] == 1
     assert after["recall_at_1_cluster_mass"] < 0.5
 
 
-def loosen(folder: Path, **sections: dict[str, float]) -> None:
+def loosen(folder: Path, **sections: dict[str, object]) -> None:
     """Change settings of the house's params.yaml."""
     content = {**PARAMS, **{name: {**PARAMS.get(name, {}), **sections[name]} for name in sections}}
     (folder / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")

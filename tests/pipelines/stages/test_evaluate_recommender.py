@@ -13,9 +13,11 @@ import torch
 from expectations.contracts.tables import LIST_FIGURES
 from expectations.gates.bounds import judge_figures
 from expectations.gates.report import GateReport
-from pipelines.guards.gates_config import GatesConfig, recommender_bounds
+from pipelines.guards.bounds import recommender_bounds
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
+from pipelines.params.gates import RecommenderGates
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import evaluate_recommender
 from tests.worlds.item_evaluation import build_house
@@ -42,7 +44,7 @@ def house(taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def test_figures_are_those_that_were_planted(house: Path) -> None:
-    evaluate_recommender.main()
+    evaluate_recommender.main(read_params())
     figures = read_json(paths.metrics_of("recommender"))
     assert unexplained("recommender", figures) == []
     assert figures["n_cases"] == figures["n_users"] == figures["n_novel_cases"] == 80
@@ -83,13 +85,13 @@ def test_two_runs_leave_the_same_bytes(house: Path) -> None:
     outs += [paths.plots_of("evaluate_recommender") / f"{name}.csv" for name in names]
     found = []
     for _ in range(2):
-        evaluate_recommender.main()
+        evaluate_recommender.main(read_params())
         found.append([path.read_bytes() for path in outs])
     assert found[0] == found[1]
 
 
 def test_baselines_learn_nothing_from_the_window_they_are_judged_on(house: Path) -> None:
-    evaluate_recommender.main()
+    evaluate_recommender.main(read_params())
     before = read_json(paths.metrics_of("recommender"))
     seen = pl.read_parquet(paths.INTERACTIONS)
     in_window = pl.col("timestamp") >= pl.lit("2024-01-21").str.to_datetime(time_zone="UTC")
@@ -98,7 +100,7 @@ def test_baselines_learn_nothing_from_the_window_they_are_judged_on(house: Path)
     )
     assert not turned.equals(seen)
     turned.write_parquet(paths.INTERACTIONS)
-    evaluate_recommender.main()
+    evaluate_recommender.main(read_params())
     assert read_json(paths.metrics_of("recommender")) == before
 
 
@@ -108,7 +110,7 @@ def test_a_recommender_taught_the_wrong_way_is_not_promoted(
     """It learnt that people go back a ring: popularity, which knows nothing, serves them better."""
     build_house(tmp_path, towards=-1)
     monkeypatch.chdir(tmp_path)
-    evaluate_recommender.main()
+    evaluate_recommender.main(read_params())
     report = GateReport.from_json(read_json(paths.gates_of("evaluate_recommender")))
     assert report.passed
     assert not report.may_be_promoted
@@ -118,7 +120,7 @@ def test_a_recommender_taught_the_wrong_way_is_not_promoted(
 @pytest.mark.parametrize("value", [-0.001, math.nan, math.inf, None])
 @pytest.mark.parametrize("figure", sorted(GOOD))
 def test_each_gate_closes(figure: str, value: float | None) -> None:
-    bounds = recommender_bounds(GatesConfig())
+    bounds = recommender_bounds(RecommenderGates())
     assert judge_figures("recommender", GOOD, bounds).report.may_be_promoted
     report = judge_figures("recommender", {**GOOD, figure: value}, bounds).report
     assert [verdict.metric for verdict in report.verdicts if not verdict.passed] == [figure]
@@ -127,13 +129,13 @@ def test_each_gate_closes(figure: str, value: float | None) -> None:
 
 
 def test_a_figure_that_was_not_measured_closes_the_gate() -> None:
-    report = judge_figures("recommender", {}, recommender_bounds(GatesConfig())).report
+    report = judge_figures("recommender", {}, recommender_bounds(RecommenderGates())).report
     assert not any(verdict.passed for verdict in report.verdicts)
     assert not report.may_be_promoted
 
 
 def test_the_bound_is_the_one_set() -> None:
-    bounds = recommender_bounds(GatesConfig(max_below_popularity=0.02))
+    bounds = recommender_bounds(RecommenderGates(max_below_popularity=0.02))
     below = {**GOOD, BELOW_POPULARITY: -0.015}
     assert judge_figures("recommender", below, bounds).report.may_be_promoted
     below[BELOW_POPULARITY] = -0.025

@@ -20,6 +20,7 @@ from expectations.contracts.tables import (
 from expectations.contracts.values import BUILD_RELEASE, all_pairs
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, scan_table, write_json, write_table
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.sources.synthetic.config import SyntheticConfig
 from pipelines.sources.synthetic.truth import ABOUT, Truth, read_truth
@@ -132,7 +133,7 @@ def test_exploration_finds_more_latent_interests(
     built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(built)
-    experiment.main()
+    experiment.main(read_params())
     figures = read_json(paths.metrics_of("experiment"))
     assert unexplained("experiment", figures) == []
     assert figures["experiment_available"] == 1
@@ -151,7 +152,7 @@ def test_two_runs_leave_the_same_bytes(built: Path, monkeypatch: pytest.MonkeyPa
     )
     seen = []
     for _ in range(2):
-        experiment.main()
+        experiment.main(read_params())
         seen.append([out.read_bytes() for out in outs])
     assert seen[0] == seen[1]
 
@@ -163,7 +164,7 @@ def test_without_a_truth_it_says_so(
     params = PARAMS | {"dataset": {"source": "movielens", "path": "ml"}}
     Path("params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     write_json({"available": False}, paths.TRUTH / ABOUT)
-    experiment.main()
+    experiment.main(read_params())
     assert read_json(paths.metrics_of("experiment")) == {"experiment_available": 0}
     assert "synthetic world only" in capsys.readouterr().out
     rounds = pl.read_csv(paths.plots_of("experiment") / experiment.ROUNDS_FILE)

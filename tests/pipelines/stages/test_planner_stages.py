@@ -14,6 +14,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
 from pipelines.io import paths
 from pipelines.io.artefact_io import atomic_file, read_json, read_table, write_table
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import alignment, base_model, planner
 from tests.worlds.collective import make_signal
@@ -119,8 +120,8 @@ def put_between_other_levels() -> None:
 @pytest.mark.usefixtures("house")
 def test_the_stages_leave_a_base_model_an_adapter_and_its_curve() -> None:
     set_params({})
-    base_model.main()
-    planner.main()
+    base_model.main(read_params())
+    planner.main(read_params())
     loaded = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
     assert loaded.model.config.hidden_size == 32
     curve = pl.read_csv(paths.PLANNER_CURVE)
@@ -138,8 +139,8 @@ def test_the_stages_leave_a_base_model_an_adapter_and_its_curve() -> None:
 @pytest.mark.usefixtures("house")
 def test_a_refit_starts_from_the_adapter_that_validation_judged() -> None:
     set_params({})
-    base_model.main()
-    planner.main()
+    base_model.main(read_params())
+    planner.main(read_params())
     weights = "adapter_model.safetensors"
     judged, released = (
         (folder / weights).read_bytes()
@@ -147,7 +148,7 @@ def test_a_refit_starts_from_the_adapter_that_validation_judged() -> None:
     )
     assert judged != released
     set_params({"refit": False})
-    planner.main()
+    planner.main(read_params())
     assert (paths.VALIDATED_ADAPTER / weights).read_bytes() == judged
     assert (paths.PLANNER_ADAPTER / weights).read_bytes() == judged
 
@@ -155,9 +156,9 @@ def test_a_refit_starts_from_the_adapter_that_validation_judged() -> None:
 @pytest.mark.usefixtures("house")
 def test_the_alignment_is_weighed_on_validation_and_refitted_with_it() -> None:
     set_params({})
-    base_model.main()
-    planner.main()
-    alignment.main()
+    base_model.main(read_params())
+    planner.main(read_params())
+    alignment.main(read_params())
     n_clusters = read_table(paths.CLUSTERS, CLUSTERS).height
     early, late = (
         load_alignment(path, n_clusters)
@@ -179,8 +180,8 @@ def test_base_model_and_planner_learn_the_clusters_that_are_served(
     served: dict[str, object],
 ) -> None:
     def train() -> list[ContentHash]:
-        base_model.main()
-        planner.main()
+        base_model.main(read_params())
+        planner.main(read_params())
         return [hash_content(path) for path in (paths.BASE_MODEL, paths.PLANNER_ADAPTER)]
 
     set_params({})
@@ -194,8 +195,8 @@ def test_a_local_model_folder_can_be_the_base(house: Path) -> None:
     folder = save_tiny_base(house / "mine", "llama", planned_rule_world().descriptions)
     hardware = {"dtype": "bfloat16", "gradient_checkpointing": True, "micro_batch": 3}
     set_params({"base_model": str(folder), "hardware": hardware})
-    base_model.main()
-    planner.main()
+    base_model.main(read_params())
+    planner.main(read_params())
     assert [file.name for file in paths.BASE_MODEL.iterdir()] == ["reference.json"]
     assert load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER).model.config.model_type == "llama"
 
@@ -206,5 +207,5 @@ def test_a_base_model_that_is_not_there_leaves_nothing_behind(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     set_params({"base_model": str(house / "nowhere")})
     with pytest.raises(UserError, match="is a model folder or a Hugging Face id"):
-        base_model.main()
+        base_model.main(read_params())
     assert not paths.BASE_MODEL.exists()

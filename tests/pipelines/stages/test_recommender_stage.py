@@ -24,6 +24,7 @@ from expectations.contracts.tables import (
 )
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table, write_json, write_table
+from pipelines.params.params import read_params
 from pipelines.stages import clusters, recommender
 from tests.worlds import recommender as world
 from tests.worlds.clusters import CUT, build_topic_world
@@ -106,8 +107,8 @@ def test_items_that_nobody_liked_are_placed_by_their_text_where_that_is_asked_fo
         params = {"recommender": section, "clusters": level, "runtime": {"threads": 1}}
         Path("params.yaml").write_text(yaml.safe_dump(params))
         if not item_text:
-            clusters.main()
-        recommender.main()
+            clusters.main(read_params())
+        recommender.main(read_params())
         models[item_text] = SequenceRecommender.load(paths.RECOMMENDER)
     layout = models[True].layout
     text = recommender.read_item_text(layout)

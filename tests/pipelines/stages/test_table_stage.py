@@ -21,6 +21,7 @@ from expectations.contracts.tables import CLUSTERS
 from inference.search.arithmetic import is_by_row
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json, write_table
+from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import table
 from tests.worlds.evaluation import N, build_house
@@ -29,10 +30,10 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 SETTINGS = {
     "score": "open",
     "batch_rows": 4,
-    "shard_rows": 8,
     "worker_threads": 1,
-    "min_coverage_at_5": 0.0,
 }
+RUN = {"shard_rows": 8}
+GATES = {"min_coverage_at_5": 0.0}
 OUTS = (
     paths.NOVEL_CLUSTER_TABLE,
     paths.TABLE_RECORD,
@@ -57,10 +58,12 @@ def house(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "house"
 
 
-def set_table(changes: dict[str, object]) -> None:
-    """Set section ``table`` of the house's params.yaml."""
+def set_table(changes: dict[str, object], workers: int = 1, **gates: float) -> None:
+    """Set what the stage reads of the house's params.yaml."""
     content = yaml.safe_load(Path("params.yaml").read_text())
     content["table"] = {**SETTINGS, **changes}
+    content["table_run"] = {**RUN, "workers": workers}
+    content["gates"] = {"table": {**GATES, **gates}}
     Path("params.yaml").write_text(yaml.safe_dump(content))
 
 
@@ -95,12 +98,12 @@ def keep_table() -> str:
     shutil.copytree(paths.NOVEL_CLUSTER_TABLE.parent, "kept", dirs_exist_ok=True)
     set_table({"previous": {"folder": "kept", "sha256": "0"}})
     with pytest.raises(UserError, match=r"table\.previous\.sha256") as refused:
-        table.main()
+        table.main(read_params())
     return str(refused.value).split("table.previous.sha256 to ")[1].split(" ")[0]
 
 
 def test_a_whole_run_leaves_its_outs_and_no_shards(house: Path) -> None:
-    table.main()
+    table.main(read_params())
     assert all(path.exists() for path in OUTS)
     assert not paths.TABLE_SHARDS.exists()
     figures = read_json(paths.metrics_of("table"))
@@ -118,14 +121,14 @@ def test_a_whole_run_leaves_its_outs_and_no_shards(house: Path) -> None:
 def test_a_refresh_is_the_table_of_a_full_run(
     house: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table.main()
+    table.main(read_params())
     pin = keep_table()
     rename({2: "cheese boards", 5: "ghost stories"})
     set_table({})
-    table.main()
+    table.main(read_params())
     full = pl.read_parquet(paths.NOVEL_CLUSTER_TABLE)
-    set_table({"previous": {"folder": "kept", "sha256": pin}, "min_refresh_jaccard": 1.0})
-    table.main()
+    set_table({"previous": {"folder": "kept", "sha256": pin}}, min_refresh_jaccard=1.0)
+    table.main(read_params())
     assert pl.read_parquet(paths.NOVEL_CLUSTER_TABLE).equals(full)
     figures = read_json(paths.metrics_of("refresh"))
     assert unexplained("refresh", figures) == []
@@ -141,13 +144,13 @@ def test_a_refresh_is_the_table_of_a_full_run(
 
 @pytest.mark.parametrize("what", ["arithmetic", "code"])
 def test_a_table_that_was_planned_otherwise_is_planned_whole(house: Path, what: str) -> None:
-    table.main()
+    table.main(read_params())
     expected = pl.read_parquet(paths.NOVEL_CLUSTER_TABLE)
     record = read_json(paths.TABLE_RECORD)
     write_json({**record, what: "another"}, paths.TABLE_RECORD)
     pin = keep_table()
     set_table({"previous": {"folder": "kept", "sha256": pin}})
-    table.main()
+    table.main(read_params())
     assert pl.read_parquet(paths.NOVEL_CLUSTER_TABLE).equals(expected)
     assert read_json(paths.metrics_of("refresh"))["rows_planned_anew"] == 36
     assert "No previous row could be kept: another processor" in paths.REFRESH_PAGE.read_text()
@@ -155,23 +158,23 @@ def test_a_table_that_was_planned_otherwise_is_planned_whole(house: Path, what: 
 
 
 def test_a_table_that_may_not_be_refreshed_is_refused(house: Path) -> None:
-    table.main()
+    table.main(read_params())
     pin = keep_table()
     previous = {"folder": "kept", "sha256": pin}
     set_table({"previous": {**previous, "folder": str(paths.ARTIFACTS / "table")}})
     with pytest.raises(UserError, match="lies outside artifacts"):
-        table.main()
+        table.main(read_params())
     set_table({"previous": {**previous, "folder": "nowhere"}})
     with pytest.raises(UserError, match=r"holds novel_cluster_table\.parquet"):
-        table.main()
+        table.main(read_params())
     set_table({"previous": previous, "score_step": 0.01})
     with pytest.raises(UserError, match="score, depth and rounding are those"):
-        table.main()
+        table.main(read_params())
     set_table({"previous": previous})
     weights = next(paths.PLANNER_ADAPTER.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes() + b"\0")
     with pytest.raises(UserError, match="the planner is the one that made the previous table"):
-        table.main()
+        table.main(read_params())
 
 
 def start_stage() -> subprocess.Popen[bytes]:
@@ -198,11 +201,11 @@ def kill_after(n_shards: int) -> tuple[int, Sequence[psutil.Process]]:
 @pytest.mark.parametrize(("workers", "kills"), [(1, 2), (2, 1)])
 def test_kills_lose_nothing_that_was_kept(house: Path, workers: int, kills: int) -> None:
     grow(60)
-    table.main()
+    table.main(read_params())
     expected = [path.read_bytes() for path in OUTS]
     for path in OUTS:
         path.unlink()
-    set_table({"workers": workers})
+    set_table({}, workers)
     n_kept = 0
     for _ in range(kills):
         n_kept, orphans = kill_after(n_kept + 20)

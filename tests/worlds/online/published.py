@@ -10,6 +10,7 @@ from inference.release.manifest import read_manifest
 from pipelines.io import paths
 from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
+from pipelines.params.params import read_params
 from pipelines.release.model_registry import register_release
 from pipelines.release.tracking import open_tracking, run_of_release
 from pipelines.stages import release
@@ -59,13 +60,13 @@ def publish_releases(root: Path) -> PublishedReleases:
 
 
 def _publish_as_built() -> int:
-    release.main()
+    release.main(read_params())
     _, version, _ = publish(open_store(), open_tracking(), read_manifest(paths.RELEASE))
     return version
 
 
 def _register_only() -> int:
-    release.main()
+    release.main(read_params())
     client, manifest = open_tracking(), read_manifest(paths.RELEASE)
     with run_of_release(client, manifest.release_id):
         return register_release(client, manifest)

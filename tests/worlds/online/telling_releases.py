@@ -19,6 +19,7 @@ from expectations.contracts import tables
 from inference.release.manifest import ReleaseManifest, read_manifest
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table, write_table
+from pipelines.params.params import read_params
 from pipelines.stages import release
 from tests.worlds.online.serving import (
     ITEMS_EACH,
@@ -46,7 +47,7 @@ def write_telling_release(root: Path, k: int, n_others: int) -> ReleaseManifest:
         write_plans(_likes(k))
         write_recommender(seed=k)
         _write_titles(k)
-        release.main()
+        release.main(read_params())
         _write_lock()
         return read_manifest(paths.RELEASE)
 

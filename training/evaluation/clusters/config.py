@@ -26,18 +26,22 @@ class EvaluationConfig(Config):
     Of those tried, the one with the best recall@10 on the validation cases is taken.
     """
 
-    resamples: int = Field(1000, ge=100)
-    pair_window: int = Field(8, ge=2)
-    pair_priors: tuple[float, ...] = Field((10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), min_length=1)
+    resamples: int = Field(default=1000, ge=100)
+    pair_window: int = Field(default=8, ge=2)
+    pair_priors: tuple[float, ...] = Field(
+        default=(10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0), min_length=1
+    )
     ease_penalties: tuple[float, ...] = Field(
-        (10.0, 100.0, 1000.0, 10_000.0, 100_000.0), min_length=1
+        default=(10.0, 100.0, 1000.0, 10_000.0, 100_000.0), min_length=1
     )
-    neighbour_counts: tuple[int, ...] = Field((50, 100, 200, 400, 800, 1600, 3200), min_length=1)
+    neighbour_counts: tuple[int, ...] = Field(
+        default=(50, 100, 200, 400, 800, 1600, 3200), min_length=1
+    )
     logistic_penalties: tuple[float, ...] = Field(
-        (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1
+        default=(3.0, 10.0, 30.0, 100.0, 300.0, 1000.0), min_length=1
     )
-    logistic_decay: float = Field(0.8, gt=0, le=1)
-    transformer_epochs: tuple[int, ...] = Field((2, 4, 6, 8, 10, 12, 16), min_length=1)
-    max_transitions: int = Field(40_000, ge=1)
-    mass_powers: tuple[float, ...] = Field((0.25, 0.5, 1.0), min_length=1)
-    stack_penalty: float = Field(100.0, ge=0)
+    logistic_decay: float = Field(default=0.8, gt=0, le=1)
+    transformer_epochs: tuple[int, ...] = Field(default=(2, 4, 6, 8, 10, 12, 16), min_length=1)
+    max_transitions: int = Field(default=40_000, ge=1)
+    mass_powers: tuple[float, ...] = Field(default=(0.25, 0.5, 1.0), min_length=1)
+    stack_penalty: float = Field(default=100.0, ge=0)

@@ -65,8 +65,8 @@ class BestAdapter:
     def _is_to_be_kept(self, point: CurvePoint) -> bool:
         config = self._config
         reached = (
-            min(point.match_rate, config.min_match_rate),
-            min(point.validation_coverage_at_5, config.min_coverage),
+            min(point.match_rate, config.aimed_match_rate),
+            min(point.validation_coverage_at_5, config.aimed_coverage),
         )
         if reached < self._reached:
             return False

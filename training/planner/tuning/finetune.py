@@ -46,11 +46,11 @@ def fine_tune(
 ) -> FineTuned:
     """Return the base model with a trained adapter.
 
-    Keeps the weights of one evaluation: of those whose match rate reaches ``min_match_rate`` and
-    whose coverage ``min_coverage`` (while none does, of the highest match rate, then coverage) the
-    latest whose validation recall is within one standard error of the best. Figures of evaluations
-    differ by chance, and later ones have learned more. Stops after ``patience`` evaluations that
-    are not kept.
+    Keeps the weights of one evaluation: of those whose match rate reaches ``aimed_match_rate`` and
+    whose coverage ``aimed_coverage`` (while none does, of the highest match rate, then coverage)
+    the latest whose validation recall is within one standard error of the best. Figures of
+    evaluations differ by chance, and later ones have learned more. Stops after ``patience``
+    evaluations that are not kept.
 
     Args:
         base: (model, tokenizer) of :func:`training.planner.base.model_io.load_base`.

@@ -8,7 +8,7 @@ import torch
 from training.planner.config import PlannerConfig
 from training.planner.tuning.curve import BestAdapter, CurvePoint
 
-CONFIG = PlannerConfig(min_match_rate=0.99, min_coverage=0.9, patience=2)
+CONFIG = PlannerConfig(aimed_match_rate=0.99, aimed_coverage=0.9, patience=2)
 N_TRANSITIONS = 100  # a recall of .5 has a standard error of .05
 Figures = tuple[float, float, float]
 """Recall, match rate, coverage."""

@@ -176,7 +176,7 @@ def test_the_look_that_was_kept_is_what_is_returned(trained: Trained) -> None:
     tuned = fine_tune((model, tokenizer), world.descriptions, *splits, hasty, seed=0)
     kept = next(point for point in tuned.curve if point.step == tuned.best_step)
     assert kept.match_rate >= max(
-        min(point.match_rate, hasty.min_match_rate) for point in tuned.curve
+        min(point.match_rate, hasty.aimed_match_rate) for point in tuned.curve
     )
     planner = Planner(tuned.model, tokenizer)
     tokens = encode_descriptions(planner, world.descriptions)

@@ -1,45 +1,38 @@
-"""The bounds that a run must keep to be released, and those it must keep to be promoted."""
+"""The bounds of each gated stage on its figures, and what to look at where one is broken."""
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from expectations.gates.bounds import Bound
-from training.config import Config
+from pipelines.params.gates import ClusterGates, CurationGates, PlannerGates, RecommenderGates
+
+MIN_NAME_COVERAGE = 0.5  # of the traffic: below it a reader cannot tell from a name what is there
+MAX_EXAMPLE_SHARE = 0.25  # of the clusters: a few may be mixed
+BETTER_NAMES = (
+    "let items say what they are about, by a column such as genres or tags in "
+    "dataset.files.category or .text, or set clusters.description.writer to a language model"
+)
 
 
-class GatesConfig(Config):
-    """Bounds on what curation keeps and on the figures of planner and recommender.
+def cluster_bounds(config: ClusterGates) -> tuple[Bound, ...]:
+    """Return the bounds on ``metrics/clusters.json``.
 
-    Attributes:
-        min_target_coverage: share of clusters that are the target of some training transition.
-        max_target_share: share of the training transitions that one target may have.
-        min_match_rate: of unconstrained greedy decoding over all rows of the table.
-        min_coverage_at_5: share of clusters in the first five places of some table row.
-        max_top1_share: share of table rows that one cluster may lead; above, it has collapsed.
-        max_self_transition_rate: share of table rows that propose a cluster of their own pair.
-        max_worsening: how far match rate, coverage and top-1 share may be worse than the
-            champion's at a promotion.
-        max_below_popularity: how far the recommender's NDCG@10 may be below popularity's, at the
-            upper end of the interval of their difference.
-        min_size_ratio: users, items, and interactions, of a candidate over the champion's.
-        max_score_shift: how far the middle of the table's first log-scores may lie from that of
-            the champion's, up or down, where both have as many clusters.
+    A lopsided tree stops the pipeline; names that say little are warned of.
     """
+    return (
+        Bound(
+            "worst_traffic_overload",
+            None,
+            config.max_traffic_balance,
+            "block",
+            "ask for fewer clusters.levels, or raise gates.clusters.max_traffic_balance",
+        ),
+        Bound("name_coverage", MIN_NAME_COVERAGE, None, "warn", BETTER_NAMES),
+        Bound("named_by_example_share", None, MAX_EXAMPLE_SHARE, "warn", BETTER_NAMES),
+        Bound("unnamed_share", None, 0, "warn", BETTER_NAMES),
+    )
 
-    min_target_coverage: float = Field(0.5, ge=0, le=1)
-    max_target_share: float = Field(0.5, ge=0, le=1)
-    min_match_rate: float = Field(0.99, ge=0, le=1)
-    min_coverage_at_5: float = Field(0.95, ge=0, le=1)
-    max_top1_share: float = Field(0.4, ge=0, le=1)
-    max_self_transition_rate: float = Field(0.0, ge=0, le=1)
-    max_worsening: float = Field(0.1, ge=0, le=1)
-    max_below_popularity: float = Field(0.0, ge=0, le=1)
-    min_size_ratio: float = Field(0.5, ge=0)
-    max_score_shift: float = Field(1.0, ge=0)
 
-
-def curation_bounds(config: GatesConfig) -> tuple[Bound, ...]:
+def curation_bounds(config: CurationGates) -> tuple[Bound, ...]:
     """Return the bounds on ``metrics/curation.json``: the planner must see most targets."""
     spread = "spread the training targets (curation.strategy, curation.temperature)"
     more = "bring more data, build fewer clusters (clusters.levels) or widen the period (split)"
@@ -49,8 +42,12 @@ def curation_bounds(config: GatesConfig) -> tuple[Bound, ...]:
     )
 
 
-def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:
+def planner_bounds(config: PlannerGates, min_coverage_at_5: float) -> tuple[Bound, ...]:
     """Return the bounds on ``metrics/planner.json``.
+
+    Args:
+        config: the section ``gates.planner``.
+        min_coverage_at_5: of the table, which stage table has judged already.
 
     Recall below pair counts beyond doubt lets the run end, but not be promoted.
     """
@@ -63,7 +60,7 @@ def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:
     counts = "look at validation recall; pair counts would serve these users better"
     return (
         Bound("match_rate", config.min_match_rate, None, "block", longer),
-        Bound("coverage_at_5_table", config.min_coverage_at_5, None, "block", broader),
+        Bound("coverage_at_5_table", min_coverage_at_5, None, "block", broader),
         Bound("top1_largest_share_table", None, config.max_top1_share, "block", spread),
         Bound(
             "self_transition_rate",
@@ -76,7 +73,7 @@ def planner_bounds(config: GatesConfig) -> tuple[Bound, ...]:
     )
 
 
-def recommender_bounds(config: GatesConfig) -> tuple[Bound, ...]:
+def recommender_bounds(config: RecommenderGates) -> tuple[Bound, ...]:
     """Return the bounds on ``metrics/recommender.json``.
 
     A recommender worse than popularity beyond doubt lets the run end, but not be promoted; a plan
