@@ -1,1 +1,1 @@
-"""Params, paths, artefacts, and what runs stages and commands. No algorithm."""
+"""Paths, artefacts, readers, and what runs stages and commands. No algorithm."""

@@ -13,12 +13,11 @@ from expectations.contracts.errors import GateError, UserError
 from expectations.contracts.tables import CLUSTERS, PLAN_FIGURES
 from expectations.gates.bounds import judge_figures
 from expectations.gates.report import GateReport
-from inference.search.config import TableConfig
 from pipelines.guards.bounds import planner_bounds
 from pipelines.guards.table_guards import table_bounds
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, write_table
-from pipelines.params.gates import PlannerGates
+from pipelines.params.gates import PlannerGates, TableGates
 from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import evaluate, table
@@ -147,7 +146,7 @@ def test_a_collapsed_planner_is_stopped_twice(
 @pytest.mark.parametrize("figure", ["completeness", "valid_share"])
 def test_a_table_with_faults_is_stopped(figure: str) -> None:
     figures = {"completeness": 1.0, "valid_share": 1.0, "coverage_at_5": 1.0, figure: 0.999}
-    report = judge_figures("table", figures, table_bounds(TableConfig())).report
+    report = judge_figures("table", figures, table_bounds(TableGates())).report
     with pytest.raises(GateError, match=figure):
         report.raise_if_blocked("")
 
