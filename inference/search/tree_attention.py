@@ -109,7 +109,7 @@ class Step:
         """Return [n, H, G, D] as [R, H, Q * G, D], with whatever where a group has fewer tokens."""
         if not self.is_full:
             states = states.index_select(0, self.token_at)
-        padded = states.unflatten(0, (-1, self.width))
+        padded: Tensor = states.unflatten(0, (-1, self.width))
         return padded.transpose(1, 2).flatten(2, 3)
 
     def unpad(self, padded_groups: Tensor, n_shared: int) -> Tensor:

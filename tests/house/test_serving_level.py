@@ -38,7 +38,7 @@ def test_a_wanted_number_of_clusters_is_that_of_every_stage(tmp_path: Path) -> N
     assert release["counts"]["n_clusters"] == WANTED
     assert release["counts"]["n_pairs"] == n_rows
     assert SequenceRecommender.load(checkout / paths.RECOMMENDER).layout.n_clusters == WANTED
-    assert len(load_signal(checkout / paths.SIGNAL_BEFORE_TEST).pull) == WANTED
+    assert len(load_signal(checkout / paths.SIGNAL_BEFORE_TEST).association) == WANTED
     table = pl.read_parquet(checkout / paths.NOVEL_CLUSTER_TABLE)
     assert table.height == n_rows
     seen = pl.read_parquet(checkout / paths.USER_CLUSTER_HISTORY)["consumed_clusters"].explode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ PASTS_AT_ONCE = 256
 # Shapes: B sequences, S positions, D dimension, N clusters, T transitions of a batch.
 
 
-class ClusterTransformer(nn.Module):  # type: ignore[misc]
+class ClusterTransformer(nn.Module):
     """Predicts the next novel cluster from those touched so far, in order of first contact.
 
     After SASRec (Kang and McAuley, 2018), with cross-entropy over the clusters that are still
@@ -106,7 +107,7 @@ def train_path(
                 optimizer.step()
                 averaged.update_parameters(model)
             if epoch in epochs:
-                yield averaged.module.eval()
+                yield cast("ClusterTransformer", averaged.module.eval())
 
 
 def score_pasts(model: ClusterTransformer, pasts: Pasts) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ class Optimizers:
             {"params": matrices, "weight_decay": config.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
-        self._dense = [*matrices, *others]
+        self._dense: list[Tensor] = [*matrices, *others]
         rate = config.learning_rate
         self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate, fused=True)]
         if by_rows:
@@ -50,10 +50,12 @@ class Optimizers:
 
     def gradients(self, drawn: SampledStep | None) -> list[Tensor]:
         """Return the gradients of a step, zeros where none came about."""
+        found = []
         for leaf in self._leaves(drawn):
             if leaf.grad is None:
                 leaf.grad = torch.zeros_like(leaf)
-        return [leaf.grad for leaf in self._leaves(drawn)]
+            found.append(leaf.grad)
+        return found
 
     def step(self, progress: float, drawn: SampledStep | None) -> None:
         """Move the weights by their gradients, clipped to a norm of one, and forget these.
@@ -64,9 +66,12 @@ class Optimizers:
         """
         torch.nn.utils.clip_grad_norm_(self._leaves(drawn), MAX_GRADIENT_NORM)
         if drawn is not None:
+            gradient = drawn.own_vectors.grad
+            if gradient is None:
+                raise RuntimeError("a step follows a backward pass")
             self._items.grad = torch.sparse_coo_tensor(
                 drawn.rows[None],
-                drawn.own_vectors.grad,
+                gradient,
                 self._items.shape,
                 is_coalesced=True,
                 check_invariants=False,

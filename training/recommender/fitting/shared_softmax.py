@@ -16,7 +16,7 @@ CELLS_AT_ONCE = 1_000_000
 """Logits held at one time: 4 MB, within a processor's shared cache."""
 
 
-class FullSoftmax(torch.autograd.Function):  # type: ignore[misc]
+class FullSoftmax(torch.autograd.Function):
     """Mean cross-entropy of the targets among all items."""
 
     @staticmethod
@@ -56,7 +56,7 @@ class FullSoftmax(torch.autograd.Function):  # type: ignore[misc]
         return gradient * state_gradients, gradient * item_gradients, None, None, None
 
 
-class SampledSoftmax(torch.autograd.Function):  # type: ignore[misc]
+class SampledSoftmax(torch.autograd.Function):
     """Mean cross-entropy of the targets against negatives that the positions share."""
 
     @staticmethod

@@ -26,7 +26,7 @@ LEAST_WORD = -(2**63)
 """What is dropped is decided by 16 bits each: four decisions from one draw."""
 
 
-class SequenceTransformer(nn.Module):  # type: ignore[misc]
+class SequenceTransformer(nn.Module):
     """Pre-norm transformer with learned positions; the same item vectors go in and come out.
 
     After Kang and McAuley, "Self-Attentive Sequential Recommendation" (arXiv 1808.09781), with
@@ -36,6 +36,8 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
     Histories stand at the left of their rows, padding at the right: under a causal mask no item
     ever looks at padding.
     """
+
+    cluster_of_item: Tensor
 
     def __init__(self, layout: ItemLayout, config: RecommenderConfig) -> None:
         super().__init__()
@@ -107,7 +109,7 @@ class SequenceTransformer(nn.Module):  # type: ignore[misc]
         return states[torch.arange(len(items)), last]  # [B, D]
 
 
-class Block(nn.Module):  # type: ignore[misc]
+class Block(nn.Module):
     """Causal self-attention, then a two-layer perceptron, each added to what it read."""
 
     def __init__(self, config: RecommenderConfig) -> None:
