@@ -111,7 +111,7 @@ LANGUAGES = {
 LANGUAGES["Persian without joiners"] = LANGUAGES["Persian"].without("\u200c")
 
 
-def write_export(language: Language, folder: Path, n_users: int = 400, seed: int = 0) -> None:
+def write_export(language: Language, folder: Path, n_users: int = 1000, seed: int = 0) -> None:
     """Write the catalogue and a log as CSV, as a team exports them; people move between topics."""
     rng = np.random.default_rng(seed)
     catalogue = build_catalogue(language)
@@ -121,7 +121,8 @@ def write_export(language: Language, folder: Path, n_users: int = 400, seed: int
     rows = []
     for user in range(n_users):
         first = int(rng.integers(n_topics))
-        liked = [(first + step) % n_topics for step in (0, 1, 3, 4)]
+        steps = rng.choice(np.arange(1, 7), size=3, replace=False)  # near topics keep company
+        liked = [first, *((first + steps) % n_topics).tolist()]
         days = np.sort(rng.uniform(0, 100, 4 * len(liked)))
         for nth, day in enumerate(days):
             item = liked[nth // 4] * ITEMS_PER_TOPIC + int(rng.integers(ITEMS_PER_TOPIC))
