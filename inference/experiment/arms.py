@@ -73,7 +73,7 @@ def _plan(
     pairs = pairs_to_look_up(user.history_clusters, system.plan)
     rows = {pair: row for pair in pairs if (row := system.table.row(pair)) is not None}
     consumed = sorted(user.consumed_clusters)
-    state = user.history_clusters, consumed
-    whole = plan_for(pairs, *state, rows, system.plan)
-    plan = align_plan(whole, *state, system.alignment, system.plan.best_of)
+    history = user.history_clusters
+    whole = plan_for(pairs, history, consumed, rows, system.plan)
+    plan = align_plan(whole, history, consumed, system.alignment, system.plan.best_of)
     return plan.clusters[: config.planned_clusters]

@@ -123,9 +123,9 @@ def _plan(
         rows = reader.read_rows(release.release_id, pairs)
     except StoreUnreachableError:
         return ServedPlan((), tuple(pairs)), AnsweredBy.STORE_UNREACHABLE
-    state = user.history_clusters, user.consumed_clusters
-    whole = plan_for(pairs, *state, rows, release.plan)
-    plan = align_plan(whole, *state, release.alignment, release.plan.best_of)
+    history, consumed = user.history_clusters, user.consumed_clusters
+    whole = plan_for(pairs, history, consumed, rows, release.plan)
+    plan = align_plan(whole, history, consumed, release.alignment, release.plan.best_of)
     if not plan.clusters:
         return plan, AnsweredBy.NO_PLAN
     plan = replace(plan, clusters=plan.clusters[: request.planned_clusters])

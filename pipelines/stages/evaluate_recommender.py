@@ -137,9 +137,9 @@ def find_planned_events(
     table = PlanTable.from_frame(frame, layout.n_clusters)
     events = find_novel_events(cases, item_cases, layout, SPLIT)
     alignment = load_alignment(paths.ALIGNMENT, layout.n_clusters)
-    states = events.history_clusters, events.consumed_clusters
-    whole = plan_batch(*states, table, plan, max(*PLAN_SIZES, plan.best_of))
-    plans = align_batch(whole, *states, alignment, plan.best_of).rankings()
+    histories, consumed = events.history_clusters, events.consumed_clusters
+    whole = plan_batch(histories, consumed, table, plan, max(*PLAN_SIZES, plan.best_of))
+    plans = align_batch(whole, histories, consumed, alignment, plan.best_of).rankings()
     return events, [planned[: max(PLAN_SIZES)] for planned in plans]
 
 

@@ -48,7 +48,9 @@ def main(params: Params) -> None:
     if config.refit:
         signal = load_signal(paths.SIGNAL_BEFORE_TEST)
         everything = train.join(validation)
-        refit(tuned, base[1], clusters.descriptions, everything, config, runtime.seed, signal)
+        refit(
+            tuned, base.tokenizer, clusters.descriptions, everything, config, runtime.seed, signal
+        )
     if not is_main:
         sys.exit()
     write_adapter(tuned, paths.PLANNER_ADAPTER)

@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 from peft.optimizers import create_loraplus_optimizer
-from torch.optim.lr_scheduler import LambdaLR, SequentialLR
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, SequentialLR
 from transformers import get_cosine_schedule_with_warmup
 
 from training.planner.config import PlannerConfig
@@ -18,12 +20,12 @@ BETAS = (0.9, 0.98)
 
 
 def make_optimizer(
-    weights: list[Any],
+    weights: list[Tensor],
     learning_rate: float,
     weight_decay: float,
     max_steps: int,
     warmup_share: float,
-) -> tuple[Any, Any]:
+) -> tuple[Optimizer, LRScheduler]:
     """Return (optimizer, scheduler) of whole weights; the scheduler steps with the optimizer."""
     optimizer = torch.optim.AdamW(
         weights, lr=learning_rate, weight_decay=weight_decay, betas=BETAS, fused=True
@@ -31,7 +33,7 @@ def make_optimizer(
     return optimizer, make_scheduler(optimizer, max_steps, warmup_share)
 
 
-def make_adapter_optimizer(model: Any, config: PlannerConfig) -> tuple[Any, Any]:
+def make_adapter_optimizer(model: Any, config: PlannerConfig) -> tuple[Optimizer, LRScheduler]:
     """Return (optimizer, scheduler) of a model's adapter.
 
     LoRA's matrices B, which start at zero, learn ``config.lora.loraplus_lr_ratio`` times faster
@@ -49,7 +51,7 @@ def make_adapter_optimizer(model: Any, config: PlannerConfig) -> tuple[Any, Any]
     return optimizer, make_scheduler(optimizer, config.max_steps, config.warmup_share)
 
 
-def make_scheduler(optimizer: Any, max_steps: int, warmup_share: float) -> Any:
+def make_scheduler(optimizer: Optimizer, max_steps: int, warmup_share: float) -> LRScheduler:
     """Return the scheduler of a linear warm-up, then a cosine down to zero.
 
     The first step learns already, at the first part of the rate, and the last step of the warm-up
@@ -72,7 +74,7 @@ def make_scheduler(optimizer: Any, max_steps: int, warmup_share: float) -> Any:
     return SequentialLR(optimizer, [warmup, cosine], milestones=[n_warmup])
 
 
-def take_step(weights: list[Any], optimizer: Any, scheduler: Any) -> None:
+def take_step(weights: list[Tensor], optimizer: Optimizer, scheduler: LRScheduler) -> None:
     """Take one optimizer step by the gradients of the weights, their norm clipped."""
     torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
     optimizer.step()

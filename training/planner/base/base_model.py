@@ -13,6 +13,7 @@ from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from training.planner.base.corpus import Corpus, draw_blocks
+from training.planner.base.language_model import BaseModel
 from training.planner.base.tokenizer import train_tokenizer
 from training.planner.config import EmbeddedConfig
 from training.planner.schedule import make_optimizer, take_step
@@ -34,8 +35,8 @@ def pretrain(
     config: EmbeddedConfig,
     seed: int,
     report: Callable[[PretrainPoint], None] = lambda point: None,
-) -> tuple[Any, Any]:
-    """Return (model, tokenizer) of the embedded base model, trained on the corpus.
+) -> BaseModel:
+    """Return the embedded base model, trained on the corpus.
 
     Args:
         corpus: texts from before the validation period.
@@ -62,7 +63,7 @@ def pretrain(
         if step % REPORT_EVERY == 0 or step == config.steps:
             report(PretrainPoint(step, sum(losses) / len(losses)))
             losses.clear()
-    return model.eval(), tokenizer
+    return BaseModel(model.eval(), tokenizer)
 
 
 def build_model(tokenizer: Any, config: EmbeddedConfig, seed: int) -> Any:

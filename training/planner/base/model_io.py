@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from expectations.contracts.errors import UserError
 from training.planner.base.base_reference import check_base_record, read_reference
 from training.planner.base.hardware import dtype_of, quantization_of
+from training.planner.base.language_model import BaseModel
 from training.planner.config import HardwareConfig
 from training.planner.prompt import parse_completion, render_completion, render_prompt
 from training.processes import join_process_group
@@ -85,8 +86,8 @@ class Planner:
         return [[int(token) for token in row] for row in rows]
 
 
-def load_base(folder: Path, hardware: HardwareConfig = DEFAULT_HARDWARE) -> tuple[Any, Any]:
-    """Return (model, tokenizer) of the base model at ``folder``, following its reference if any.
+def load_base(folder: Path, hardware: HardwareConfig = DEFAULT_HARDWARE) -> BaseModel:
+    """Return the base model at ``folder``, following its reference if any.
 
     Args:
         folder: of the stage base_model.
@@ -114,7 +115,7 @@ def load_base(folder: Path, hardware: HardwareConfig = DEFAULT_HARDWARE) -> tupl
             source, "holds a model and its tokenizer", remedy, str(error)[:200]
         ) from None
     _require_end_token(tokenizer, source)
-    return model if quantization else model.to(device), tokenizer
+    return BaseModel(model if quantization else model.to(device), tokenizer)
 
 
 def load_planner(base_folder: Path, adapter_folder: Path) -> Planner:

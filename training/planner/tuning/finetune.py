@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
+from training.planner.base.language_model import BaseModel
 from training.planner.base.model_io import Planner
 from training.planner.config import PlannerConfig
 from training.planner.data.planner_data import Collective, PlannerData
@@ -35,7 +36,7 @@ class FineTuned:
 
 
 def fine_tune(
-    base: tuple[Any, Any],
+    base: BaseModel,
     descriptions: tuple[str, ...],
     train: Transitions,
     validation: Transitions,
@@ -53,7 +54,7 @@ def fine_tune(
     evaluations that are not kept.
 
     Args:
-        base: (model, tokenizer) of :func:`training.planner.base.model_io.load_base`.
+        base: of :func:`training.planner.base.model_io.load_base`.
         descriptions: by cluster id.
         train: transitions to learn from.
         validation: transitions to stop by.
@@ -67,11 +68,11 @@ def fine_tune(
     """
     rng = np.random.default_rng(seed)
     group = join_process_group(config.hardware.device, "planner.hardware.device")
-    plain = Planner(prepare_for_tuning(base[0], config.hardware), base[1])
+    plain = Planner(prepare_for_tuning(base.model, config.hardware), base.tokenizer)
     tokens = encode_descriptions(plain, descriptions)
     check_base(plain, tokens)
     model = add_adapter(plain.model, config.lora, seed)
-    planner = Planner(model, base[1])
+    planner = Planner(model, base.tokenizer)
     data = PlannerData.of(train, len(descriptions), config, collective)
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
     with torch.no_grad():
