@@ -171,9 +171,9 @@ def test_the_look_that_was_kept_is_what_is_returned(trained: Trained) -> None:
     hasty = SMALL.model_copy(
         update={"max_steps": 60, "evaluate_every": 4, "patience": 3, "learning_rate": 0.02}
     )
-    model, tokenizer = load_base(trained.base)
+    base = load_base(trained.base)
     splits = (read_transitions(world.transitions, split) for split in ("train", "validation"))
-    tuned = fine_tune((model, tokenizer), world.descriptions, *splits, hasty, seed=0)
+    tuned = fine_tune(base, world.descriptions, *splits, hasty, seed=0)
     kept = next(point for point in tuned.curve if point.step == tuned.best_step)
     assert kept.match_rate >= max(
         min(point.match_rate, hasty.aimed_match_rate) for point in tuned.curve
@@ -191,19 +191,19 @@ def test_a_bases_own_dropout_is_on_from_the_first_step_and_follows_from_the_seed
     tmp_path: Path,
 ) -> None:
     world = planned_rule_world(n_clusters=4, copies=1)
-    base = save_tiny_base(tmp_path, "gpt2", world.descriptions)
+    folder = save_tiny_base(tmp_path, "gpt2", world.descriptions)
     settings = {"batch_size": 4, "max_steps": 2, "evaluate_every": 2}
 
     def losses(global_seed: int, dropout: float) -> list[float]:
-        model, tokenizer = load_base(base)
-        for module in model.modules():
+        base = load_base(folder)
+        for module in base.model.modules():
             if isinstance(module, torch.nn.Dropout):
                 module.p = dropout
         torch.manual_seed(global_seed)
         state = torch.get_rng_state()
         config = SMALL.model_copy(update=settings)
         splits = (read_transitions(world.transitions, split) for split in ("train", "validation"))
-        tuned = fine_tune((model, tokenizer), world.descriptions, *splits, config, seed=0)
+        tuned = fine_tune(base, world.descriptions, *splits, config, seed=0)
         assert torch.equal(torch.get_rng_state(), state)
         return [point.train_loss for point in tuned.curve]
 
@@ -237,16 +237,16 @@ class Backwards:
 def test_a_refit_follows_what_the_signal_says_now(trained: Trained) -> None:
     """Trained on people's rule first; then the signal alone, which says otherwise, is followed."""
     world = trained.world
-    model, tokenizer = load_base(trained.base)
+    base = load_base(trained.base)
     transitions = read_transitions(world.transitions, "train")
     heard = read_transitions(world.transitions, "validation")
-    tuned = fine_tune((model, tokenizer), world.descriptions, transitions, heard, SMALL, seed=0)
+    tuned = fine_tune(base, world.descriptions, transitions, heard, SMALL, seed=0)
     before = {name: w.detach().clone() for name, w in tuned.model.named_parameters()}
     signal = Backwards(len(world.descriptions))
     alone = {"listwise_weight": 0.0, "table_share": 0.9, "refit_share": 1.0, "refit_lr_ratio": 1.0}
     config = SMALL.model_copy(update=alone)
     everything = transitions.join(heard)
-    refit(tuned, tokenizer, world.descriptions, everything, config, seed=0, collective=signal)
+    refit(tuned, base.tokenizer, world.descriptions, everything, config, seed=0, collective=signal)
     moved = [name for name, w in tuned.model.named_parameters() if not torch.equal(w, before[name])]
     assert moved
     assert all("lora_" in name for name in moved)
