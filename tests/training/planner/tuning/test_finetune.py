@@ -178,7 +178,7 @@ def test_the_look_that_was_kept_is_what_is_returned(trained: Trained) -> None:
     assert kept.match_rate >= max(
         min(point.match_rate, hasty.aimed_match_rate) for point in tuned.curve
     )
-    planner = Planner(tuned.model, tokenizer)
+    planner = Planner(tuned.model, base.tokenizer)
     tokens = encode_descriptions(planner, world.descriptions)
     validation = read_transitions(world.transitions, "validation")
     validator = Validator(tokens, validation, hasty, np.random.default_rng([0, 1]))
@@ -250,7 +250,7 @@ def test_a_refit_follows_what_the_signal_says_now(trained: Trained) -> None:
     moved = [name for name, w in tuned.model.named_parameters() if not torch.equal(w, before[name])]
     assert moved
     assert all("lora_" in name for name in moved)
-    planner = Planner(tuned.model, tokenizer)
+    planner = Planner(tuned.model, base.tokenizer)
     tokens = encode_descriptions(planner, world.descriptions)
     pairs = pairs_of(world)
     with torch.no_grad():
