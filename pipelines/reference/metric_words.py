@@ -75,8 +75,8 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "evidence": {
         "pair_counts": "how often it came next after both, with back-off",
-        "together": "share of those who touched the context that touched it",
-        "company": "cosine of collaborative vectors",
+        "co_consumption": "share of those who touched the context that touched it",
+        "collaborative": "cosine of collaborative vectors",
         "text": "cosine of text vectors",
         "popularity": "how many touched it",
     },
