@@ -25,7 +25,11 @@ def figures_of(checkout: Path, concern: str) -> dict[str, float]:
     return figures
 
 
-def test_a_wanted_number_of_clusters_is_that_of_every_stage(tmp_path: Path) -> None:
+def test_a_wanted_number_of_clusters_is_that_of_every_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("MLFLOW_TRACKING_URI", "FEAST_FS_YAML_FILE_PATH"):
+        monkeypatch.delenv(variable, raising=False)
     checkout = clean_checkout(tmp_path / "checkout")
     params = yaml.safe_load((checkout / "params.yaml").read_text())
     params["clusters"] |= {"levels": [2, 4, 32], "wanted": WANTED}  # which is in between
@@ -45,4 +49,5 @@ def test_a_wanted_number_of_clusters_is_that_of_every_stage(tmp_path: Path) -> N
     assert seen.n_unique() == WANTED
     # only a planner that was trained on these clusters writes their descriptions
     assert figures_of(checkout, "planner")["match_rate"] >= 0.99
+    run_module(checkout, "pipelines.commands", "publish")
     assert f"{WANTED} interest clusters" in run_module(checkout, "pipelines.commands", "report")
