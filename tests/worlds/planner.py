@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.values import HISTORY_SIZE
+from training.clusters.distance import climb
 from training.clusters.tree_view import ServingClusters
 
 ADJECTIVES = ("wild", "slow", "urban", "classic", "modern", "folk", "winter", "alpine", "night")
@@ -114,7 +115,7 @@ def _world(
         level=0,
         descriptions=descriptions,
         shown=descriptions,
-        parents=np.full(len(descriptions), -1),
+        ancestors=climb([], len(descriptions)),
         item_ids=item_ids,
         cluster_of_item=cluster_of_item,
     )

@@ -11,22 +11,21 @@ import polars as pl
 
 from expectations.contracts.errors import UserError
 from training.clusters.cluster_name import read_names
-
-NO_PARENT = -1
+from training.clusters.distance import Ancestors, climb
 
 
 @dataclass(frozen=True)
 class ServingClusters:
     """The clusters of one level and the items in them.
 
-    A cluster id is an index into ``descriptions`` and ``parents``. Items stand in ascending order
+    A cluster id is an index into ``descriptions`` and the ancestors. Items stand in ascending order
     of ``item_id``, ``cluster_of_item`` in the same order.
 
     Attributes:
         level: level of the tree this is, 0 at the top.
         descriptions: phrase of each cluster, ``[n_clusters]``.
         shown: the same as people read them: what only tells one from its like stands apart.
-        parents: cluster id one level up, int64 ``[n_clusters]``; ``NO_PARENT`` at level 0.
+        ancestors: family and field of each cluster, by which distances are measured.
         item_ids: every item, ascending, ``[n_items]``.
         cluster_of_item: cluster id of each item, int64 ``[n_items]``.
     """
@@ -34,7 +33,7 @@ class ServingClusters:
     level: int
     descriptions: tuple[str, ...]
     shown: tuple[str, ...]
-    parents: np.ndarray
+    ancestors: Ancestors
     item_ids: tuple[str, ...]
     cluster_of_item: np.ndarray
 
@@ -95,12 +94,19 @@ def serving_clusters(
         raise UserError("clusters.level", f"is one of 0 to {depth}", "name one", str(level))
     if nodes["cluster_id"].to_list() != list(range(nodes.height)):
         raise UserError("clusters", "ids of a level run from 0 without gaps", "rebuild the tree")
+    parents = [_parents_at(clusters, below_top) for below_top in range(1, level + 1)]
     members = item_clusters.filter(pl.col("level") == level).sort("item_id")
     return ServingClusters(
         level=level,
         descriptions=tuple(nodes["description"].to_list()),
         shown=tuple(name.shown for name in read_names(nodes)),
-        parents=nodes["parent_id"].fill_null(NO_PARENT).to_numpy().astype(np.int64),
+        ancestors=climb(parents, nodes.height),
         item_ids=tuple(members["item_id"].to_list()),
         cluster_of_item=members["cluster_id"].to_numpy().astype(np.int64),
     )
+
+
+def _parents_at(clusters: pl.DataFrame, level: int) -> np.ndarray:
+    """Return the cluster one level up of each cluster of a level, int64 ``[n_clusters]``."""
+    nodes = clusters.filter(pl.col("level") == level).sort("cluster_id")
+    return nodes["parent_id"].to_numpy().astype(np.int64)

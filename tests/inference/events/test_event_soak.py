@@ -28,6 +28,7 @@ from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view
 from tests.worlds.curation import START, at
 from tests.worlds.online.stores import STORES, working_tree
+from training.clusters.distance import climb
 from training.clusters.tree_view import ServingClusters
 from training.curation.config import HistoryConfig
 from training.curation.histories import cluster_history_rows
@@ -48,7 +49,7 @@ CLUSTERS = ServingClusters(
     level=0,
     descriptions=tuple(f"kind {n}" for n in range(N_CLUSTERS)),
     shown=tuple(f"kind {n}" for n in range(N_CLUSTERS)),
-    parents=np.full(N_CLUSTERS, -1),
+    ancestors=climb([], N_CLUSTERS),
     item_ids=ITEM_IDS,
     cluster_of_item=np.arange(N_ITEMS) % N_CLUSTERS,
 )

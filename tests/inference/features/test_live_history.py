@@ -15,6 +15,7 @@ from inference.events.event import ItemEvent, RecordedEvent, to_microseconds
 from inference.features.live_history import merge_live
 from inference.features.online_features import UserFeatures
 from tests.worlds.curation import Event, at, clustered
+from training.clusters.distance import climb
 from training.clusters.tree_view import ServingClusters
 from training.curation.config import HistoryConfig
 from training.curation.histories import cluster_history_rows
@@ -26,7 +27,7 @@ CLUSTERS = ServingClusters(
     level=0,
     descriptions=tuple(f"kind {n}" for n in range(N_CLUSTERS)),
     shown=tuple(f"kind {n}" for n in range(N_CLUSTERS)),
-    parents=np.full(N_CLUSTERS, -1),
+    ancestors=climb([], N_CLUSTERS),
     item_ids=tuple(item for item, _ in ITEMS),
     cluster_of_item=np.array([cluster for _, cluster in ITEMS]),
 )

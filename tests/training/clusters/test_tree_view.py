@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from expectations.contracts.errors import UserError
-from training.clusters.tree_view import NO_PARENT, serving_clusters
+from training.clusters.tree_view import serving_clusters
 
 CLUSTERS = pl.DataFrame(
     {
@@ -26,11 +26,27 @@ MEMBERS = pl.DataFrame(
 def test_the_level_that_is_named_is_served() -> None:
     deepest = serving_clusters(CLUSTERS, MEMBERS, level=1)
     assert deepest.descriptions == ("whale song", "coral reefs", "high peaks")
-    assert deepest.parents.tolist() == [0, 0, 1]
+    assert deepest.ancestors.families.tolist() == [0, 0, 1]
+    assert deepest.ancestors.fields.tolist() == [0, 0, 1]
     assert deepest.n_clusters == 3
     top = serving_clusters(CLUSTERS, MEMBERS, level=0)
     assert top.descriptions == ("sea life", "hill walks")
-    assert top.parents.tolist() == [NO_PARENT, NO_PARENT]
+    assert top.ancestors.families.tolist() == top.ancestors.fields.tolist() == [0, 1]
+
+
+def test_the_field_is_the_ancestor_at_the_top_however_many_levels_there_are() -> None:
+    nodes = pl.DataFrame(
+        {
+            "level": [0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 3],
+            "cluster_id": [1, 0, 0, 1, 2, 0, 1, 0, 3, 2, 1],
+            "parent_id": [None, None, 1, 0, 1, 0, 0, 2, 0, 1, 1],
+            "description": [f"name {place}" for place in range(11)],
+        }
+    )
+    members = pl.DataFrame({"item_id": ["a"], "level": [3], "cluster_id": [0]})
+    ancestors = serving_clusters(nodes, members, level=3).ancestors
+    assert ancestors.families.tolist() == [2, 1, 1, 0]
+    assert ancestors.fields.tolist() == [0, 1, 1, 1]
 
 
 def test_items_are_looked_up_both_ways() -> None:
