@@ -25,15 +25,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from benchmarks.planner.contest import compete
+from benchmarks.planner.contest import Field, Found, compete, measure_run
 from benchmarks.planner.origins import roll_windows, settings_at
 from benchmarks.planner.pooling import compare_outcomes, to_figures
-from benchmarks.planner.runs import Settings, make_data, read_settings
+from benchmarks.planner.runs import PlannerRun, Settings, make_data, read_settings
 from benchmarks.planner.tables import show_contenders, show_differences, show_runs
 from expectations.contracts.tables import INTERACTIONS
 from pipelines.io import paths
@@ -45,18 +45,8 @@ LOOK = "A look at the test window: log it, with its outcome, in docs/research/ex
 
 def main() -> None:
     """Make or find all runs, measure them, print the tables and write the figures."""
-    arguments = parse_arguments()
-    torch.set_num_threads(arguments.threads)
-    settings = read_settings(arguments.set, arguments.threads)
-    with contextlib.ExitStack() as stack:
-        given = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder = given.resolve()
-        outcomes = [
-            outcome
-            for rolled in roll(settings, arguments.origins, folder)
-            for clustering in arguments.clusterings
-            for outcome in compete(rolled, clustering, arguments.seeds, arguments.split, folder)
-        ]
+    arguments = parse_arguments(__doc__)
+    outcomes = measure_all(arguments, measure_run)
     intervals = compare_outcomes(outcomes)
     users = next(iter(intervals.values())).n_users
     print(f"{arguments.split}, {len(outcomes)} runs, {users} users, differences by user\n")
@@ -68,10 +58,29 @@ def main() -> None:
         write_json(to_figures(outcomes, intervals), arguments.out)
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Return the command line."""
+def measure_all(
+    arguments: argparse.Namespace, measure: Callable[[PlannerRun, Field], Found]
+) -> list[Found]:
+    """Return what ``measure`` finds of every run that the command line asks for."""
+    torch.set_num_threads(arguments.threads)
+    settings = read_settings(arguments.set, arguments.threads)
+    with contextlib.ExitStack() as stack:
+        given = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = given.resolve()
+        return [
+            found
+            for rolled in roll(settings, arguments.origins, folder)
+            for clustering in arguments.clusterings
+            for found in compete(
+                rolled, clustering, arguments.seeds, arguments.split, folder, measure
+            )
+        ]
+
+
+def parse_arguments(description: str | None) -> argparse.Namespace:
+    """Return the command line, which all benchmarks of runs share."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-S", dest="set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--clusterings", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")

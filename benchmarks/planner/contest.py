@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,10 +26,11 @@ from inference.evaluation.baseline_choice import (
     score_baselines,
 )
 from inference.evaluation.contenders import rank_contenders, score_test, score_validation
+from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.planner_windows import Split, read_window
+from pipelines.io.planner_windows import Split, read_window, read_words
 from pipelines.params.params import read_params
 from pipelines.stages import alignment, evaluate
 from training.baselines.clusters.window import Window
@@ -38,6 +40,7 @@ from training.evaluation.clusters.compare import measure_exposure, measure_ranki
 from training.evaluation.clusters.matches import measure_matches
 from training.planner.base.model_io import load_planner
 
+Found = TypeVar("Found")
 MATCHES = paths.VAR / "matches.json"
 
 
@@ -73,10 +76,26 @@ class Outcome:
     best_baseline: str
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What every contender scores the clusters of the field's cases, and the planner's table."""
+
+    scores: Mapping[str, Scores]
+    table: PlanTable
+
+
 def compete(
-    settings: Settings, clustering: int, seeds: Sequence[int], split: Split, root: Path
-) -> list[Outcome]:
-    """Return the outcome of each planner on one clustering; baselines are fitted once."""
+    settings: Settings,
+    clustering: int,
+    seeds: Sequence[int],
+    split: Split,
+    root: Path,
+    measure: Callable[[PlannerRun, Field], Found],
+) -> list[Found]:
+    """Return what ``measure`` finds of each planner on one clustering; baselines are fitted once.
+
+    It is called in the planner's folder.
+    """
     world = make_clustering(settings, clustering, root)
     with contextlib.chdir(world.folder):
         field = gather_field(split)
@@ -84,8 +103,8 @@ def compete(
     for seed in seeds:
         run = make_planner(settings, world, seed, root)
         with contextlib.chdir(run.folder):
-            outcomes.append(measure_run(run, field))
-        print(f"{run.name}: {len(outcomes[-1].users)} cases", file=sys.stderr, flush=True)
+            outcomes.append(measure(run, field))
+        print(f"{run.name}: {len(field.judged.cases)} cases", file=sys.stderr, flush=True)
     return outcomes
 
 
@@ -93,17 +112,18 @@ def gather_field(split: Split) -> Field:
     """Return the field of the clustering in the working folder; another split is not read."""
     clusters = read_clusters(read_params().clusters.serving_level)
     baselines = list_baselines(evaluate.evaluation_settings(read_params()))
-    validation = read_window("validation", clusters)
+    words = read_words(clusters, read_params().clusters.representation)
+    validation = read_window("validation", clusters, words)
     chosen = choose_settings(baselines, validation)
     if split == "validation":
         return Field(clusters, validation, chosen, validation, chosen.scores)
-    test = read_window("test", clusters)
+    test = read_window("test", clusters, words)
     scores = score_baselines(baselines, chosen.settings, test)
     return Field(clusters, validation, chosen, test, scores)
 
 
-def measure_run(run: PlannerRun, field: Field) -> Outcome:
-    """Return what the planner in the working folder comes to, aligned as the settings say."""
+def score_run(field: Field) -> Entry:
+    """Return the scores of the planner in the working folder, aligned, and of all baselines."""
     params = read_params()
     alignment.main(params)
     settings = evaluate.evaluation_settings(params)
@@ -113,14 +133,21 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
     scores, fit = score_validation(validation, field.chosen, settings)
     if field.judged is not field.validation:
         scores = score_test(test, field.scores, fit, settings)
-    cases = field.judged.cases
-    ranked = rank_contenders(scores, cases, test.table.depth)
+    return Entry(scores, test.table)
+
+
+def measure_run(run: PlannerRun, field: Field) -> Outcome:
+    """Return what the planner in the working folder comes to, aligned as the settings say."""
+    entry, cases = score_run(field), field.judged.cases
+    ranked = rank_contenders(entry.scores, cases, entry.table.depth)
     return Outcome(
         run,
         cases.users,
         {name: measure_rankings(each, cases) for name, each in ranked.items()},
         {
-            **measure_exposure({**ranked, "table": test.table.rankings()}, n_clusters),
+            **measure_exposure(
+                {**ranked, "table": entry.table.rankings()}, field.clusters.n_clusters
+            ),
             **find_matches(field.clusters.descriptions),
         },
         tuple(field.scores),

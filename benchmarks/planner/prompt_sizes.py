@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from benchmarks.markdown import to_markdown
 from expectations.contracts.errors import UserError
-from expectations.contracts.tables import TRANSITIONS
+from expectations.contracts.tables import CASES, TRANSITIONS
 from expectations.contracts.values import NO_CLUSTER, pairs_of_history
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
@@ -34,7 +34,6 @@ from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.command import run_command
-from pipelines.io.planner_windows import read_window
 from pipelines.params.params import read_params
 from training.collective.signal import load_signal
 from training.evaluation.clusters.cases import PlannerCases, Scores
@@ -80,7 +79,7 @@ def measure(sizes: Sequence[int], seed: int) -> str:
     """Return a Markdown table of recall for the run in the working folder."""
     clusters = read_clusters(read_params().clusters.serving_level)
     config = read_params().planner
-    cases = read_window("validation", clusters).cases
+    cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), "validation")
     train = read_transitions(read_table(paths.TRANSITIONS, TRANSITIONS), "train")
     loaded = load_signal(paths.SIGNAL_BEFORE_VALIDATION)
     signal = balance_signal(loaded, clusters.n_clusters, config)

@@ -20,6 +20,7 @@ from training.baselines.clusters.popularity import count_novel_likes
 from training.baselines.clusters.user_knn import score_by_neighbours
 from training.baselines.clusters.visit_transitions import make_visit_transitions
 from training.baselines.clusters.window import Window
+from training.baselines.clusters.words import score_words
 from training.evaluation.clusters.cases import Scores
 from training.evaluation.clusters.compare import RECALL_AT_10, measure_rankings
 
@@ -31,6 +32,7 @@ LOGISTIC = "logistic"
 CLUSTER_TRANSFORMER = "cluster_transformer"
 CLUSTER_MASS = "cluster_mass"
 POPULARITY = "popularity"
+WORDS = "words"
 
 CHOICE_DEPTH = 10  # of the rankings that recall@10 is read off
 
@@ -97,6 +99,7 @@ def list_baselines(settings: EvaluationSettings) -> dict[str, Baseline]:
         CLUSTER_TRANSFORMER: Baseline(evaluation.transformer_epochs, by_transformer),
         CLUSTER_MASS: Baseline(evaluation.mass_powers, _by_mass),
         POPULARITY: Baseline((1.0,), _by_popularity),
+        WORDS: Baseline((1.0,), _by_words),
     }
 
 
@@ -140,6 +143,11 @@ def _by_mass(window: Window, powers: Sequence[float]) -> list[Scores]:
 def _by_popularity(window: Window, powers: Sequence[float]) -> list[Scores]:
     logs = np.log(count_novel_likes(window.visits) + 1.0)  # [N]
     return [np.tile(power * logs, (len(window.cases), 1)) for power in powers]
+
+
+def _by_words(window: Window, powers: Sequence[float]) -> list[Scores]:
+    scores = score_words(window.words, window.cases.histories)
+    return [power * scores for power in powers]
 
 
 def _recall(scores: Scores, window: Window) -> float:

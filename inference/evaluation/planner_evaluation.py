@@ -23,6 +23,14 @@ from inference.evaluation.contenders import (
     score_validation,
 )
 from inference.evaluation.counts_table import tabulate_pair_counts
+from inference.evaluation.distance_figures import (
+    compare_by_distance,
+    describe_distances,
+    describe_exposure,
+    tabulate_curve,
+    tabulate_shares,
+    tabulate_within,
+)
 from inference.evaluation.planner_figures import (
     describe_cases,
     describe_choices,
@@ -31,6 +39,8 @@ from inference.evaluation.planner_figures import (
     list_differences,
 )
 from inference.evaluation.settings import EvaluationSettings
+from training.clusters.distance import Ancestors
+from training.evaluation.clusters.by_distance import CaseDistances
 from training.evaluation.clusters.compare import (
     RECALL_AT_10,
     compare_accuracy,
@@ -50,6 +60,9 @@ class PlannerEvaluation:
             :mod:`inference.evaluation.planner_figures`.
         recall: plot of every contender's recall with its interval.
         exposure: plot of how evenly every contender exposes the clusters.
+        within: plot of every contender's recall where only one distance may be planned.
+        shares: plot of what share of the plans each distance has.
+        curve: plot of recall as the mix of distances turns.
         recall_by_case: of every test case, by column of PLAN_FIGURES: what a later release is
             compared with.
     """
@@ -57,6 +70,9 @@ class PlannerEvaluation:
     figures: dict[str, float]
     recall: pl.DataFrame
     exposure: pl.DataFrame
+    within: pl.DataFrame
+    shares: pl.DataFrame
+    curve: pl.DataFrame
     recall_by_case: Mapping[str, NDArray[np.float64]]
 
 
@@ -64,6 +80,7 @@ def evaluate_planner(
     validation: EvaluationSplit,
     test: EvaluationSplit,
     matches: MatchFigures,
+    ancestors: Ancestors,
     settings: EvaluationSettings,
     rng: np.random.Generator,
 ) -> PlannerEvaluation:
@@ -75,6 +92,7 @@ def evaluate_planner(
         validation: with the planner that was trained before it.
         test: with the whole table that is served.
         matches: how often the served planner writes a description when it may write anything.
+        ancestors: of the clusters, by which distances are measured.
         settings: of the baselines, plans and intervals.
         rng: draws the bootstrap's users.
     """
@@ -90,12 +108,22 @@ def evaluate_planner(
     differences, resamples = list_differences(list(baselines)), settings.evaluation.resamples
     accuracy = compare_accuracy(ranked, differences, test.cases, rng, resamples)
     accuracy_before = compare_accuracy(ranked_before, differences, validation.cases, rng, resamples)
+    far, far_before = (CaseDistances.of(each.cases, ancestors) for each in (test, validation))
+    by_distance_before = compare_by_distance(
+        validation_scores, validation.cases, far_before, depth, differences, rng, resamples
+    )
+    by_distance = compare_by_distance(
+        test_scores, test.cases, far, depth, differences, rng, resamples
+    )
     counts = next(tabulate_pair_counts(test.window, (chosen.settings[PAIR_COUNTS],), settings))
     n_clusters = test.table.n_clusters
     figures = {
         **describe_cases(test.cases, ranked, accuracy),
         **describe_cases(validation.cases, ranked_before, accuracy_before, "validation_"),
         **describe_plans(test.cases, ranked, n_clusters, rng, resamples),
+        **describe_distances(test.cases, far, by_distance, ""),
+        **describe_distances(validation.cases, far_before, by_distance_before, "validation_"),
+        **describe_exposure(test_scores, far, depth),
         **describe_tables(test.table, counts, matches),
         **describe_choices(chosen, fit),
     }
@@ -103,6 +131,9 @@ def evaluate_planner(
         figures=figures,
         recall=tabulate_recall(accuracy, list(ranked)),
         exposure=tabulate_exposure(ranked, n_clusters),
+        within=tabulate_within(by_distance, list(ranked)),
+        shares=tabulate_shares(by_distance, list(ranked)),
+        curve=tabulate_curve(test_scores, far, depth),
         recall_by_case={
             column: measure_rankings(ranked[contender], test.cases)[RECALL_AT_10]
             for column, contender in (

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from training.config import Config
+
+
+class Mix(Config):
+    """What part of the planned places goes to each distance, as weights; one of them is above 0."""
+
+    adjacent: float = Field(ge=0)
+    new_family: float = Field(ge=0)
+    new_field: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> Self:
+        if self.adjacent + self.new_family + self.new_field <= 0:
+            raise ValueError("a mix gives some distance a place")
+        return self
 
 
 class PlanConfig(Config):

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
 from expectations.contracts.errors import UserError
-from expectations.contracts.tables import CASES
+from expectations.contracts.tables import CASES, ITEMS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, scan_table
 from training.baselines.clusters.cluster_mass import collect_recent_items
 from training.baselines.clusters.visits import collect_pasts, collect_visits
 from training.baselines.clusters.window import Window
+from training.clusters.config import RepresentationConfig
 from training.clusters.tree_view import ServingClusters
+from training.collective.similarity import text_similarity
 from training.curation.timeline import Timeline
 from training.evaluation.clusters.cases import PlannerCases, rows_of_split
 from training.recommender.model.recommender import SequenceRecommender
@@ -19,12 +25,22 @@ from training.recommender.model.recommender import SequenceRecommender
 Split = Literal["validation", "test"]
 
 
-def read_window(split: Split, clusters: ServingClusters) -> Window:
+def read_words(
+    clusters: ServingClusters, representation: RepresentationConfig
+) -> NDArray[np.float64]:
+    """Return the cosine of the words of two clusters' items, [N, N]."""
+    items = read_table(paths.ITEMS, ITEMS).filter(pl.col("item_id").is_in(clusters.item_ids))
+    of_items = clusters.clusters_of(items["item_id"].to_list())
+    return text_similarity(items, of_items, clusters.n_clusters, representation)
+
+
+def read_window(split: Split, clusters: ServingClusters, words: NDArray[np.float64]) -> Window:
     """Return one split's window; nothing of another split's cases is looked at.
 
     Baselines learn from all before the split's first origin: for validation before its window,
     for the test before the first test origin. So validation cases are put to the recommender
-    that has not been trained on their window, test cases to the one that is shipped.
+    that has not been trained on their window, test cases to the one that is shipped. ``words``
+    are those of :func:`read_words`, the same for every split.
 
     Raises:
         UserError: the recommender is of another cluster tree.
@@ -44,4 +60,5 @@ def read_window(split: Split, clusters: ServingClusters) -> Window:
         visits=collect_visits(interactions, membership, until, clusters.n_clusters),
         recommender=recommender,
         recent_items=collect_recent_items(interactions, cases, recommender.config.max_length),
+        words=words,
     )

@@ -11,6 +11,7 @@ _BASELINES = {
     "cluster_transformer": "a transformer over cluster ids, without text",
     "cluster_mass": "what the sequence recommender expects, summed by cluster",
     "popularity": "how many took to a cluster",
+    "words": "cosine of the words of two clusters' items, averaged over the history; no log",
 }
 _CONTENDERS = {
     "as_served": "the served plan: the table's rows, combined and aligned as in a request",
@@ -31,6 +32,11 @@ PARTS: dict[str, dict[str, str]] = {
         "light": "the third of the users who consumed least",
         "middle": "the middle third",
         "heavy": "the third who consumed most",
+    },
+    "distance": {
+        "adjacent": "clusters whose family (one level up) the user has consumed from",
+        "new_family": "the field (the top level) is known, the family is not",
+        "new_field": "the field is not known",
     },
     "contender": _CONTENDERS,
     "ranking": {
@@ -201,6 +207,21 @@ FILES: dict[str, dict[str, str]] = {
         "[validation_]mrr_{contender}": "1 / rank of the first positive",
         "[validation_]recall_at_{k}_{contender}_minus_{contender}": "paired difference of recall",
         "[validation_]mrr_{contender}_minus_{contender}": "paired difference of MRR",
+        "[validation_]recall_at_{k}_[within_]{distance}_{contender}": "recall of what was liked at "
+        "a distance; `within`: only clusters at that distance may be planned",
+        "[validation_]recall_at_10_[within_]{distance}_{contender}_minus_{contender}": "paired "
+        "difference",
+        "[validation_]share_at_5_{distance}_{contender}": "share of the first five places of a "
+        "plan that a distance has",
+        "[validation_]share_(open|liked)_{distance}": "its share of the clusters that a user has "
+        "not consumed, and of those that were liked",
+        "[validation_]mean_distance_at_10_{contender}": "of the first ten places; adjacent is 0, "
+        "a new family 1, a new field 2",
+        "coverage_at_5_[within_]{distance}_{contender}": "share of the clusters at a distance "
+        "from some user that are planned, in the first five places, for one of those",
+        "gini_[within_]{distance}_{contender}": "Gini index of how often they are",
+        "[validation_]n_(cases|users|liked)_{distance}": "cases with something liked at a "
+        "distance, their users, and how much it was",
         "coverage_at_{k}_{ranking}": "share of clusters in the first k places of some plan or row",
         "gini_{ranking}": "Gini index of how often a cluster is proposed",
         "entropy_bits_{ranking}": "entropy of the proposed clusters",

@@ -26,7 +26,7 @@ from pipelines.io.artefact_io import (
     write_table,
 )
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.planner_windows import read_window
+from pipelines.io.planner_windows import read_window, read_words
 from pipelines.params.params import Params, read_params
 from training.alignment.alignment_io import load_alignment
 from training.baselines.clusters.window import Window
@@ -44,13 +44,19 @@ def main(params: Params) -> None:
     torch.set_num_threads(runtime.threads)
     clusters = read_clusters(params.clusters.serving_level)
     table = load_table(clusters.n_clusters)
+    words = read_words(clusters, params.clusters.representation)
     validation = load_validation(
-        read_window("validation", clusters), clusters.descriptions, settings
+        read_window("validation", clusters, words), clusters.descriptions, settings
     )
-    test = load_test(read_window("test", clusters), table)
+    test = load_test(read_window("test", clusters, words), table)
     matches = match_descriptions(clusters.descriptions)
     evaluation = evaluate_planner(
-        validation, test, matches, settings, np.random.default_rng(runtime.seed)
+        validation,
+        test,
+        matches,
+        clusters.ancestors,
+        settings,
+        np.random.default_rng(runtime.seed),
     )
     write_evaluation(evaluation)
     guards = StageGuards(paths.gates_of("evaluate"))
@@ -116,6 +122,9 @@ def write_evaluation(evaluation: PlannerEvaluation) -> None:
     with atomic_folder(paths.plots_of("evaluate")) as folder:
         evaluation.recall.write_csv(folder / "recall.csv")
         evaluation.exposure.write_csv(folder / "exposure.csv")
+        evaluation.within.write_csv(folder / "within.csv")
+        evaluation.shares.write_csv(folder / "shares.csv")
+        evaluation.curve.write_csv(folder / "curve.csv")
 
 
 if __name__ == "__main__":

@@ -52,7 +52,14 @@ def draw_window(rng: np.random.Generator, n_users: int = 60) -> Window:
     users = tuple(f"u{user:03}" for user in range(n_users))
     cases = PlannerCases(users, [each[::-1] for each in consumed], consumed, positives)
     recent = [[f"c{cluster}i0" for cluster in walk[::-1]] for walk in consumed]
-    return Window(cases, past_of(*consumed), visits_of(events), recommend_next(), recent)
+    visits = visits_of(events)
+    return Window(cases, past_of(*consumed), visits, recommend_next(), recent, neighbours())
+
+
+def neighbours() -> np.ndarray:
+    """How alike the words of two clusters are: those of neighbours on the circle are."""
+    apart = np.abs(np.arange(N)[:, None] - np.arange(N))
+    return (np.minimum(apart, N - apart) == 1).astype(float)
 
 
 @lru_cache

@@ -18,7 +18,7 @@ import torch
 import yaml
 from torch.nn.functional import cross_entropy
 
-from expectations.contracts.tables import CASES, CLUSTERS, INTERACTIONS, ITEM_CLUSTERS
+from expectations.contracts.tables import CASES, CLUSTERS, INTERACTIONS, ITEM_CLUSTERS, ITEMS
 from expectations.contracts.values import ClusterPair, all_pairs
 from pipelines.io import paths
 from pipelines.io.artefact_io import write_json, write_table
@@ -98,6 +98,7 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     write_json(TIMELINE.to_json(), folder / paths.TIMELINE)
     write_table(_clusters(), folder / paths.CLUSTERS, CLUSTERS)
     write_table(_item_clusters(), folder / paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
+    write_table(_items(), folder / paths.ITEMS, ITEMS)
     write_table(_interactions(), folder / paths.INTERACTIONS, INTERACTIONS)
     write_table(_cases(), folder / paths.CASES, CASES)
     for place in (paths.RECOMMENDER, paths.EARLIER_RECOMMENDER):
@@ -154,6 +155,18 @@ def _clusters() -> pl.DataFrame:
 def _item_clusters() -> pl.DataFrame:
     items = [f"item{cluster}" for cluster in range(N)]
     return pl.DataFrame({"item_id": items, "level": [0] * N, "cluster_id": list(range(N))})
+
+
+def _items() -> pl.DataFrame:
+    """Items whose words are those of their cluster's name; no two clusters share one."""
+    return pl.DataFrame(
+        {
+            "item_id": [f"item{cluster}" for cluster in range(N)],
+            "title": list(NAMES),
+            "text": list(NAMES),
+            "category_path": pl.Series([None] * N, dtype=pl.List(pl.String)),
+        }
+    )
 
 
 def _walks() -> pl.DataFrame:

@@ -11,47 +11,14 @@ import pytest
 from benchmarks.planner import compare as planner
 from benchmarks.planner.contest import Outcome, gather_field, measure_run
 from benchmarks.planner.pooling import compare_outcomes
-from benchmarks.planner.runs import MARKS, PlannerRun
-from expectations.contracts.tables import CASES, INTERACTIONS, TRANSITIONS
-from expectations.contracts.values import HISTORY_SIZE
+from benchmarks.planner.runs import PlannerRun
+from expectations.contracts.tables import CASES, INTERACTIONS
 from inference.evaluation.contenders import AS_SERVED, BEST_BASELINE
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table, write_table
 from pipelines.io.command import run_command
 from pipelines.io.planner_windows import Split
-from pipelines.params.params import read_params
-from pipelines.stages import table
-from tests.worlds.evaluation import build_house
 from training.evaluation.clusters.compare import METRICS
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("house")
-    build_house(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        write_table(learn_from(read_table(paths.CASES, CASES)), paths.TRANSITIONS, TRANSITIONS)
-        table.main(read_params())
-        (folder / MARKS).mkdir(parents=True)
-        (folder / MARKS / "planner").write_text("as taught")
-    return folder
-
-
-def learn_from(cases: pl.DataFrame) -> pl.DataFrame:
-    """TRANSITIONS of the validation cases, and the same of other people for training."""
-    history = pl.col("history_clusters")
-    asked = cases.filter(pl.col("split") == "validation").select(
-        "split",
-        "user_id",
-        pl.col("origin").alias("event_timestamp"),
-        "history_clusters",
-        "consumed_clusters",
-        history.list.head(HISTORY_SIZE).list.sort().alias("context"),
-        pl.col("positives").list.first().alias("target_cluster"),
-    )
-    others = pl.format("another {}", "user_id").alias("user_id")
-    return pl.concat([asked.with_columns(others, split=pl.lit("train")), asked])
 
 
 def measure(split: Split) -> Outcome:

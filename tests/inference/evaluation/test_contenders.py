@@ -40,6 +40,7 @@ from training.alignment.config import AlignmentConfig
 from training.baselines.clusters.pair_counts import count_pairs
 from training.baselines.clusters.visits import Pasts
 from training.baselines.clusters.window import Window
+from training.clusters.distance import climb
 from training.evaluation.clusters.cases import PlannerCases
 from training.evaluation.clusters.compare import RECALL_AT_10
 from training.evaluation.clusters.config import EvaluationConfig
@@ -49,6 +50,10 @@ PLAN = PlanConfig()
 TABLE = TableConfig()
 QUICK = EvaluationConfig(transformer_epochs=(1, 2), pair_priors=(10.0, 100.0))
 SETTINGS = EvaluationSettings(QUICK, TABLE, PLAN, AlignmentConfig().user_weight_penalty, seed=0)
+
+
+TREE = climb([np.array([0, 0, 1]), np.arange(N) // 3], N)
+"""Nine clusters in three families in two fields."""
 
 
 def split_of(window: Window, seed: int = 0) -> EvaluationSplit:
@@ -106,7 +111,7 @@ def test_the_differences_are_against_every_baseline() -> None:
 def test_without_validation_cases_the_first_settings_are_taken() -> None:
     window = draw_window(np.random.default_rng(0))
     nobody = PlannerCases((), [], [], [])
-    empty = Window(nobody, Pasts([], [], []), window.visits, window.recommender, [])
+    empty = Window(nobody, Pasts([], [], []), window.visits, window.recommender, [], window.words)
     baselines = list_baselines(SETTINGS)
     chosen = choose_settings(baselines, empty)
     assert chosen.settings == {name: each.values[0] for name, each in baselines.items()}
@@ -141,7 +146,7 @@ def test_the_test_measures_what_validation_chose_and_chooses_nothing() -> None:
 def evaluate(before: Window, test: Window) -> PlannerEvaluation:
     matches = MatchFigures(1, 1, 1.0, 0.2, 1.0, 0.0)
     rng = np.random.default_rng(0)
-    return evaluate_planner(split_of(before), split_of(test), matches, SETTINGS, rng)
+    return evaluate_planner(split_of(before), split_of(test), matches, TREE, SETTINGS, rng)
 
 
 def choices_of(evaluation: PlannerEvaluation, names: tuple[str, ...]) -> dict[str, float]:

@@ -24,6 +24,8 @@ from pipelines.stages import evaluate, table
 from tests.worlds.evaluation import PARAMS, N, build_house, fit_circle_recommender
 from tests.worlds.recommender import fit_small
 
+PLOTS = ("recall", "exposure", "within", "shares", "curve")
+
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -65,6 +67,17 @@ def test_figures_are_those_that_were_planted(house: Path) -> None:
     assert by_case["recall_at_10_pair_counts"].mean() == figures["recall_at_10_pair_counts"]
     assert read_json(paths.metrics_of("table"))["valid_share"] == 1
     assert GateReport.from_json(read_json(paths.gates_of("evaluate"))).may_be_promoted
+    # a tree of one level has nothing but new fields
+    assert figures["recall_at_1_new_field_as_served"] == 1
+    assert figures["recall_at_5_within_new_field_popularity"] == 1
+    assert figures["share_at_5_new_field_as_served"] == figures["share_open_new_field"] == 1
+    assert figures["n_cases_new_field"] == figures["validation_n_liked_new_field"] == 80
+    assert figures["n_cases_adjacent"] == 0
+    assert "recall_at_1_adjacent_as_served" not in figures
+    curve = pl.read_csv(paths.plots_of("evaluate") / "curve.csv")
+    assert set(curve["as_served"]) == {1.0}
+    shares = pl.read_csv(paths.plots_of("evaluate") / "shares.csv")
+    assert shares.filter(method="liked").row(0)[1:] == (0.0, 0.0, 1.0)
     recall = pl.read_csv(paths.plots_of("evaluate") / "recall.csv")
     assert recall.filter(method="as_served", k=1)["recall"].item() == 1
     exposure = pl.read_csv(paths.plots_of("evaluate") / "exposure.csv")
@@ -86,8 +99,7 @@ def test_two_runs_leave_the_same_bytes(house: Path) -> None:
         paths.metrics_of("planner"),
         paths.gates_of("evaluate"),
         paths.PLAN_FIGURES,
-        paths.plots_of("evaluate") / "recall.csv",
-        paths.plots_of("evaluate") / "exposure.csv",
+        *(paths.plots_of("evaluate") / f"{name}.csv" for name in PLOTS),
     )
     found = []
     for _ in range(2):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training.baselines.clusters.visits import Pasts, Visits
 from training.evaluation.clusters.cases import PlannerCases
 from training.recommender.model.recommender import SequenceRecommender
@@ -19,6 +22,7 @@ class Window:
         visits: of all users, before the split's first origin: what may be learnt from.
         recommender: fitted on what lay before the split's first origin.
         recent_items: what the user of each case liked last before its origin, newest first, [B].
+        words: cosine of the words of two clusters' items, [N, N].
     """
 
     cases: PlannerCases
@@ -26,3 +30,4 @@ class Window:
     visits: Visits
     recommender: SequenceRecommender
     recent_items: list[list[str]]
+    words: NDArray[np.float64]
