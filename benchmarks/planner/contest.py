@@ -30,7 +30,7 @@ from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.planner_windows import Split, read_window, read_words
+from pipelines.io.planner_windows import Split, compare_words, read_window
 from pipelines.params.params import read_params
 from pipelines.stages import alignment, evaluate
 from training.baselines.clusters.window import Window
@@ -112,7 +112,7 @@ def gather_field(split: Split) -> Field:
     """Return the field of the clustering in the working folder; another split is not read."""
     clusters = read_clusters(read_params().clusters.serving_level)
     baselines = list_baselines(evaluate.evaluation_settings(read_params()))
-    words = read_words(clusters, read_params().clusters.representation)
+    words = compare_words(clusters, read_params().clusters.representation)
     validation = read_window("validation", clusters, words)
     chosen = choose_settings(baselines, validation)
     if split == "validation":

@@ -25,7 +25,7 @@ from training.recommender.model.recommender import SequenceRecommender
 Split = Literal["validation", "test"]
 
 
-def read_words(
+def compare_words(
     clusters: ServingClusters, representation: RepresentationConfig
 ) -> NDArray[np.float64]:
     """Return the cosine of the words of two clusters' items, [N, N]."""
@@ -40,7 +40,7 @@ def read_window(split: Split, clusters: ServingClusters, words: NDArray[np.float
     Baselines learn from all before the split's first origin: for validation before its window,
     for the test before the first test origin. So validation cases are put to the recommender
     that has not been trained on their window, test cases to the one that is shipped. ``words``
-    are those of :func:`read_words`, the same for every split.
+    are those of :func:`compare_words`, the same for every split.
 
     Raises:
         UserError: the recommender is of another cluster tree.

@@ -26,7 +26,7 @@ from pipelines.io.artefact_io import (
     write_table,
 )
 from pipelines.io.clusters_reader import read_clusters
-from pipelines.io.planner_windows import read_window, read_words
+from pipelines.io.planner_windows import compare_words, read_window
 from pipelines.params.params import Params, read_params
 from training.alignment.alignment_io import load_alignment
 from training.baselines.clusters.window import Window
@@ -44,7 +44,7 @@ def main(params: Params) -> None:
     torch.set_num_threads(runtime.threads)
     clusters = read_clusters(params.clusters.serving_level)
     table = load_table(clusters.n_clusters)
-    words = read_words(clusters, params.clusters.representation)
+    words = compare_words(clusters, params.clusters.representation)
     validation = load_validation(
         read_window("validation", clusters, words), clusters.descriptions, settings
     )
