@@ -7,5 +7,5 @@ from collections.abc import Iterable, Sequence
 
 def to_markdown(names: Sequence[str], rows: Iterable[Sequence[object]], n_texts: int = 1) -> str:
     """Return a Markdown table: the first ``n_texts`` columns are text, the others numbers."""
-    rules = ["---" if place < n_texts else "---:" for place in range(len(names))]
+    rules = ["---" if column < n_texts else "---:" for column in range(len(names))]
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (names, rules, *rows))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from feast import Entity, FeatureService, FeatureView
 
-from feature_repo.entities import CLUSTER_PAIR_ENTITY, RELEASE_ENTITY, USER_ENTITY
+from feature_repo.entities import CLUSTER_CONTEXT_ENTITY, RELEASE_ENTITY, USER_ENTITY
 from feature_repo.services import Services, build_services
 from feature_repo.sources import REPOSITORY
 from feature_repo.views import Views, build_views
@@ -30,7 +30,7 @@ def define(root: Path) -> Definitions:
     """Return the definitions over the offline files of the working tree at ``root``."""
     views = build_views(root)
     return Definitions(
-        entities=(USER_ENTITY, RELEASE_ENTITY, CLUSTER_PAIR_ENTITY),
+        entities=(USER_ENTITY, RELEASE_ENTITY, CLUSTER_CONTEXT_ENTITY),
         views=views,
         services=build_services(views),
     )

@@ -1,4 +1,4 @@
-"""What features are about: a user, a pair of clusters, and the release both belong to."""
+"""What features are about: a user, a context of clusters, and the release both belong to."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ RELEASE_ENTITY = Entity(
     owner=OWNER,
 )
 
-CLUSTER_PAIR_ENTITY = Entity(
-    name="cluster_pair",
-    join_keys=["pair_key"],
+CLUSTER_CONTEXT_ENTITY = Entity(
+    name="cluster_context",
+    join_keys=["context_key"],
     value_type=ValueType.STRING,
     description="one or two history clusters, ascending, as one canonical key",
     tags={"personal_data": "no"},

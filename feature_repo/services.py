@@ -17,7 +17,7 @@ class Services:
     Args:
         user_features: what the release of a recommendation request knows of its user (online).
         live_events: what the user did lately, whatever the release (online).
-        planned_clusters: the table rows of a user's pairs (online).
+        planned_clusters: the table rows of a user's contexts (online).
         cluster_curation: cluster histories as of a label's or an origin's time (offline).
         item_curation: item histories as of an origin (offline).
     """
@@ -59,7 +59,7 @@ def build_services(views: Views) -> Services:
         planned_clusters=_service(
             "planned_clusters",
             [views.novel_cluster_table],
-            "novel clusters planned for a pair",
+            "novel clusters planned for a context",
             service,
         ),
         cluster_curation=_service(

@@ -32,7 +32,7 @@ from expectations.contracts.tables import (
     Column,
     Table,
 )
-from feature_repo.entities import CLUSTER_PAIR_ENTITY, OWNER, RELEASE_ENTITY, USER_ENTITY
+from feature_repo.entities import CLUSTER_CONTEXT_ENTITY, OWNER, RELEASE_ENTITY, USER_ENTITY
 from feature_repo.sources import build_push_source, build_source
 
 # A state holds until the next one, however long the person stays away; a row of the table holds
@@ -70,7 +70,7 @@ class Views:
 def build_views(root: Path) -> Views:
     """Return the views over the offline files of the working tree at ``root``."""
     users = [RELEASE_ENTITY, USER_ENTITY]
-    pairs = [RELEASE_ENTITY, CLUSTER_PAIR_ENTITY]
+    contexts = [RELEASE_ENTITY, CLUSTER_CONTEXT_ENTITY]
 
     def batch_view(table: Table, entities: list[Entity]) -> FeatureView:
         return build_view(table, entities, build_source(table, root), written_by="publish")
@@ -84,7 +84,7 @@ def build_views(root: Path) -> Views:
             build_push_source(USER_LIVE_EVENTS, root),
             written_by="event path",
         ),
-        novel_cluster_table=batch_view(NOVEL_CLUSTER_TABLE, pairs),
+        novel_cluster_table=batch_view(NOVEL_CLUSTER_TABLE, contexts),
     )
 
 

@@ -121,8 +121,8 @@ def _find_like(vectors: np.ndarray, loads: np.ndarray) -> sp.csr_matrix:
     np.fill_diagonal(similarity, -1)
     nearest = np.argpartition(-similarity, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     cosines = np.clip(np.take_along_axis(similarity, nearest, axis=1), 0, None)
-    pull = np.sqrt(1 + loads)
-    weights = cosines.astype(np.float64) ** SHARPNESS * pull[:, None] * pull[nearest]
+    mass = np.sqrt(1 + loads)
+    weights = cosines.astype(np.float64) ** SHARPNESS * mass[:, None] * mass[nearest]
     rows = np.repeat(np.arange(len(vectors)), NEIGHBOURS)
     graph = sp.csr_matrix((weights.ravel(), (rows, nearest.ravel())), shape=similarity.shape)
     return sp.csr_matrix((graph + graph.T) / (2 * graph.sum()))

@@ -29,7 +29,7 @@ class ClusterWords:
     """The words of items and the clusters these are in.
 
     Attributes:
-        words: ``(row, field, place, stem)`` as read from the items.
+        words: ``(row, field, position, stem)`` as read from the items.
         labels: cluster of each row, 0 to n - 1.
         stems: the vocabulary, stems that two items have.
         counts: how often a row has a stem, ``[n_rows, n_stems]``.
@@ -115,10 +115,10 @@ def rank_by_context(given: ClusterWords, rng: np.random.Generator) -> Ranked:
     Frequent, early, spread over sentences, and with few different neighbours; the feature of
     capitals is left out, since titles capitalise everything.
     """
-    placed = given.words.with_columns(
+    positioned = given.words.with_columns(
         pl.Series("cluster", given.labels)[given.words["row"]].alias("cluster")
-    ).sort("cluster", "row", "field", "place")
-    aside = placed.with_columns(
+    ).sort("cluster", "row", "field", "position")
+    aside = positioned.with_columns(
         pl.col("stem").shift(1).over("cluster", "row", "field").alias("left"),
         pl.col("stem").shift(-1).over("cluster", "row", "field").alias("right"),
         pl.col("row").rank("dense").over("cluster").alias("sentence"),

@@ -4,7 +4,7 @@ Run from the top of the repository: `python -m benchmarks.clusters.scale`. The c
 64-dimensional vectors around topics of uneven size, and a log of 20 interactions an item with a
 long tail of popularity. Each size runs as its own process on two cores: it counts the traffic in
 the log and grows a tree of 16, 128 and 1,024 clusters. With `--whole` it also represents items by
-title and company and names the clusters.
+title and co-occurrence and names the clusters.
 """
 
 from __future__ import annotations
@@ -164,12 +164,12 @@ def write_log(topics: np.ndarray, path: Path, rng: np.random.Generator) -> None:
     width = max(len(topics) // TOPICS, 5)
     near = (homes[users] + np.floor(width * rng.random(n_events) ** 3).astype(int)) % len(topics)
     anywhere = np.floor(len(topics) * rng.random(n_events) ** 1.5).astype(int)
-    places = np.where(rng.random(n_events) < 0.8, near, anywhere)
+    drawn = np.where(rng.random(n_events) < 0.8, near, anywhere)
     names = pl.Series([name_item(row) for row in range(len(topics))])
     pl.DataFrame(
         {
             "user_id": users,
-            "item_id": names.gather(order[places]),
+            "item_id": names.gather(order[drawn]),
             "timestamp": START
             + pl.Series(rng.integers(0, 364 * 86_400, n_events)) * timedelta(seconds=1),
         }

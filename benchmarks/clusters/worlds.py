@@ -13,7 +13,7 @@ from expectations.contracts.tables import ITEMS
 from pipelines.io.artefact_io import read_table, scan_table
 from pipelines.sources.config import DatasetConfig
 from pipelines.sources.log_changes import read_log_changes
-from pipelines.sources.source import Places, write_source
+from pipelines.sources.source import IngestedPaths, write_source
 from pipelines.sources.synthetic.truth import TRUE_ITEM_TOPICS, item_topics_path
 from training.curation.timeline import SplitConfig, Timeline, make_timeline
 
@@ -58,13 +58,15 @@ def read_world(name: str, seed: int, folder: Path) -> JudgedWorld:
     Raises:
         UserError: the data of a real world does not lie in ``../shared/data``.
     """
-    places = Places(folder / "items.parquet", folder / "interactions.parquet", folder / "truth")
+    written = IngestedPaths(
+        folder / "items.parquet", folder / "interactions.parquet", folder / "truth"
+    )
     split = SplitConfig()
-    write_source(WORLDS[name], split, seed, read_log_changes(None), places)
-    items = read_table(places.items, ITEMS).sort("item_id")
-    interactions = scan_table(places.interactions)
+    write_source(WORLDS[name], split, seed, read_log_changes(None), written)
+    items = read_table(written.items, ITEMS).sort("item_id")
+    interactions = scan_table(written.interactions)
     topics = None
     if name == SYNTHETIC:
-        truth = read_table(item_topics_path(places.truth), TRUE_ITEM_TOPICS)
+        truth = read_table(item_topics_path(written.truth), TRUE_ITEM_TOPICS)
         topics = items.join(truth, on="item_id", maintain_order="left")["topic_id"].to_numpy()
     return JudgedWorld(name, items, interactions, make_timeline(interactions, split), topics)

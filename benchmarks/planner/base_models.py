@@ -128,7 +128,7 @@ def peak_megabytes() -> float:
 def row_of(folder: Path, number: int) -> tuple[str, ...]:
     """Return a setting's row of the table."""
     figures = json.loads((folder / f"step-{number}.json").read_text())
-    first, found = (np.load(folder / f"gradient-{place}.npy") for place in (0, number))
+    first, found = (np.load(folder / f"gradient-{nth}.npy") for nth in (0, number))
     off = np.linalg.norm(found - first) / np.linalg.norm(first)
     changed = SETTINGS[number].model_dump(exclude_defaults=True)
     name = ", ".join(f"`{key}: {str(value).lower()}`" for key, value in changed.items())

@@ -18,7 +18,7 @@ from benchmarks.planner.runs import (
     make_clustering,
     make_planner,
 )
-from expectations.contracts.values import all_pairs
+from expectations.contracts.values import all_contexts
 from inference.evaluation.baseline_choice import (
     ChosenBaselines,
     choose_settings,
@@ -161,8 +161,8 @@ def find_matches(descriptions: tuple[str, ...]) -> dict[str, float]:
     kept = read_json(MATCHES) if MATCHES.exists() else {}
     if kept.get("of") != mark:
         planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
-        pairs = list(all_pairs(len(descriptions)))
-        found = asdict(measure_matches(planner, pairs, descriptions))
+        contexts = list(all_contexts(len(descriptions)))
+        found = asdict(measure_matches(planner, contexts, descriptions))
         kept = {"of": mark, "found": found}
         write_json(kept, MATCHES)
     figures: dict[str, float] = kept["found"]

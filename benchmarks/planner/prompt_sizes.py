@@ -8,8 +8,8 @@ here, on the validation cases of a run that `benchmarks.planner.compare --folder
 
 For each size the run's base model is fine-tuned anew: half of the prompts show clusters of people's
 histories, half any clusters, and are held against what the collective signal says of them, the mean
-over their pairs. Then every case is ranked by one prompt with its newest clusters. Beside each
-stands the signal asked the same way; below, what the run's own table of pairs would serve.
+over their contexts. Then every case is ranked by one prompt with its newest clusters. Beside each
+stands the signal asked the same way; below, what the run's own table of contexts would serve.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tqdm import tqdm
 from benchmarks.markdown import to_markdown
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CASES, TRANSITIONS
-from expectations.contracts.values import NO_CLUSTER, pairs_of_history
+from expectations.contracts.values import NO_CLUSTER, contexts_of_history
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
 from pipelines.io import paths
@@ -137,11 +137,11 @@ def draw_histories(
 
 
 def expect_of(signal: BalancedSignal, histories: Sequence[History]) -> NDArray[np.float64]:
-    """Return the mean of what the signal says of all pairs, a distribution a row, [B, N]."""
+    """Return the mean of what the signal says of all contexts, a distribution a row, [B, N]."""
     rows = []
     for history in histories:
         with np.errstate(divide="ignore"):
-            logs = np.log(signal.expect(pairs_of_history(list(history)))).mean(axis=0)  # [N]
+            logs = np.log(signal.expect(contexts_of_history(list(history)))).mean(axis=0)  # [N]
         rows.append(np.exp(logs - logs.max()))
     return np.array([row / row.sum() for row in rows])
 

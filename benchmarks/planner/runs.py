@@ -169,8 +169,8 @@ def _mark(stage: str, settings: Settings, before: str) -> str:
     chosen = {name: settings.get(name) for name in pipeline[stage]["params"]}
     found = hashlib.sha256((before + json.dumps(chosen, sort_keys=True)).encode())
     for dep in sorted(pipeline[stage]["deps"]):
-        place = REPOSITORY / dep
-        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        path = REPOSITORY / dep
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             if file.suffix == ".py" and file.is_file():
                 found.update(file.read_bytes())
     return found.hexdigest()

@@ -5,7 +5,7 @@ Run from the top of the repository, on a quiet machine:
 - `python -m benchmarks.planning.compare train --folder var/planning --sizes 64 256 761` trains
   planners;
 - `python -m benchmarks.planning.compare compare --folder var/planning --sizes 64 256 761`: all
-  contenders on the same pairs and to the same depth, medians over pairs of CPU seconds;
+  contenders on the same contexts and to the same depth, medians over contexts of CPU seconds;
 - `python -m benchmarks.planning.compare layers --folder var/planning`: share of the matrix peak;
 - `python -m benchmarks.planning.compare slope --folder var/planning --world 761 --sizes 64 128
   256`: cost against the number of clusters, the planner and its descriptions being the same;
@@ -28,7 +28,7 @@ from benchmarks.planning.costs import (
     BEAMS,
     COUNT,
     compare,
-    consecutive_pairs,
+    consecutive_contexts,
     large_model,
     measure_engine,
     measure_layers,
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where planners are kept")
     parser.add_argument("--sizes", type=int, nargs="+", default=[64])
     parser.add_argument("--world", type=int, help="take descriptions from this larger world")
-    parser.add_argument("--pairs", type=int, default=50)
+    parser.add_argument("--contexts", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -65,7 +65,7 @@ def main() -> None:
         print_layers(load_world(arguments.folder / str(arguments.sizes[0])))
     elif arguments.what == "compare":
         for size in arguments.sizes:
-            print_comparison(world_of(size, arguments.folder, arguments.world), arguments.pairs)
+            print_comparison(world_of(size, arguments.folder, arguments.world), arguments.contexts)
     else:
         worlds = [world_of(size, arguments.folder, arguments.world) for size in arguments.sizes]
         print_slope(worlds)
@@ -78,19 +78,19 @@ def world_of(size: int, folder: Path, larger: int | None) -> TrainedWorld:
     )
 
 
-def print_comparison(world: TrainedWorld, n_pairs: int) -> None:
-    """Print each contender's cost a pair and how often its first places are the oracle's."""
-    ours, beams = compare(world, n_pairs)
+def print_comparison(world: TrainedWorld, n_contexts: int) -> None:
+    """Print each contender's cost a context and how often its first clusters are the oracle's."""
+    ours, beams = compare(world, n_contexts)
     print(
         f"N = {len(world.descriptions)}, validation recall@10 {world.recall_at_10:.3f}, match rate "
-        f"{world.match_rate:.3f}, {n_pairs} pairs, depth {COUNT}, CPU seconds a pair\n"
-        f"  engine: {ours.seconds:.5f}, {ours.lists_exact}/{n_pairs} lists exact, "
+        f"{world.match_rate:.3f}, {n_contexts} contexts, depth {COUNT}, CPU seconds a context\n"
+        f"  engine: {ours.seconds:.5f}, {ours.lists_exact}/{n_contexts} lists exact, "
         f"{ours.certified:.3f} certified, {ours.tokens:.1f} tokens read\n"
         f"  generate, {BEAMS} beams: {beams.seconds:.4f} "
         f"({beams.seconds / ours.seconds:.1f} times ours), recall@{COUNT} {beams.recall:.3f}\n"
         f"  generate, beams widened until exact: {beams.widened_seconds:.4f} "
         f"({beams.widened_seconds / ours.seconds:.1f} times ours), "
-        f"{beams.became_exact}/{n_pairs} became exact",
+        f"{beams.became_exact}/{n_contexts} became exact",
         flush=True,
     )
 
@@ -104,24 +104,24 @@ def print_layers(world: TrainedWorld) -> None:
         print(
             f"{name}: linear layers {use.rate / 1e9:.1f} of {use.peak / 1e9:.1f} GFLOP/s, "
             f"{use.rate / use.peak:.0%} of the peak, {use.share_of_time:.0%} of all time; "
-            f"a pair: {use.tokens:.1f} tokens, {use.operations / 1e6:.1f} MFLOP, "
+            f"a context: {use.tokens:.1f} tokens, {use.operations / 1e6:.1f} MFLOP, "
             f"{1e3 * use.seconds:.3f} ms",
             flush=True,
         )
 
 
 def print_slope(worlds: list[TrainedWorld]) -> None:
-    """Print what one pair costs at each size, and the slope of that on two logarithmic axes."""
+    """Print what one context costs at each size, and the slope of that on two logarithmic axes."""
     sizes = [len(world.descriptions) for world in worlds]
     for name, depth in (("as planned", None), (f"depth {COUNT}", COUNT)):
         costs = []
         for size, world in zip(sizes, worlds, strict=True):
-            pairs = consecutive_pairs(size, TableConfig().batch_rows)
-            cost = measure_engine(world, pairs, depth)
+            contexts = consecutive_contexts(size, TableConfig().batch_rows)
+            cost = measure_engine(world, contexts, depth)
             costs.append(cost.seconds)
             print(
                 f"N = {size}, {name}: {1e3 * cost.seconds:.3f} ms and {cost.tokens:.1f} tokens a "
-                f"pair, cache {cost.cache_bytes / 2**20:.0f} MiB",
+                f"context, cache {cost.cache_bytes / 2**20:.0f} MiB",
                 flush=True,
             )
         if len(sizes) > 1:

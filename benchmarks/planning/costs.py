@@ -1,6 +1,6 @@
-"""What a pair costs the planning engine and transformers' beam search, and who lists what is true.
+"""What a context costs the engine and transformers' beam search, and who lists what is true.
 
-Seconds are CPU seconds of this process. Pairs are neighbours from the middle of the table.
+Seconds are CPU seconds of this process. Contexts are neighbours from the middle of the table.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.planning.models import TrainedWorld
 from benchmarks.planning.plain_planning import PlainPlanning, best
 from benchmarks.planning.processor_time import LayerClock, cpu_seconds, matrix_peak, timed
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from inference.search.config import TableConfig
 from inference.search.engine import PlanningEngine
-from inference.table.table import batches_of_pairs
+from inference.table.table import batches_of_contexts
 from training.planner.base.model_io import Planner
 
 COUNT = 10
-"""Places of a list where contenders are compared: the depth of all of them."""
+"""Ranks of a list where contenders are compared: the depth of all of them."""
 BEAMS = 10
 WIDEN_UP_TO = 256
 REPEATS = 5
@@ -32,12 +32,12 @@ REPEATS = 5
 
 @dataclass(frozen=True)
 class EngineCost:
-    """What the engine takes for a pair, and what it finds.
+    """What the engine takes for a context, and what it finds.
 
     Attributes:
-        seconds: a pair, median of several runs.
-        tokens: read a pair, prompts and places.
-        lists_exact: pairs whose first places are the oracle's, in order.
+        seconds: a context, median of several runs.
+        tokens: read a context, prompts and paths.
+        lists_exact: contexts whose first clusters are the oracle's, in order.
         certified: share of the rows.
         cache_bytes: at most.
     """
@@ -51,14 +51,14 @@ class EngineCost:
 
 @dataclass(frozen=True)
 class BeamCost:
-    """What ``generate`` takes for a pair, and what it finds.
+    """What ``generate`` takes for a context, and what it finds.
 
     Attributes:
-        seconds: a pair with ten beams, median.
-        recall: of the oracle's first places by ten beams, mean.
-        widened_seconds: a pair with as many beams as it took to be exact, median of those that
+        seconds: a context with ten beams, median.
+        recall: of the oracle's first clusters by ten beams, mean.
+        widened_seconds: a context with as many beams as it took to be exact, median of those that
             became so; NaN if none did.
-        became_exact: pairs that did.
+        became_exact: contexts that did.
     """
 
     seconds: float
@@ -69,7 +69,7 @@ class BeamCost:
 
 @dataclass(frozen=True)
 class LayerUse:
-    """How the linear layers are used: operations a second, there and at the peak; cost a pair."""
+    """How the linear layers are used: operations a second, there and at best; a context's cost."""
 
     rate: float
     peak: float
@@ -79,47 +79,51 @@ class LayerUse:
     seconds: float
 
 
-def compare(world: TrainedWorld, n_pairs: int) -> tuple[EngineCost, BeamCost]:
+def compare(world: TrainedWorld, n_contexts: int) -> tuple[EngineCost, BeamCost]:
     """Return what both take, held against plain passes over every description.
 
-    ``generate`` and the oracle take the first ``n_pairs`` of the pairs, which the engine plans as
+    ``generate`` and the oracle take ``n_contexts`` of the contexts, which the engine plans as
     the table does: a whole micro-batch at once.
     """
-    at_once = max(n_pairs, TableConfig().batch_rows)
-    pairs = consecutive_pairs(len(world.descriptions), at_once)
+    at_once = max(n_contexts, TableConfig().batch_rows)
+    contexts = consecutive_contexts(len(world.descriptions), at_once)
     plain = PlainPlanning(world.planner, world.descriptions)
-    truth = [plain.score(pair) for pair in pairs[:n_pairs]]
-    return measure_engine(world, pairs, COUNT, truth), measure_beams(plain, pairs[:n_pairs], truth)
+    truth = [plain.score(context) for context in contexts[:n_contexts]]
+    return measure_engine(world, contexts, COUNT, truth), measure_beams(
+        plain, contexts[:n_contexts], truth
+    )
 
 
 def measure_engine(
     world: TrainedWorld,
-    pairs: Sequence[ClusterPair],
+    contexts: Sequence[ClusterContext],
     depth: int | None = None,
     truth: Sequence[NDArray[np.float64]] = (),
 ) -> EngineCost:
-    """Return what these pairs take, planned together, to ``depth`` or as the table is by default.
+    """Return what these contexts take together, to ``depth`` or as the table is by default.
 
     Args:
         world: the planner.
-        pairs: one micro-batch.
-        depth: places of a row.
-        truth: the oracle's scores of every cluster, for the first pairs.
+        contexts: one micro-batch.
+        depth: clusters of a row.
+        truth: the oracle's scores of every cluster, for the first contexts.
     """
     config = TableConfig() if depth is None else TableConfig(whole_up_to=1, depth=depth)
     engine = PlanningEngine(world.planner, world.descriptions, config)
-    engine.rank_batch(pairs)
-    seconds = [cpu_seconds(partial(engine.rank_batch, pairs)) for _ in range(REPEATS)]
+    engine.rank_batch(contexts)
+    seconds = [cpu_seconds(partial(engine.rank_batch, contexts)) for _ in range(REPEATS)]
     with LayerClock(world.planner.model) as clock:
-        rows = engine.rank_batch(pairs)
+        rows = engine.rank_batch(contexts)
     n_clusters = len(world.descriptions)
     exact = 0
-    for row, scores, pair in zip(rows.clusters.tolist(), truth, pairs, strict=False):
+    for row, scores, context in zip(rows.clusters.tolist(), truth, contexts, strict=False):
         ranked = best(scores, n_clusters, config.score_step)
-        exact += row == [cluster for cluster in ranked if cluster not in pair.members][: len(row)]
+        exact += (
+            row == [cluster for cluster in ranked if cluster not in context.members][: len(row)]
+        )
     return EngineCost(
-        seconds=statistics.median(seconds) / len(pairs),
-        tokens=clock.tokens / len(pairs),
+        seconds=statistics.median(seconds) / len(contexts),
+        tokens=clock.tokens / len(contexts),
         lists_exact=exact,
         certified=float(rows.certified.mean()),
         cache_bytes=engine.peak_cache_bytes,
@@ -127,16 +131,16 @@ def measure_engine(
 
 
 def measure_beams(
-    plain: PlainPlanning, pairs: Sequence[ClusterPair], truth: Sequence[NDArray[np.float64]]
+    plain: PlainPlanning, contexts: Sequence[ClusterContext], truth: Sequence[NDArray[np.float64]]
 ) -> BeamCost:
-    """Return what ``generate`` takes, one pair a call, its beams doubled until its list is true."""
+    """Return what ``generate`` takes, a context a call, beams doubled until the list is true."""
     step = TableConfig().score_step
     hits, costs, widened = [], [], []
-    for pair, scores in zip(pairs, truth, strict=True):
+    for context, scores in zip(contexts, truth, strict=True):
         wanted = best(scores, COUNT, step)
         beams = BEAMS
         while beams <= min(WIDEN_UP_TO, len(scores)):
-            seconds, listed = timed(partial(plain.generate, pair, beams, COUNT))
+            seconds, listed = timed(partial(plain.generate, context, beams, COUNT))
             if beams == BEAMS:
                 hits.append(len(set(listed) & set(wanted)) / COUNT)
                 costs.append(seconds)
@@ -156,19 +160,19 @@ def measure_layers(planner: Planner, descriptions: Sequence[str], n_batches: int
     """Return the share of the measured matrix peak that the linear layers reach."""
     config = TableConfig()
     engine = PlanningEngine(planner, descriptions, config)
-    contexts = list(batches_of_pairs(len(descriptions), config.batch_rows))[2:]
+    contexts = list(batches_of_contexts(len(descriptions), config.batch_rows))[2:]
     engine.rank_batch(contexts[0])
     peak = matrix_peak()
     with LayerClock(planner.model) as clock:
         spent = sum(cpu_seconds(partial(engine.rank_batch, c)) for c in contexts[:n_batches])
-    n_pairs = sum(map(len, contexts[:n_batches]))
+    n_contexts = sum(map(len, contexts[:n_batches]))
     return LayerUse(
         rate=clock.operations / clock.seconds,
         peak=peak,
         share_of_time=clock.seconds / spent,
-        tokens=clock.tokens / n_pairs,
-        operations=clock.operations / n_pairs,
-        seconds=spent / n_pairs,
+        tokens=clock.tokens / n_contexts,
+        operations=clock.operations / n_contexts,
+        seconds=spent / n_contexts,
     )
 
 
@@ -187,11 +191,11 @@ def large_model(planner: Planner) -> Planner:
     return Planner(LlamaForCausalLM(sizes).eval(), planner.tokenizer)
 
 
-def consecutive_pairs(n_clusters: int, count: int) -> list[ClusterPair]:
-    """Return neighbouring pairs from the middle of the table, as they are planned."""
-    pairs = [pair for pair in all_pairs(n_clusters) if len(pair.members) > 1]
-    start = min(len(pairs) // 3, len(pairs) - count)
-    return pairs[start : start + count]
+def consecutive_contexts(n_clusters: int, count: int) -> list[ClusterContext]:
+    """Return neighbouring contexts from the middle of the table, as they are planned."""
+    contexts = [context for context in all_contexts(n_clusters) if len(context.members) > 1]
+    start = min(len(contexts) // 3, len(contexts) - count)
+    return contexts[start : start + count]
 
 
 def _in_table_order(listed: Sequence[int], scores: NDArray[np.float64], step: float) -> list[int]:

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from training.planner.base.model_io import Planner
 from training.planner.tuning.completion_tree import continuations
 from training.planner.tuning.scored_batch import pad_right
 
 
 class PlainPlanning:
-    """Scores and ranks by transformers alone; members of the pair are ranked like the rest."""
+    """Scores and ranks by transformers alone; members of the context are ranked like the rest."""
 
     def __init__(self, planner: Planner, descriptions: Sequence[str]) -> None:
         self._planner = planner
@@ -29,9 +29,9 @@ class PlainPlanning:
         self._following = continuations(self._completions)
         self._cluster_of = {tuple(c): cluster for cluster, c in enumerate(self._completions)}
 
-    def score(self, pair: ClusterPair) -> NDArray[np.float64]:
+    def score(self, context: ClusterContext) -> NDArray[np.float64]:
         """Return every description's log-probability, each read after the whole prompt, [N]."""
-        prompt = self._prompt(pair)
+        prompt = self._prompt(context)
         tokens, mask = pad_right([prompt + c for c in self._completions], 0)
         kept = tokens.shape[1] - len(prompt) + 1  # the prompt's last position and all after it
         with torch.inference_mode():
@@ -47,9 +47,9 @@ class PlainPlanning:
                     scores[cluster] += float(row[token] - row[allowed].logsumexp(0))
         return scores
 
-    def generate(self, pair: ClusterPair, beams: int, count: int) -> list[int]:
+    def generate(self, context: ClusterContext, beams: int, count: int) -> list[int]:
         """Return the first ``count`` clusters that ``generate`` finds with that many beams."""
-        prompt = self._prompt(pair)
+        prompt = self._prompt(context)
         end = self._planner.end_token_id
 
         def allowed(_: int, tokens: torch.Tensor) -> list[int]:
@@ -84,8 +84,8 @@ class PlainPlanning:
         ended = [tuple(row[: row.index(end) + 1]) for row in rows if end in row]
         return [self._cluster_of[row] for row in ended if row in self._cluster_of]
 
-    def _prompt(self, pair: ClusterPair) -> list[int]:
-        return self._planner.encode_prompt([self._descriptions[m] for m in pair.members])
+    def _prompt(self, context: ClusterContext) -> list[int]:
+        return self._planner.encode_prompt([self._descriptions[m] for m in context.members])
 
 
 def best(scores: NDArray[np.float64], count: int, step: float) -> list[int]:

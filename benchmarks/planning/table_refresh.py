@@ -25,7 +25,7 @@ from inference.table.plan_table import PlanTable
 from inference.table.refresh_report import report_refresh
 from inference.table.shards import MicroBatch
 from inference.table.sources import StoredPlanner
-from inference.table.table import batches_of_pairs
+from inference.table.table import batches_of_contexts
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from pipelines.table.table_shards import ShardFolder
@@ -54,14 +54,14 @@ def main() -> None:
         full = plan_fully(arguments.folder, after)
         full_seconds = time.process_time() - started
         started = time.process_time()
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as folder:
             refreshed = refresh_rows(
                 PreviousTable(table, before, frozenset(), common_arithmetic(rows)),
                 after,
                 source_of(arguments.folder, after),
                 CONFIG,
                 RUN,
-                lambda part, batches, place=place: open_shards(Path(place, part), batches),
+                lambda part, batches, folder=folder: open_shards(Path(folder, part), batches),
             )
         seconds = time.process_time() - started
         others = int((refreshed.rows["novel_clusters"] != full["novel_clusters"]).sum())
@@ -76,9 +76,9 @@ def main() -> None:
 
 def plan_fully(folder: Path, texts: tuple[str, ...]) -> pl.DataFrame:
     """Return all rows of a full run."""
-    batches = list(batches_of_pairs(len(texts), CONFIG.batch_rows))
-    with tempfile.TemporaryDirectory() as place:
-        store = open_shards(Path(place, "whole"), batches)
+    batches = list(batches_of_contexts(len(texts), CONFIG.batch_rows))
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_shards(Path(folder, "whole"), batches)
         return plan_batches(batches, source_of(folder, texts), CONFIG, RUN, store, "full")[0]
 
 

@@ -44,41 +44,43 @@ def main() -> None:
     hashes: dict[object, set[str]] = {}
     print("| | rows | rows/s | stage: wall, s | processor, s | a worker's peak, MB |")
     for name, changes in SETTINGS.items():
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as folder:
             how = dict(changes)
             threads = how.pop("worker_threads", 1)
-            found = run_table(name, arguments.folder, Path(place), threads, how)
+            found = run_table(name, arguments.folder, Path(folder), threads, how)
         hashes.setdefault(threads, set()).add(found)
     if any(len(found) > 1 for found in hashes.values()):
         sys.exit("the tables differ")
 
 
-def run_table(name: str, source: Path, place: Path, threads: object, how: dict[str, object]) -> str:
+def run_table(
+    name: str, source: Path, folder: Path, threads: object, how: dict[str, object]
+) -> str:
     """Run the stage with these settings, print its cost and return the hash of its table."""
     for path in NEEDED:
         copy = shutil.copytree if (source / path).is_dir() else shutil.copy2
-        (place / path).parent.mkdir(parents=True, exist_ok=True)
-        copy(source / path, place / path)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        copy(source / path, folder / path)
     content = yaml.safe_load((source / "params.yaml").read_text())
     content["table"] = {**(content.get("table") or {}), "worker_threads": threads}
     content["table_run"] = how
     content["gates"] = {"table": {"min_coverage_at_5": 0.0}}
-    (place / "params.yaml").write_text(yaml.safe_dump(content))
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
     started, before = time.perf_counter(), processor_seconds()
     subprocess.run(
         [sys.executable, "-m", "pipelines.stages.table"],
-        cwd=place,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         check=True,
     )
     whole, processor = time.perf_counter() - started, processor_seconds() - before
-    cost = read_json(place / paths.PLANNING_COST)
+    cost = read_json(folder / paths.PLANNING_COST)
     print(
         f"| {name} | {cost['rows_planned']:,} | {cost['rows_per_second']:.0f} | {whole:.1f} "
         f"| {processor:.1f} | {cost['worker_peak_memory_mb']} |",
         flush=True,
     )
-    return hashlib.sha256((place / paths.NOVEL_CLUSTER_TABLE).read_bytes()).hexdigest()
+    return hashlib.sha256((folder / paths.NOVEL_CLUSTER_TABLE).read_bytes()).hexdigest()
 
 
 def processor_seconds() -> float:

@@ -43,7 +43,7 @@ from training.recommender.fitting.training_run import EpochReport
 
 REQUIREMENTS = ("rectools[torch]==0.19.0", "torch==2.13.0", "numpy<2")
 RIVAL = Path(__file__).with_name("rectools_process.py")
-PLACES = 10
+DEPTH = 10
 USERS_AT_ONCE = 512
 
 
@@ -67,7 +67,7 @@ class Contender:
     def ndcgs(self, world: World) -> np.ndarray:
         """Return NDCG@10 of each user."""
         pairs = zip(self.ranking, world.following, strict=True)
-        return np.array([ndcg_at_k(ranked, {item}, PLACES) for ranked, item in pairs])
+        return np.array([ndcg_at_k(ranked, {item}, DEPTH) for ranked, item in pairs])
 
 
 class Rival:
@@ -165,14 +165,14 @@ def report(ours: Contender, theirs: Contender, world: World) -> None:
         medians[contender.name] = wall, used
         print(
             f"{contender.name:16} {wall:8.2f} s an epoch, {used:.2f} s of processor (medians of "
-            f"{len(contender.seconds)}), NDCG@{PLACES} {contender.ndcgs(world).mean():.4f}"
+            f"{len(contender.seconds)}), NDCG@{DEPTH} {contender.ndcgs(world).mean():.4f}"
         )
     ratios = [a / b for a, b in zip(medians[ours.name], medians[theirs.name], strict=True)]
     difference = ours.ndcgs(world) - theirs.ndcgs(world)
     interval = bootstrap_interval(difference, np.arange(len(difference)), np.random.default_rng(0))
     print(
         f"ours takes {ratios[0]:.3f} of the time, {ratios[1]:.3f} of the processor's; "
-        f"NDCG@{PLACES} {interval.mean:+.4f} "
+        f"NDCG@{DEPTH} {interval.mean:+.4f} "
         f"[{interval.low:+.4f}, {interval.high:+.4f}]"
     )
 
@@ -202,7 +202,7 @@ def _train_by_turns(
         table = recommender.score_sequences(sequences.take(rows))  # [users, items]
         for user, scores in zip(rows, table, strict=True):
             scores[sequences[user] - FIRST_ITEM] = -np.inf
-            best = top_k(scores, PLACES)
+            best = top_k(scores, DEPTH)
             ours.ranking.append([layout.item_ids[row] for row in best])
 
 

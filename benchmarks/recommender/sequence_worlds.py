@@ -50,9 +50,9 @@ def make_walks(
             current = np.where(leaves, rng.integers(TOPICS_OF_A_USER, size=n), current)
             drawn = np.minimum(np.searchsorted(tail, rng.random(n)), size - 1)
             follows = rng.random(n) < FOLLOWING
-            place = np.where(follows, (within[people, current] + 1) % size, drawn)
-            within[people, current] = place
-            walk[:, step] = topics[people, current] * size + place
+            position = np.where(follows, (within[people, current] + 1) % size, drawn)
+            within[people, current] = position
+            walk[:, step] = topics[people, current] * size + position
         yield first, walk
 
 

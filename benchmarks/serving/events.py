@@ -51,8 +51,8 @@ def make_events(rng: np.random.Generator, count: int, first: int) -> list[ItemEv
     users = (rng.beta(1, 2.5, size=count) * N_USERS).astype(int)
     items = rng.integers(0, N_ITEMS, count)
     return [
-        ItemEvent(f"event-{first + place:09}", f"user-{user}", f"item-{item}", first + place, 5.0)
-        for place, (user, item) in enumerate(zip(users, items, strict=True))
+        ItemEvent(f"event-{first + nth:09}", f"user-{user}", f"item-{item}", first + nth, 5.0)
+        for nth, (user, item) in enumerate(zip(users, items, strict=True))
     ]
 
 

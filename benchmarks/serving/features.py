@@ -1,10 +1,10 @@
 """What online reads and loads cost beside plain Feast and beside the bare client of the store.
 
 Run from the top of the repository: `python -m benchmarks.serving.features`, with `--stores sqlite
-redis` and `--clusters 761` by default (289,941 table rows of 50 places). It starts its own Redis
+redis` and `--clusters 761` by default (289,941 table rows of 50 clusters). It starts its own Redis
 and works in a temporary folder.
 
-A read is what one request asks: one user, then the ten pairs of five history clusters.
+A read is what one request asks: one user, then the ten contexts of five history clusters.
 "raw" encodes the same keys and fetches the same values as bytes, in as few queries as the store
 allows (a user lies in two tables in sqlite, in one hash in Redis), and parses nothing; "raw, keys
 ready" is handed the encoded keys. All contenders take turns, each with
@@ -35,7 +35,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from benchmarks.serving.raw_store import Case, RawStore, open_raw_store
 from expectations.contracts import tables
 from expectations.contracts.tables import Table
-from expectations.contracts.values import BUILD_RELEASE, all_pairs, pairs_of_history
+from expectations.contracts.values import BUILD_RELEASE, all_contexts, contexts_of_history
 from inference.features.online_features import PLAN_SERVICE, USER_SERVICE, FeatureReader
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_pieces, write_table
@@ -109,14 +109,14 @@ def world(kind: str, n_clusters: int) -> Iterator[Path]:
 
 
 def make_table(n_clusters: int) -> pl.DataFrame:
-    """Return a made-up table: every single cluster and pair, the best places of each."""
+    """Return a made-up table: every context and its best clusters."""
     rng = np.random.default_rng(0)
-    keys = [pair.key for pair in all_pairs(n_clusters)]
+    keys = [context.key for context in all_contexts(n_clusters)]
     depth = min(DEPTH, n_clusters - 2)
     first = rng.integers(0, n_clusters, (len(keys), 1))
     clusters = (first + np.arange(depth) * 7) % n_clusters  # distinct as 7 divides no size in use
     scores = -np.sort(rng.random((len(keys), depth), dtype=np.float32), axis=1)
-    return pl.DataFrame({"release_id": BUILD_RELEASE, "pair_key": keys}).with_columns(
+    return pl.DataFrame({"release_id": BUILD_RELEASE, "context_key": keys}).with_columns(
         event_timestamp=pl.lit(TIME).cast(pl.Datetime("us", "UTC")),
         novel_clusters=pl.Series(clusters).cast(pl.List(pl.Int64)),
         scores=pl.Series(scores).cast(pl.List(pl.Float32)),
@@ -175,8 +175,8 @@ def read(kind: str, root: Path, n_clusters: int) -> None:
     rng = np.random.default_rng(2)
     cases = []
     for _ in range(CASES):
-        pairs = pairs_of_history(rng.permutation(n_clusters)[:HISTORY].tolist())
-        cases.append(Case(RELEASE_ID, f"user{rng.integers(N_USERS)}", tuple(pairs)))
+        contexts = contexts_of_history(rng.permutation(n_clusters)[:HISTORY].tolist())
+        cases.append(Case(RELEASE_ID, f"user{rng.integers(N_USERS)}", tuple(contexts)))
     store, raw = open_store(root), open_raw_store(kind, root)
     ready = {case: raw.encode(case) for case in cases}
     cold, warm = (
@@ -195,9 +195,9 @@ def read(kind: str, root: Path, n_clusters: int) -> None:
         read_all(warm, case)
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for step in range(CASES):
-        for place, (name, contender) in enumerate(contenders.items()):
+        for nth, (name, contender) in enumerate(contenders.items()):
             # not the same rows one after another: the later would find them in every cache
-            case = cases[(step + place * CASES // len(contenders)) % CASES]
+            case = cases[(step + nth * CASES // len(contenders)) % CASES]
             started = time.perf_counter()
             contender(case)
             seconds[name].append(time.perf_counter() - started)
@@ -215,7 +215,9 @@ def plain_reader(store: FeatureStore) -> Callable[[Case], object]:
 
     def reader(case: Case) -> object:
         user = [{"release_id": case.release_id, "user_id": case.user_id}]
-        rows = [{"release_id": case.release_id, "pair_key": pair.key} for pair in case.pairs]
+        rows = [
+            {"release_id": case.release_id, "context_key": context.key} for context in case.contexts
+        ]
         return (
             store.get_online_features(users, user).to_dict(),
             store.get_online_features(plans, rows).to_dict(),
@@ -227,8 +229,8 @@ def plain_reader(store: FeatureStore) -> Callable[[Case], object]:
 def read_all(reader: FeatureReader, case: Case) -> None:
     """Read what a request reads; all of it is there."""
     user = reader.read_user(case.release_id, case.user_id)
-    rows = reader.read_rows(case.release_id, case.pairs)
-    if user is None or len(rows) != len(case.pairs):
+    rows = reader.read_rows(case.release_id, case.contexts)
+    if user is None or len(rows) != len(case.contexts):
         raise RuntimeError(f"rows of {case} are missing")
 
 
@@ -236,9 +238,9 @@ def same_bytes(raw: RawStore, reader: FeatureReader, case: Case) -> None:
     """Raise unless the raw read fetches the values that the reader returns."""
     fetched = [Value.FromString(value) for value in raw.fetch(raw.encode(case))]
     lists = [tuple(v.float_list_val.val) for v in fetched if v.HasField("float_list_val")]
-    rows = reader.fetch_rows(case.release_id, case.pairs).values()
+    rows = reader.fetch_rows(case.release_id, case.contexts).values()
     same = sorted(lists) == sorted(tuple(row.scores.tolist()) for row in rows)
-    if not same or len(fetched) != 4 + 2 * len(case.pairs):
+    if not same or len(fetched) != 4 + 2 * len(case.contexts):
         raise RuntimeError("the raw read fetches something else")
 
 

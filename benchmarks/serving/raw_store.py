@@ -18,7 +18,7 @@ import yaml
 
 from expectations.contracts import tables
 from expectations.contracts.tables import Table
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from pipelines.io import paths
 
 PROJECT = "interest_explorer"
@@ -32,7 +32,7 @@ class Case:
 
     release_id: str
     user_id: str
-    pairs: tuple[ClusterPair, ...]
+    contexts: tuple[ClusterContext, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class EncodedKeys:
     """The keys of a case as the store has them."""
 
     user: bytes
-    pairs: list[bytes]
+    contexts: list[bytes]
 
 
 class RawStore(Protocol):
@@ -81,15 +81,18 @@ class RawSqlite:
         """Return the keys of ``case``."""
         return EncodedKeys(
             encode(("release_id", "user_id"), (case.release_id, case.user_id)),
-            [encode(("pair_key", "release_id"), (p.key, case.release_id)) for p in case.pairs],
+            [
+                encode(("context_key", "release_id"), (p.key, case.release_id))
+                for p in case.contexts
+            ],
         )
 
     def fetch(self, keys: EncodedKeys) -> list[bytes]:
-        """Return all values of the user's two tables, then those of the pairs."""
+        """Return all values of the user's two tables, then those of the contexts."""
         return [
             *self._select(USER_TABLES[0], [keys.user]),
             *self._select(USER_TABLES[1], [keys.user]),
-            *self._select(tables.NOVEL_CLUSTER_TABLE, keys.pairs),
+            *self._select(tables.NOVEL_CLUSTER_TABLE, keys.contexts),
         ]
 
     def _select(self, table: Table, keys: list[bytes]) -> list[bytes]:
@@ -102,12 +105,12 @@ class RawSqlite:
 
 
 class RawRedis:
-    """One round trip for the user, one for the pairs."""
+    """One round trip for the user, one for the contexts."""
 
     def __init__(self, host: str, port: int) -> None:
         self._client = redis.Redis(host, port)
         self._user_fields = [field for table in USER_TABLES for field in _fields(table)]
-        self._pair_fields = _fields(tables.NOVEL_CLUSTER_TABLE)
+        self._plan_fields = _fields(tables.NOVEL_CLUSTER_TABLE)
 
     def encode(self, case: Case) -> EncodedKeys:
         """Return the keys of ``case``."""
@@ -115,17 +118,17 @@ class RawRedis:
         return EncodedKeys(
             encode(("release_id", "user_id"), (case.release_id, case.user_id)) + end,
             [
-                encode(("pair_key", "release_id"), (p.key, case.release_id)) + end
-                for p in case.pairs
+                encode(("context_key", "release_id"), (p.key, case.release_id)) + end
+                for p in case.contexts
             ],
         )
 
     def fetch(self, keys: EncodedKeys) -> list[bytes]:
-        """Return all values of the user's hash, then those of the pairs."""
+        """Return all values of the user's hash, then those of the contexts."""
         values = list(self._client.hmget(keys.user, self._user_fields))
         with self._client.pipeline(transaction=False) as pipe:
-            for key in keys.pairs:
-                pipe.hmget(key, self._pair_fields)
+            for key in keys.contexts:
+                pipe.hmget(key, self._plan_fields)
             for found in pipe.execute():
                 values += found
         return [value for value in values if value is not None]

@@ -124,7 +124,7 @@ def known_users() -> list[str]:
     """Return the users of the release, in a random order that is always the same."""
     histories = scan_table(paths.USER_CLUSTER_HISTORY)
     users = histories.select(pl.col(USER.name).unique().sort()).collect()[USER.name].to_list()
-    return [users[place] for place in np.random.default_rng(0).permutation(len(users))]
+    return [users[index] for index in np.random.default_rng(0).permutation(len(users))]
 
 
 async def ask(address: str, users: Sequence[str], n_clients: int, seconds: float) -> Heard:
@@ -136,15 +136,15 @@ async def ask(address: str, users: Sequence[str], n_clients: int, seconds: float
     ) as client:
 
         async def one(number: int) -> None:
-            place = number
+            index = number
             while (started := time.perf_counter()) < end:
-                answer = await client.get(recommendations_of(users[place % len(users)]))
+                answer = await client.get(recommendations_of(users[index % len(users)]))
                 heard.seconds.append(time.perf_counter() - started)
                 if answer.status_code == httpx.codes.OK:
                     heard.paths[answer.json()["answered_by"]] += 1
                 else:
                     heard.failures[answer.status_code] += 1
-                place += n_clients
+                index += n_clients
 
         await asyncio.gather(*(one(number) for number in range(n_clients)))
     return heard
@@ -156,7 +156,7 @@ def measure(address: str, pid: int, n_clients: int) -> str:
     heard = asyncio.run(ask(address, known_users(), n_clients, SECONDS))
     wall, cpu = time.perf_counter() - started, cpu_seconds(pid) - cpu
     count, quantiles = len(heard.seconds), statistics.quantiles(heard.seconds, n=100)
-    median, p99 = (quantiles[place - 1] * PER_MILLE for place in (50, 99))
+    median, p99 = (quantiles[percent - 1] * PER_MILLE for percent in (50, 99))
     return (
         f"{n_clients:>7}{count:>10,}{heard.failures.total():>8}{count / wall:>11,.0f}"
         f"{median:>11.1f}{p99:>8.1f}{count / cpu:>10,.0f}  {dict(heard.paths)}"

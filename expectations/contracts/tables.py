@@ -207,12 +207,12 @@ NOVEL_CLUSTER_TABLE = Table(
     "for every single cluster and unordered pair, the ranking of novel clusters",
     (
         RELEASE,
-        Column("pair_key", STRING, "canonical key of the cluster pair"),
+        Column("context_key", STRING, "canonical key of the context"),
         Column("event_timestamp", TIME, "the data's end: when the row became true"),
         Column("novel_clusters", pa.list_(INTEGER), "cluster ids, best first"),
         Column("scores", pa.list_(FLOAT), "log-probability of each, same order"),
     ),
-    key=("release_id", "pair_key"),
+    key=("release_id", "context_key"),
     event_time="event_timestamp",
 )
 

@@ -1,4 +1,4 @@
-"""Value types that cross rooms: cluster pairs and their keys, reserved ids, release ids."""
+"""Value types that cross rooms: contexts of clusters and their keys, reserved ids, release ids."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ MAX_DESCRIPTION = 80
 
 
 @dataclass(frozen=True, order=True)
-class ClusterPair:
-    """The history clusters of one prompt, one or :data:`HISTORY_SIZE` of them, ascending.
+class ClusterContext:
+    """What one prompt shows: one history cluster or :data:`HISTORY_SIZE` of them, ascending.
 
     Build it with :meth:`of`, which sorts; the order of consumption carries no meaning here.
     """
@@ -43,50 +43,50 @@ class ClusterPair:
     def __post_init__(self) -> None:
         size = len(self.members)
         if not 1 <= size <= HISTORY_SIZE:
-            raise ValueError(f"a cluster pair has 1 to {HISTORY_SIZE} members, not {size}")
+            raise ValueError(f"a context has 1 to {HISTORY_SIZE} members, not {size}")
         if any(a >= b for a, b in zip(self.members, self.members[1:], strict=False)):
             raise ValueError(f"members must be distinct and ascending: {self.members}")
         if self.members[0] < 0:
             raise ValueError(f"cluster ids are not negative: {self.members}")
 
     @classmethod
-    def of(cls, *members: int) -> ClusterPair:
-        """Return the pair of these cluster ids, in canonical order."""
+    def of(cls, *members: int) -> ClusterContext:
+        """Return the context of these cluster ids, in canonical order."""
         return cls(tuple(sorted(int(member) for member in members)))
 
     @classmethod
-    def parse(cls, key: str) -> ClusterPair:
-        """Return the pair that :attr:`key` names; raises ``ValueError`` on any other text."""
-        pair = cls(tuple(int(part) for part in key.split(KEY_SEPARATOR)))
-        if pair.key != key:
-            raise ValueError(f"not a canonical pair key: {key!r}")
-        return pair
+    def parse(cls, key: str) -> ClusterContext:
+        """Return the context that :attr:`key` names; raises ``ValueError`` on any other text."""
+        context = cls(tuple(int(part) for part in key.split(KEY_SEPARATOR)))
+        if context.key != key:
+            raise ValueError(f"not a canonical context key: {key!r}")
+        return context
 
     @property
     def key(self) -> str:
-        """The one string that stands for this unordered pair in every table and store."""
+        """The one string that stands for this context in every table and store."""
         return KEY_SEPARATOR.join(map(str, self.members))
 
 
-def all_pairs(n_clusters: int) -> Iterator[ClusterPair]:
+def all_contexts(n_clusters: int) -> Iterator[ClusterContext]:
     """Yield every single cluster, then every unordered pair, ascending: the table's row order."""
     for size in range(1, HISTORY_SIZE + 1):
         for members in combinations(range(n_clusters), size):
-            yield ClusterPair(members)
+            yield ClusterContext(members)
 
 
-def pairs_of_history(history_clusters: list[int]) -> list[ClusterPair]:
-    """Return the pairs to look up for a user, those of the newest clusters first.
+def contexts_of_history(history_clusters: list[int]) -> list[ClusterContext]:
+    """Return the contexts to look up for a user, those of the newest clusters first.
 
     ``history_clusters`` are distinct, newest first. One cluster gives its single row; none
     gives no row.
     """
     if len(history_clusters) < HISTORY_SIZE:
-        return [ClusterPair.of(cluster) for cluster in history_clusters]
+        return [ClusterContext.of(cluster) for cluster in history_clusters]
     ranked = combinations(range(len(history_clusters)), HISTORY_SIZE)
     by_recency = sorted(ranked, key=lambda positions: (max(positions), positions))
     return [
-        ClusterPair.of(*(history_clusters[position] for position in positions))
+        ClusterContext.of(*(history_clusters[position] for position in positions))
         for positions in by_recency
     ]
 

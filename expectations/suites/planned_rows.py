@@ -18,7 +18,9 @@ def planned_row_suite(n_clusters: int) -> tuple[RowCount, ...]:
             "novel_cluster_table", "the table has rows", REMEDY, pl.lit(True), least=1, most=None
         ),
         *declared_counts(NOVEL_CLUSTER_TABLE),
-        RowCount("pair_key", "a pair stands once", REMEDY, pl.struct("pair_key").is_duplicated()),
+        RowCount(
+            "context_key", "a context stands once", REMEDY, pl.struct("context_key").is_duplicated()
+        ),
         RowCount("novel_clusters", "a row plans something", REMEDY, clusters.list.len() == 0),
         RowCount(
             "novel_clusters",

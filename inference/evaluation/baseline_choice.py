@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from expectations.contracts.values import HISTORY_SIZE, ClusterPair
+from expectations.contracts.values import HISTORY_SIZE, ClusterContext
 from inference.evaluation.counts_table import tabulate_pair_counts
 from inference.evaluation.plan_scores import score_served
 from inference.evaluation.settings import EvaluationSettings
@@ -75,10 +75,12 @@ def list_baselines(settings: EvaluationSettings) -> dict[str, Baseline]:
         tables = tabulate_pair_counts(window, priors, settings)
         return [score_served(filled, window.cases, settings.plan) for filled in tables]
 
-    def by_newest_pair(window: Window, priors: Sequence[float]) -> list[Scores]:
+    def by_newest_context(window: Window, priors: Sequence[float]) -> list[Scores]:
         counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
-        pairs = [ClusterPair.of(*history[:HISTORY_SIZE]) for history in window.cases.histories]
-        return [counts.with_prior(prior).score_batch(pairs) for prior in priors]
+        contexts = [
+            ClusterContext.of(*history[:HISTORY_SIZE]) for history in window.cases.histories
+        ]
+        return [counts.with_prior(prior).score_batch(contexts) for prior in priors]
 
     def by_logistic(window: Window, penalties: Sequence[float]) -> list[Scores]:
         transitions = make_visit_transitions(window.visits, evaluation.max_transitions)
@@ -92,7 +94,7 @@ def list_baselines(settings: EvaluationSettings) -> dict[str, Baseline]:
 
     return {
         PAIR_COUNTS: Baseline(evaluation.pair_priors, by_pair_counts),
-        PAIR_COUNTS_ALONE: Baseline(evaluation.pair_priors, by_newest_pair),
+        PAIR_COUNTS_ALONE: Baseline(evaluation.pair_priors, by_newest_context),
         EASE: Baseline(evaluation.ease_penalties, _by_ease),
         USER_NEIGHBOURS: Baseline(evaluation.neighbour_counts, _by_neighbours),
         LOGISTIC: Baseline(evaluation.logistic_penalties, by_logistic),

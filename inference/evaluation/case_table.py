@@ -7,8 +7,8 @@ from datetime import datetime
 
 import polars as pl
 
-from expectations.contracts.values import ClusterPair
-from inference.plans.combine import pairs_to_look_up
+from expectations.contracts.values import ClusterContext
+from inference.plans.combine import contexts_to_look_up
 from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
 from inference.search.ranking import ContextRanker
@@ -34,7 +34,7 @@ def plan_case_table(
         descriptions: of every cluster, by id.
         histories: history clusters, newest first.
         table: depth, rounding, batch size.
-        plan: which pairs of a history are looked up.
+        plan: which contexts of a history are looked up.
     """
     ranker = make_ranker(planner, descriptions, table)
     return fill_case_table(ranker, len(descriptions), histories, table, plan)
@@ -48,7 +48,7 @@ def fill_case_table(
     plan: PlanConfig,
 ) -> PlanTable:
     """Return a table with the rows that plans of these histories look up, and no other."""
-    needed = {pair for history in histories for pair in pairs_to_look_up(history, plan)}
+    needed = {context for history in histories for context in contexts_to_look_up(history, plan)}
     if not needed:
         return PlanTable.without_rows(n_clusters)
     rows = [
@@ -58,5 +58,5 @@ def fill_case_table(
     return PlanTable.from_frame(stamp_rows(pl.concat(rows), NO_TIME), n_clusters)
 
 
-def _size_first(pair: ClusterPair) -> tuple[int, tuple[int, ...]]:
-    return len(pair.members), pair.members
+def _size_first(context: ClusterContext) -> tuple[int, tuple[int, ...]]:
+    return len(context.members), context.members

@@ -134,7 +134,7 @@ def score_contenders(
 
 
 def score_planner(split: EvaluationSplit, plan: PlanConfig) -> dict[str, Scores]:
-    """Return the planner's scores as served, before alignment, and of the newest pair alone."""
+    """Return the planner's scores as served, before alignment, and of the newest context alone."""
     unaligned = score_served(split.table, split.cases, plan)
     return {
         AS_SERVED: align_scores(unaligned, split.cases, split.alignment, plan.best_of),

@@ -40,6 +40,9 @@ def tabulate_pair_counts(
 
 def share_in_common(ours: PlanTable, theirs: PlanTable, k: int) -> float:
     """Return the mean share of each row's first ``k`` clusters that the other table has too."""
-    first, second = ours.clusters[:, :k], theirs.clusters[:, :k]  # [R, k], rows in all_pairs order
+    first, second = (
+        ours.clusters[:, :k],
+        theirs.clusters[:, :k],
+    )  # [R, k], rows in all_contexts order
     common = (first[:, :, None] == second[:, None, :]).any(axis=2)  # [R, k]
     return float(common[first != NO_CLUSTER].mean())

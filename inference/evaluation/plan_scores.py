@@ -19,5 +19,5 @@ def score_served(table: PlanTable, cases: PlannerCases, plan: PlanConfig) -> Sco
 
 
 def score_newest(table: PlanTable, cases: PlannerCases, plan: PlanConfig) -> Scores:
-    """Return the scores, [B, N], of the row of each case's newest pair alone."""
+    """Return the scores, [B, N], of the row of each case's newest context alone."""
     return score_served(table, cases, plan.model_copy(update={"max_history": 2}))

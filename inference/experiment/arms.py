@@ -9,7 +9,7 @@ from enum import StrEnum
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.participants import Participant
 from inference.plans.align import align_plan
-from inference.plans.combine import PlannedCluster, pairs_to_look_up, plan_for
+from inference.plans.combine import PlannedCluster, contexts_to_look_up, plan_for
 from inference.plans.config import PlanConfig
 from inference.serving.blend import BlendedItem, blend, exploratory_positions
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
@@ -70,10 +70,10 @@ def answer_requests(
 def _plan(
     system: System, user: Participant, config: ExperimentConfig
 ) -> tuple[PlannedCluster, ...]:
-    pairs = pairs_to_look_up(user.history_clusters, system.plan)
-    rows = {pair: row for pair in pairs if (row := system.table.row(pair)) is not None}
+    contexts = contexts_to_look_up(user.history_clusters, system.plan)
+    rows = {context: row for context in contexts if (row := system.table.row(context)) is not None}
     consumed = sorted(user.consumed_clusters)
     history = user.history_clusters
-    whole = plan_for(pairs, history, consumed, rows, system.plan)
+    whole = plan_for(contexts, history, consumed, rows, system.plan)
     plan = align_plan(whole, history, consumed, system.alignment, system.plan.best_of)
     return plan.clusters[: config.planned_clusters]

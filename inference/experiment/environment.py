@@ -31,7 +31,7 @@ class Environment:
 
     Attributes:
         affinity: [U, T], 0..1: how each user likes each topic when fresh.
-        is_unopened: [U, T], interests that the user has not touched before the experiment.
+        is_untouched: [U, T], interests that the user has not touched before the experiment.
         item_ids: [n_items], the catalogue.
         topic_of_item: [n_items], in the same order.
         feedback_law: maps affinities and standard normal noise to feedback.
@@ -39,7 +39,7 @@ class Environment:
     """
 
     affinity: Floats
-    is_unopened: Flags
+    is_untouched: Flags
     item_ids: tuple[str, ...]
     topic_of_item: Integers
     feedback_law: Callable[[Floats, Floats], Floats]

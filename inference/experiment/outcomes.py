@@ -52,7 +52,9 @@ def summarise(
         "rounds": logs[Arm.CONTROL]["round"].n_unique(),
         "items": len(environment.item_ids),
         "clusters": n_clusters,
-        "unopened_interests_per_user": round(float(environment.is_unopened.sum(axis=1).mean()), 6),
+        "untouched_interests_per_user": round(
+            float(environment.is_untouched.sum(axis=1).mean()), 6
+        ),
     }
     tables = {str(arm): tabulate_users(log, environment) for arm, log in logs.items()}
     tables["difference"] = tables[Arm.EXPLORATION] - tables[Arm.CONTROL]
@@ -75,7 +77,7 @@ def tabulate_users(log: pl.DataFrame, environment: Environment) -> Floats:
     """Return the figures of :data:`PER_USER` for every user, [n_users, n_figures]."""
     liked = log.filter("is_positive")
     novel = liked.filter("is_novel").group_by("user", "cluster").len()
-    found = environment.is_unopened[liked["user"].to_numpy(), liked["topic"].to_numpy()]
+    found = environment.is_untouched[liked["user"].to_numpy(), liked["topic"].to_numpy()]
     latent = liked.filter(pl.Series(found)).unique(["user", "topic"])
     n_novel = _count_by_user(novel, environment.n_users)
     shown = np.maximum(_count_by_user(log, environment.n_users), 1)

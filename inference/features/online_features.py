@@ -12,7 +12,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 from numpy.typing import NDArray
 
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, RELEASE, USER
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.events.event import RecordedEvent
 from inference.events.live_row import EVENT_LISTS, read_row
 from inference.store.row_cache import RowCache
@@ -24,7 +24,7 @@ LIVE_SERVICE = "live_events"
 PLAN_SERVICE = "planned_clusters"
 USER_KEYS = (RELEASE.name, USER.name)
 LIVE_KEYS = (USER.name,)
-PLAN_KEYS = (RELEASE.name, NOVEL_CLUSTER_TABLE.column("pair_key").name)
+PLAN_KEYS = (RELEASE.name, NOVEL_CLUSTER_TABLE.column("context_key").name)
 Key = TypeVar("Key")
 KEYS_AT_ONCE = 500
 """Keys of one read; sqlite takes no more than a few thousand variables in a statement."""
@@ -88,16 +88,16 @@ class FeatureReader:
         return read_row({name: content_of(row, name) for name in EVENT_LISTS}, user_id)
 
     def read_rows(
-        self, release_id: str, pairs: Iterable[ClusterPair]
-    ) -> dict[ClusterPair, TableRow]:
-        """Return the table rows of those pairs that have one.
+        self, release_id: str, contexts: Iterable[ClusterContext]
+    ) -> dict[ClusterContext, TableRow]:
+        """Return the table rows of those contexts that have one.
 
         Raises:
             StoreUnreachableError: the store did not answer.
         """
-        wanted = list(pairs)
+        wanted = list(contexts)
         known = self._rows.find(release_id, wanted)
-        missing = [pair for pair in wanted if pair not in known]
+        missing = [context for context in wanted if context not in known]
         if not missing:
             return known
         fetched = self.fetch_rows(release_id, missing)
@@ -105,21 +105,21 @@ class FeatureReader:
         return {**known, **fetched}
 
     def fetch_rows(
-        self, release_id: str, pairs: Sequence[ClusterPair]
-    ) -> dict[ClusterPair, TableRow]:
+        self, release_id: str, contexts: Sequence[ClusterContext]
+    ) -> dict[ClusterContext, TableRow]:
         """Return table rows from the store itself, past the memory of earlier reads.
 
         Raises:
             StoreUnreachableError: the store did not answer.
         """
-        found: dict[ClusterPair, TableRow] = {}
-        for piece in _pieces(pairs):
-            entities = [(release_id, pair.key) for pair in piece]
+        found: dict[ClusterContext, TableRow] = {}
+        for piece in _pieces(contexts):
+            entities = [(release_id, context.key) for context in piece]
             rows = self._connections.read(PLAN_SERVICE, PLAN_KEYS, entities)
-            for pair, row in zip(piece, rows, strict=True):
+            for context, row in zip(piece, rows, strict=True):
                 clusters, scores = content_of(row, "novel_clusters"), content_of(row, "scores")
                 if clusters is not None and scores is not None:
-                    found[pair] = TableRow(_integers(clusters), _floats(scores))
+                    found[context] = TableRow(_integers(clusters), _floats(scores))
         return found
 
     def forget_rows_except(self, release_id: str) -> None:

@@ -13,69 +13,73 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from expectations.contracts.values import NO_CLUSTER, ClusterPair, pairs_of_history
+from expectations.contracts.values import NO_CLUSTER, ClusterContext, contexts_of_history
 from inference.plans.config import PlanConfig
 from inference.table.plan_table import NO_ROW, PlanTable, TableRow
 
 SCORE_DECIMALS = 6
 """Sums of other order differ beyond them; within them the order of equal scores is that of ids."""
 CELLS_AT_ONCE = 2_000_000
-"""Floats of a block of users x pairs x clusters: 16 MB each, and a handful of such arrays live."""
+"""Floats of a block of users x contexts x clusters: 16 MB each, a handful of such arrays live."""
 TINY = 1e-300
 """Keeps a division or logarithm finite where everything was excluded; no weight comes near it."""
 
-# Shapes: B users, P pairs of each (padded), D depth of a row, N clusters.
+# Shapes: B users, P contexts of each (padded), D depth of a row, N clusters.
 
 
 @dataclass(frozen=True)
 class PlannedCluster:
-    """A novel cluster of a plan, its combined score, and the pair with the largest share in it."""
+    """A novel cluster of a plan, its combined score, and the context with most of it."""
 
     cluster_id: int
     score: float
-    led_by: ClusterPair
+    led_by: ClusterContext
 
 
 @dataclass(frozen=True)
 class ServedPlan:
-    """Novel clusters best first, and the pairs whose rows were not there."""
+    """Novel clusters best first, and the contexts whose rows were not there."""
 
     clusters: tuple[PlannedCluster, ...]
-    missing: tuple[ClusterPair, ...]
+    missing: tuple[ClusterContext, ...]
 
 
-def pairs_to_look_up(history_clusters: Sequence[int], config: PlanConfig) -> list[ClusterPair]:
-    """Return the pairs whose rows make the plan of this history (newest first), newest pair first.
+def contexts_to_look_up(
+    history_clusters: Sequence[int], config: PlanConfig
+) -> list[ClusterContext]:
+    """Return the contexts whose rows make the plan of this history (newest first), newest first.
 
     One cluster gives its single row; an empty history gives none.
     """
-    return pairs_of_history(list(history_clusters[: config.max_history]))
+    return contexts_of_history(list(history_clusters[: config.max_history]))
 
 
 def plan_for(
-    pairs: Sequence[ClusterPair],
+    contexts: Sequence[ClusterContext],
     history_clusters: Sequence[int],
     consumed_clusters: Sequence[int],
-    rows: Mapping[ClusterPair, TableRow],
+    rows: Mapping[ClusterContext, TableRow],
     config: PlanConfig,
 ) -> ServedPlan:
     """Return the plan of one user from the rows that were found, before it is aligned.
 
     Args:
-        pairs: of the history, as :func:`pairs_to_look_up` gave them to look up their rows.
+        contexts: of the history, as :func:`contexts_to_look_up` gave them to look up their rows.
         history_clusters: distinct, newest first.
         consumed_clusters: never planned, in any order; history clusters need not be repeated.
-        rows: rows by pair; absent ones are reported.
+        rows: rows by context; absent ones are reported.
         config: how rows are combined.
     """
-    found = [pair for pair in pairs if pair in rows and len(rows[pair].novel_clusters)]
-    missing = tuple(pair for pair in pairs if pair not in found)
+    found = [
+        context for context in contexts if context in rows and len(rows[context].novel_clusters)
+    ]
+    missing = tuple(context for context in contexts if context not in found)
     if not found:
         return ServedPlan((), missing)
     n_history = min(len(history_clusters), config.max_history)
-    weight_of = dict(zip(pairs, _weights(n_history, config), strict=True))
-    weights = np.array([[weight_of[pair] for pair in found]])  # [1, P]
-    clusters, scores = _stack([rows[pair] for pair in found])  # [P, D], [P, D]
+    weight_of = dict(zip(contexts, _weights(n_history, config), strict=True))
+    weights = np.array([[weight_of[context] for context in found]])  # [1, P]
+    clusters, scores = _stack([rows[context] for context in found])  # [P, D], [P, D]
     excluded = [*history_clusters, *consumed_clusters]
     n_clusters = max(int(clusters.max()), *excluded) + 1
     is_excluded = np.zeros((1, n_clusters), dtype=bool)  # [1, N]
@@ -130,7 +134,9 @@ def plan_batch(
         step = max(1, CELLS_AT_ONCE // (len(weights) * table.n_clusters))
         for start in range(0, len(users), step):
             chosen = users[start : start + step]
-            rows = _rows_of_pairs([histories[user][:n_history] for user in chosen], table)  # [B, P]
+            rows = _rows_of_contexts(
+                [histories[user][:n_history] for user in chosen], table
+            )  # [B, P]
             absent = (rows == NO_ROW) | (table.clusters[rows, 0] == NO_CLUSTER)
             n_missing[chosen] = absent.sum(axis=1)
             is_excluded = np.zeros((len(chosen), table.n_clusters), dtype=bool)  # [B, N]
@@ -146,21 +152,26 @@ def plan_batch(
     return PlanBatch(planned, scores, n_missing)
 
 
-def _pairs_of_positions(n_history: int) -> list[ClusterPair]:
-    """Return which positions of a history make its pairs, in the order of ``pairs_of_history``."""
-    return pairs_of_history(list(range(n_history)))
+def _contexts_of_positions(n_history: int) -> list[ClusterContext]:
+    """Return which positions of a history make its contexts, as ``contexts_of_history`` does."""
+    return contexts_of_history(list(range(n_history)))
 
 
 def _weights(n_history: int, config: PlanConfig) -> NDArray[np.float64]:
-    ages = [sum(pair.members) - len(pair.members) + 1 for pair in _pairs_of_positions(n_history)]
+    ages = [
+        sum(context.members) - len(context.members) + 1
+        for context in _contexts_of_positions(n_history)
+    ]
     return np.asarray(config.recency ** np.array(ages))
 
 
-def _rows_of_pairs(histories: Sequence[Sequence[int]], table: PlanTable) -> NDArray[np.int32]:
-    """Return the rows of the pairs of histories of one length, [B, P]."""
+def _rows_of_contexts(histories: Sequence[Sequence[int]], table: PlanTable) -> NDArray[np.int32]:
+    """Return the rows of the contexts of histories of one length, [B, P]."""
     members = np.array(histories, dtype=np.int64)  # [B, history]
-    ends = np.array([(p.members[0], p.members[-1]) for p in _pairs_of_positions(members.shape[1])])
-    return np.asarray(table.row_of_pair[members[:, ends[:, 0]], members[:, ends[:, 1]]])
+    ends = np.array(
+        [(p.members[0], p.members[-1]) for p in _contexts_of_positions(members.shape[1])]
+    )
+    return np.asarray(table.row_of_context[members[:, ends[:, 0]], members[:, ends[:, 1]]])
 
 
 def _stack(rows: Sequence[TableRow]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -180,18 +191,18 @@ def _combine(
     is_excluded: NDArray[np.bool_],
     config: PlanConfig,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (each pair's share of each cluster's probability [B, P, N], combined scores [B, N]).
+    """Return (each context's share of a cluster's probability [B, P, N], combined scores [B, N]).
 
     Every row becomes a distribution over the clusters that this user may still be offered. A
     cluster beyond a row's depth is given the row's last score, the most it can have had there;
     one that no row names is not planned, nor is an excluded one: minus infinity.
     """
-    n_users, n_pairs, _ = clusters.shape
+    n_users, n_contexts, _ = clusters.shape
     n_clusters = is_excluded.shape[1]
     listed = clusters != NO_CLUSTER  # [B, P, D]
     last = np.where(listed, scores, np.inf).min(axis=2)  # [B, P]
     floor = np.where(np.isfinite(last), last, 0.0)[..., None]  # [B, P, 1]
-    wide = np.broadcast_to(floor, (n_users, n_pairs, n_clusters + 1)).astype(np.float64)
+    wide = np.broadcast_to(floor, (n_users, n_contexts, n_clusters + 1)).astype(np.float64)
     column = np.where(listed, clusters, n_clusters)  # padding goes to a column cut off below
     np.put_along_axis(wide, column, scores.astype(np.float64), axis=2)
     wide = wide[..., :-1]  # [B, P, N]

@@ -27,9 +27,9 @@ class PlanConfig(Config):
     """How the table's rows of one user are combined into the served plan.
 
     Attributes:
-        combination: ``mean`` adds up log-probabilities (a cluster must suit all pairs),
+        combination: ``mean`` adds up log-probabilities (a cluster must suit all contexts),
             ``mixture`` adds up probabilities (it is enough to suit some).
-        recency: weight of each pair of history clusters, as a power of how old it is: the pair
+        recency: weight of each context, as a power of how old it is: the context
             at positions i and j of the history (0 the newest) weighs ``recency ** (i + j - 1)``.
         max_history: newest history clusters that take part; 8 give 28 rows to look up.
         best_of: first clusters of the plan that the alignment puts in the order that suits the

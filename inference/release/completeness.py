@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expectations.contracts.forgotten import ForgottenUsers
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from inference.features.online_features import FeatureReader
 from inference.release.manifest import ReleaseManifest, probe_evenly
 
@@ -28,13 +28,13 @@ def find_missing_rows(
     release_id = manifest.release_id
     left_out = forgotten.among(manifest.probe_users)
     users = probe_evenly([user for user in manifest.probe_users if user not in left_out], probes)
-    rows = [pair.key for pair in all_pairs(manifest.counts.n_clusters)]
-    pairs = [ClusterPair.parse(key) for key in probe_evenly(rows, probes)]
+    rows = [context.key for context in all_contexts(manifest.counts.n_clusters)]
+    contexts = [ClusterContext.parse(key) for key in probe_evenly(rows, probes)]
     n_users = len(reader.read_users(release_id, users))
-    n_pairs = len(reader.fetch_rows(release_id, pairs))
+    n_contexts = len(reader.fetch_rows(release_id, contexts))
     missing = []
     if not users or n_users < len(users):
         missing.append(f"features of users: {n_users} of {len(users)} probes are online")
-    if not pairs or n_pairs < len(pairs):
-        missing.append(f"table rows: {n_pairs} of {len(pairs)} probes are online")
+    if not contexts or n_contexts < len(contexts):
+        missing.append(f"table rows: {n_contexts} of {len(contexts)} probes are online")
     return missing

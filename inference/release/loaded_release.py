@@ -31,7 +31,7 @@ class LoadedRelease:
         version: version of the registered release model.
         manifest: what the release says of itself.
         clusters: descriptions of the serving clusters and the cluster of every item.
-        places: where the clusters stand, for items that came after the release.
+        centroids: where the clusters stand, for items that came after the release.
         titles: readable name of every item.
         popular: items by popularity, most liked first, for users of whom nothing is known.
         plan: how table rows are combined and aligned, as in the evaluation of this release.
@@ -74,7 +74,7 @@ def load_release(fetched: FetchedRelease) -> LoadedRelease:
         version=fetched.version,
         manifest=fetched.manifest,
         clusters=tree,
-        centroids=load_centroids(files["tree_places"]),
+        centroids=load_centroids(files["tree_centroids"]),
         titles=dict(zip(titles["item_id"], titles["title"], strict=True)),
         popular=_rank_by_popularity(files["item_popularity"], tree),
         plan=_read_plan(files["plan"]),

@@ -19,7 +19,7 @@ MANIFEST_FILE = "release.json"
 SERVED_PARTS: Mapping[str, str] = {
     "clusters": "clusters.parquet",
     "item_clusters": "item_clusters.parquet",
-    "tree_places": "tree_places",
+    "tree_centroids": "tree_centroids",
     "item_titles": "item_titles.parquet",
     "item_popularity": "item_popularity.parquet",
     "plan": "plan.json",
@@ -47,7 +47,7 @@ class ReleaseCounts:
     n_users: int
     n_items: int
     n_clusters: int
-    n_pairs: int
+    n_contexts: int
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ class ReleaseManifest:
             stated = str(content["release_id"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             rule = "is a release manifest"
-            raise ReleaseError(where, rule, "publish the release again", repr(error)) from None
+            remedy = "build and publish the release again with this version"
+            raise ReleaseError(where, rule, remedy, repr(error)) from None
         if stated != manifest.release_id:
             rule = "the release id is the hash of the parts"
             raise ReleaseError(where, rule, "publish the release again", stated[:12])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.search.arithmetic import BY_BATCH, BY_ROW, name_arithmetic
 from inference.search.config import BATCH_SETTINGS, TableConfig
 from inference.search.description_tree import NO_NODE, DescriptionTree, build_description_tree
@@ -89,14 +89,14 @@ class PlanningEngine:
         settings = self._config.model_dump(include=set(BATCH_SETTINGS))
         return name_arithmetic(self._device, BY_BATCH, settings)
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
+    def rank_batch(self, contexts: Sequence[ClusterContext]) -> RankedContexts:
         """Return the rows of these contexts, all with equally many members.
 
         Raises:
             UserError: the planner gives something that is not a number.
         """
         depth = row_depth(self._n_clusters, len(contexts[0].members), self._config)
-        excluded = mark([pair.members for pair in contexts], self._n_clusters)  # [B, N]
+        excluded = mark([context.members for context in contexts], self._n_clusters)  # [B, N]
         found = [self._find(part, rows, depth) for part, rows in self._parts(contexts, excluded)]
         scores = np.concatenate([scores for scores, _ in found])  # [B, N]
         ranked = rank_scores(scores, contexts, self._config)
@@ -107,7 +107,7 @@ class PlanningEngine:
         )
 
     def score_candidates(
-        self, contexts: Sequence[ClusterPair], candidates: Sequence[int]
+        self, contexts: Sequence[ClusterContext], candidates: Sequence[int]
     ) -> NDArray[np.float64]:
         """Return the scores of these clusters in every context, [B, C].
 
@@ -121,12 +121,12 @@ class PlanningEngine:
         return np.concatenate(found)[:, list(candidates)]
 
     def _rows_stand_alone(self) -> bool:
-        """Return whether rows have the same bits in any company, and wherever less is read."""
+        """Return whether rows have the same bits in any batch, and wherever less is read."""
         n_clusters = self._n_clusters
         if n_clusters < 2:
             return True
         firsts = range(0, n_clusters, -(-n_clusters // ROWS_COMPARED))
-        contexts = [ClusterPair.of(first, (first + 1) % n_clusters) for first in firsts]
+        contexts = [ClusterContext.of(first, (first + 1) % n_clusters) for first in firsts]
         together = self.score_candidates(contexts, range(n_clusters))  # [R, N]
         backwards = self.score_candidates(contexts[::-1], range(n_clusters))[::-1]
         alone = [self.score_candidates([context], range(n_clusters)) for context in contexts]
@@ -146,20 +146,20 @@ class PlanningEngine:
             )
         )
 
-    def _read_some(self, contexts: Sequence[ClusterPair], count: int) -> NDArray[np.float64]:
+    def _read_some(self, contexts: Sequence[ClusterContext], count: int) -> NDArray[np.float64]:
         """Return scores of ``count`` clusters and what is met on the way, else -inf, [R, N]."""
         some = mark([range(count)] * len(contexts), self._n_clusters)
         found = [self._exact.follow(*part) for part in self._parts(contexts, some)]
         return _numbers(torch.cat(found))
 
-    def _search_alone(self, context: ClusterPair) -> NDArray[np.float64]:
+    def _search_alone(self, context: ClusterContext) -> NDArray[np.float64]:
         """Return scores of what a search for the best cluster meets, else -inf, [1, N]."""
         nothing = torch.zeros(1, self._n_clusters, dtype=torch.bool)
         ((prompts, none),) = self._parts([context], nothing)
         return _numbers(self._exact.find_best(prompts, none, 1, self._config.score_step)[0])
 
     def _parts(
-        self, contexts: Sequence[ClusterPair], marked: Tensor
+        self, contexts: Sequence[ClusterContext], marked: Tensor
     ) -> Iterator[tuple[SharedPrompts, Tensor]]:
         """Yield (prompts, rows of ``marked``) of as many contexts as the cache may hold at once."""
         prompts = self._exact.share_prompts(contexts)
@@ -273,7 +273,7 @@ def _check_reading(planner: Planner, descriptions: Sequence[str], tree: Descript
     while (parent := int(tree.parents[steps[-1]])) != NO_NODE:
         steps.append(parent)
     path = torch.tensor(steps[::-1], device=planner.device)
-    context = ClusterPair.of(*range(min(2, len(descriptions))))
+    context = ClusterContext.of(*range(min(2, len(descriptions))))
     prompt = planner.encode_prompt([descriptions[member] for member in context.members])
     tokens = torch.tensor([[*prompt, *tree.node_tokens[path].tolist()]], device=planner.device)
     with torch.inference_mode():

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.search.arithmetic import BY_BATCH, name_arithmetic
 from inference.search.config import TableConfig
 from inference.search.output_head import LOGITS_AT_ONCE
@@ -49,7 +49,7 @@ class PlainRanker:
         """What the last bits of its rows rest on: nobody measures more than the batch here."""
         return name_arithmetic(self._planner.device, BY_BATCH, type(self).__name__)
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
+    def rank_batch(self, contexts: Sequence[ClusterContext]) -> RankedContexts:
         """Return the rows of these contexts, all with equally many members; all are certified.
 
         Raises:
@@ -59,7 +59,7 @@ class PlainRanker:
         return replace(rank_scores(scores, contexts, self._config), arithmetic=self.arithmetic)
 
     def score_candidates(
-        self, contexts: Sequence[ClusterPair], candidates: Sequence[int]
+        self, contexts: Sequence[ClusterContext], candidates: Sequence[int]
     ) -> NDArray[np.float64]:
         """Return the scores of these clusters in every context, [B, C].
 
@@ -68,12 +68,12 @@ class PlainRanker:
         """
         completions = [self._completions[cluster] for cluster in candidates]
         with torch.inference_mode():
-            scores = torch.stack([self._score(pair, completions) for pair in contexts])
+            scores = torch.stack([self._score(context, completions) for context in contexts])
         if bool(torch.isnan(scores).any()):
             raise UserError("planner", "gives finite log-probabilities", "train it again")
         return np.asarray(scores.cpu().numpy())
 
-    def _score(self, context: ClusterPair, completions: Sequence[Sequence[int]]) -> Tensor:
+    def _score(self, context: ClusterContext, completions: Sequence[Sequence[int]]) -> Tensor:
         """Return the log-probability of every completion after one prompt, float64 [C]."""
         planner = self._planner
         prompt = planner.encode_prompt([self._descriptions[m] for m in context.members])

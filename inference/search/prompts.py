@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from training.planner.base.model_io import Planner
 
 # Shapes: B prompts, W tokens of the longest, F distinct prefixes, P tokens of the longest
@@ -56,7 +56,7 @@ class SharedPrompts:
 
 
 def share_prompts(
-    planner: Planner, descriptions: Sequence[str], contexts: Sequence[ClusterPair]
+    planner: Planner, descriptions: Sequence[str], contexts: Sequence[ClusterContext]
 ) -> SharedPrompts:
     """Return the prompts of these contexts.
 
@@ -64,13 +64,15 @@ def share_prompts(
     token: whatever a tokenizer does where a description begins, the whole prompt is unchanged.
     """
     prompts = planner.encode_prompts(
-        [[descriptions[member] for member in pair.members] for pair in contexts]
+        [[descriptions[member] for member in context.members] for context in contexts]
     )
     lengths = np.array([len(prompt) for prompt in prompts])  # [B]
     tokens = np.full((len(prompts), lengths.max()), planner.pad_token_id)  # [B, W]
     tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.concatenate(prompts)
     groups: dict[tuple[int, ...], int] = {}
-    prefix_of = np.array([groups.setdefault(pair.members[:-1], len(groups)) for pair in contexts])
+    prefix_of = np.array(
+        [groups.setdefault(context.members[:-1], len(groups)) for context in contexts]
+    )
     shared = np.array(
         [_common(tokens[prefix_of == g], lengths[prefix_of == g]) for g in groups.values()]
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from expectations.contracts.values import NO_CLUSTER, ClusterPair
+from expectations.contracts.values import NO_CLUSTER, ClusterContext
 from inference.search.config import TableConfig
 
 # Shapes: B contexts in a batch, N clusters, D depth of a row.
@@ -44,7 +44,7 @@ class RankedContexts:
 class ContextRanker(Protocol):
     """Whatever fills rows of the table: the planner, or a baseline put in its stead."""
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
+    def rank_batch(self, contexts: Sequence[ClusterContext]) -> RankedContexts:
         """Return the rows of these contexts, all with equally many members."""
         ...
 
@@ -52,7 +52,7 @@ class ContextRanker(Protocol):
 class ContextScorer(Protocol):
     """Whatever scores every cluster in a context."""
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         """Return a log-probability of every cluster in these contexts, [B, N]."""
         ...
 
@@ -64,7 +64,7 @@ class RankEverything:
     scorer: ContextScorer
     config: TableConfig
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
+    def rank_batch(self, contexts: Sequence[ClusterContext]) -> RankedContexts:
         """Return the rows of these contexts."""
         return rank_scores(self.scorer.score_batch(contexts), contexts, self.config)
 
@@ -76,13 +76,13 @@ def row_depth(n_clusters: int, n_members: int, config: TableConfig) -> int:
 
 
 def rank_scores(
-    scores: NDArray[np.float64], contexts: Sequence[ClusterPair], config: TableConfig
+    scores: NDArray[np.float64], contexts: Sequence[ClusterContext], config: TableConfig
 ) -> RankedContexts:
     """Return the rows that these scores of every cluster [B, N] make."""
     steps = np.rint(scores / config.score_step)  # [B, N]
-    members = [(row, member) for row, pair in enumerate(contexts) for member in pair.members]
+    members = [(row, member) for row, context in enumerate(contexts) for member in context.members]
     steps[tuple(np.array(members).T)] = -np.inf
-    n_members = min(len(pair.members) for pair in contexts)
+    n_members = min(len(context.members) for context in contexts)
     order = _best(steps, row_depth(scores.shape[1], n_members, config))  # [B, D]
     best = np.take_along_axis(steps, order, axis=1) * config.score_step
     listed = np.isfinite(best)

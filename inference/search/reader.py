@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.search.description_tree import NO_NODE, DescriptionTree
 from inference.search.key_value_cache import KeyValueCache
 from inference.search.output_head import OutputHead
@@ -95,7 +95,7 @@ class PlannerReader:
         self._last_layer = probe.last_layer
         self.bytes_per_slot = probe.bytes_per_slot
 
-    def share_prompts(self, contexts: Sequence[ClusterPair]) -> SharedPrompts:
+    def share_prompts(self, contexts: Sequence[ClusterContext]) -> SharedPrompts:
         """Return the prompts of these contexts, on the CPU."""
         return share_prompts(self._planner, self._descriptions, contexts)
 

@@ -120,13 +120,13 @@ def create_app(
     @app.exception_handler(RequestValidationError)
     def explain(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        line = f"{_place(first['loc'])}: {first['msg']}, not {str(first.get('input'))[:40]!r}"
+        line = f"{_field_path(first['loc'])}: {first['msg']}, not {str(first.get('input'))[:40]!r}"
         return JSONResponse(asdict(Problem(line)), status_code=422)
 
     return app
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _field_path(location: tuple[int | str, ...]) -> str:
     """Return where in a request something is wrong, such as ``events[57].timestamp``."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:]]
     return "".join(parts).removeprefix(".") or str(location[-1])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.serving.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem
 
@@ -25,12 +25,12 @@ class BlendedItem:
     Attributes:
         item: the item, its cluster and its score.
         from_list: the list it was taken from.
-        led_by: the pair that led to an exploratory item; ``None`` for an ordinary one.
+        led_by: the context that led to an exploratory item; ``None`` for an ordinary one.
     """
 
     item: ScoredItem
     from_list: ListName
-    led_by: ClusterPair | None = None
+    led_by: ClusterContext | None = None
 
 
 def exploratory_positions(n_items: int, share: float) -> list[int]:

@@ -1,4 +1,4 @@
-"""Says to which interest an item belongs that came after the release, by the tree's own places."""
+"""Says to which interest an item that came after the release belongs, by the tree's centroids."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ItemInterest:
     Attributes:
         item_id: the item.
         is_new: the release does not know the item itself.
-        is_placed: the item has a cluster; a new one without a word the release knows has none.
+        is_assigned: the item has a cluster; a new one without a word the release knows has none.
         cluster_id: its cluster.
         description: what the cluster is called.
         similarity: of a new item, the cosine to the centre of its cluster.
@@ -47,7 +47,7 @@ class ItemInterest:
 
     item_id: str
     is_new: bool
-    is_placed: bool
+    is_assigned: bool
     cluster_id: int | None
     description: str | None
     similarity: float | None
@@ -69,7 +69,7 @@ def find_interest(release: LoadedRelease, item: NewItem) -> ItemInterest:
     return ItemInterest(
         item_id=item.item_id,
         is_new=not is_known,
-        is_placed=cluster is not None,
+        is_assigned=cluster is not None,
         cluster_id=cluster,
         description=None if cluster is None else release.clusters.descriptions[cluster],
         similarity=similarity,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from inference.features.live_history import merge_live
 from inference.features.online_features import FeatureReader, UserFeatures
 from inference.plans.align import align_plan
-from inference.plans.combine import ServedPlan, pairs_to_look_up, plan_for
+from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_for
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
@@ -21,7 +21,7 @@ class AnsweredBy(StrEnum):
     """Which path made the answer."""
 
     FULL = "full"
-    """Pairs of history clusters were planned for."""
+    """Contexts of history clusters were planned for."""
     SINGLE_CLUSTER = "single_cluster"
     """The user has one history cluster; its own row was used."""
     NO_PLAN = "no_plan"
@@ -79,7 +79,7 @@ class RecommendedItem:
 class Recommendations:
     """The answer, made from one release only.
 
-    ``missing_rows`` counts pairs of history clusters the plan had to do without.
+    ``missing_rows`` counts contexts of history clusters the plan had to do without.
     """
 
     user_id: str
@@ -118,13 +118,13 @@ def _plan(
     user: UserFeatures,
     request: RecommendationRequest,
 ) -> tuple[ServedPlan, AnsweredBy]:
-    pairs = pairs_to_look_up(user.history_clusters, release.plan)
+    contexts = contexts_to_look_up(user.history_clusters, release.plan)
     try:
-        rows = reader.read_rows(release.release_id, pairs)
+        rows = reader.read_rows(release.release_id, contexts)
     except StoreUnreachableError:
-        return ServedPlan((), tuple(pairs)), AnsweredBy.STORE_UNREACHABLE
+        return ServedPlan((), tuple(contexts)), AnsweredBy.STORE_UNREACHABLE
     history, consumed = user.history_clusters, user.consumed_clusters
-    whole = plan_for(pairs, history, consumed, rows, release.plan)
+    whole = plan_for(contexts, history, consumed, rows, release.plan)
     plan = align_plan(whole, history, consumed, release.alignment, release.plan.best_of)
     if not plan.clusters:
         return plan, AnsweredBy.NO_PLAN

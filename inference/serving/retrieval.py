@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.plans.combine import PlannedCluster
 from training.recommender.protocol import BatchRecommender, ItemQuery, Recommender, ScoredItem
 
@@ -18,12 +18,12 @@ class NovelItem:
     Attributes:
         item: the item, its cluster and its score by the recommender.
         plan_score: the cluster's combined score in the plan.
-        led_by: the pair of history clusters with the largest share in that score.
+        led_by: the context of history clusters with the largest share in that score.
     """
 
     item: ScoredItem
     plan_score: float
-    led_by: ClusterPair
+    led_by: ClusterContext
 
 
 @dataclass(frozen=True)

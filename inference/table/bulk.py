@@ -80,7 +80,7 @@ def plan_batches(
     rows_kept = sum(len(batches[number]) for number in planned)
     peak = 0
     with tqdm(
-        total=rows_kept + rows_planned, initial=rows_kept, desc=title, unit="pair", disable=None
+        total=rows_kept + rows_planned, initial=rows_kept, desc=title, unit="context", disable=None
     ) as bar:
         for shard in _run(shards, source, config.worker_threads, run, bar.update):
             store.keep(shard)

@@ -29,7 +29,7 @@ class TableFigures:
     Attributes:
         rows: rows that are there.
         rows_expected: rows of a whole table.
-        completeness: share of the pairs that have a row.
+        completeness: share of the contexts that have a row.
         valid_rows: rows with known clusters of which none is a member or repeated, sorted by
             score and of the full depth.
         valid_share: of the rows that are there.
@@ -64,11 +64,11 @@ def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) ->
     valid = int(_valid_rows(table, config).sum())
     shown = table.rankings()
     top1, top5 = (exposure_at_k(shown, n_clusters, k) for k in (1, 5))
-    pairs_with_row = int(np.triu(table.row_of_pair != NO_ROW).sum())
+    contexts_with_row = int(np.triu(table.row_of_context != NO_ROW).sum())
     return TableFigures(
         rows=frame.height,
         rows_expected=n_rows(n_clusters),
-        completeness=pairs_with_row / n_rows(n_clusters),
+        completeness=contexts_with_row / n_rows(n_clusters),
         valid_rows=valid,
         valid_share=valid / frame.height,
         n_clusters=n_clusters,

@@ -14,7 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from inference.search.arithmetic import is_by_row
 from inference.search.config import TableConfig, TableRunConfig
 from inference.table.bulk import BulkCost, ShardStore, add_costs, plan_batches
@@ -60,7 +60,7 @@ class RefreshedRows:
     """The rows of the new table, and how they came about.
 
     Attributes:
-        rows: all of them in the order of ``all_pairs``.
+        rows: all of them in the order of ``all_contexts``.
         changes: of the clusters.
         n_rescored: rows that got scores of new clusters.
         n_planned_anew: rows that were planned as in a full run.
@@ -91,18 +91,18 @@ def refresh_rows(
     """
     changes = compare_descriptions(previous.descriptions, descriptions)
     refuse_dependent_scores(changes, config)
-    pairs = list(all_pairs(len(descriptions)))
+    contexts = list(all_contexts(len(descriptions)))
     costs: list[BulkCost] = []
 
-    def plan(wanted: Sequence[ClusterPair], using: RankerSource, part: str) -> pl.DataFrame:
+    def plan(wanted: Sequence[ClusterContext], using: RankerSource, part: str) -> pl.DataFrame:
         batches = list(cut_batches(wanted, config.batch_rows))
         rows, cost = plan_batches(batches, using, config, run, open_store(part, batches), part)
         costs.append(cost)
         return rows
 
-    why_whole = why_keep_nothing(previous, changes, plan(pairs[:1], source, FIRST_ROW))
+    why_whole = why_keep_nothing(previous, changes, plan(contexts[:1], source, FIRST_ROW))
     kept = set() if why_whole else set(changes.kept)
-    same = [pair for pair in pairs if kept.issuperset(pair.members)]
+    same = [context for context in contexts if kept.issuperset(context.members)]
     rescored: PlanTable | None = None
     if changes.new and same:
         rows = plan(same, source.among(changes.new), RESCORED)
@@ -111,10 +111,10 @@ def refresh_rows(
     merged = merge_rows(
         previous.table, rescored, same, changes, previous.unproven, config, arithmetic
     )
-    wanted = _planned_again(pairs, kept, merged)
+    wanted = _planned_again(contexts, kept, merged)
     planned = plan(wanted, source, ANEW)
     return RefreshedRows(
-        rows=join_rows([merged.rows, planned], pairs),
+        rows=join_rows([merged.rows, planned], contexts),
         changes=changes,
         n_rescored=len(same) if changes.new else 0,
         n_planned_anew=len(wanted),
@@ -154,7 +154,7 @@ def refuse_dependent_scores(changes: ClusterChanges, config: TableConfig) -> Non
 
 
 def _planned_again(
-    pairs: Sequence[ClusterPair], kept: Collection[int], merged: MergedRows
-) -> list[ClusterPair]:
+    contexts: Sequence[ClusterContext], kept: Collection[int], merged: MergedRows
+) -> list[ClusterContext]:
     unproven = set(merged.unproven)
-    return [p for p in pairs if p in unproven or not all(member in kept for member in p.members)]
+    return [p for p in contexts if p in unproven or not all(member in kept for member in p.members)]

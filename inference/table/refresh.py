@@ -1,10 +1,10 @@
 """Refreshes a table after a few clusters have changed, without planning every row anew.
 
 A cluster is the same where its id and its description are. Under a score that does not depend on
-the other descriptions, a row whose pair is the same needs scores of the new and the changed
+the other descriptions, a row whose context is the same needs scores of the new and the changed
 clusters only. What such a row had left out ranks behind its last, so every cluster that
 ranks no worse than that is where a full run would put it; a row left with too few of them
-is planned again, like the rows of changed pairs.
+is planned again, like the rows of changed contexts.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from expectations.contracts.values import NO_CLUSTER, ClusterPair
+from expectations.contracts.values import NO_CLUSTER, ClusterContext
 from inference.search.config import TableConfig
 from inference.search.ranking import RankedContexts, rank_scores, row_depth
 from inference.table.plan_table import NO_ROW, PlanTable
 from inference.table.shards import ROWS_SCHEMA
 
-ID_BITS = 24  # of a rank's key: more clusters than any table could pair
+ID_BITS = 24  # of a rank's key: more clusters than any table could hold
 NO_RANK = np.iinfo(np.int64).max
 
 # Shapes: B contexts in a batch, R rows, D their ranks, C rescored clusters, N clusters.
@@ -57,11 +57,11 @@ class MergedRows:
 
     Attributes:
         rows: the rows that are proven, as :data:`ROWS_SCHEMA`.
-        unproven: pairs that have to be planned again although they are the same.
+        unproven: contexts that have to be planned again although they are the same.
     """
 
     rows: pl.DataFrame
-    unproven: tuple[ClusterPair, ...]
+    unproven: tuple[ClusterContext, ...]
 
 
 class CandidateScorer(Protocol):
@@ -75,7 +75,7 @@ class CandidateScorer(Protocol):
     def arithmetic(self) -> str: ...  # noqa: D102
 
     def score_candidates(
-        self, contexts: Sequence[ClusterPair], candidates: Sequence[int]
+        self, contexts: Sequence[ClusterContext], candidates: Sequence[int]
     ) -> NDArray[np.float64]:
         """Return the scores of these clusters in every context, [B, C]."""
         ...
@@ -90,7 +90,7 @@ class RankCandidates:
     n_clusters: int
     config: TableConfig
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
+    def rank_batch(self, contexts: Sequence[ClusterContext]) -> RankedContexts:
         """Return rows with the best of the candidates and nothing else."""
         scores = np.full((len(contexts), self.n_clusters), -np.inf)  # [B, N]
         scores[:, self.candidates] = self.scorer.score_candidates(contexts, self.candidates)
@@ -114,45 +114,49 @@ def compare_descriptions(before: Sequence[str], after: Sequence[str]) -> Cluster
 def merge_rows(
     previous: PlanTable,
     rescored: PlanTable | None,
-    pairs: Sequence[ClusterPair],
+    contexts: Sequence[ClusterContext],
     changes: ClusterChanges,
     unproven_keys: Collection[str],
     config: TableConfig,
     arithmetic: str,
 ) -> MergedRows:
-    """Put rescored clusters into the previous rows of ``pairs``, whose members are all kept.
+    """Put rescored clusters into the previous rows of ``contexts``, whose members are all kept.
 
     Args:
         previous: the table as it was.
-        rescored: the best of the new clusters in every one of ``pairs``; ``None`` where none is.
-        pairs: the rows wanted, in their order.
+        rescored: the best of the new clusters in every one of ``contexts``; ``None`` where none is.
+        contexts: the rows wanted, in their order.
         changes: between the two.
         unproven_keys: keys of previous rows that are not proven; they are planned again.
         config: of both tables.
         arithmetic: of both tables.
     """
-    before = _rows_of(previous, pairs)  # [R]
+    before = _rows_of(previous, contexts)  # [R]
     keys = _rank_keys(previous, before, changes.kept, config)  # [R, D]
-    last = _last_keys(previous, before, pairs, config)  # [R]
+    last = _last_keys(previous, before, contexts, config)  # [R]
     if rescored is not None:
-        again = _rank_keys(rescored, _rows_of(rescored, pairs), changes.new, config)  # [R, C]
+        again = _rank_keys(rescored, _rows_of(rescored, contexts), changes.new, config)  # [R, C]
         keys = np.concatenate([keys, again], axis=1)
     keys = np.sort(keys, axis=1)  # [R, D + C]
-    depths = np.array([row_depth(changes.n_after, len(pair.members), config) for pair in pairs])
-    trusted = np.array([pair.key not in unproven_keys for pair in pairs], dtype=bool)
+    depths = np.array(
+        [row_depth(changes.n_after, len(context.members), config) for context in contexts]
+    )
+    trusted = np.array([context.key not in unproven_keys for context in contexts], dtype=bool)
     n_proven = ((keys <= last[:, None]) & (keys != NO_RANK)).sum(axis=1)
     proven = (n_proven >= depths) & trusted
     return MergedRows(
-        rows=_frame(keys, depths, np.flatnonzero(proven).tolist(), pairs, config, arithmetic),
-        unproven=tuple(pairs[row] for row in np.flatnonzero(~proven).tolist()),
+        rows=_frame(keys, depths, np.flatnonzero(proven).tolist(), contexts, config, arithmetic),
+        unproven=tuple(contexts[row] for row in np.flatnonzero(~proven).tolist()),
     )
 
 
-def _rows_of(table: PlanTable, pairs: Sequence[ClusterPair]) -> NDArray[np.int32]:
-    ends = np.array([(p.members[0], p.members[-1]) for p in pairs], dtype=np.int64).reshape(-1, 2)
-    rows: NDArray[np.int32] = table.row_of_pair[ends[:, 0], ends[:, 1]]
+def _rows_of(table: PlanTable, contexts: Sequence[ClusterContext]) -> NDArray[np.int32]:
+    ends = np.array([(p.members[0], p.members[-1]) for p in contexts], dtype=np.int64).reshape(
+        -1, 2
+    )
+    rows: NDArray[np.int32] = table.row_of_context[ends[:, 0], ends[:, 1]]
     if (rows == NO_ROW).any():
-        raise ValueError("the table lacks a row of a pair that is the same")
+        raise ValueError("the table lacks a row of a context that is the same")
     return rows
 
 
@@ -177,13 +181,13 @@ def _key(
 def _last_keys(
     table: PlanTable,
     rows: NDArray[np.int32],
-    pairs: Sequence[ClusterPair],
+    contexts: Sequence[ClusterContext],
     config: TableConfig,
 ) -> NDArray[np.int64]:
     """Return the key of each row's last rank, before which no cluster is missing, [R]."""
     clusters = table.clusters[rows]  # [R, D]
     lengths = (clusters != NO_CLUSTER).sum(axis=1)  # [R]
-    n_members = np.array([len(pair.members) for pair in pairs])
+    n_members = np.array([len(context.members) for context in contexts])
     at = np.maximum(lengths - 1, 0)[:, None]  # [R, 1]
     last = _key(
         np.take_along_axis(table.scores[rows], at, axis=1),
@@ -198,7 +202,7 @@ def _frame(
     keys: NDArray[np.int64],
     depths: NDArray[np.int64],
     rows: Sequence[int],
-    pairs: Sequence[ClusterPair],
+    contexts: Sequence[ClusterContext],
     config: TableConfig,
     arithmetic: str,
 ) -> pl.DataFrame:
@@ -206,7 +210,7 @@ def _frame(
     scores = (-(keys >> ID_BITS) * config.score_step).astype(np.float32)
     return pl.DataFrame(
         {
-            "pair_key": [pairs[row].key for row in rows],
+            "context_key": [contexts[row].key for row in rows],
             "novel_clusters": [clusters[row, : depths[row]] for row in rows],
             "scores": [scores[row, : depths[row]] for row in rows],
             "error_bound": np.zeros(len(rows), dtype=np.float32),

@@ -1,4 +1,4 @@
-"""What a refresh changed: how much of each row's first places is new, and which clusters moved."""
+"""What a refresh changed: how much of each row's first ranks is new, and which clusters moved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOP = 5
 """As deep as the coverage that is gated: what a plan mostly shows."""
 MOVERS_SHOWN = 10
 
-# Shapes: R rows whose pair is the same in both tables, k first places.
+# Shapes: R rows whose context is the same in both tables, k first ranks.
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class RefreshFigures:
         clusters_new: the others of the new table.
         clusters_gone: the others of the previous table.
         rows: of the new table.
-        rows_same_pair: rows whose clusters are all kept; only these can be compared.
+        rows_same_context: rows whose clusters are all kept; only these can be compared.
         rows_rescored: rows in which new clusters were scored.
         rows_planned_anew: rows planned as in a full run.
-        rows_changed_at_5: rows of the same pair with other clusters in the first five places.
-        jaccard_at_5: mean over rows of the same pair: clusters in the first five places of both
+        rows_changed_at_5: rows of the same context with other clusters among the first five.
+        jaccard_at_5: mean over rows of the same context: clusters among the first five of both
             tables over clusters in those of either (Jaccard 1912); 1 where there are none.
         jaccard_at_5_lowest_tenth: of the tenth of these rows that changed most, the highest.
     """
@@ -42,7 +42,7 @@ class RefreshFigures:
     clusters_new: int
     clusters_gone: int
     rows: int
-    rows_same_pair: int
+    rows_same_context: int
     rows_rescored: int
     rows_planned_anew: int
     rows_changed_at_5: int
@@ -52,7 +52,7 @@ class RefreshFigures:
 
 @dataclass(frozen=True)
 class Mover:
-    """A cluster and in how many rows of the same pair it stood in the first places."""
+    """A cluster and in how many rows of the same context it stood among the first."""
 
     cluster: int
     before: int
@@ -78,7 +78,7 @@ def report_refresh(
     changes = refreshed.changes
     kept = np.zeros(max(changes.n_before, changes.n_after) + 1, dtype=bool)
     kept[list(changes.kept)] = True
-    first = _top_clusters(previous, kept)  # [R, k], clusters of rows of the same pair
+    first = _top_clusters(previous, kept)  # [R, k], clusters of rows of the same context
     second = _top_clusters(table, kept)  # [R, k]
     overlaps = measure_overlaps(first, second, kept)  # [R]
     figures = RefreshFigures(
@@ -86,7 +86,7 @@ def report_refresh(
         clusters_new=len(changes.new),
         clusters_gone=len(changes.gone),
         rows=len(table.clusters),
-        rows_same_pair=len(first),
+        rows_same_context=len(first),
         rows_rescored=refreshed.n_rescored,
         rows_planned_anew=refreshed.n_planned_anew,
         rows_changed_at_5=int((overlaps < 1).sum()),
@@ -132,9 +132,9 @@ def write_refresh(
         f"- Of {figures.rows:,} rows, {figures.rows_planned_anew:,} were planned anew; in "
         f"{figures.rows_rescored:,} only new clusters were scored.",
         *([f"- No previous row could be kept: {report.why_whole}."] if report.why_whole else []),
-        f"- {figures.rows_changed_at_5:,} of the {figures.rows_same_pair:,} rows of the same "
-        f"pair have other clusters in their first {TOP} places.",
-        f"- These places overlap by {figures.jaccard_at_5:.3f} (mean Jaccard index); {minimum:g} "
+        f"- {figures.rows_changed_at_5:,} of the {figures.rows_same_context:,} rows of the same "
+        f"context have other clusters among their first {TOP}.",
+        f"- These overlap by {figures.jaccard_at_5:.3f} (mean Jaccard index); {minimum:g} "
         f"is asked. {verdict}",
         "",
         "## Clusters",
@@ -146,7 +146,7 @@ def write_refresh(
             for cluster in sorted({*changes.new, *changes.gone})
         ),
         "",
-        f"## Rows with the cluster in the first {TOP} places",
+        f"## Rows with the cluster among the first {TOP}",
         "",
         "| cluster | before | after |",
         "| --- | ---: | ---: |",
@@ -165,8 +165,8 @@ def _top_clusters(table: PlanTable, kept: NDArray[np.bool_]) -> NDArray[np.int32
     members = table.members()  # [rows, 2]
     same = kept[members].all(axis=1)
     order = np.lexsort((members[same][:, 1], members[same][:, 0]))
-    places: NDArray[np.int32] = table.clusters[same][order][:, :TOP]
-    return places
+    top: NDArray[np.int32] = table.clusters[same][order][:, :TOP]
+    return top
 
 
 def _find_movers(

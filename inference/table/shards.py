@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from expectations.contracts.values import NO_CLUSTER, ClusterPair
+from expectations.contracts.values import NO_CLUSTER, ClusterContext
 from inference.search.memory import peak_memory_mb
 from inference.search.ranking import ContextRanker, RankedContexts
 
-MicroBatch = Sequence[ClusterPair]
+MicroBatch = Sequence[ClusterContext]
 
 ROWS_SCHEMA = pl.Schema(
     [
-        ("pair_key", pl.String()),
+        ("context_key", pl.String()),
         ("novel_clusters", pl.List(pl.Int64())),
         ("scores", pl.List(pl.Float32())),
         ("error_bound", pl.Float32()),
@@ -35,7 +35,7 @@ class Shard:
     """The micro-batches of a run from number ``first`` on."""
 
     first: int
-    batches: tuple[tuple[ClusterPair, ...], ...]
+    batches: tuple[tuple[ClusterContext, ...], ...]
 
     @property
     def stop(self) -> int:
@@ -69,7 +69,7 @@ def cut_shards(
     A shard is closed once it has ``shard_rows`` rows, and before a micro-batch that is planned.
     """
     shards: list[Shard] = []
-    first, open_batches, n_rows = 0, list[tuple[ClusterPair, ...]](), 0
+    first, open_batches, n_rows = 0, list[tuple[ClusterContext, ...]](), 0
     for number, batch in enumerate(batches):
         if open_batches and (number in planned or n_rows >= shard_rows):
             shards.append(Shard(first, tuple(open_batches)))
@@ -100,18 +100,18 @@ def join_shards(shards: Iterator[PlannedShard]) -> pl.DataFrame:
     return pl.concat([ROWS_SCHEMA.to_frame(), *(shard.rows for shard in ordered)])
 
 
-def join_rows(pieces: Sequence[pl.DataFrame], pairs: Sequence[ClusterPair]) -> pl.DataFrame:
-    """Return the rows of all pieces in the order of ``pairs``."""
-    order = pl.DataFrame({"pair_key": [pair.key for pair in pairs]})
-    return order.join(pl.concat(pieces), on="pair_key", how="left", maintain_order="left")
+def join_rows(pieces: Sequence[pl.DataFrame], contexts: Sequence[ClusterContext]) -> pl.DataFrame:
+    """Return the rows of all pieces in the order of ``contexts``."""
+    order = pl.DataFrame({"context_key": [context.key for context in contexts]})
+    return order.join(pl.concat(pieces), on="context_key", how="left", maintain_order="left")
 
 
-def frame_rows(contexts: Sequence[ClusterPair], rows: RankedContexts) -> pl.DataFrame:
+def frame_rows(contexts: Sequence[ClusterContext], rows: RankedContexts) -> pl.DataFrame:
     """Return the rows of one micro-batch as :data:`ROWS_SCHEMA`."""
     listed = rows.clusters != NO_CLUSTER  # [B, D]
     return pl.DataFrame(
         {
-            "pair_key": [pair.key for pair in contexts],
+            "context_key": [context.key for context in contexts],
             "novel_clusters": [row[kept] for row, kept in zip(rows.clusters, listed, strict=True)],
             "scores": [row[kept] for row, kept in zip(rows.scores, listed, strict=True)],
             "error_bound": rows.error_bounds,

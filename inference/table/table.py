@@ -1,6 +1,6 @@
-"""The novel-cluster table: every single cluster and every pair, planned once, offline.
+"""The novel-cluster table: every single cluster and every context, planned once, offline.
 
-Contexts are taken in the order of ``all_pairs`` in batches of fixed size, whatever part of the
+Contexts are taken in the order of ``all_contexts`` in batches of fixed size, whatever part of the
 table is asked for, and scores are rounded before they are ranked: on one kind of processor the same
 planner gives the same table, byte for byte, wherever a run was broken off and taken up again.
 """
@@ -14,7 +14,7 @@ from datetime import datetime
 import polars as pl
 from tqdm import tqdm
 
-from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
+from expectations.contracts.values import BUILD_RELEASE, ClusterContext, all_contexts
 from inference.search.config import TableConfig
 from inference.search.engine import PlanningEngine, UnreadableModelError
 from inference.search.plain_ranking import PlainRanker
@@ -51,13 +51,13 @@ def make_ranker(
 def fill_table(
     ranker: ContextRanker, n_clusters: int, end: datetime, config: TableConfig, title: str = "table"
 ) -> pl.DataFrame:
-    """Return NOVEL_CLUSTER_TABLE filled by ``ranker``, rows in the order of ``all_pairs``.
+    """Return NOVEL_CLUSTER_TABLE filled by ``ranker``, rows in the order of ``all_contexts``.
 
     ``title`` stands before the progress bar.
     """
     pieces = []
     with tqdm(total=n_rows(n_clusters), desc=title, unit="row", disable=None) as bar:
-        for contexts in batches_of_pairs(n_clusters, config.batch_rows):
+        for contexts in batches_of_contexts(n_clusters, config.batch_rows):
             pieces.append(frame_rows(contexts, ranker.rank_batch(contexts)))
             bar.update(len(contexts))
     return stamp_rows(pl.concat(pieces), end)
@@ -72,19 +72,21 @@ def n_rows(n_clusters: int) -> int:
     return n_clusters + n_clusters * (n_clusters - 1) // 2
 
 
-def batches_of_pairs(n_clusters: int, batch_rows: int) -> Iterator[list[ClusterPair]]:
-    """Yield the canonical batches of a whole table: those of ``all_pairs``."""
-    return cut_batches(all_pairs(n_clusters), batch_rows)
+def batches_of_contexts(n_clusters: int, batch_rows: int) -> Iterator[list[ClusterContext]]:
+    """Yield the canonical batches of a whole table: those of ``all_contexts``."""
+    return cut_batches(all_contexts(n_clusters), batch_rows)
 
 
-def cut_batches(pairs: Iterable[ClusterPair], batch_rows: int) -> Iterator[list[ClusterPair]]:
-    """Yield ``pairs`` cut every ``batch_rows``, never mixing sizes of pairs."""
-    batch: list[ClusterPair] = []
-    for pair in pairs:
-        if batch and (len(batch) == batch_rows or len(batch[0].members) != len(pair.members)):
+def cut_batches(
+    contexts: Iterable[ClusterContext], batch_rows: int
+) -> Iterator[list[ClusterContext]]:
+    """Yield ``contexts`` cut every ``batch_rows``, never mixing sizes of contexts."""
+    batch: list[ClusterContext] = []
+    for context in contexts:
+        if batch and (len(batch) == batch_rows or len(batch[0].members) != len(context.members)):
             yield batch
             batch = []
-        batch.append(pair)
+        batch.append(context)
     if batch:
         yield batch
 
@@ -94,7 +96,7 @@ def stamp_rows(rows: pl.DataFrame, end: datetime) -> pl.DataFrame:
     time = pl.lit(end).cast(pl.Datetime("us", "UTC"))
     return rows.select(
         pl.lit(BUILD_RELEASE).alias("release_id"),
-        "pair_key",
+        "context_key",
         time.alias("event_timestamp"),
         "novel_clusters",
         "scores",

@@ -22,7 +22,7 @@ from training.clusters.tree.centroids_io import load_centroids
 SAMPLE_ROWS = 3
 
 
-def place_items(items_file: Path, log_file: Path | None) -> pl.DataFrame:
+def assign_new_items(items_file: Path, log_file: Path | None) -> pl.DataFrame:
     """Return what the tree says of every item of the file, ascending by id.
 
     The columns are ``item_id, is_new, level_0 …, description, similarity, margin``. Items of the

@@ -26,10 +26,10 @@ def command(
     where a log is given, by what their users did. One of which nothing can be read is in no
     cluster: its columns are empty.
     """
-    from pipelines.clusters.assign_items import place_items
+    from pipelines.clusters.assign_items import assign_new_items
     from pipelines.io.artefact_io import atomic_file
 
-    found = place_items(items, interactions)
+    found = assign_new_items(items, interactions)
     if output is None:
         sys.stdout.write(found.write_csv())
         return

@@ -55,7 +55,7 @@ def build_environment(
     touched = _find_touched(truth, interactions, order, is_interest.shape)
     return Environment(
         affinity=affinity,
-        is_unopened=is_interest & ~touched,
+        is_untouched=is_interest & ~touched,
         item_ids=tuple(truth.topic_of_item),
         topic_of_item=np.fromiter(truth.topic_of_item.values(), dtype=np.int64),
         feedback_law=feedback_of,

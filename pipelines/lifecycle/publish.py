@@ -32,8 +32,8 @@ def publish_built() -> None:
     rows, version, is_new = publish(open_store(), open_tracking(), manifest)
     state = "registered as" if is_new else "was already"
     print(
-        f"release {manifest.release_id[:12]}: {rows.users:,} users and {rows.pairs:,} table rows "
-        f"online ({rows.read_back:,} read back); {state} {RELEASE_MODEL} version {version}, "
+        f"release {manifest.release_id[:12]}: {rows.users:,} users and {rows.contexts:,} table "
+        f"rows online ({rows.read_back:,} read back); {state} {RELEASE_MODEL} version {version}, "
         f"alias {CHALLENGER}"
     )
     if remote:

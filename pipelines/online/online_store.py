@@ -37,7 +37,7 @@ class OnlineRows:
     """How many rows a load wrote, by view, and how many rows were read back."""
 
     users: int
-    pairs: int
+    contexts: int
     read_back: int
 
 
@@ -58,20 +58,20 @@ def write_release_rows(
     clusters = _without_forgotten(clusters, forgotten)
     items = latest_states(files.user_item_history, USER_ITEM_HISTORY)
     items = items.join(clusters, on=USER.name, how="semi", maintain_order="left")
-    n_pairs = count_rows(files.novel_cluster_table)
+    n_contexts = count_rows(files.novel_cluster_table)
     views = (
         (USER_CLUSTER_HISTORY, [clusters]),
         (USER_ITEM_HISTORY, [items]),
         (NOVEL_CLUSTER_TABLE, read_pieces(files.novel_cluster_table, ROWS_AT_ONCE)),
     )
-    total = clusters.height + items.height + n_pairs
+    total = clusters.height + items.height + n_contexts
     with tqdm(total=total, desc="online rows", unit="row", disable=None) as bar:
         for view, frames in views:
             write_rows(store, view, frames, release_id, bar.update)
     users = clusters.join(items, on=USER.name, how="left")
     table = read_pieces(files.novel_cluster_table, ROWS_AT_ONCE)
     compared = guard_read_back(FeatureReader(lambda: store), release_id, users, table)
-    return OnlineRows(clusters.height, n_pairs, compared)
+    return OnlineRows(clusters.height, n_contexts, compared)
 
 
 def latest_states(path: Path, table: Table) -> pl.DataFrame:

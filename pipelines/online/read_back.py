@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.tables import USER
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from expectations.gates.bounds import Bound
 from inference.features.online_features import FeatureReader, UserFeatures
 from pipelines.guards.guards import StageGuards
@@ -44,7 +44,7 @@ def guard_read_back(
     """
     views = {
         "users": compare_users(reader, release_id, users),
-        "pairs": compare_pairs(reader, release_id, table),
+        "contexts": compare_contexts(reader, release_id, table),
     }
     figures: dict[str, float] = {}
     bounds = []
@@ -73,9 +73,11 @@ def compare_users(reader: FeatureReader, release_id: str, states: pl.DataFrame) 
     return _count(_user_states(reader, release_id, states))
 
 
-def compare_pairs(reader: FeatureReader, release_id: str, table: Iterable[pl.DataFrame]) -> Found:
-    """Return how the pairs of ``table`` are in the store."""
-    return _count(_pair_states(reader, release_id, table))
+def compare_contexts(
+    reader: FeatureReader, release_id: str, table: Iterable[pl.DataFrame]
+) -> Found:
+    """Return how the contexts of ``table`` are in the store."""
+    return _count(_context_states(reader, release_id, table))
 
 
 State = tuple[str, bool, bool]
@@ -108,18 +110,18 @@ def _user_states(reader: FeatureReader, release_id: str, states: pl.DataFrame) -
             yield user, user in found, found.get(user) == expected
 
 
-def _pair_states(
+def _context_states(
     reader: FeatureReader, release_id: str, table: Iterable[pl.DataFrame]
 ) -> Iterator[State]:
     for piece in table:
-        pairs = [ClusterPair.parse(key) for key in piece["pair_key"].to_list()]
-        found = reader.fetch_rows(release_id, pairs)
-        lists = zip(pairs, piece["novel_clusters"], piece["scores"], strict=True)
-        for pair, clusters, scores in lists:
-            row = found.get(pair)
+        contexts = [ClusterContext.parse(key) for key in piece["context_key"].to_list()]
+        found = reader.fetch_rows(release_id, contexts)
+        lists = zip(contexts, piece["novel_clusters"], piece["scores"], strict=True)
+        for context, clusters, scores in lists:
+            row = found.get(context)
             is_equal = (
                 row is not None
                 and np.array_equal(row.novel_clusters, clusters.to_numpy())
                 and np.array_equal(row.scores, scores.to_numpy())
             )
-            yield pair.key, row is not None, is_equal
+            yield context.key, row is not None, is_equal

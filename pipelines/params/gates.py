@@ -37,8 +37,8 @@ class TableGates(Config):
     """Judged by stage table and, of the coverage, again by evaluate.
 
     Attributes:
-        min_coverage_at_5: share of clusters in the first five places of some table row.
-        min_refresh_jaccard: mean overlap of a refreshed row's first five places with what they
+        min_coverage_at_5: share of clusters among the first five of some table row.
+        min_refresh_jaccard: mean overlap of a refreshed row's first five clusters with what they
             were; below it the refresh asks for a new fine-tuning of the planner.
     """
 
@@ -52,7 +52,7 @@ class PlannerGates(Config):
     Attributes:
         min_match_rate: of unconstrained greedy decoding over all rows of the table.
         max_top1_share: share of table rows that one cluster may lead; above, it has collapsed.
-        max_self_transition_rate: share of table rows that propose a cluster of their own pair.
+        max_self_transition_rate: share of table rows that propose a member of their own context.
     """
 
     min_match_rate: float = Field(default=0.99, ge=0, le=1)

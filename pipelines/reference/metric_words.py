@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _BASELINES = {
-    "pair_counts": "counts in the table's place, combined by the same code",
+    "pair_counts": "counts in place of the table, combined by the same code",
     "pair_counts_alone": "the newest pair, over counts",
     "ease": "EASE over all clusters touched",
     "user_neighbours": "user-kNN: the users most alike vote for what they liked",
@@ -16,8 +16,8 @@ _BASELINES = {
 _CONTENDERS = {
     "as_served": "the served plan: the table's rows, combined and aligned as in a request",
     "unaligned": "the same before alignment",
-    "planner_alone": "the table's row of the newest pair",
-    "collective": "the collective signal in the table's place, combined by the same code",
+    "planner_alone": "the table's row of the newest context",
+    "collective": "the collective signal in place of the table, combined by the same code",
     "pair_counts_aligned": "pair counts, aligned by the planner's user model",
     "stack": "all baselines, weighted by validation",
     "stack_with_planner": "all baselines and `unaligned`, weighted by validation",
@@ -26,7 +26,7 @@ _CONTENDERS = {
 }
 
 PARTS: dict[str, dict[str, str]] = {
-    "k": {"1": "first place", "5": "first five", "10": "first ten", "20": "first twenty"},
+    "k": {"1": "first rank", "5": "first five", "10": "first ten", "20": "first twenty"},
     "level": {r"\d+": "a level of the tree, 0 at the top; without it the serving level"},
     "activity": {
         "light": "the third of the users who consumed least",
@@ -56,10 +56,10 @@ PARTS: dict[str, dict[str, str]] = {
         "popularity": "the most liked items",
     },
     "measure": {
-        "hit_rate": "share of cases with a positive in the first k places",
+        "hit_rate": "share of cases with a positive in the first k ranks",
         "ndcg": "gains 1 / log2(rank + 1), over the most that the case allows",
         "mrr": "1 / rank of the first positive, 0 beyond k",
-        "recall": "positives in the first k places over all positives",
+        "recall": "positives in the first k ranks over all positives",
     },
     "popularity_class": {
         "cold": "nobody had liked it before the first test origin",
@@ -163,13 +163,13 @@ FILES: dict[str, dict[str, str]] = {
         "n_clusters": "clusters at the serving level",
         "valid_(rows|share)": "rows that name known, different clusters with falling scores",
         "certified_(rows|share)": "rows whose ranking is proven to be that of full scoring",
-        "largest_error_bound": "by how much a cluster left out may exceed the last place, in nats",
-        "coverage_at_{k}": "share of clusters in the first k places of some row",
+        "largest_error_bound": "by how much a cluster left out may exceed the last rank, in nats",
+        "coverage_at_{k}": "share of clusters in the first k ranks of some row",
         "top1_largest_share": "share of rows that one cluster leads",
         "top1_entropy_bits": "entropy of the leading clusters",
         "top1_gini": "Gini index of how often a cluster leads",
-        "top1_score_median": "median log-score of the first places",
-        "top5_least_tenth_share": "share of the first five places that the least exposed tenth "
+        "top1_score_median": "median log-score of the first ranks",
+        "top5_least_tenth_share": "share of the first five ranks that the least exposed tenth "
         "of the clusters has",
     },
     "refresh": {
@@ -178,10 +178,10 @@ FILES: dict[str, dict[str, str]] = {
         "clusters_(kept|new|gone)": "clusters whose id and description stayed; the others of the "
         "new table; the others of the previous one",
         "rows": "rows of the new table",
-        "rows_same_pair": "rows whose clusters are all kept: only these can be compared",
+        "rows_same_context": "rows whose clusters are all kept: only these can be compared",
         "rows_(rescored|planned_anew)": "rows by what was done with them",
-        "rows_changed_at_5": "rows of the same pair with other clusters in the first five places",
-        "jaccard_at_5[_lowest_tenth]": "mean overlap of the first five places with what they were; "
+        "rows_changed_at_5": "rows of the same context with other clusters in the first five ranks",
+        "jaccard_at_5[_lowest_tenth]": "mean overlap of the first five with what they were; "
         "the highest of the tenth that changed most",
     },
     "alignment": {
@@ -199,9 +199,9 @@ FILES: dict[str, dict[str, str]] = {
         "of the descriptions; gate",
         "n_matches": "prompts that it did for",
         "n_prompts": "prompts asked: all rows of the table",
-        "[greedy_]self_transition_rate": "share of rows that propose a cluster of their own pair; "
+        "[greedy_]self_transition_rate": "share of rows that propose one of their own members; "
         "`greedy`: of the unconstrained answers",
-        "[validation_]recall_at_{k}_{contender}": "novel clusters found in the first k places over "
+        "[validation_]recall_at_{k}_{contender}": "novel clusters found in the first k ranks over "
         "min(k, number of positives)",
         "recall_at_10_{contender}_{activity}": "the same for users by activity",
         "[validation_]mrr_{contender}": "1 / rank of the first positive",
@@ -211,18 +211,18 @@ FILES: dict[str, dict[str, str]] = {
         "a distance; `within`: only clusters at that distance may be planned",
         "[validation_]recall_at_10_[within_]{distance}_{contender}_minus_{contender}": "paired "
         "difference",
-        "[validation_]share_at_5_{distance}_{contender}": "share of the first five places of a "
+        "[validation_]share_at_5_{distance}_{contender}": "share of the first five ranks of a "
         "plan that a distance has",
         "[validation_]share_(open|liked)_{distance}": "its share of the clusters that a user has "
         "not consumed, and of those that were liked",
-        "[validation_]mean_distance_at_10_{contender}": "of the first ten places; adjacent is 0, "
+        "[validation_]mean_distance_at_10_{contender}": "of the first ten ranks; adjacent is 0, "
         "a new family 1, a new field 2",
         "coverage_at_5_[within_]{distance}_{contender}": "share of the clusters at a distance "
-        "from some user that are planned, in the first five places, for one of those",
+        "from some user that are planned, in the first five ranks, for one of those",
         "gini_[within_]{distance}_{contender}": "Gini index of how often they are",
         "[validation_]n_(cases|users|liked)_{distance}": "cases with something liked at a "
         "distance, their users, and how much it was",
-        "coverage_at_{k}_{ranking}": "share of clusters in the first k places of some plan or row",
+        "coverage_at_{k}_{ranking}": "share of clusters in the first k ranks of some plan or row",
         "gini_{ranking}": "Gini index of how often a cluster is proposed",
         "entropy_bits_{ranking}": "entropy of the proposed clusters",
         "least_tenth_share_{ranking}": "share of the proposals that the least exposed tenth has",
@@ -265,7 +265,7 @@ FILES: dict[str, dict[str, str]] = {
         "rounds": "requests of each",
         "items": "items of the catalogue",
         "clusters": "clusters at the serving level",
-        "unopened_interests_per_user": "true interests untouched before the experiment",
+        "untouched_interests_per_user": "true interests untouched before the experiment",
         "{arm}_novel_clusters_per_user": "clusters liked that were not consumed before",
         "{arm}_kept_novel_clusters_per_user": "those liked twice or more",
         "{arm}_users_with_novel_cluster_share": "users with at least one of them",

@@ -139,8 +139,8 @@ def _release_of(
         content_sha256=_digest(manifest),
         description=(
             f"Release {manifest.release_id[:12]}: planner version {planner}, recommender version "
-            f"{recommender}, {counts.n_clusters} clusters, {counts.n_pairs} table rows, features "
-            f"of {counts.n_users} users."
+            f"{recommender}, {counts.n_clusters} clusters, {counts.n_contexts} table rows, "
+            f"features of {counts.n_users} users."
         ),
         config={},
         concern="table",

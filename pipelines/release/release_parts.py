@@ -12,7 +12,7 @@ from pipelines.io import paths
 RELEASE_PARTS: Mapping[str, Path] = {
     "clusters": paths.CLUSTERS,
     "item_clusters": paths.ITEM_CLUSTERS,
-    "tree_places": paths.TREE_CENTROIDS,
+    "tree_centroids": paths.TREE_CENTROIDS,
     "item_titles": paths.ITEM_TITLES,
     "item_popularity": paths.ITEM_POPULARITY,
     "plan": paths.PLAN_CONFIG,

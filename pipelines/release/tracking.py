@@ -128,8 +128,8 @@ def _curve(prefix: str, file: Path, now: int) -> list[Metric]:
         return []
     metrics = []
     with file.open(encoding="utf-8", newline="") as stream:
-        for place, row in enumerate(csv.DictReader(stream)):
-            step = int(float(row.get("step") or place))
+        for number, row in enumerate(csv.DictReader(stream)):
+            step = int(float(row.get("step") or number))
             for name, text in row.items():
                 value = _number(text)
                 if name != "step" and value is not None:

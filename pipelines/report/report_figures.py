@@ -109,7 +109,7 @@ def show_planner(figures: Figures) -> list[str]:
         if f"coverage_at_5_{where}" in figures:
             lines.append(
                 f"coverage    {figures[f'coverage_at_5_{where}']:.1%} of the clusters stand in "
-                f"the first five places of some {words}"
+                f"the first five ranks of some {words}"
             )
     if figures.get("n_cases"):
         lines += ["", *_tabulate_recall(figures)]

@@ -74,8 +74,8 @@ def show_example(example: Example, titles: dict[str, str]) -> list[str]:
         "  planned novel interests",
         *(
             line
-            for place, planned in enumerate(answer.planned, start=1)
-            for line in _plan_lines(place, planned)
+            for rank, planned in enumerate(answer.planned, start=1)
+            for line in _plan_lines(rank, planned)
         ),
         "  recommended (* from a planned interest)",
         *(line for item in answer.items for line in _item_lines(item)),
@@ -90,8 +90,8 @@ def _lack_of_activity(user: UserFeatures) -> tuple[int, int]:
     )
 
 
-def _plan_lines(place: int, planned: PlannedInterest) -> list[str]:
-    named = f"    {place}. {planned.name}"
+def _plan_lines(rank: int, planned: PlannedInterest) -> list[str]:
+    named = f"    {rank}. {planned.name}"
     led_by = f"from {_join(planned.led_by)}"
     return [named, *textwrap.wrap(led_by, WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7)]
 

@@ -57,7 +57,7 @@ def show_recommender(figures: Figures) -> list[str]:
     return [
         *show_columns(["", "NDCG@10", "hit rate@10"], right),
         "",
-        *show_columns(["first ten places", *LIST_KINDS.values()], kinds),
+        *show_columns(["first ten ranks", *LIST_KINDS.values()], kinds),
         "",
         *show_columns(["recall@10, by how popular the item was", *ITEM_BUCKETS], buckets),
     ]

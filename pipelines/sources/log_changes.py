@@ -35,7 +35,7 @@ class LogChanges:
 
     @property
     def events_until_us(self) -> int:
-        """Place in the event log up to which events are part of the data; 0 without any."""
+        """Position in the event log up to which events are part of the data; 0 without any."""
         last = self.events["recorded_at_us"].max()
         return int(last) if isinstance(last, int) else 0
 

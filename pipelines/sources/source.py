@@ -44,7 +44,7 @@ class Ingested:
 
 
 @dataclass(frozen=True)
-class Places:
+class IngestedPaths:
     """Where a source writes: two tables, and the folder for the truth behind them."""
 
     items: Path
@@ -53,7 +53,11 @@ class Places:
 
 
 def write_source(
-    dataset: DatasetConfig, split: SplitConfig, seed: int, changes: LogChanges, places: Places
+    dataset: DatasetConfig,
+    split: SplitConfig,
+    seed: int,
+    changes: LogChanges,
+    written: IngestedPaths,
 ) -> Ingested:
     """Write items, interactions and truth of the chosen source; return what it holds.
 
@@ -66,16 +70,20 @@ def write_source(
         remedy = f"correct dataset.path for the source {dataset.source!r}"
         raise UserError(str(path), "the data lies there", remedy)
     if dataset.source == "synthetic":
-        return _write_synthetic(dataset, split, seed, changes, places)
-    write_json({"available": False}, places.truth / ABOUT)
+        return _write_synthetic(dataset, split, seed, changes, written)
+    write_json({"available": False}, written.truth / ABOUT)
     if dataset.source == "files":
-        return _write_raw(read_files(path, dataset.files), dataset, split, changes, places)
-    with open_movielens(path, places.items.parent / "unpacked") as raw:
-        return _write_raw(raw, dataset, split, changes, places)
+        return _write_raw(read_files(path, dataset.files), dataset, split, changes, written)
+    with open_movielens(path, written.items.parent / "unpacked") as raw:
+        return _write_raw(raw, dataset, split, changes, written)
 
 
 def _write_synthetic(
-    dataset: DatasetConfig, split: SplitConfig, seed: int, changes: LogChanges, places: Places
+    dataset: DatasetConfig,
+    split: SplitConfig,
+    seed: int,
+    changes: LogChanges,
+    written: IngestedPaths,
 ) -> Ingested:
     record = ReadingRecord()
     if dataset.threshold is None:
@@ -85,17 +93,17 @@ def _write_synthetic(
         dataset.synthetic,
         seed,
         dataset.threshold,
-        items_path=places.items,
-        interactions_path=places.interactions,
-        truth_folder=places.truth,
+        items_path=written.items,
+        interactions_path=written.interactions,
+        truth_folder=written.truth,
     )
-    items = read_table(places.items, ITEMS)
+    items = read_table(written.items, ITEMS)
     if not changes.are_none or split.end is not None:
-        made = read_table(places.interactions, INTERACTIONS)
+        made = read_table(written.interactions, INTERACTIONS)
         changed = change_interactions(made, items, changes, dataset.threshold, record)
-        write_interactions(_end(changed, split, record), places.interactions)
+        write_interactions(_end(changed, split, record), written.interactions)
     names = RawNames("the synthetic catalogue", "the synthetic log")
-    pieces = _stored_pieces(places.interactions)
+    pieces = _stored_pieces(written.interactions)
     return _tell(check_raw_data(items, pieces, names, paths.DATA_DOCS), record, {})
 
 
@@ -104,7 +112,7 @@ def _write_raw(
     dataset: DatasetConfig,
     split: SplitConfig,
     changes: LogChanges,
-    places: Places,
+    written: IngestedPaths,
 ) -> Ingested:
     items = read_items(raw.items)
     interactions = change_interactions(
@@ -119,8 +127,8 @@ def _write_raw(
     profile = check_raw_data(items, in_pieces(interactions), names, paths.DATA_DOCS)
     # tags given in the test period would tell of it: they are cut where fitting ends
     until = make_timeline(interactions.lazy(), split).fit_until
-    write_table(add_tags(items, raw, until), places.items, ITEMS)
-    write_interactions(interactions, places.interactions)
+    write_table(add_tags(items, raw, until), written.items, ITEMS)
+    write_interactions(interactions, written.interactions)
     files = {"items": raw.items.file, "interactions": raw.interactions.file}
     return _tell(profile, raw.record, files)
 

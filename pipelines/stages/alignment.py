@@ -45,7 +45,7 @@ def main(params: Params) -> None:
             fit_alignment(model, proposals, cases.positives, config.user_weight_penalty)
             for model in models
         ]
-        best = min(range(len(tried)), key=lambda place: tried[place].loss)
+        best = min(range(len(tried)), key=lambda nth: tried[nth].loss)
         fitted, penalty = tried[best], config.penalties[best]
         (user_model,) = fit_user_models(
             transitions, ("train", "validation"), clusters.n_clusters, (penalty,), config.decay

@@ -10,7 +10,7 @@ from expectations.contracts.tables import (
     NOVEL_CLUSTER_TABLE,
     PLAN_FIGURES,
 )
-from expectations.contracts.values import all_pairs
+from expectations.contracts.values import all_contexts
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.contenders import EvaluationSplit
 from inference.evaluation.planner_evaluation import PlannerEvaluation, evaluate_planner
@@ -110,7 +110,7 @@ def load_test(window: Window, table: PlanTable) -> EvaluationSplit:
 def match_descriptions(descriptions: tuple[str, ...]) -> MatchFigures:
     """Return how often the planner, left to itself, writes a description, over all rows."""
     planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
-    return measure_matches(planner, list(all_pairs(len(descriptions))), descriptions)
+    return measure_matches(planner, list(all_contexts(len(descriptions))), descriptions)
 
 
 def write_evaluation(evaluation: PlannerEvaluation) -> None:

@@ -59,8 +59,8 @@ def _choose_participants(config: ExperimentConfig, rng: np.random.Generator) -> 
     histories = scan_table(paths.USER_CLUSTER_HISTORY)
     has_liked = histories.filter(pl.col("history_clusters").list.len() > 0)
     known = has_liked.select(pl.col("user_id").unique().sort()).collect()["user_id"]
-    places = rng.permutation(len(known))[: config.max_users]
-    chosen = known.gather(np.sort(places)).to_frame().lazy()
+    order = rng.permutation(len(known))[: config.max_users]
+    chosen = known.gather(np.sort(order)).to_frame().lazy()
     items = scan_table(paths.USER_ITEM_HISTORY)
     return assemble_participants(
         histories.join(chosen, on="user_id", how="semi").collect(),

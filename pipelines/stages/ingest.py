@@ -9,7 +9,7 @@ from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_folder, scan_table, write_json
 from pipelines.params.params import Params, read_params
 from pipelines.sources.log_changes import read_log_changes
-from pipelines.sources.source import Places, write_source
+from pipelines.sources.source import IngestedPaths, write_source
 from training.curation.timeline import make_timeline
 
 
@@ -20,9 +20,9 @@ def main(params: Params) -> None:
     split = params.split
     changes = read_log_changes(dataset.events)
     with atomic_folder(paths.TRUTH) as truth, atomic_folder(paths.ITEMS.parent) as folder:
-        places = Places(folder / paths.ITEMS.name, folder / paths.INTERACTIONS.name, truth)
-        ingested = write_source(dataset, split, runtime.seed, changes, places)
-        timeline = make_timeline(scan_table(places.interactions), split)
+        written = IngestedPaths(folder / paths.ITEMS.name, folder / paths.INTERACTIONS.name, truth)
+        ingested = write_source(dataset, split, runtime.seed, changes, written)
+        timeline = make_timeline(scan_table(written.interactions), split)
         write_json(timeline.to_json(), folder / paths.TIMELINE.name)
         seen = DataSeen(timeline.end, changes.events_until_us, dataset.threshold)
         write_json(seen.to_json(), folder / paths.DATA_SEEN.name)

@@ -70,15 +70,15 @@ def main(params: Params) -> None:
 
 
 def read_item_text(layout: ItemLayout) -> np.ndarray:
-    """Return what the stage clusters made of each item's text, in order of place, ``[I, T]``.
+    """Return what the stage clusters made of each item's text, in order of row, ``[I, T]``.
 
     Unit rows; zeros for an item without text.
     """
     encoder = load_centroids(paths.TREE_CENTROIDS).encoder.text
     items = read_table(paths.ITEMS, ITEMS).sort("item_id")
     rows = items.select("item_id").with_row_index("row")
-    of_place = layout.frame.join(rows, on="item_id", how="left", maintain_order="left")
-    text: np.ndarray = encoder.encode(items)[of_place["row"].to_numpy()]
+    laid_out = layout.frame.join(rows, on="item_id", how="left", maintain_order="left")
+    text: np.ndarray = encoder.encode(items)[laid_out["row"].to_numpy()]
     return text
 
 

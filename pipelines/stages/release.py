@@ -62,7 +62,7 @@ def _count(n_users: int, n_items: int, level: int) -> ReleaseCounts:
         n_users=n_users,
         n_items=n_items,
         n_clusters=int(nodes.select(pl.len()).collect().item()),
-        n_pairs=int(rows.select(pl.len()).collect().item()),
+        n_contexts=int(rows.select(pl.len()).collect().item()),
     )
 
 

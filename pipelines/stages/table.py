@@ -12,14 +12,14 @@ from inference.table.bulk import plan_batches
 from inference.table.describe import describe_table, measure_certificates
 from inference.table.partial_run import common_arithmetic, refresh_rows
 from inference.table.sources import StoredPlanner
-from inference.table.table import batches_of_pairs, stamp_rows
+from inference.table.table import batches_of_contexts, stamp_rows
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import read_json, write_json, write_table
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import Params, read_params
 from pipelines.table.previous_table import read_previous_table
 from pipelines.table.refresh_outs import write_no_refresh, write_refresh_outs
-from pipelines.table.table_making import describe_code, describe_making
+from pipelines.table.table_recipe import describe_code, describe_recipe
 from pipelines.table.table_shards import shard_opener
 from training.curation.timeline import Timeline
 
@@ -34,12 +34,12 @@ def main(params: Params) -> None:
     clusters = read_clusters(params.clusters.serving_level)
     texts = clusters.descriptions
     source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, texts, config)
-    making = describe_making(texts, config)
-    previous = read_previous_table(config, making)
-    open_shards = shard_opener(paths.TABLE_SHARDS, making, config, run)
+    recipe = describe_recipe(texts, config)
+    previous = read_previous_table(config, recipe)
+    open_shards = shard_opener(paths.TABLE_SHARDS, recipe, config, run)
 
     if previous is None:
-        batches = list(batches_of_pairs(clusters.n_clusters, config.batch_rows))
+        batches = list(batches_of_contexts(clusters.n_clusters, config.batch_rows))
         rows, cost = plan_batches(
             batches, source, config, run, open_shards("whole", batches), "table"
         )
@@ -57,9 +57,9 @@ def main(params: Params) -> None:
     write_json(asdict(cost), paths.PLANNING_COST)
     write_json(figures, paths.metrics_of("table"))
     guard_table(table, figures, drift, clusters.n_clusters, gates)
-    unproven = rows.filter(pl.col("error_bound") > 0)["pair_key"].to_list()
+    unproven = rows.filter(pl.col("error_bound") > 0)["context_key"].to_list()
     record = {"unproven": unproven, "arithmetic": common_arithmetic(rows), "code": describe_code()}
-    write_json({**making, **record}, paths.TABLE_RECORD)
+    write_json({**recipe, **record}, paths.TABLE_RECORD)
     write_table(table, paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     shutil.rmtree(paths.TABLE_SHARDS)
 

@@ -14,13 +14,13 @@ from inference.table.partial_run import PreviousTable
 from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
-from pipelines.table.table_making import describe_code
+from pipelines.table.table_recipe import describe_code
 
-PLACE = "table.previous"
-REMEDY = f"copy {paths.NOVEL_CLUSTER_TABLE.parent} of that build there, or set {PLACE} to null"
+SECTION = "table.previous"
+REMEDY = f"copy {paths.NOVEL_CLUSTER_TABLE.parent} of that build there, or set {SECTION} to null"
 
 
-def read_previous_table(config: TableConfig, making: Mapping[str, Any]) -> PreviousTable | None:
+def read_previous_table(config: TableConfig, recipe: Mapping[str, Any]) -> PreviousTable | None:
     """Return the table that the settings pin; ``None`` if they pin none.
 
     As with ``clusters.previous``, its content is pinned by hash, since DVC cannot depend on a path
@@ -28,7 +28,7 @@ def read_previous_table(config: TableConfig, making: Mapping[str, Any]) -> Previ
 
     Args:
         config: the section ``table``.
-        making: what the new table will be made of.
+        recipe: what the new table will be made of.
 
     Raises:
         UserError: it is not there, is not the one pinned, or another planner or ranking made it.
@@ -38,18 +38,18 @@ def read_previous_table(config: TableConfig, making: Mapping[str, Any]) -> Previ
     folder = Path(config.previous.folder)
     if folder.resolve().is_relative_to(paths.ARTIFACTS.resolve()):
         rule = f"lies outside {paths.ARTIFACTS}/, where stages replace what they made"
-        raise UserError(f"{PLACE}.folder", rule, REMEDY, str(folder))
+        raise UserError(f"{SECTION}.folder", rule, REMEDY, str(folder))
     files = {path.name: folder / path.name for path in _kept_files()}
     for name, file in files.items():
         if not file.is_file():
-            raise UserError(f"{PLACE}.folder", f"holds {name}", REMEDY, str(folder))
+            raise UserError(f"{SECTION}.folder", f"holds {name}", REMEDY, str(folder))
     found = hash_files(files).sha256
     if found != config.previous.sha256:
         rule = f"the table in {folder} has the content that is pinned"
-        remedy = f"set {PLACE}.sha256 to {found} if this is the table you mean"
-        raise UserError(f"{PLACE}.sha256", rule, remedy, config.previous.sha256[:12])
+        remedy = f"set {SECTION}.sha256 to {found} if this is the table you mean"
+        raise UserError(f"{SECTION}.sha256", rule, remedy, config.previous.sha256[:12])
     record = read_json(folder / paths.TABLE_RECORD.name)
-    refuse_other_making(record, making)
+    refuse_other_recipe(record, recipe)
     descriptions = tuple(record["descriptions"])
     frame = read_table(folder / paths.NOVEL_CLUSTER_TABLE.name, NOVEL_CLUSTER_TABLE)
     table = PlanTable.from_frame(frame, len(descriptions))
@@ -58,17 +58,17 @@ def read_previous_table(config: TableConfig, making: Mapping[str, Any]) -> Previ
     return PreviousTable(table, descriptions, frozenset(record["unproven"]), arithmetic)
 
 
-def refuse_other_making(record: Mapping[str, Any], making: Mapping[str, Any]) -> None:
+def refuse_other_recipe(record: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
     """Raise :class:`UserError` unless both name the same planner, and rank in the same way."""
     for name, said in (
         ("base_model", "the base model is the one"),
         ("adapter", "the planner is the one"),
         ("ranking", "score, depth and rounding are those"),
     ):
-        if record.get(name) != making[name]:
+        if record.get(name) != recipe[name]:
             rule = f"{said} that made the previous table"
-            remedy = f"set {PLACE} to null: every row has to be planned"
-            raise UserError(PLACE, rule, remedy, str(record.get(name))[:80])
+            remedy = f"set {SECTION} to null: every row has to be planned"
+            raise UserError(SECTION, rule, remedy, str(record.get(name))[:80])
 
 
 def _kept_files() -> tuple[Path, Path]:

@@ -16,19 +16,19 @@ import pyarrow.parquet as pq
 from inference.search.config import TableConfig, TableRunConfig
 from inference.table.shards import ROWS_SCHEMA, MicroBatch, PlannedShard
 from pipelines.io.artefact_io import COMPRESSION, atomic_file, write_json
-from pipelines.table.table_making import describe_run
+from pipelines.table.table_recipe import describe_run
 
 MANIFEST = "manifest.json"
 SHARD_NAME = re.compile(r"batches-(\d+)-(\d+)\.parquet")
 
 
 def shard_opener(
-    folder: Path, making: Mapping[str, Any], config: TableConfig, run: TableRunConfig
+    folder: Path, recipe: Mapping[str, Any], config: TableConfig, run: TableRunConfig
 ) -> Callable[[str, Sequence[MicroBatch]], ShardFolder]:
     """Return what opens the shards of each run that one table takes, by the run's name."""
 
     def open_shards(part: str, batches: Sequence[MicroBatch]) -> ShardFolder:
-        return ShardFolder(folder / part, describe_run(making, config, run, part), batches)
+        return ShardFolder(folder / part, describe_run(recipe, config, run, part), batches)
 
     return open_shards
 
@@ -71,8 +71,8 @@ class ShardFolder:
 
     def _is_of_run(self, shard: PlannedShard) -> bool:
         batches = self._batches[shard.first : shard.stop]
-        expected = [pair.key for batch in batches for pair in batch]
-        return shard.rows.schema == ROWS_SCHEMA and shard.rows["pair_key"].to_list() == expected
+        expected = [context.key for batch in batches for context in batch]
+        return shard.rows.schema == ROWS_SCHEMA and shard.rows["context_key"].to_list() == expected
 
 
 def _read_manifest(folder: Path) -> dict[str, Any] | None:

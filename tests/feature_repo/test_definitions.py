@@ -70,7 +70,7 @@ def test_types_follow_from_arrow() -> None:
     assert to_feast_type(USER_CLUSTER_HISTORY.column("history_clusters").dtype) == Array(Int64)
     assert to_feast_type(USER_ITEM_HISTORY.column("recent_items").dtype) == Array(String)
     assert to_feast_type(NOVEL_CLUSTER_TABLE.column("scores").dtype) == Array(Float32)
-    assert to_feast_type(NOVEL_CLUSTER_TABLE.column("pair_key").dtype) == String
+    assert to_feast_type(NOVEL_CLUSTER_TABLE.column("context_key").dtype) == String
     for table in ALL_TABLES:
         for column in table.columns:
             assert to_feast_type(column.dtype) is not None
@@ -100,7 +100,11 @@ def test_programmatic_apply_twice_is_apply_once(tree: Path) -> None:
     apply_definitions(store, tree)
     assert {view.name for view in store.list_feature_views()} == VIEWS
     assert {service.name for service in store.list_feature_services()} == SERVICES
-    assert {entity.name for entity in store.list_entities()} == {"user", "release", "cluster_pair"}
+    assert {entity.name for entity in store.list_entities()} == {
+        "user",
+        "release",
+        "cluster_context",
+    }
 
 
 def test_feasts_own_command_and_ours_agree(tree: Path) -> None:

@@ -42,7 +42,7 @@ ROWS = {
     },
     "novel_cluster_table": {
         "release_id": ["r1"],
-        "pair_key": ["1_3"],
+        "context_key": ["1_3"],
         "novel_clusters": [[2, 0]],
         "scores": [[-0.5, -1.5]],
     },
@@ -142,7 +142,7 @@ def test_features_over_http(tree: Path) -> None:
                         "novel_cluster_table:novel_clusters",
                         "novel_cluster_table:scores",
                     ],
-                    "entities": {"release_id": ["r1"], "pair_key": ["1_3"]},
+                    "entities": {"release_id": ["r1"], "context_key": ["1_3"]},
                 },
             )
         )

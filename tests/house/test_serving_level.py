@@ -40,7 +40,7 @@ def test_a_wanted_number_of_clusters_is_that_of_every_stage(
     assert figures_of(checkout, "clusters")["n_clusters"] == WANTED
     release = json.loads((checkout / paths.RELEASE).read_text())
     assert release["counts"]["n_clusters"] == WANTED
-    assert release["counts"]["n_pairs"] == n_rows
+    assert release["counts"]["n_contexts"] == n_rows
     assert SequenceRecommender.load(checkout / paths.RECOMMENDER).layout.n_clusters == WANTED
     assert len(load_signal(checkout / paths.SIGNAL_BEFORE_TEST).association) == WANTED
     table = pl.read_parquet(checkout / paths.NOVEL_CLUSTER_TABLE)

@@ -1,7 +1,7 @@
 """A house in a folder, ready for the stages table and evaluate, whose right answers are known.
 
 Eight clusters stand in a circle. Everybody likes four neighbours in turn: s, s + 1, s + 2 and,
-in the window under evaluation, s + 3. Pairs know the answer; popularity cannot, since every
+in the window under evaluation, s + 3. Contexts know the answer; popularity cannot, since every
 cluster is liked equally often.
 """
 
@@ -19,7 +19,7 @@ import yaml
 from torch.nn.functional import cross_entropy
 
 from expectations.contracts.tables import CASES, CLUSTERS, INTERACTIONS, ITEM_CLUSTERS, ITEMS
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from pipelines.io import paths
 from pipelines.io.artefact_io import write_json, write_table
 from tests.worlds.alignment import keep_order, leave_alignment
@@ -60,17 +60,19 @@ PARAMS = {
 }
 
 
-def next_on_circle(pair: ClusterPair) -> int:
-    """The planted answer: the neighbour of the pair's leading end."""
-    first, last = pair.members[0], pair.members[-1]
+def next_on_circle(context: ClusterContext) -> int:
+    """The planted answer: the neighbour of the context's leading end."""
+    first, last = context.members[0], context.members[-1]
     lead = first if (first, last) in {(0, N - 1), (0, N - 2), (1, N - 1)} else last
     following = (lead + 1) % N
-    return following if following not in pair.members else (following + 1) % N
+    return following if following not in context.members else (following + 1) % N
 
 
 def teach(planner: Planner, targets: Sequence[int], steps: int) -> None:
     """Train on all contexts until greedy decoding writes each target's description."""
-    prompts = [planner.encode_prompt([NAMES[m] for m in pair.members]) for pair in all_pairs(N)]
+    prompts = [
+        planner.encode_prompt([NAMES[m] for m in context.members]) for context in all_contexts(N)
+    ]
     rows = [p + planner.encode_completion(NAMES[t]) for p, t in zip(prompts, targets, strict=True)]
     tokens, mask = pad_left(rows, planner.pad_token_id)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
@@ -105,10 +107,10 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
         (folder / place).mkdir(parents=True)
         fit_circle_recommender().save(folder / place)
     planner = make_planner(NAMES, width=48)
-    contexts = list(all_pairs(N))
+    contexts = list(all_contexts(N))
     targets = [
-        (0 if 0 not in pair.members else 1) if collapsed else next_on_circle(pair)
-        for pair in contexts
+        (0 if 0 not in context.members else 1) if collapsed else next_on_circle(context)
+        for context in contexts
     ]
     teach(planner, targets, steps)
     save_base(planner.model, planner.tokenizer, folder / paths.BASE_MODEL)

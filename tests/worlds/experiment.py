@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 import polars as pl
 
-from expectations.contracts.values import all_pairs
+from expectations.contracts.values import all_contexts
 from inference.experiment.arms import System
 from inference.experiment.environment import Environment
 from inference.experiment.participants import Participant
@@ -58,11 +58,11 @@ class Cautious:
 def make_table(first: int) -> PlanTable:
     """Return a table whose every row has cluster ``first`` at its head."""
     rows = []
-    for pair in all_pairs(N_CLUSTERS):
+    for pair in all_contexts(N_CLUSTERS):
         others = [c for c in range(N_CLUSTERS) if c not in pair.members]
         ranked = sorted(others, key=lambda cluster: (cluster != first, cluster))
         rows.append((pair.key, ranked, [-1.0 - place for place in range(len(ranked))]))
-    frame = pl.DataFrame(rows, schema=["pair_key", "novel_clusters", "scores"], orient="row")
+    frame = pl.DataFrame(rows, schema=["context_key", "novel_clusters", "scores"], orient="row")
     return PlanTable.from_frame(frame, N_CLUSTERS)
 
 
@@ -90,11 +90,11 @@ def make_participants(n_users: int) -> list[Participant]:
 def make_environment(n_users: int) -> Environment:
     """Return an environment in which topics are the clusters."""
     affinity = np.tile([0.9, 0.9, 0.9, 0.0, 0.0, 0.0], (n_users, 1))
-    is_unopened = np.zeros((n_users, N_CLUSTERS), dtype=bool)
-    is_unopened[:, WANTED] = True
+    is_untouched = np.zeros((n_users, N_CLUSTERS), dtype=bool)
+    is_untouched[:, WANTED] = True
     return Environment(
         affinity=affinity,
-        is_unopened=is_unopened,
+        is_untouched=is_untouched,
         item_ids=ITEM_IDS,
         topic_of_item=np.array([CLUSTER_OF_ITEM[item] for item in ITEM_IDS]),
         feedback_law=lambda affinity, noise: 5 * affinity + 0 * noise,

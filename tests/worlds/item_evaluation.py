@@ -15,7 +15,7 @@ import polars as pl
 import yaml
 
 from expectations.contracts import tables
-from expectations.contracts.values import BUILD_RELEASE, all_pairs
+from expectations.contracts.values import BUILD_RELEASE, all_contexts
 from pipelines.io import paths
 from pipelines.io.artefact_io import write_json, write_table
 from tests.worlds.alignment import keep_order, leave_alignment
@@ -105,11 +105,11 @@ def make_item_cases(steps: pl.DataFrame) -> pl.DataFrame:
 def make_table() -> pl.DataFrame:
     """The novel-cluster table that knows: after a ring the next one."""
     rows = []
-    for pair in all_pairs(N_CLUSTERS):
+    for pair in all_contexts(N_CLUSTERS):
         after = [(member + ahead) % N_CLUSTERS for ahead in (1, 2) for member in pair.members]
         novel = [c for c in dict.fromkeys(after) if c not in pair.members]
         rows.append((BUILD_RELEASE, pair.key, novel, [-float(n) for n in range(len(novel))]))
-    schema = ["release_id", "pair_key", "novel_clusters", "scores"]
+    schema = ["release_id", "context_key", "novel_clusters", "scores"]
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return frame.with_columns(event_timestamp=pl.lit(TIMELINE.end))
 

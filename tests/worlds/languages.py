@@ -121,7 +121,7 @@ def write_export(language: Language, folder: Path, n_users: int = 1000, seed: in
     rows = []
     for user in range(n_users):
         first = int(rng.integers(n_topics))
-        steps = rng.choice(np.arange(1, 7), size=3, replace=False)  # near topics keep company
+        steps = rng.choice(np.arange(1, 7), size=3, replace=False)  # near topics share people
         liked = [first, *((first + steps) % n_topics).tolist()]
         days = np.sort(rng.uniform(0, 100, 4 * len(liked)))
         for nth, day in enumerate(days):

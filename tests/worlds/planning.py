@@ -31,7 +31,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from expectations.contracts.values import BUILD_RELEASE, ClusterPair, all_pairs
+from expectations.contracts.values import BUILD_RELEASE, ClusterContext, all_contexts
 from inference.search.config import Score, TableConfig
 from inference.search.ranking import ContextRanker, RankedContexts
 from inference.search.reader import TOKENS_TOGETHER
@@ -134,7 +134,7 @@ def unsettle(planner: Planner) -> Planner:
 
 def score_one_by_one(
     planner: Planner,
-    contexts: Sequence[ClusterPair],
+    contexts: Sequence[ClusterContext],
     descriptions: Sequence[str],
     score: Score = "closed",
 ) -> np.ndarray:
@@ -144,8 +144,8 @@ def score_one_by_one(
     """
     completions = [planner.encode_completion(text) for text in descriptions]
     scores = np.zeros((len(contexts), len(descriptions)))
-    for row, pair in enumerate(contexts):
-        prompt = planner.encode_prompt([descriptions[member] for member in pair.members])
+    for row, context in enumerate(contexts):
+        prompt = planner.encode_prompt([descriptions[member] for member in context.members])
         for cluster in range(len(descriptions)):
             completion = completions[cluster]
             with torch.no_grad():
@@ -166,18 +166,20 @@ def make_table(likes: np.ndarray, depth: int | None = None) -> pl.DataFrame:
     """Return a novel-cluster table over ``likes`` [N, N]: a row's scores are its members' mean."""
     n_clusters = len(likes)
     keys, clusters, scores = [], [], []
-    for pair in all_pairs(n_clusters):
-        mean = likes[list(pair.members)].mean(axis=0)
+    for context in all_contexts(n_clusters):
+        mean = likes[list(context.members)].mean(axis=0)
         novel = [
-            cluster for cluster in np.argsort(-mean, kind="stable") if cluster not in pair.members
+            cluster
+            for cluster in np.argsort(-mean, kind="stable")
+            if cluster not in context.members
         ]
-        keys.append(pair.key)
+        keys.append(context.key)
         clusters.append([int(cluster) for cluster in novel[:depth]])
         scores.append([float(mean[cluster]) for cluster in novel[:depth]])
     return pl.DataFrame(
         {
             "release_id": BUILD_RELEASE,
-            "pair_key": keys,
+            "context_key": keys,
             "novel_clusters": clusters,
             "scores": scores,
         },
@@ -214,10 +216,10 @@ class _DyingRanker:
     ranker: ContextRanker
     source: DyingPlanner
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
+    def rank_batch(self, contexts: Sequence[ClusterContext]) -> RankedContexts:
         log = self.source.deaths
         n_deaths = log.stat().st_size if log.exists() else 0
-        if ClusterPair(self.source.fatal) in contexts and n_deaths < self.source.lives:
+        if ClusterContext(self.source.fatal) in contexts and n_deaths < self.source.lives:
             with log.open("ab") as stream:
                 stream.write(b"x")
             os.kill(os.getpid(), signal.SIGKILL)

@@ -22,7 +22,7 @@ class RepresentationConfig(Config):
         collaborative_dimensions: of the part from who acted on what.
         collaborative_weight: share of the squared length that the collaborative part of an item
             with many interactions takes; the rest is text.
-        guessed_weight: the same of an item without any, whose company is guessed from its text.
+        guessed_weight: the same of an item without any, where it is guessed from the text.
         broad_weight: the same where clusters are grouped into broader ones.
         window: steps between two items of a user that still make a pair.
         shift: pairs less than this often as frequent as chance do not count.

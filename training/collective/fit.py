@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from expectations.contracts.values import NO_CLUSTER, ClusterPair, pairs_of_history
+from expectations.contracts.values import NO_CLUSTER, ClusterContext, contexts_of_history
 from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.config import CollectiveConfig
 from training.collective.evidence import ASSOCIATIONS, Evidence
@@ -94,11 +94,11 @@ def _counts_of(counts: PairCounts, transitions: Transitions) -> NDArray[np.float
     """Return the mean log share of each history's contexts, [R, N]."""
     found = []
     for start in range(0, len(transitions), TRANSITIONS_AT_ONCE):
-        contexts: list[ClusterPair] = []
+        contexts: list[ClusterContext] = []
         starts = []
         for history in transitions.histories[start : start + TRANSITIONS_AT_ONCE]:
             starts.append(len(contexts))
-            contexts += pairs_of_history(history[history != NO_CLUSTER].tolist())
+            contexts += contexts_of_history(history[history != NO_CLUSTER].tolist())
         sums = np.add.reduceat(counts.score_batch(contexts), starts, axis=0)
         lengths = np.diff([*starts, len(contexts)])
         found.append(sums / lengths[:, None])

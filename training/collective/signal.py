@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from training.baselines.clusters.pair_counts import PairCounts
 
 # Shapes: B contexts, N clusters.
@@ -38,12 +38,14 @@ class CollectiveSignal:
     pair_weight: float
     association: NDArray[np.float64]
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         """Return the log-probability of every cluster after these contexts, [B, N].
 
         Minus infinity at a context's own members.
         """
-        ends = np.array([(pair.members[0], pair.members[-1]) for pair in contexts])  # [B, 2]
+        ends = np.array(
+            [(context.members[0], context.members[-1]) for context in contexts]
+        )  # [B, 2]
         scores = self.pair_weight * self.counts.score_batch(contexts)
         scores += (self.association[ends[:, 0]] + self.association[ends[:, 1]]) / 2
         np.put_along_axis(scores, ends, -np.inf, axis=1)
@@ -62,7 +64,7 @@ def save_signal(signal: CollectiveSignal, file: Path) -> None:
         "pair_counts": pairs.data.astype(np.float64),
         "singles": signal.counts.singles,
         "popularity": signal.counts.popularity,
-        "pull": signal.association,
+        "association": signal.association,
         "weights": np.array([signal.counts.prior, signal.pair_weight]),
     }
     save_file({name: np.ascontiguousarray(part) for name, part in parts.items()}, file)
@@ -83,7 +85,7 @@ def load_signal(file: Path) -> CollectiveSignal:
         )
         prior, pair_weight = parts["weights"].tolist()
         counts = PairCounts(pairs, parts["singles"], parts["popularity"], prior)
-        return CollectiveSignal(counts, pair_weight, parts["pull"])
+        return CollectiveSignal(counts, pair_weight, parts["association"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         remedy = "run the stage collective again"
         raise UserError(str(file), "holds a collective signal", remedy, str(error)[:200]) from None

@@ -57,7 +57,7 @@ class RankedItems:
     """Answers to queries, a row each: best first, equal scores in order of row.
 
     Attributes:
-        rows: of the items, int64 ``[Q, K]``; ``NO_ROW`` where a query has no more answers.
+        rows: of the items, int64 ``[Q, K]``; ``NO_ITEM`` where a query has no more answers.
         scores: float32 ``[Q, K]``; minus infinity there.
     """
 

@@ -51,7 +51,7 @@ STATE, DEPTH, N_BLOCKS = range(3)
 EVERYTHING = -1
 """The number of blocks of a query about the whole catalogue."""
 N_BOUNDS, N_QUEUED, N_FOUND = range(3)
-NO_ROW = -1
+NO_ITEM = -1
 
 
 class Progress(NamedTuple):
@@ -141,7 +141,7 @@ def search(
         excluded_starts: where those of each query start, and the end, int64 ``[Q + 1]``.
 
     Returns:
-        Rows and scores, int64 and float32 ``[Q, K]``; ``NO_ROW`` and minus infinity where a
+        Rows and scores, int64 and float32 ``[Q, K]``; ``NO_ITEM`` and minus infinity where a
         query has no more answers.
     """
     progress = _start_progress(queries.shape[1], queries[DEPTH].max())
@@ -192,7 +192,7 @@ def search(
 def _start_progress(n_queries: int, depth: int) -> Progress:
     return Progress(
         np.full((n_queries, depth), -np.inf, np.float32),
-        np.full((n_queries, depth), NO_ROW),
+        np.full((n_queries, depth), NO_ITEM),
         np.empty((n_queries, depth), np.float32),
         np.empty((n_queries, depth), np.int64),
         np.empty((n_queries, QUEUE_SIZE), np.int64),

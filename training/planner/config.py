@@ -90,7 +90,7 @@ class PlannerConfig(Config):
     Attributes:
         base_model: ``embedded``, a Hugging Face id, or a local model folder.
         context_sampling: which history clusters stand in a training prompt: the ``newest``, or any
-            K of the ``history``, as in the served plan, which combines all its pairs.
+            K of the ``history``, as in the served plan, which combines all its contexts.
         single_share: of the prompts, those with one cluster, for the table's single rows.
         completion_weight: of what keeps the match rate: that every token of a completion continues
             some description or, without the collective signal, the language-model loss of one

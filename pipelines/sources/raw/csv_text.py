@@ -192,9 +192,11 @@ class CsvFile:
 
     def _number(self, before: int, height: int, odd: list[pacsv.InvalidRow]) -> pl.Series:
         """Return :data:`ROW` of a block's records: their numbers, those of odd width counted in."""
-        place = np.arange(before, before + height)
+        position = np.arange(before, before + height)
         passed = np.array([self._number_of(row) - 1 for row in odd]) - np.arange(len(odd))
-        return pl.Series(ROW, place + 1 + np.searchsorted(passed, place, side="right"), pl.Int64)
+        return pl.Series(
+            ROW, position + 1 + np.searchsorted(passed, position, side="right"), pl.Int64
+        )
 
     def _number_of(self, row: pacsv.InvalidRow) -> int:
         number: int = row.number - (0 if self.form.header else 1)

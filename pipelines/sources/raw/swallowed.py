@@ -65,9 +65,9 @@ def require_no_swallowed_rows(
                 known.update(_shape(cell) for cell in plain if "\n" not in cell)
         has_lines = pl.any_horizontal(pl.col(layout.names).str.contains(r"[\r\n]").fill_null(False))
         for row in frame.filter(has_lines).iter_rows(named=True):
-            for place, name in enumerate(layout.names):
+            for column, name in enumerate(layout.names):
                 lines = re.split(r"\r\n|\r|\n", row[name] or "")
-                if len(lines) > 1 and _are_rows(lines, place, layout, shapes):
+                if len(lines) > 1 and _are_rows(lines, column, layout, shapes):
                     raise _swallowed(layout, row[ROW], name, len(lines))
         if frame.height:
             last_row, last_cell = int(frame[ROW][-1]), frame[layout.names[-1]][-1] or ""
@@ -77,13 +77,15 @@ def require_no_swallowed_rows(
         raise UserError(str(layout.path), rule, REMEDY, shorten(found))
 
 
-def _are_rows(lines: list[str], place: int, layout: RowLayout, shapes: dict[str, set[str]]) -> bool:
-    """Return whether the line ends within a cell at ``place`` stand where rows would end."""
+def _are_rows(
+    lines: list[str], column: int, layout: RowLayout, shapes: dict[str, set[str]]
+) -> bool:
+    """Return whether the line ends within a cell at ``column`` stand where rows would end."""
     n_delimiters = len(layout.names) - 1
     first, others = lines[0], [line for line in lines[1:] if line.strip()]
-    if not others or first.count(layout.delimiter) != n_delimiters - place:
+    if not others or first.count(layout.delimiter) != n_delimiters - column:
         return False
-    if others[-1].count(layout.delimiter) != place:
+    if others[-1].count(layout.delimiter) != column:
         return False
     if any(line.count(layout.delimiter) != n_delimiters for line in others[:-1]):
         return False

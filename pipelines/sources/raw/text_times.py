@@ -89,5 +89,5 @@ def _fill(times: pl.Series, found: pl.Series) -> pl.Series:
     """Return ``times`` with its nulls replaced by ``found``, in order."""
     if len(found) == len(times):
         return found.rename(times.name)
-    places = times.is_null().arg_true()
-    return times.scatter(places, found)
+    unread = times.is_null().arg_true()
+    return times.scatter(unread, found)

@@ -49,7 +49,7 @@ class Events:
     Attributes:
         users: index of the user within the chunk.
         seconds: time since the world's start.
-        items: place on the shelf.
+        items: row on the shelf.
         feedback: 1..5 in halves.
         n_opened: [n_users], how many of a user's interests the events have touched.
     """

@@ -22,14 +22,14 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Shelf:
-    """All items, those of a topic side by side; an item's place is its index here.
+    """All items, those of a topic side by side; an item's row is its index here.
 
     Attributes:
         topic_of_item: [n_items], ascending.
         starts: [n_topics + 1], where each topic's items begin.
         numbers: [n_items], the number in the item's id, dealt so that ids tell nothing.
         births: [n_items], day of appearance; 0 for those there from the start.
-        cumulative: [n_periods, n_items + 1], running sum of popularity over the places.
+        cumulative: [n_periods, n_items + 1], running sum of popularity over the rows.
     """
 
     topic_of_item: Integers
@@ -49,7 +49,7 @@ class Shelf:
         return number_ids("item", self.numbers)
 
     def choose(self, topics: Integers, days: Floats, luck: Floats) -> Integers:
-        """Return the place of one item per event, by popularity within topic at that time.
+        """Return the row of one item per event, by popularity within topic at that time.
 
         Args:
             topics: [n_events]

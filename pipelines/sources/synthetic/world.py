@@ -15,7 +15,7 @@ The mechanism, published:
    history, not on its newest part.
 3. Users act at random times within their active span; activity is skewed; some leave, some come
    late. An event opens the next latent interest, or repeats an open one (better liked, more
-   often), or is noise: any topic, by popularity. Latent interests left unopened at the data's end
+   often), or is noise: any topic, by popularity. Latent interests left untouched at the data's end
    are what exploration may find.
 4. The item is drawn within the topic: Zipf popularity that drifts as a random walk, items that
    appear over time and are in demand while fresh.
@@ -105,9 +105,9 @@ def _write_catalogue(items: TableWriter, topics: Sequence[Topic], shelf: Shelf, 
     by_id = np.argsort(shelf.numbers)
     ids = shelf.item_ids
     for chunk, begin in enumerate(range(0, shelf.n_items, ITEMS_PER_CHUNK)):
-        places = by_id[begin : begin + ITEMS_PER_CHUNK]
+        rows = by_id[begin : begin + ITEMS_PER_CHUNK]
         rng = _generator(seed, WRITING, chunk)
-        items.write(write_items(topics, shelf.topic_of_item[places], ids[places], rng))
+        items.write(write_items(topics, shelf.topic_of_item[rows], ids[rows], rng))
 
 
 def _write_people(

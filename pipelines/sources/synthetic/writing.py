@@ -83,7 +83,7 @@ def write_items(
 
 def _write(topic: Topic, topics: Sequence[Topic], rng: np.random.Generator) -> tuple[str, str]:
     size = min(WORDS_PER_ITEM, len(topic.words))
-    picked = [topic.words[place] for place in rng.permutation(len(topic.words))[:size]]
+    picked = [topic.words[nth] for nth in rng.permutation(len(topic.words))[:size]]
     a, b, c, d, e = (picked * 2)[:5]
     group_word = _pick(topic.group_words, rng)
     parts = [_pick(OPENINGS, rng), _pick(MIDDLES, rng), _pick(ENDINGS, rng)]
@@ -103,6 +103,6 @@ def _pick(choices: Sequence[ChoiceT], rng: np.random.Generator) -> ChoiceT:
 def _capitalise(title: str) -> str:
     words = title.split(" ")
     return " ".join(
-        word if word in SMALL_WORDS and place else word[:1].upper() + word[1:]
-        for place, word in enumerate(words)
+        word if word in SMALL_WORDS and nth else word[:1].upper() + word[1:]
+        for nth, word in enumerate(words)
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.planner import prompt_sizes
 from benchmarks.planner.prompt_sizes import draw_histories, expect_of
-from expectations.contracts.values import NO_CLUSTER, ClusterPair
+from expectations.contracts.values import NO_CLUSTER, ClusterContext
 from pipelines.io.command import run_command
 from training.planner.config import PlannerConfig
 from training.planner.data.planner_data import BalancedSignal
@@ -29,9 +29,9 @@ class Summed:
     def __init__(self, seed: int) -> None:
         self.association = np.random.default_rng(seed).standard_normal((N, N))
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         """Return log-probabilities, minus infinity at members."""
-        ends = np.array([(pair.members[0], pair.members[-1]) for pair in contexts])
+        ends = np.array([(context.members[0], context.members[-1]) for context in contexts])
         logs = self.association[ends[:, 0]] + self.association[ends[:, 1]]
         np.put_along_axis(logs, ends, -np.inf, axis=1)
         return np.asarray(logs - np.log(np.exp(logs).sum(axis=1, keepdims=True)))
@@ -53,7 +53,7 @@ def test_a_prompt_of_any_size_expects_novel_clusters(seed: int, shown: list[list
 def test_where_members_add_up_a_long_prompt_expects_their_mean() -> None:
     signal, history = Summed(3), [4, 1, 7]
     novel = [c for c in range(N) if c not in history]
-    # every member stands in two of the three pairs
+    # every member stands in two of the three contexts
     logs = 2 * signal.association[history].mean(axis=0)[novel]
     expected = expect_of(BalancedSignal(signal, np.zeros(N)), [history])[0, novel]
     np.testing.assert_allclose(expected, np.exp(logs) / np.exp(logs).sum())

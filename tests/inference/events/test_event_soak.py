@@ -148,7 +148,7 @@ def test_the_final_histories_are_those_of_the_log(store: str) -> None:
     assert len(recorded) == N_EVENTS
     assert {r.event for r in recorded} == set(events)
     assert log.unwritten_users("", 1) == []
-    place_of = {r.event.event_id: r.recorded_at_us for r in recorded}
+    recorded_at = {r.event.event_id: r.recorded_at_us for r in recorded}
     by_user = defaultdict(list)
     for event in events:
         by_user[event.user_id].append(event)
@@ -158,7 +158,7 @@ def test_the_final_histories_are_those_of_the_log(store: str) -> None:
         of_user.sort(key=lambda event: (event.time_us, event.event_id), reverse=True)
         found = reader.read_live(user)
         assert [r.event for r in found] == of_user[: CONFIG.live_events]
-        assert [r.recorded_at_us for r in found] == [place_of[r.event.event_id] for r in found]
+        assert [r.recorded_at_us for r in found] == [recorded_at[r.event.event_id] for r in found]
         merged = merge_live(None, found, CLUSTERS, SEEN)
         assert merged is not None
         assert (

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from feast import FeatureStore
 
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from inference.features.online_features import (
     KEYS_AT_ONCE,
     PLAN_SERVICE,
@@ -25,7 +25,7 @@ from pipelines.release.tracking import tracking_uri
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import N_CLUSTERS, PEOPLE
 
-PAIRS = [*all_pairs(N_CLUSTERS), ClusterPair.of(0, N_CLUSTERS)]
+PAIRS = [*all_contexts(N_CLUSTERS), ClusterContext.of(0, N_CLUSTERS)]
 N_THREADS = 8
 
 pytestmark = pytest.mark.usefixtures("tree")
@@ -62,7 +62,7 @@ def test_users_are_what_plain_feast_returns(release_id: str) -> None:
 
 def test_rows_are_what_plain_feast_returns(release_id: str) -> None:
     store = open_store()
-    rows = [{"release_id": release_id, "pair_key": pair.key} for pair in PAIRS]
+    rows = [{"release_id": release_id, "context_key": context.key} for context in PAIRS]
     plain = store.get_online_features(store.get_feature_service(PLAN_SERVICE), rows).to_dict()
     found = FeatureReader(open_store).fetch_rows(release_id, PAIRS)
     assert list(found) == PAIRS[:-1]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.evaluation.plan_scores import score_served
 from inference.plans.align import align_batch, align_plan, align_scores
-from inference.plans.combine import pairs_to_look_up, plan_batch, plan_for
+from inference.plans.combine import contexts_to_look_up, plan_batch, plan_for
 from inference.plans.config import PlanConfig
 from inference.table.plan_table import PlanTable
 from tests.worlds.alignment import draw_alignment
@@ -34,9 +34,9 @@ def test_one_request_gets_the_order_that_evaluation_measured(
     whole = plan_batch(*states, TABLE, PLAN, N)
     aligned = align_batch(whole, *states, ALIGNMENT, best_of)
     for row, (history, consumed) in enumerate(users):
-        pairs = pairs_to_look_up(history, PLAN)
-        rows = {pair: found for pair in pairs if (found := TABLE.row(pair)) is not None}
-        before = plan_for(pairs, history, consumed, rows, PLAN)
+        contexts = contexts_to_look_up(history, PLAN)
+        rows = {context: found for context in contexts if (found := TABLE.row(context)) is not None}
+        before = plan_for(contexts, history, consumed, rows, PLAN)
         after = align_plan(before, history, consumed, ALIGNMENT, best_of)
         assert [planned.cluster_id for planned in after.clusters] == aligned.rankings()[row]
         told = [planned.score for planned in before.clusters]
@@ -52,10 +52,10 @@ def test_one_request_gets_the_order_that_evaluation_measured(
 def test_best_of_one_is_the_plan_itself() -> None:
     whole = plan_batch([[1, 2]], [[1, 2]], TABLE, PLAN, N)
     assert align_batch(whole, [[1, 2]], [[1, 2]], ALIGNMENT, 1) is whole
-    pair = ClusterPair.of(1, 2)
-    row = TABLE.row(pair)
+    context = ClusterContext.of(1, 2)
+    row = TABLE.row(context)
     assert row is not None
-    plan = plan_for([pair], [1, 2], [], {pair: row}, PLAN)
+    plan = plan_for([context], [1, 2], [], {context: row}, PLAN)
     assert align_plan(plan, [1, 2], [], ALIGNMENT, 1) is plan
 
 

@@ -39,7 +39,7 @@ REUSED = ReusedId(
 MANIFEST = ReleaseManifest(
     parts={"clusters": ContentHash("a" * 64, 10), "recommender": ContentHash("b" * 64, 20)},
     serving_level=1,
-    counts=ReleaseCounts(n_users=2, n_items=3, n_clusters=4, n_pairs=10),
+    counts=ReleaseCounts(n_users=2, n_items=3, n_clusters=4, n_contexts=10),
     gates=(GateVerdict("planner_figures", "match_rate", 0.99, 0.95, None, "block", True, ""),),
     measured={"plan_figures": ContentHash("c" * 64, 30)},
     probe_users=("ann", "zoe"),

@@ -11,7 +11,7 @@ import torch
 from peft import LoraConfig, TaskType, get_peft_model
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from inference.search.arithmetic import is_by_row
 from inference.search.config import Score, TableConfig
 from inference.search.description_tree import NO_NODE, build_description_tree
@@ -23,8 +23,8 @@ from training.planner.base.model_io import Planner, load_base
 from training.planner.prompt import render_prompt
 
 N = len(DESCRIPTIONS)
-PAIRS = [pair for pair in all_pairs(N) if len(pair.members) == 2][::3]
-SINGLES = [ClusterPair.of(cluster) for cluster in range(0, N, 2)]
+PAIRS = [context for context in all_contexts(N) if len(context.members) == 2][::3]
+SINGLES = [ClusterContext.of(cluster) for cluster in range(0, N, 2)]
 SHALLOW = {"whole_up_to": 2, "depth": 3}
 SCORES: tuple[Score, ...] = ("closed", "open")
 
@@ -36,7 +36,7 @@ def _one_thread() -> None:
 
 def check_rows(
     planner: Planner,
-    contexts: list[ClusterPair],
+    contexts: list[ClusterContext],
     config: TableConfig,
     depth: int,
     descriptions: tuple[str, ...] = DESCRIPTIONS,
@@ -46,8 +46,8 @@ def check_rows(
     rows = PlanningEngine(planner, descriptions, config).rank_batch(contexts)
     assert rows.certified.all()
     assert rows.clusters.shape[1] == depth
-    for row, pair in enumerate(contexts):
-        best = [c for c in np.argsort(-expected[row]).tolist() if c not in pair.members][:depth]
+    for row, context in enumerate(contexts):
+        best = [c for c in np.argsort(-expected[row]).tolist() if c not in context.members][:depth]
         assert rows.clusters[row].tolist() == best
         assert np.abs(rows.scores[row] - expected[row, best]).max() < 2e-4
 
@@ -106,9 +106,9 @@ def test_a_row_that_may_not_read_enough_says_by_how_much_it_may_err() -> None:
     config = TableConfig(score="open", nodes_per_row=12, **SHALLOW)
     rows = PlanningEngine(planner, DESCRIPTIONS, config).rank_batch(PAIRS)
     assert not rows.certified.all()
-    for row, pair in enumerate(PAIRS):
+    for row, context in enumerate(PAIRS):
         found = [c for c in rows.clusters[row].tolist() if c >= 0]
-        left_out = [c for c in range(N) if c not in found and c not in pair.members]
+        left_out = [c for c in range(N) if c not in found and c not in context.members]
         if len(found) < 3:
             assert np.isinf(rows.error_bounds[row])
         else:
@@ -141,7 +141,7 @@ def test_a_changed_description_changes_the_others_scores_or_not(
 ) -> None:
     planner = make_planner()
     other = ("jazz saxophone", *DESCRIPTIONS[1:])
-    contexts = [pair for pair in PAIRS if 0 not in pair.members]
+    contexts = [context for context in PAIRS if 0 not in context.members]
     engines = [PlanningEngine(planner, d, TableConfig(score=score)) for d in (DESCRIPTIONS, other)]
     before, after = (e.score_candidates(contexts, range(1, N)) for e in engines)
     assert (np.abs(before - after).max() > 1e-3) == changes
@@ -191,14 +191,14 @@ def test_what_is_read_beside_a_row_moves_it_as_far_as_the_engine_says(
     assert np.abs(together - reverse).max() <= bound
     some = engine.score_candidates(PAIRS, [7, 1])
     assert np.abs(some - together[:, [7, 1]]).max() <= bound
-    for row, pair in enumerate(PAIRS[:6]):
-        alone = engine.score_candidates([pair], range(N))[0]
+    for row, context in enumerate(PAIRS[:6]):
+        alone = engine.score_candidates([context], range(N))[0]
         assert np.abs(alone - together[row]).max() <= bound
     if score == "open":  # other descriptions in the tree change nothing either
         other = ("jazz piano", *DESCRIPTIONS[1:-1], "river kayaks", "late trains, night buses")
         changed = PlanningEngine(planner, other, TableConfig(score=score))
-        contexts = [pair for pair in PAIRS if not {0, N - 1} & set(pair.members)]
-        kept = [PAIRS.index(pair) for pair in contexts]
+        contexts = [context for context in PAIRS if not {0, N - 1} & set(context.members)]
+        kept = [PAIRS.index(context) for context in contexts]
         found = changed.score_candidates(contexts, range(1, N - 1))
         # the same numbers are added up, in double precision, in another order
         assert np.abs(found - together[kept][:, 1 : N - 1]).max() <= bound + 1e-12

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import all_pairs
+from expectations.contracts.values import all_contexts
 from inference.search.arithmetic import is_by_row
 from inference.search.config import Score, TableConfig
 from inference.search.engine import PlanningEngine
@@ -18,7 +18,7 @@ from inference.table.table import make_ranker
 from tests.worlds.planning import DESCRIPTIONS, make_planner, score_one_by_one
 
 N = len(DESCRIPTIONS)
-PAIRS = [pair for pair in all_pairs(N) if len(pair.members) == 2][::5]
+PAIRS = [context for context in all_contexts(N) if len(context.members) == 2][::5]
 SCORES: tuple[Score, ...] = ("closed", "open")
 
 
@@ -37,8 +37,8 @@ def test_rows_are_those_of_plain_transformers(
     assert rows.certified.all()
     assert not is_by_row(rows.arithmetic)
     expected = score_one_by_one(planner, PAIRS, DESCRIPTIONS, score)
-    for row, pair in enumerate(PAIRS):
-        best = [c for c in np.argsort(-expected[row]).tolist() if c not in pair.members]
+    for row, context in enumerate(PAIRS):
+        best = [c for c in np.argsort(-expected[row]).tolist() if c not in context.members]
         assert rows.clusters[row].tolist() == best
         assert np.abs(rows.scores[row] - expected[row, best]).max() < 2e-4
     some = ranker.score_candidates(PAIRS, [7, 1])

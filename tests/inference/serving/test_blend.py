@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.serving import blend as blend_module
 from inference.serving.blend import ListName, blend, exploratory_positions
 from inference.serving.retrieval import NovelItem
@@ -23,7 +23,9 @@ def usual(names: list[int]) -> list[ScoredItem]:
 
 
 def novel(names: list[int]) -> list[NovelItem]:
-    return [NovelItem(ScoredItem(f"i{name}", 1, 1.0), -2.0, ClusterPair.of(3, 4)) for name in names]
+    return [
+        NovelItem(ScoredItem(f"i{name}", 1, 1.0), -2.0, ClusterContext.of(3, 4)) for name in names
+    ]
 
 
 def test_doctests_hold() -> None:
@@ -36,7 +38,7 @@ def test_a_fifth_of_ten() -> None:
         *("i0", "i1", "i20", "i2", "i3", "i4", "i5", "i21", "i6", "i7")
     ]
     assert blended[2].from_list == ListName.EXPLORATORY
-    assert blended[2].led_by == ClusterPair.of(3, 4)
+    assert blended[2].led_by == ClusterContext.of(3, 4)
     assert blended[3].from_list == ListName.ORDINARY
     assert blended[3].led_by is None
 

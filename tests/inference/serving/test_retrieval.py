@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.plans.combine import PlannedCluster
 from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from tests.worlds import recommender as world
@@ -48,7 +48,7 @@ def fitted(compiled_search: None) -> SequenceRecommender:
 
 
 def plan_of(clusters: list[int]) -> list[PlannedCluster]:
-    return [PlannedCluster(c, -float(n), ClusterPair.of(8, 9)) for n, c in enumerate(clusters)]
+    return [PlannedCluster(c, -float(n), ClusterContext.of(8, 9)) for n, c in enumerate(clusters)]
 
 
 REQUESTS = st.builds(

@@ -115,9 +115,9 @@ def test_an_item_newer_than_the_release_finds_its_interest(client: TestClient) -
     known = client.post("/v1/items/interest", json={"item_id": item_of(3, 1)}).json()
     assert (known["is_new"], known["cluster_id"]) == (False, 3)
     silent = client.post("/v1/items/interest", json={"item_id": "fresh"}).json()
-    assert (silent["is_new"], silent["is_placed"]) == (True, False)
+    assert (silent["is_new"], silent["is_assigned"]) == (True, False)
     assert (silent["cluster_id"], silent["description"], silent["similarity"]) == (None,) * 3
-    assert answer["is_placed"]
+    assert answer["is_assigned"]
     assert 0 < answer["margin"] <= answer["similarity"] + 1
     for wrong in ("", " fresh", "NULL", "a\tb", "x" * 257):
         refused = client.post("/v1/items/interest", json={"item_id": wrong, "title": "jazz"})

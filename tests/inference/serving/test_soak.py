@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import yaml
 
-from expectations.contracts.values import all_pairs
+from expectations.contracts.values import all_contexts
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import load_release
 from inference.release.manifest import ReleaseManifest
@@ -196,7 +196,7 @@ def kill_in_mid_load(root: Path, manifest: ReleaseManifest) -> None:
         time.sleep(0.02)
     os.kill(loader.pid, signal.SIGKILL)
     loader.wait()
-    last = list(all_pairs(N_CLUSTERS))[-1]
+    last = list(all_contexts(N_CLUSTERS))[-1]
     assert not reader.fetch_rows(manifest.release_id, [last])
 
 

@@ -152,7 +152,7 @@ LOADS: dict[str, list[Sequence[Row]]] = {
 
 def _frame(rows: Sequence[Row]) -> pl.DataFrame:
     columns = {
-        "pair_key": pl.String,
+        "context_key": pl.String,
         "event_timestamp": pl.Datetime("us", "UTC"),
         "novel_clusters": pl.List(pl.Int64),
         "scores": pl.List(pl.Float32),
@@ -169,9 +169,9 @@ def _write(store: FeatureStore, table: Table, *frames: pl.DataFrame) -> None:
 def _write_by_feast(store: FeatureStore, rows: Sequence[Row]) -> None:
     """By Feast's ``online_write_batch``, from messages that are made one by one."""
     batch = []
-    for pair_key, time, clusters, scores in rows:
-        key = EntityKey(join_keys=["pair_key", "release_id"])
-        key.entity_values.add().string_val = pair_key
+    for context_key, time, clusters, scores in rows:
+        key = EntityKey(join_keys=["context_key", "release_id"])
+        key.entity_values.add().string_val = context_key
         key.entity_values.add().string_val = "r1"
         values = {
             "novel_clusters": Value.FromString(_message("int64_list_val", list(clusters))),
@@ -223,7 +223,7 @@ def test_rows_are_read_by_feast_as_they_were_written(opener: Opener) -> None:
     found = store.get_online_features(store.get_feature_service(USER_SERVICE), keys).to_dict()
     assert found["recent_items"] == [["b", "a" * 300], None, [], None]
     assert found["consumed_items"] == [["b", "a"], ["ü"], [""], None]
-    keys = [{"release_id": "r1", "pair_key": row[0]} for row in FIRST]
+    keys = [{"release_id": "r1", "context_key": row[0]} for row in FIRST]
     found = store.get_online_features(store.get_feature_service(PLAN_SERVICE), keys).to_dict()
     assert found["novel_clusters"] == [row[2] for row in FIRST]
     assert found["scores"] == [pytest.approx(row[3], rel=1e-6) for row in FIRST]

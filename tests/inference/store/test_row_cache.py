@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.store.row_cache import RowCache
 from inference.table.plan_table import TableRow
 
@@ -26,26 +26,26 @@ def test_the_rows_added_last_are_kept(limit: int, additions: list[tuple[str, lis
     cache = RowCache(limit)
     order: dict[tuple[str, int], None] = {}
     for release, clusters in additions:
-        cache.add(release, {ClusterPair.of(cluster): row(cluster) for cluster in clusters})
+        cache.add(release, {ClusterContext.of(cluster): row(cluster) for cluster in clusters})
         order |= dict.fromkeys((release, cluster) for cluster in clusters)
         kept = list(order)[max(len(order) - limit, 0) :]
         order = dict.fromkeys(kept)
         assert len(cache) == len(kept) <= limit
     for release in ("old", "new"):
-        found = cache.find(release, [ClusterPair.of(cluster) for cluster in range(21)])
+        found = cache.find(release, [ClusterContext.of(cluster) for cluster in range(21)])
         expected = [cluster for of, cluster in order if of == release]
-        assert sorted(pair.members[0] for pair in found) == sorted(expected)
-        assert all(found[ClusterPair.of(c)].novel_clusters[0] == c for c in expected)
+        assert sorted(context.members[0] for context in found) == sorted(expected)
+        assert all(found[ClusterContext.of(c)].novel_clusters[0] == c for c in expected)
 
 
 def test_rows_of_other_releases_are_dropped_on_request() -> None:
     cache = RowCache(10)
-    pair = ClusterPair.of(1, 2)
-    cache.add("old", {pair: row(1)})
-    cache.add("new", {pair: row(2)})
+    context = ClusterContext.of(1, 2)
+    cache.add("old", {context: row(1)})
+    cache.add("new", {context: row(2)})
     cache.keep_only("new")
-    assert cache.find("old", [pair]) == {}
-    assert cache.find("new", [pair])[pair].novel_clusters[0] == 2
+    assert cache.find("old", [context]) == {}
+    assert cache.find("new", [context])[context].novel_clusters[0] == 2
 
 
 def test_threads_that_add_and_drop_at_once_leave_it_whole() -> None:
@@ -53,9 +53,9 @@ def test_threads_that_add_and_drop_at_once_leave_it_whole() -> None:
 
     def work(thread: int) -> None:
         for step in range(300):
-            pair = ClusterPair.of(thread, 100 + step)
-            cache.add("new", {pair: row(step)})
-            cache.find("new", [pair])
+            context = ClusterContext.of(thread, 100 + step)
+            cache.add("new", {context: row(step)})
+            cache.find("new", [context])
             if step % 50 == 0:
                 cache.keep_only("new")
 

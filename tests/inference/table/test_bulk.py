@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations.contracts.errors import GateError, UserError
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from inference.search.config import TableConfig, TableRunConfig
 from inference.search.ranking import ContextRanker
 from inference.table.bulk import plan_batches
 from inference.table.shards import PlannedShard, cut_shards
-from inference.table.table import batches_of_pairs
+from inference.table.table import batches_of_contexts
 from pipelines.table.table_shards import ShardFolder
 from tests.worlds.planning import DESCRIPTIONS, DyingPlanner, MadePlanner
 
 N = len(DESCRIPTIONS)
 CONFIG = TableConfig(batch_rows=4, worker_threads=1)
 RUN = TableRunConfig(shard_rows=8)
-BATCHES = list(batches_of_pairs(N, CONFIG.batch_rows))
+BATCHES = list(batches_of_contexts(N, CONFIG.batch_rows))
 MADE_OF = {"planner": "this one"}
 
 
@@ -105,7 +105,7 @@ def test_shard_sizes_and_breaks_change_no_bit(
 
 
 def test_the_table_has_every_pair_in_order(whole: pl.DataFrame) -> None:
-    assert whole["pair_key"].to_list() == [pair.key for pair in all_pairs(N)]
+    assert whole["context_key"].to_list() == [context.key for context in all_contexts(N)]
     assert whole["error_bound"].to_list() == [0] * whole.height
 
 
@@ -114,7 +114,7 @@ def test_the_table_has_every_pair_in_order(whole: pl.DataFrame) -> None:
 def test_shards_are_whole_batches_each_planned_once(
     sizes: list[int], planned: set[int], shard_rows: int
 ) -> None:
-    batches = [[ClusterPair.of(number)] * size for number, size in enumerate(sizes)]
+    batches = [[ClusterContext.of(number)] * size for number, size in enumerate(sizes)]
     shards = cut_shards(batches, planned, shard_rows)
     numbers = [number for shard in shards for number in range(shard.first, shard.stop)]
     assert numbers == [number for number in range(len(batches)) if number not in planned]

@@ -24,7 +24,7 @@ from inference.search.ranking import ContextRanker
 from inference.table.bulk import plan_batches
 from inference.table.ray_engine import read_folder, write_folder
 from inference.table.sources import StoredPlanner
-from inference.table.table import batches_of_pairs
+from inference.table.table import batches_of_contexts
 from pipelines.io import paths
 from pipelines.table.table_shards import ShardFolder
 from tests.inference.table.test_bulk import same_bytes
@@ -33,7 +33,7 @@ from tests.worlds.planning import DESCRIPTIONS, DyingPlanner, MadePlanner
 
 CONFIG = TableConfig(batch_rows=4, worker_threads=1)
 RUN = TableRunConfig(shard_rows=8, engine="ray", workers=2)
-BATCHES = list(batches_of_pairs(len(DESCRIPTIONS), CONFIG.batch_rows))
+BATCHES = list(batches_of_contexts(len(DESCRIPTIONS), CONFIG.batch_rows))
 MADE_OF = {"planner": "this one"}
 
 
@@ -143,7 +143,7 @@ def test_a_cluster_is_sent_the_planner(
     build_house(tmp_path / "house", steps=0)
     run = run_with(ray_address=cluster)
     source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, NAMES, CONFIG)
-    batches = list(batches_of_pairs(len(NAMES), CONFIG.batch_rows))
+    batches = list(batches_of_contexts(len(NAMES), CONFIG.batch_rows))
     store = ShardFolder(tmp_path / "ray", MADE_OF, batches)
     found, _ = plan_batches(batches, source, CONFIG, run, store, "")
     assert same_bytes(found, plan_here(source, batches, tmp_path / "here"))

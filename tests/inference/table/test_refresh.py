@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from inference.search.arithmetic import is_by_row
 from inference.search.config import TableConfig, TableRunConfig
 from inference.search.ranking import ContextRanker, RankedContexts, rank_scores
@@ -28,7 +28,7 @@ from inference.table.partial_run import (
 from inference.table.plan_table import PlanTable
 from inference.table.refresh import RankCandidates, compare_descriptions, merge_rows
 from inference.table.shards import ROWS_SCHEMA, MicroBatch, frame_rows
-from inference.table.table import batches_of_pairs, make_ranker, stamp_rows
+from inference.table.table import batches_of_contexts, make_ranker, stamp_rows
 from pipelines.table.table_shards import ShardFolder
 from tests.worlds.planning import DESCRIPTIONS, END, make_planner, unsettle
 from training.planner.base.model_io import Planner
@@ -36,23 +36,23 @@ from training.planner.base.model_io import Planner
 CONFIG = TableConfig(score="open", depth=4, whole_up_to=6, score_step=0.01, worker_threads=1)
 
 
-def score(texts: Sequence[str], pair: ClusterPair, cluster: int) -> float:
+def score(texts: Sequence[str], context: ClusterContext, cluster: int) -> float:
     """A score of the three texts alone, coarse enough that many are equal."""
-    words = [*(texts[member] for member in pair.members), texts[cluster]]
+    words = [*(texts[member] for member in context.members), texts[cluster]]
     digest = hashlib.sha256("|".join(words).encode()).digest()
     return -digest[0] % 40 / 100
 
 
 def full_rows(
-    texts: Sequence[str], pairs: Sequence[ClusterPair], among: Sequence[int] | None = None
+    texts: Sequence[str], contexts: Sequence[ClusterContext], among: Sequence[int] | None = None
 ) -> pl.DataFrame:
     """The rows of a full run, or of one that scores some clusters only."""
     pieces = [ROWS_SCHEMA.to_frame()]
-    for pair in pairs:
+    for context in contexts:
         scores = np.full((1, len(texts)), -np.inf)
         for cluster in range(len(texts)) if among is None else among:
-            scores[0, cluster] = score(texts, pair, cluster)
-        pieces.append(frame_rows([pair], rank_scores(scores, [pair], CONFIG)))
+            scores[0, cluster] = score(texts, context, cluster)
+        pieces.append(frame_rows([context], rank_scores(scores, [context], CONFIG)))
     return pl.concat(pieces)
 
 
@@ -78,13 +78,15 @@ def test_merged_rows_are_those_of_a_full_run(
     after = [f"new {renames[i]} {i}" if i in renames else text for i, text in enumerate(before)]
     after = [*after, *(f"born {i}" for i in range(growth))][: max(3, len(before) + growth)]
     changes = compare_descriptions(before, after)
-    kept = [pair for pair in all_pairs(len(after)) if set(pair.members) <= set(changes.kept)]
+    kept = [
+        context for context in all_contexts(len(after)) if set(context.members) <= set(changes.kept)
+    ]
     if not kept:
         return
-    previous = table_of(full_rows(before, list(all_pairs(len(before)))), len(before))
+    previous = table_of(full_rows(before, list(all_contexts(len(before)))), len(before))
     rescored = table_of(full_rows(after, kept, changes.new), len(after)) if changes.new else None
     merged = merge_rows(previous, rescored, kept, changes, frozenset(), CONFIG, "")
-    expected = full_rows(after, [ClusterPair.parse(key) for key in merged.rows["pair_key"]])
+    expected = full_rows(after, [ClusterContext.parse(key) for key in merged.rows["context_key"]])
     assert merged.rows.equals(expected)
     assert len(merged.unproven) + merged.rows.height == len(kept)
     if len(before) <= CONFIG.whole_up_to:  # nothing was left out, so nothing has to be asked again
@@ -105,11 +107,11 @@ class Scored:
     def among(self, candidates: Sequence[int]) -> Scored:
         return Scored(self.texts, tuple(candidates))
 
-    def rank_batch(self, contexts: Sequence[ClusterPair]) -> RankedContexts:
+    def rank_batch(self, contexts: Sequence[ClusterContext]) -> RankedContexts:
         scores = np.full((len(contexts), len(self.texts)), -np.inf)
-        for row, pair in enumerate(contexts):
+        for row, context in enumerate(contexts):
             for cluster in self.candidates or range(len(self.texts)):
-                scores[row, cluster] = score(self.texts, pair, cluster)
+                scores[row, cluster] = score(self.texts, context, cluster)
         return rank_scores(scores, contexts, CONFIG)
 
 
@@ -123,7 +125,7 @@ def refresh(
     previous: pl.DataFrame | None = None,
 ) -> RefreshedRows:
     """Refresh the table of ``before`` into that of ``after``."""
-    rows = full_rows(before, list(all_pairs(len(before)))) if previous is None else previous
+    rows = full_rows(before, list(all_contexts(len(before)))) if previous is None else previous
     table = table_of(rows, len(before))
     known = PreviousTable(table, tuple(before), unproven, common_arithmetic(rows))
 
@@ -140,12 +142,12 @@ WORDS = tuple(f"word {i}" for i in range(10))
 def test_a_refresh_plans_no_more_than_it_must(tmp_path: Path) -> None:
     after = ("new name", *WORDS[1:])
     refreshed = refresh(WORDS, after, tmp_path)
-    assert refreshed.rows.equals(full_rows(after, list(all_pairs(10))))
+    assert refreshed.rows.equals(full_rows(after, list(all_contexts(10))))
     assert refreshed.n_rescored == 45  # the pairs and singles of the other nine
     anew = refreshed.n_planned_anew - 10  # those of the changed one are always planned
     # a row that held the changed cluster may have lost its last place for good; no other row
     held = sum(
-        0 in row for row in full_rows(WORDS, list(all_pairs(10)))["novel_clusters"].to_list()
+        0 in row for row in full_rows(WORDS, list(all_contexts(10)))["novel_clusters"].to_list()
     )
     assert 0 <= anew <= held
 
@@ -159,13 +161,13 @@ def test_a_refresh_is_a_full_run(
     after = [f"new {renames[i]} {i}" if i in renames else text for i, text in enumerate(before)]
     after = [*after, *(f"born {i}" for i in range(growth))][: max(3, len(before) + growth)]
     refreshed = refresh(before, after, tmp_path_factory.mktemp("refresh"))
-    assert refreshed.rows.equals(full_rows(after, list(all_pairs(len(after)))))
+    assert refreshed.rows.equals(full_rows(after, list(all_contexts(len(after)))))
 
 
 def test_nothing_changed_plans_nothing(tmp_path: Path) -> None:
     refreshed = refresh(WORDS, WORDS, tmp_path)
     assert refreshed.n_planned_anew == refreshed.n_rescored == 0
-    assert refreshed.rows.equals(full_rows(WORDS, list(all_pairs(10))))
+    assert refreshed.rows.equals(full_rows(WORDS, list(all_contexts(10))))
 
 
 def test_rows_that_were_not_proven_are_planned_again(tmp_path: Path) -> None:
@@ -222,10 +224,10 @@ def test_bits_that_depend_on_the_batch_are_planned_in_their_own(tmp_path: Path) 
 
 
 def test_rows_of_another_arithmetic_are_not_kept(tmp_path: Path) -> None:
-    rows = full_rows(WORDS, list(all_pairs(10)))
+    rows = full_rows(WORDS, list(all_contexts(10)))
     elsewhere = rows.with_columns(arithmetic=pl.lit("row of another processor"))
     mixed = rows.with_columns(
-        arithmetic=pl.when(pl.col("pair_key") == "2_3")
+        arithmetic=pl.when(pl.col("context_key") == "2_3")
         .then(pl.lit("row elsewhere"))
         .otherwise(pl.lit(""))
     )
@@ -257,5 +259,5 @@ class Rankers:
 
     def plan(self) -> pl.DataFrame:
         ranker = self.open(())
-        batches = batches_of_pairs(len(self.texts), self.config.batch_rows)
+        batches = batches_of_contexts(len(self.texts), self.config.batch_rows)
         return pl.concat([frame_rows(batch, ranker.rank_batch(batch)) for batch in batches])

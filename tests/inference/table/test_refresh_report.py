@@ -48,7 +48,7 @@ def test_the_same_table_overlaps_wholly() -> None:
     report = report_of(likes, likes, compare_descriptions(TEXTS, TEXTS))
     assert report.figures.jaccard_at_5 == 1
     assert report.figures.rows_changed_at_5 == 0
-    assert report.figures.rows_same_pair == report.figures.rows == N + N * (N - 1) // 2
+    assert report.figures.rows_same_context == report.figures.rows == N + N * (N - 1) // 2
     assert not report.movers
     assert flatten_report(report, 1.0)["asks_for_fine_tuning"] == 0
 
@@ -59,7 +59,7 @@ def test_a_newcomer_that_everybody_likes_is_found() -> None:
     after[:, 11] = 1.0  # the last of all, renamed, is now the first
     changes = compare_descriptions(TEXTS, (*TEXTS[:11], "fashion"))
     report = report_of(before, after, changes)
-    assert report.figures.rows_same_pair == 11 + 11 * 10 // 2
+    assert report.figures.rows_same_context == 11 + 11 * 10 // 2
     # it pushes out the fifth of every row: 4 in common of 6
     assert report.figures.jaccard_at_5 == pytest.approx(4 / 6)
     assert report.movers[0].cluster == 11
@@ -76,4 +76,4 @@ def test_everything_renamed_has_nothing_to_compare() -> None:
     likes = np.zeros((N, N))
     changes = compare_descriptions(TEXTS, [f"other {i}" for i in range(N)])
     figures = report_of(likes, likes, changes).figures
-    assert (figures.rows_same_pair, figures.jaccard_at_5) == (0, 1.0)
+    assert (figures.rows_same_context, figures.jaccard_at_5) == (0, 1.0)

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from expectations.contracts.checks import check_table
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from inference.evaluation.case_table import plan_case_table
 from inference.plans.config import PlanConfig
 from inference.search.config import TableConfig
 from inference.search.ranking import RankEverything, rank_scores
 from inference.table.describe import describe_table
 from inference.table.plan_table import PlanTable
-from inference.table.table import batches_of_pairs, fill_table, make_ranker, n_rows
+from inference.table.table import batches_of_contexts, fill_table, make_ranker, n_rows
 from pipelines.io.artefact_io import to_arrow
 from tests.worlds.planning import DESCRIPTIONS, END, make_planner, make_table, score_one_by_one
 
@@ -42,18 +42,18 @@ def planned() -> pl.DataFrame:
 
 def test_the_table_keeps_its_contract_and_holds_every_pair(planned: pl.DataFrame) -> None:
     check_table(to_arrow(planned, NOVEL_CLUSTER_TABLE), NOVEL_CLUSTER_TABLE)
-    assert planned["pair_key"].to_list() == [pair.key for pair in all_pairs(N)]
+    assert planned["context_key"].to_list() == [context.key for context in all_contexts(N)]
     figures = describe_table(planned, N, SMALL)
     assert figures.completeness == figures.valid_share == 1
     assert figures.rows == figures.rows_expected == n_rows(N)
 
 
 def test_rows_rank_as_the_oracle_does(planned: pl.DataFrame) -> None:
-    contexts = [*all_pairs(N)]
+    contexts = [*all_contexts(N)]
     expected = score_one_by_one(make_planner(), contexts[::5], DESCRIPTIONS)
-    for pair, scores in zip(contexts[::5], expected, strict=True):
-        row = planned.row(by_predicate=pl.col("pair_key") == pair.key, named=True)
-        best = [c for c in np.argsort(-scores).tolist() if c not in pair.members]
+    for context, scores in zip(contexts[::5], expected, strict=True):
+        row = planned.row(by_predicate=pl.col("context_key") == context.key, named=True)
+        best = [c for c in np.argsort(-scores).tolist() if c not in context.members]
         assert row["novel_clusters"] == best
         assert np.allclose(row["scores"], scores[best], atol=2e-4)
 
@@ -74,8 +74,8 @@ def test_other_batches_move_no_cluster(planned: pl.DataFrame) -> None:
 @settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 12))
 def test_batches_are_all_pairs_in_order(n_clusters: int, batch_rows: int) -> None:
-    batches = list(batches_of_pairs(n_clusters, batch_rows))
-    assert [pair for batch in batches for pair in batch] == list(all_pairs(n_clusters))
+    batches = list(batches_of_contexts(n_clusters, batch_rows))
+    assert [context for batch in batches for context in batch] == list(all_contexts(n_clusters))
     assert max(len(batch) for batch in batches) <= batch_rows
 
 
@@ -86,9 +86,9 @@ def test_equal_scores_stand_by_id_and_noise_below_the_step_is_nothing(
 ) -> None:
     config = TableConfig(whole_up_to=1, depth=depth)
     noise = np.random.default_rng(0).uniform(-4e-5, 4e-5, size=(1, 5))
-    pair = ClusterPair.of(1, 3)
-    exact = rank_scores(np.array([steps]) * 1e-4, [pair], config)
-    noisy = rank_scores(np.array([steps]) * 1e-4 + noise, [pair], config)
+    context = ClusterContext.of(1, 3)
+    exact = rank_scores(np.array([steps]) * 1e-4, [context], config)
+    noisy = rank_scores(np.array([steps]) * 1e-4 + noise, [context], config)
     expected = sorted({0, 2, 4}, key=lambda cluster: (-steps[cluster], cluster))[:depth]
     assert exact.clusters[0].tolist() == noisy.clusters[0].tolist() == expected
     assert (np.diff(noisy.scores[0]) <= 0).all()
@@ -100,7 +100,7 @@ class Falling:
 
     n_clusters: int
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> np.ndarray:
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> np.ndarray:
         return np.tile(-np.arange(float(self.n_clusters)), (len(contexts), 1))
 
 
@@ -123,7 +123,7 @@ def planted() -> pl.DataFrame:
 
 def spoil(frame: pl.DataFrame, clusters: list[int], scores: list[float]) -> pl.DataFrame:
     """The planted table with the row of clusters 0 and 1 replaced."""
-    here = pl.col("pair_key") == "0_1"
+    here = pl.col("context_key") == "0_1"
     return frame.with_columns(
         pl.when(here)
         .then(pl.lit(pl.Series([clusters])))
@@ -160,7 +160,7 @@ def test_a_collapsed_table_shows_in_its_figures() -> None:
     likes = np.tile(-np.arange(12.0), (12, 1))
     figures = describe_table(make_table(likes), 12, TableConfig())
     # cluster 0 is first but where it is a member: 12 of the 78 rows; ids above 6 never get
-    # into the first five places
+    # into the first five
     assert figures.top1_largest_share == 66 / 78
     assert figures.coverage_at_5 == 7 / 12
     assert figures.top5_least_tenth_share == 0
@@ -172,10 +172,10 @@ def test_rows_looked_up_are_those_of_the_whole_table(planned: pl.DataFrame) -> N
     whole = PlanTable.from_frame(planned, N)
     histories = [[3, 1, 2], [4], [1, 3], []]
     part = plan_case_table(make_planner(), DESCRIPTIONS, histories, SMALL, PlanConfig())
-    needed = {ClusterPair.of(*pair) for pair in ((1, 3), (2, 3), (1, 2), (4,))}
-    for pair in all_pairs(N):
-        ours, theirs = part.row(pair), whole.row(pair)
-        assert (ours is not None) == (pair in needed)
+    needed = {ClusterContext.of(*context) for context in ((1, 3), (2, 3), (1, 2), (4,))}
+    for context in all_contexts(N):
+        ours, theirs = part.row(context), whole.row(context)
+        assert (ours is not None) == (context in needed)
         if ours is not None and theirs is not None:
             assert ours.novel_clusters.tolist() == theirs.novel_clusters.tolist()
             np.testing.assert_array_equal(ours.scores, theirs.scores)
@@ -183,4 +183,4 @@ def test_rows_looked_up_are_those_of_the_whole_table(planned: pl.DataFrame) -> N
 
 def test_no_history_needs_no_row() -> None:
     part = plan_case_table(make_planner(), DESCRIPTIONS, [[], []], SMALL, PlanConfig())
-    assert not [pair for pair in all_pairs(N) if part.row(pair)]
+    assert not [context for context in all_contexts(N) if part.row(context)]

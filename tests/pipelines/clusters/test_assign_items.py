@@ -9,7 +9,7 @@ import pytest
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import ITEM_CLUSTERS
-from pipelines.clusters.assign_items import place_items
+from pipelines.clusters.assign_items import assign_new_items
 from pipelines.commands import app
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
@@ -72,7 +72,7 @@ def test_new_items_are_placed_and_known_ones_keep_their_clusters(
     assert capsys.readouterr().out == Path("found.csv").read_text(encoding="utf-8")
 
 
-def test_the_company_of_a_new_item_counts_where_a_log_is_given() -> None:
+def test_the_log_of_a_new_item_counts_where_a_log_is_given() -> None:
     coffee = WORLD.items.filter(pl.col("title").str.contains("coffee"))["item_id"]
     pl.DataFrame({"item_id": ["x3"], "title": ["x3"]}).write_csv("plain.csv")
     shelf = coffee.to_list()
@@ -80,12 +80,12 @@ def test_the_company_of_a_new_item_counts_where_a_log_is_given() -> None:
     rows += [(f"n{user}", "x3", 2) for user in range(20)]
     log = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
     log.with_columns(pl.col("timestamp") + 1_700_000_000).write_csv("log.csv")
-    found = place_items(Path("plain.csv"), Path("log.csv"))
+    found = assign_new_items(Path("plain.csv"), Path("log.csv"))
     assert found["description"].item() == _description_of(coffee)
 
 
 def test_the_table_items_itself_is_read_with_its_categories() -> None:
-    found = place_items(paths.ITEMS, None)
+    found = assign_new_items(paths.ITEMS, None)
     assert found.height == WORLD.items.height
     assert not found["is_new"].any()
 
@@ -132,21 +132,21 @@ def test_a_file_that_is_no_catalogue_ends_in_one_line_and_status_2(
 def test_parquet_with_ids_that_are_none_ends_in_one_line(tmp_path: Path, ids: list[object]) -> None:
     pl.DataFrame({"item_id": ids, "title": ["A", "B"]}).write_parquet(tmp_path / "new.parquet")
     with pytest.raises(UserError, match="item_id"):
-        place_items(tmp_path / "new.parquet", None)
+        assign_new_items(tmp_path / "new.parquet", None)
 
 
 def test_files_and_trees_that_are_not_there_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match="the file exists"):
-        place_items(Path("nowhere.csv"), None)
+        assign_new_items(Path("nowhere.csv"), None)
     (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="dvc repro"):
-        place_items(Path("new.csv"), None)
+        assign_new_items(Path("new.csv"), None)
 
 
 def _description_of(items: pl.Series) -> str:
-    found = place_items(paths.ITEMS, None)
+    found = assign_new_items(paths.ITEMS, None)
     of_items = found.filter(pl.col("item_id").is_in(items.implode()))["description"]
     return str(of_items.mode().item())

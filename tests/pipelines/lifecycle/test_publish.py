@@ -11,7 +11,7 @@ import pytest
 
 from expectations.contracts import tables
 from expectations.contracts.errors import ReleaseError, UserError
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.features.online_features import FeatureReader
 from inference.release.manifest import check_parts, read_manifest
 from inference.release.registered import CHALLENGER, MEMBERS_FILE, RELEASE_MODEL
@@ -43,12 +43,12 @@ def test_the_online_rows_are_the_newest_states(tree: PublishedReleases) -> None:
 
 def test_rows_of_two_releases_live_side_by_side(tree: PublishedReleases) -> None:
     source, reader = ReleaseSource(tracking_uri()), FeatureReader(open_store)
-    pair = ClusterPair.of(0, 1)
+    context = ClusterContext.of(0, 1)
     best = []
     for version in (tree.first, tree.second):
         with source.fetch(version) as fetched:
-            rows = reader.fetch_rows(fetched.manifest.release_id, [pair])
-        best.append(int(rows[pair].novel_clusters[0]))
+            rows = reader.fetch_rows(fetched.manifest.release_id, [context])
+        best.append(int(rows[context].novel_clusters[0]))
     assert best == [2, 5]
 
 
@@ -135,10 +135,10 @@ def test_the_scores_come_back_bit_for_bit(tree: PublishedReleases) -> None:
     with ReleaseSource(tracking_uri()).fetch(tree.worse) as fetched:
         release_id = fetched.manifest.release_id
     table = read_table(paths.NOVEL_CLUSTER_TABLE, tables.NOVEL_CLUSTER_TABLE)
-    pairs = [ClusterPair.parse(key) for key in table["pair_key"]]
-    rows = FeatureReader(open_store).fetch_rows(release_id, pairs)
-    for pair, scores in zip(pairs, table["scores"], strict=True):
-        np.testing.assert_array_equal(rows[pair].scores, scores.to_numpy())
+    contexts = [ClusterContext.parse(key) for key in table["context_key"]]
+    rows = FeatureReader(open_store).fetch_rows(release_id, contexts)
+    for context, scores in zip(contexts, table["scores"], strict=True):
+        np.testing.assert_array_equal(rows[context].scores, scores.to_numpy())
 
 
 def _count_versions() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.features.online_features import FeatureReader
 from inference.release.manifest import read_manifest
 from inference.store.store_connections import StoreUnreachableError
@@ -46,13 +46,13 @@ def test_a_release_is_published_and_read_back_on_redis_and_postgresql(
             rows, _, is_new = publish(open_store(), open_tracking(), manifest)
             reader = FeatureReader(open_store)
             users = reader.read_users(manifest.release_id, [*PEOPLE, "nobody"])
-            planned = reader.read_rows(manifest.release_id, [ClusterPair.of(0, 1)])
+            planned = reader.read_rows(manifest.release_id, [ClusterContext.of(0, 1)])
         with pytest.raises(StoreUnreachableError):
             reader.read_user(manifest.release_id, "ann")
     assert (rows.users, is_new) == (len(PEOPLE), True)
     assert list(users) == list(PEOPLE)
     assert list(users["ann"].history_clusters) == PEOPLE["ann"].history
-    assert planned[ClusterPair.of(0, 1)].novel_clusters[0] == 2
+    assert planned[ClusterContext.of(0, 1)].novel_clusters[0] == 2
     assert not (tree / "var" / "feast_online.db").exists()
 
 

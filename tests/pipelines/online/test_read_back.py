@@ -66,7 +66,7 @@ def test_an_altered_score_stops_it_and_is_named(
     altered = pl.DataFrame(rows, schema=table.schema)
     with pytest.raises(GateError, match=r"pairs_altered is at most 0, found 1") as caught:
         guard_read_back(reader, release_id, users, [altered])
-    assert f"pairs: {rows[3]['pair_key']}" in str(caught.value)
+    assert f"contexts: {rows[3]['context_key']}" in str(caught.value)
 
 
 def test_an_altered_history_stops_it(

@@ -17,7 +17,7 @@ from expectations.contracts.tables import (
     USER_CLUSTER_HISTORY,
     USER_ITEM_HISTORY,
 )
-from expectations.contracts.values import BUILD_RELEASE, all_pairs
+from expectations.contracts.values import BUILD_RELEASE, all_contexts
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, scan_table, write_json, write_table
 from pipelines.params.params import read_params
@@ -116,14 +116,14 @@ def write_recommender(clusters: ServingClusters) -> None:
 
 def make_true_table(truth: Truth) -> pl.DataFrame:
     rows = []
-    for pair in all_pairs(truth.mechanism.n_topics):
+    for pair in all_contexts(truth.mechanism.n_topics):
         touched = np.zeros((1, truth.mechanism.n_topics), dtype=bool)
         touched[0, list(pair.members)] = True
         weights = truth.mechanism.attraction(touched)[0]
         ranked = np.argsort(-weights, kind="stable")[: (weights > 0).sum()]
         scores = np.log(weights[ranked] / weights.sum())
         rows.append((BUILD_RELEASE, pair.key, ranked.tolist(), scores.tolist()))
-    schema = ["release_id", "pair_key", "novel_clusters", "scores"]
+    schema = ["release_id", "context_key", "novel_clusters", "scores"]
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     time = pl.lit("2024-07-01").str.to_datetime(time_unit="us", time_zone="UTC")
     return frame.with_columns(event_timestamp=time)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from training.clusters.config import RepresentationConfig
 from training.collective.config import CollectiveConfig
 from training.collective.evidence import ASSOCIATIONS, Evidence, gather_evidence
@@ -90,8 +90,8 @@ def test_words_say_which_clusters_are_alike() -> None:
     np.testing.assert_allclose(near, near.T)
 
 
-def test_company_says_which_clusters_are_alike() -> None:
-    """People who buy 2-0 also buy 3-0, and 0-0 goes with 2-1: 2 and 3 share no company here."""
+def test_cooccurrence_says_which_clusters_are_alike() -> None:
+    """People who buy 2-0 also buy 3-0, and 0-0 goes with 2-1: 2 and 3 share nobody here."""
     walks = [["2-0", "0-0"], ["3-0", "0-0"], ["1-0", "1-1"]] * 5
     near = association(gather(make_log(*walks)), "collaborative")
     assert near[2, 3] > 0.9
@@ -137,6 +137,6 @@ def test_a_catalogue_without_words_has_no_text_similarity() -> None:
 @pytest.mark.parametrize("context", [(0,), (0, 1)])
 def test_an_empty_past_leaves_every_cluster_possible(context: tuple[int, ...]) -> None:
     evidence = gather(LOG, START)
-    scores = evidence.counts.score_batch([ClusterPair.of(*context)])
+    scores = evidence.counts.score_batch([ClusterContext.of(*context)])
     assert np.isfinite(scores).all()
     assert np.isfinite(evidence.associations).all()

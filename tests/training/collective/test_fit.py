@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from expectations.contracts.values import NO_CLUSTER, pairs_of_history
+from expectations.contracts.values import NO_CLUSTER, contexts_of_history
 from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.config import CollectiveConfig
 from training.collective.evidence import ASSOCIATIONS, Evidence
@@ -41,7 +41,7 @@ def draw_transitions(evidence: Evidence, count: int, prior: float) -> Transition
     for row, length in enumerate(lengths.tolist()):
         history = rng.choice(N, size=length, replace=False)
         histories[row, :length] = history
-        log_shares = counts.score_batch(pairs_of_history(history.tolist())).mean(axis=0)
+        log_shares = counts.score_batch(contexts_of_history(history.tolist())).mean(axis=0)
         associations = evidence.associations[:, history].mean(axis=1)
         scores = TRUTH[0] * log_shares + TRUTH[1:] @ associations
         scores[history] = -np.inf
@@ -66,8 +66,8 @@ def test_the_signal_of_the_weights_is_likelier_than_counts_alone() -> None:
     uniform = np.log(N - transitions.lengths).mean()
     assert found.loss < 0.9 * uniform
     signal = found.weigh(evidence)
-    (row,) = signal.score_batch(pairs_of_history([2, 7]))
-    (log_shares,) = evidence.counts.with_prior(50.0).score_batch(pairs_of_history([2, 7]))
+    (row,) = signal.score_batch(contexts_of_history([2, 7]))
+    (log_shares,) = evidence.counts.with_prior(50.0).score_batch(contexts_of_history([2, 7]))
     associations = evidence.associations[:, [2, 7]].mean(axis=1)
     scores = found.of_evidence[0] * log_shares + found.of_evidence[1:] @ associations
     scores[[2, 7]] = -np.inf

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from tests.worlds.collective import make_signal
 from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.signal import CollectiveSignal, load_signal, save_signal
@@ -38,7 +38,7 @@ def permute(signal: CollectiveSignal, order: list[int]) -> CollectiveSignal:
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_every_context_has_a_distribution_over_all_but_its_members(seed: int) -> None:
-    contexts = list(all_pairs(N))
+    contexts = list(all_contexts(N))
     scores = make_signal(seed, N).score_batch(contexts)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1.0)
     for context, row in zip(contexts, scores, strict=True):
@@ -50,8 +50,8 @@ def test_every_context_has_a_distribution_over_all_but_its_members(seed: int) ->
 def test_the_ids_of_clusters_do_not_matter(seed: int, order: list[int]) -> None:
     signal = make_signal(seed, N)
     renamed = permute(signal, order)
-    contexts = list(all_pairs(N))
-    there = [ClusterPair.of(*(order.index(m) for m in context.members)) for context in contexts]
+    contexts = list(all_contexts(N))
+    there = [ClusterContext.of(*(order.index(m) for m in context.members)) for context in contexts]
     np.testing.assert_allclose(
         renamed.score_batch(there), signal.score_batch(contexts)[:, order], rtol=1e-12
     )
@@ -60,7 +60,7 @@ def test_the_ids_of_clusters_do_not_matter(seed: int, order: list[int]) -> None:
 def test_weights_mean_what_they_say() -> None:
     signal = make_signal(1, N)
     (row,) = CollectiveSignal(signal.counts, 0.0, signal.association).score_batch(
-        [ClusterPair.of(1, 4)]
+        [ClusterContext.of(1, 4)]
     )
     is_candidate = [0, 2, 3, 5]
     association = (signal.association[1] + signal.association[4]) / 2
@@ -69,9 +69,9 @@ def test_weights_mean_what_they_say() -> None:
         np.log(np.exp(association[is_candidate]) / np.exp(association[is_candidate]).sum()),
     )
     (alone,) = CollectiveSignal(signal.counts, 1.0, 0 * signal.association).score_batch(
-        [ClusterPair.of(1, 4)]
+        [ClusterContext.of(1, 4)]
     )
-    (counted,) = signal.counts.score_batch([ClusterPair.of(1, 4)])
+    (counted,) = signal.counts.score_batch([ClusterContext.of(1, 4)])
     shares = np.exp(counted[is_candidate])
     np.testing.assert_allclose(alone[is_candidate], np.log(shares / shares.sum()))
 
@@ -80,7 +80,7 @@ def test_saved_and_loaded_it_scores_the_same_bits(tmp_path: Path) -> None:
     signal = make_signal(2, N)
     save_signal(signal, tmp_path / "signal.safetensors")
     save_signal(signal, tmp_path / "again.safetensors")
-    contexts = list(all_pairs(N))
+    contexts = list(all_contexts(N))
     loaded = load_signal(tmp_path / "signal.safetensors")
     np.testing.assert_array_equal(loaded.score_batch(contexts), signal.score_batch(contexts))
     assert (tmp_path / "signal.safetensors").read_bytes() == (

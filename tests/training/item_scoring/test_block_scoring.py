@@ -19,7 +19,7 @@ from training.item_scoring.block_scoring import (
 )
 from training.item_scoring.block_search import (
     N_MAXIMA,
-    NO_ROW,
+    NO_ITEM,
     QUEUE_SIZE,
     TILE_ITEMS,
 )
@@ -71,7 +71,7 @@ def rank_by_mask(
 
 
 def answer_of(ranked: RankedItems, number: int) -> tuple[list[int], list[float]]:
-    there = ranked.rows[number] != NO_ROW
+    there = ranked.rows[number] != NO_ITEM
     assert np.all(ranked.scores[number][~there] == -np.inf)
     return ranked.rows[number][there].tolist(), ranked.scores[number][there].tolist()
 
@@ -172,7 +172,7 @@ def test_a_bonus_moves_an_item_up_for_its_own_history_only() -> None:
     ]
     queries = [BlockQuery(0, 2), BlockQuery(1, 2), BlockQuery(0, 2, [1]), BlockQuery(1, 1, [0, 1])]
     ranked = scorer.rank(states, queries, bonuses)
-    assert ranked.rows.tolist() == [[1, 0], [0, 1], [3, 2], [0, NO_ROW]]
+    assert ranked.rows.tolist() == [[1, 0], [0, 1], [3, 2], [0, NO_ITEM]]
     assert ranked.scores[:3].tolist() == [[5, 4], [4, 3], [3.5, 2]]
 
 
@@ -229,4 +229,4 @@ def test_queries_of_one_state_for_a_block_each_share_one_pass() -> None:
     excluded = ({4}, set(), {5}, {0}, {0, 1, 4})
     queries = [BlockQuery(0, 2, plan, banned) for plan, banned in zip(plans, excluded, strict=True)]
     ranked = scorer.rank(states, queries)
-    assert ranked.rows.tolist() == [[5, NO_ROW], [0, 1], [4, NO_ROW], [1, 2], [5, NO_ROW]]
+    assert ranked.rows.tolist() == [[5, NO_ITEM], [0, 1], [4, NO_ITEM], [1, 2], [5, NO_ITEM]]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from expectations.contracts.values import HISTORY_SIZE, ClusterPair
+from expectations.contracts.values import HISTORY_SIZE, ClusterContext
 from training.baselines.clusters.visits import Visits
 
 # Shapes: V visits, B contexts, N clusters.
@@ -33,7 +33,7 @@ class PairCounts:
     popularity: NDArray[np.float64]
     prior: float
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         """Return the log-probability of every cluster after these contexts, [B, N].
 
         A pair's distribution is drawn towards the mean of its members', a member's towards

@@ -21,7 +21,7 @@ PLAIN_NEIGHBOURS = NeighbourConfig(window=5, step_decay=0.7, backward=0.0, histo
 of A following B. After Ludewig and Jannach (arXiv 1803.09587)."""
 MAX_RECENT = 50
 """Newest items of a history that item-kNN adds up."""
-SHRINKAGE = 10.0
+SIMILARITY_SHRINKAGE = 10.0
 """Interactions added to both sides of a similarity, so that rare items do not top the list."""
 
 
@@ -88,7 +88,7 @@ def fit_item_neighbours(sequences: Sequences, layout: ItemLayout) -> ItemNeighbo
     cells = (np.ones(len(owner)), (owner, sequences.items - FIRST_ITEM))
     liked = sparse.csr_matrix(cells, shape=(len(sequences), layout.n_items))
     liked.data[:] = 1.0  # once is as good as often
-    scale = sparse.diags(1 / np.sqrt(_likes(sequences, layout) + SHRINKAGE))
+    scale = sparse.diags(1 / np.sqrt(_likes(sequences, layout) + SIMILARITY_SHRINKAGE))
     similarity = (scale @ (liked.T @ liked) @ scale).tocsr()
     similarity.setdiag(0)
     return ItemNeighbours(similarity)

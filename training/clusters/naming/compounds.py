@@ -20,9 +20,9 @@ def join_compounds(words: pl.DataFrame) -> pl.DataFrame:
     """
     if not words["is_glued"].any():
         return words
-    before = pl.col("place", "stem").shift(1).over("row", "field").name.suffix("_before")
+    before = pl.col("position", "stem").shift(1).over("row", "field").name.suffix("_before")
     beside = words.with_columns(before).with_columns(
-        touches=(pl.col("is_glued") & (pl.col("link") == pl.col("place_before"))).fill_null(False)
+        touches=(pl.col("is_glued") & (pl.col("link") == pl.col("position_before"))).fill_null(False)
     )
     pairs = (
         beside.filter("touches")
@@ -47,7 +47,7 @@ def join_compounds(words: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("row", "field", "link", "bridge", "is_glued", "opens").first(),
             pl.col("word", "stem").str.join(""),
-            pl.col("place", "closes").last(),  # what follows is linked to the last of them
+            pl.col("position", "closes").last(),  # what follows is linked to the last of them
         )
         .select(words.columns)
     )

@@ -113,21 +113,21 @@ class _Namer:
 
     def _write(self, phrase: Phrase, draft: Draft, theme: Phrase) -> ClusterName:
         ordered = self._order(phrase, draft)
-        places = np.zeros((len(draft.members), len(ordered)), dtype=np.int64)
+        positions = np.zeros((len(draft.members), len(ordered)), dtype=np.int64)
         listed = [nth for nth, term in enumerate(ordered) if not term.is_title]
-        places[:, listed] = self._places([ordered[nth] for nth in listed], draft)
-        return split_phrase(ordered, theme, places)
+        positions[:, listed] = self._title_positions([ordered[nth] for nth in listed], draft)
+        return split_phrase(ordered, theme, positions)
 
     def _order(self, phrase: Phrase, draft: Draft) -> Phrase:
         listed = tuple(term for term in phrase if not term.is_title)
-        ordered = order_terms(listed, self._places(listed, draft))
+        ordered = order_terms(listed, self._title_positions(listed, draft))
         return (*ordered, *(term for term in phrase if term.is_title))
 
-    def _places(self, terms: Sequence[Term], draft: Draft) -> np.ndarray:
+    def _title_positions(self, terms: Sequence[Term], draft: Draft) -> np.ndarray:
         """Return where terms stand in the titles of the cluster's items, ``[n_items, n_terms]``."""
         columns = [draft.column_of(term) for term in terms]
-        places: np.ndarray = self._index.places[draft.members][:, columns].toarray()
-        return places
+        positions: np.ndarray = self._index.positions[draft.members][:, columns].toarray()
+        return positions
 
     def _tell_apart(
         self,

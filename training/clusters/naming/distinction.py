@@ -12,7 +12,7 @@ from training.clusters.naming.phrases import DECADE, Phrase, Term
 OWN_SHARE = 0.5  # of a term's items anywhere are in the cluster: the term is about it
 
 
-def split_phrase(ordered: Phrase, theme: Phrase, places: np.ndarray) -> ClusterName:
+def split_phrase(ordered: Phrase, theme: Phrase, positions: np.ndarray) -> ClusterName:
     """Return the name that a phrase makes.
 
     A term stands apart where it was added to a theme that other clusters have too, or is broader
@@ -22,13 +22,13 @@ def split_phrase(ordered: Phrase, theme: Phrase, places: np.ndarray) -> ClusterN
     Args:
         ordered: the terms as they are written.
         theme: those that would name the cluster if it were alone, the most telling first.
-        places: where each stands in the title of each item of the cluster, 0 where it does not,
+        positions: where each stands in the title of each item of the cluster, 0 where it does not,
             ``[n_items, n_terms]``.
     """
     has_own = bool(theme) and theme[0].held >= OWN_SHARE
     n_kept = len(ordered)
     while n_kept > 1 and _is_apart(ordered[n_kept - 1], theme, has_own):
-        if _goes_on(places[:, : n_kept - 1], places[:, n_kept - 1]):
+        if _goes_on(positions[:, : n_kept - 1], positions[:, n_kept - 1]):
             break
         n_kept -= 1
     text = write_phrase(ordered)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from training.clusters.naming.evidence import find_affinity, find_gains
 from training.clusters.naming.exemplars import read_exemplars
-from training.clusters.naming.phrases import DECADE, Candidates, Term, stems_of
+from training.clusters.naming.phrases import DECADE, CandidateTerms, Term, stems_of
 from training.clusters.naming.surroundings import Surroundings
 from training.clusters.naming.terms import TITLE_EMPHASIS, TermIndex
 
@@ -27,7 +27,7 @@ class Draft:
 
     members: np.ndarray
     columns: np.ndarray
-    candidates: Candidates
+    candidates: CandidateTerms
 
     def column_of(self, term: Term) -> int:
         """Return the id of a listed term; titles have none."""
@@ -74,7 +74,7 @@ def draft_cluster(cluster: int, index: TermIndex, level: Surroundings, titles: p
     gains[: len(found), : len(found)] = worth * find_gains(together)
     affinity[: len(found), : len(found)] = find_affinity(together)
     narrower[: len(found), : len(found)] = level.find_narrower(pairs)
-    return Draft(members, found, Candidates(terms, gains, affinity, narrower))
+    return Draft(members, found, CandidateTerms(terms, gains, affinity, narrower))
 
 
 def applies(phrase: Sequence[Term], draft: Draft, index: TermIndex, masses: np.ndarray) -> bool:

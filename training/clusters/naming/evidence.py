@@ -69,7 +69,7 @@ def find_gains(frequencies: Frequencies) -> np.ndarray:
 
 
 def find_affinity(frequencies: Frequencies) -> np.ndarray:
-    """Return how much company two terms can be expected to keep elsewhere, -1 to 1, ``[c, c]``.
+    """Return how much two terms can be expected to occur together elsewhere, -1 to 1, ``[c, c]``.
 
     Normalised pointwise mutual information over all items (Bouma 2009), -1 being never. The
     fewer items two terms were met in, the more likely they never meet among others.

@@ -90,6 +90,6 @@ def _distinct(titles: Iterator[str]) -> list[str]:
 
 def _pairs(titles: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield pairs of titles, those of the best known first."""
-    places = combinations(range(len(titles)), 2)
-    for one, other in sorted(places, key=sum):
+    indices = combinations(range(len(titles)), 2)
+    for one, other in sorted(indices, key=sum):
         yield titles[one], titles[other]

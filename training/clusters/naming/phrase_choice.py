@@ -9,8 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from training.clusters.config import DescriptionConfig
-from training.clusters.naming.phrase_growth import fits, grow_phrase, lengthen, weigh_company
-from training.clusters.naming.phrases import DECADE, Candidates, Phrase, Term, stems_of
+from training.clusters.naming.phrase_growth import fits, grow_phrase, lengthen, weigh_cohesion
+from training.clusters.naming.phrases import DECADE, CandidateTerms, Phrase, Term, stems_of
 
 TELLING_SHARE = 0.15  # of a cluster's items have a term, or it names a curiosity in it
 DECADE_SHARE = 0.35  # of a cluster's items must be of a decade: it speaks for all of them
@@ -42,7 +42,7 @@ class Others:
     is_written: Callable[[Phrase], bool]
 
 
-def want_phrase(candidates: Candidates, config: DescriptionConfig) -> Phrase:
+def want_phrase(candidates: CandidateTerms, config: DescriptionConfig) -> Phrase:
     """Return the best phrase for a cluster that need not differ from any other; may be short."""
     pool = next(_pools(candidates.terms))
     chosen = grow_phrase([], candidates, pool, config.words, ENOUGH, config)
@@ -50,7 +50,7 @@ def want_phrase(candidates: Candidates, config: DescriptionConfig) -> Phrase:
 
 
 def choose_phrase(
-    candidates: Candidates, others: Others, config: DescriptionConfig
+    candidates: CandidateTerms, others: Others, config: DescriptionConfig
 ) -> Phrase | None:
     """Return the best phrase that no other has, or ``None`` if the candidates make none.
 
@@ -127,7 +127,7 @@ def _is_supported(term: Term) -> bool:
 
 def _keep_theme(
     wanted: list[int],
-    candidates: Candidates,
+    candidates: CandidateTerms,
     pool: Sequence[int],
     others: Others,
     config: DescriptionConfig,
@@ -139,7 +139,7 @@ def _keep_theme(
 
 def _give_up_theme(
     wanted: list[int],
-    candidates: Candidates,
+    candidates: CandidateTerms,
     pool: Sequence[int],
     others: Others,
     config: DescriptionConfig,
@@ -160,7 +160,7 @@ def _give_up_theme(
 
 def _differ(
     theme: Sequence[int],
-    candidates: Candidates,
+    candidates: CandidateTerms,
     pool: Sequence[int],
     others: Others,
     config: DescriptionConfig,
@@ -170,7 +170,7 @@ def _differ(
         return
     terms = candidates.terms
     chosen = tuple(terms[nth] for nth in theme)
-    told = others.tell_apart(chosen) * weigh_company(candidates, theme)
+    told = others.tell_apart(chosen) * weigh_cohesion(candidates, theme)
     telling = [nth for nth in pool if told[nth] > 0]
     for nth in sorted(telling, key=lambda nth: (-told[nth], nth)):
         if fits(terms[nth], chosen, config.max_words):
@@ -178,7 +178,7 @@ def _differ(
 
 
 def _shed(
-    wanted: Sequence[int], candidates: Candidates, names: Sequence[frozenset[str]]
+    wanted: Sequence[int], candidates: CandidateTerms, names: Sequence[frozenset[str]]
 ) -> Iterator[list[int]]:
     """Yield ever fewer terms: the one that most ``names`` have goes first, what is narrow stays."""
     uses = {

@@ -8,16 +8,16 @@ import numpy as np
 
 from expectations.contracts.values import MAX_DESCRIPTION
 from training.clusters.config import DescriptionConfig
-from training.clusters.naming.phrases import Candidates, Term, are_alike
+from training.clusters.naming.phrases import CandidateTerms, Term, are_alike
 
 LONGER_SHARE = (0.35, 0.5)  # of a word's, a pair's items: a longer phrase stands for it from here
 TORN_SHARE = 0.8  # of a word's items: from here it is a piece of the longer phrase, not a word
-COMPANY = 8.0  # how much rather a name says one thing well than two things
+COHESION_POWER = 8.0  # how much rather a name says one thing well than two things
 
 
 def grow_phrase(
     start: Sequence[int],
-    candidates: Candidates,
+    candidates: CandidateTerms,
     pool: Sequence[int],
     n_words: int,
     enough: float,
@@ -53,17 +53,17 @@ def grow_phrase(
     return chosen
 
 
-def _find_gains(candidates: Candidates, chosen: Sequence[int]) -> np.ndarray:
-    """Return what each term adds to the chosen ones, more where it keeps company with them."""
+def _find_gains(candidates: CandidateTerms, chosen: Sequence[int]) -> np.ndarray:
+    """Return what each term adds to the chosen ones, more where it occurs beside them."""
     new: np.ndarray = candidates.gains[list(chosen)].min(axis=0)
-    gains: np.ndarray = new * weigh_company(candidates, chosen)
+    gains: np.ndarray = new * weigh_cohesion(candidates, chosen)
     return gains
 
 
-def weigh_company(candidates: Candidates, chosen: Sequence[int]) -> np.ndarray:
-    """Return the weight of each term for the company that it keeps with the chosen ones."""
-    company = 1 + candidates.affinity[list(chosen)].mean(axis=0)
-    weight: np.ndarray = company**COMPANY
+def weigh_cohesion(candidates: CandidateTerms, chosen: Sequence[int]) -> np.ndarray:
+    """Return the weight of each term: the more, the oftener it occurs beside the chosen ones."""
+    cohesion = 1 + candidates.affinity[list(chosen)].mean(axis=0)
+    weight: np.ndarray = cohesion**COHESION_POWER
     return weight
 
 
@@ -94,7 +94,7 @@ def _narrow(
     best: int,
     chosen: Sequence[int],
     pool: Sequence[int],
-    candidates: Candidates,
+    candidates: CandidateTerms,
     max_words: int,
 ) -> int:
     """Return the term that says the same of the cluster and less of others: roses, not gardens."""
@@ -111,7 +111,7 @@ def _narrow(
         best = max(narrower, key=lambda nth: (terms[nth].value, -nth))
 
 
-def lengthen(best: int, chosen: Sequence[int], candidates: Candidates, max_words: int) -> int:
+def lengthen(best: int, chosen: Sequence[int], candidates: CandidateTerms, max_words: int) -> int:
     """Return the longest phrase around a word that most of its items have, such as dry erase."""
     terms = candidates.terms
     others = [terms[nth] for nth in chosen]

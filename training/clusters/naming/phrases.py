@@ -29,7 +29,7 @@ class Term:
         n_items: how many items of the cluster have it.
         share: share of the cluster's items that have it, by their weight.
         held: share of the items that have it that the cluster holds, by their weight.
-        worth: what the crowd and the place where it stands here make of it.
+        worth: by whose items it marks and how prominently it stands here.
         value: what it tells about the cluster by itself, weighed by ``worth``.
         is_title: it is the title of one item, for want of a better name.
     """
@@ -56,13 +56,13 @@ def _count_words(surface: str) -> int:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class CandidateTerms:
     """The terms that may name one cluster, best first.
 
     Attributes:
         terms: ``c`` terms.
         gains: what each (column) adds to each other one (row), weighed likewise, ``[c, c]``.
-        affinity: how much two of them keep company, -1 to 1, ``[c, c]``.
+        affinity: how much two of them occur together, -1 to 1, ``[c, c]``.
         narrower: which (columns) narrow which (rows) down to what it is about, bool ``[c, c]``.
     """
 
@@ -98,18 +98,19 @@ def are_alike(stem: str, other: str) -> bool:
     return stem == other or (shared >= ALIKE_LETTERS and shared >= ALIKE_SHARE * longer)
 
 
-def order_terms(phrase: Phrase, places: np.ndarray) -> Phrase:
+def order_terms(phrase: Phrase, positions: np.ndarray) -> Phrase:
     """Return the terms in the order in which titles have them; else as they were chosen.
 
     A decade goes to the end unless it was chosen first.
 
     Args:
         phrase: the terms, the most telling first.
-        places: where each stands in the title of each item of the cluster, 0 where it does not,
+        positions: where each stands in the title of each item of the cluster, 0 where it does not,
             ``[n_items, n_terms]``.
     """
-    both = (places[:, :, None] > 0) & (places[:, None, :] > 0)
-    before = (both & (places[:, :, None] < places[:, None, :])).sum(axis=0)  # [a, b]: a before b
+    both = (positions[:, :, None] > 0) & (positions[:, None, :] > 0)
+    is_before = both & (positions[:, :, None] < positions[:, None, :])
+    before = is_before.sum(axis=0)  # [a, b]: a before b
     wins = np.sign(before - before.T).sum(axis=1)
     is_late = [nth > 0 and bool(DECADE.match(term.surface)) for nth, term in enumerate(phrase)]
     order = sorted(range(len(phrase)), key=lambda nth: (is_late[nth], -wins[nth], nth))

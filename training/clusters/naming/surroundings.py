@@ -57,7 +57,7 @@ class Surroundings:
         masses: np.ndarray,
     ) -> None:
         # Whole numbers add up to the same sum in any order; floats of many threads do not, and
-        # terms that stand in the same items would change places from run to run.
+        # terms that stand in the same items would change their order from run to run.
         self._units = np.rint(masses * UNITS_PER_MASS).astype(np.int64)
         self._incidence = incidence
         self._by_term = incidence.tocsc()

@@ -53,8 +53,8 @@ class TermIndex:
         stems: the stem of each of its words, ``[n_terms]``.
         worth: what the crowd makes of each, float64 ``[n_terms]``.
         incidence: 1 where an item has a term, int64 ``[n_items, n_terms]``.
-        emphasis: how prominently, in hundredths of a place in the title; same type and shape.
-        places: where in the title a term first stands, from 1; 0 where it does not; same shape.
+        emphasis: how prominently, 100 standing for the title; same type and shape.
+        positions: where in the title a term first stands, from 1; 0 where it does not; same shape.
         is_told: whether texts or categories of several items have the term, bool ``[n_terms]``.
     """
 
@@ -63,7 +63,7 @@ class TermIndex:
     worth: np.ndarray
     incidence: sp.csr_matrix
     emphasis: sp.csr_matrix
-    places: sp.csr_matrix
+    positions: sp.csr_matrix
     is_told: np.ndarray
 
     @cached_property
@@ -73,13 +73,13 @@ class TermIndex:
 
 
 def index_terms(
-    words: pl.DataFrame, company: np.ndarray, floor: float, config: DescriptionConfig
+    words: pl.DataFrame, collaborative: np.ndarray, floor: float, config: DescriptionConfig
 ) -> TermIndex:
     """Find the words and phrases that several items share.
 
     Args:
         words: from :func:`training.clusters.representation.words.read_words`.
-        company: collaborative vectors ``[n_items, d]``.
+        collaborative: collaborative vectors ``[n_items, d]``.
         floor: worth of a term whose items have no people in common.
         config: how many terms to keep.
     """
@@ -88,7 +88,7 @@ def index_terms(
         pl.Series([is_readable(word) for word in distinct], dtype=pl.Boolean)
     )
     found = _chain_words(join_compounds(words.filter(pl.col("word").is_in(readable.implode()))))
-    listed = _keep_phrases(_list_terms(found), len(company))
+    listed = _keep_phrases(_list_terms(found), len(collaborative))
     is_attribute = pl.col(STEMS[0]).is_in(ATTRIBUTES) & pl.col(STEMS[1]).is_null()
     # Two ways to part the same letters are one name to a reader.
     named = listed.filter(~is_attribute).unique("surface", keep="first", maintain_order=True)
@@ -98,21 +98,21 @@ def index_terms(
         .group_by("row", "term")
         .agg(
             _emphasis().max().alias("emphasis"),
-            (pl.col("place").filter(pl.col("field") == TITLE).min() + 1).alias("title_place"),
+            (pl.col("position").filter(pl.col("field") == TITLE).min() + 1).alias("title_position"),
             (pl.col("field") != TITLE).any().alias("told"),
         )
         .sort("row", "term")
     )
-    shape = (len(company), terms.height)
+    shape = (len(collaborative), terms.height)
     incidence = _lay_out(cells.with_columns(pl.lit(1).alias("one")), "one", shape)
     stems = [tuple(filter(None, row)) for row in terms.select(*STEMS).iter_rows()]
     return TermIndex(
         surfaces=terms["surface"].to_list(),
         stems=stems,
-        worth=weigh_terms(incidence, company, floor),
+        worth=weigh_terms(incidence, collaborative, floor),
         incidence=incidence,
         emphasis=_lay_out(cells, "emphasis", shape),
-        places=_lay_out(cells.drop_nulls("title_place"), "title_place", shape),
+        positions=_lay_out(cells.drop_nulls("title_position"), "title_position", shape),
         is_told=np.bincount(cells.filter("told")["term"], minlength=terms.height)
         >= MIN_ITEMS_PER_TERM,
     )
@@ -138,8 +138,8 @@ def _chain_words(words: pl.DataFrame) -> pl.DataFrame:
     first = words.select(
         "row",
         "field",
-        "place",
-        pl.col("place").alias("end"),
+        "position",
+        pl.col("position").alias("end"),
         "opens",
         "closes",
         pl.col("word").alias("surface"),
@@ -150,7 +150,7 @@ def _chain_words(words: pl.DataFrame) -> pl.DataFrame:
         "row",
         "field",
         pl.col("link").alias("end"),
-        pl.col("place").alias("next_end"),
+        pl.col("position").alias("next_end"),
         pl.col("closes").alias("next_closes"),
         pl.concat_str(
             pl.when(~pl.col("is_glued")).then(pl.lit("")),
@@ -231,5 +231,5 @@ def _emphasis() -> pl.Expr:
 
 
 def _lay_out(cells: pl.DataFrame, values: str, shape: tuple[int, int]) -> sp.csr_matrix:
-    positions = (cells["row"].to_numpy(), cells["term"].to_numpy())
-    return sp.csr_matrix((cells[values].to_numpy().astype(np.int64), positions), shape=shape)
+    cells_at = (cells["row"].to_numpy(), cells["term"].to_numpy())
+    return sp.csr_matrix((cells[values].to_numpy().astype(np.int64), cells_at), shape=shape)

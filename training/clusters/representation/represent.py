@@ -17,7 +17,7 @@ from training.clusters.representation.collaborative import (
 from training.clusters.representation.reduction import scale_to_unit
 from training.clusters.representation.text_vectors import TextEncoder, fit_text
 
-RIDGE = 1.0  # in items of full weight
+EXPECTATION_RIDGE = 1.0  # in items of full weight
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,6 @@ def _learn_expectation(
     """Return the ridge regression from text to collaborative vectors, items weighted by trust."""
     trust = _trust(collaborative, traffic, config)[:, None]
     weighted = trust * text.astype(np.float64)
-    grams = text.T.astype(np.float64) @ weighted + RIDGE * np.eye(text.shape[1])
+    grams = text.T.astype(np.float64) @ weighted + EXPECTATION_RIDGE * np.eye(text.shape[1])
     solved: np.ndarray = np.linalg.solve(grams, weighted.T @ collaborative.astype(np.float64))
     return solved

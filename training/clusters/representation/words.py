@@ -72,8 +72,8 @@ def read_words(items: pl.DataFrame) -> pl.DataFrame:
         items: the table ITEMS; the row number of an item is its ``row``.
 
     Returns:
-        ``(row, field, place, word, stem, link, bridge, is_glued, opens, closes)``, sorted by the
-        first three. ``link`` is the place of the word before it if the two stand side by side,
+        ``(row, field, position, word, stem, link, bridge, is_glued, opens, closes)``, sorted by the
+        first three. ``link`` is the position of the word before it if the two stand side by side,
         with no punctuation between them and no stop word but one that phrases are built with, such
         as ``stand up comedy``; that one is the ``bridge``, null where there is none, empty where
         it goes without saying (``garden and yard``). A word ``is_glued`` to the one before it if
@@ -86,7 +86,7 @@ def read_words(items: pl.DataFrame) -> pl.DataFrame:
     parted = pl.col("content").str.replace_all(DIGITS, " $0 ")
     words = pl.concat([words, _read_tokens(silent.with_columns(parted))])
     decades = _read_decades(items.with_row_index("row"))
-    found = pl.concat([words, decades]).sort("row", "field", "place")
+    found = pl.concat([words, decades]).sort("row", "field", "position")
     stems = found.select(pl.col("word").unique().sort()).with_columns(
         pl.col("word").map_elements(stem_word, return_dtype=pl.String).alias("stem")
     )
@@ -145,14 +145,16 @@ def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
             pl.int_range(pl.len()).over("row", "field").alias("nth"),
         )
     )
-    # One place is left free between segments, so that no two of them look side by side.
-    placed = tokens.with_columns((pl.col("nth") + pl.col("segment")).cast(pl.Int64).alias("place"))
+    # One position is left free between segments, so that no two of them look side by side.
+    positioned = tokens.with_columns(
+        (pl.col("nth") + pl.col("segment")).cast(pl.Int64).alias("position")
+    )
     is_letters = pl.col("word").str.contains(WORD)
     root = pl.col("word").str.extract(r"^(\w+)['’]").fill_null(pl.col("word"))
     is_word = is_letters & (
         (pl.col("word").str.len_chars() > 1) | pl.col("word").str.contains(WHOLE_WORD)
     )
-    judged = placed.with_columns(
+    judged = positioned.with_columns(
         (is_word & ~root.is_in(list(STOP_WORDS | CONTRACTED))).alias("kept"),
         is_letters.alias("letters"),
     )
@@ -167,9 +169,9 @@ def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
         .alias("bridge"),
         (~_neighbour(-1, "letters").fill_null(False)).alias("opens"),
         (~_neighbour(1, "letters").fill_null(False)).alias("closes"),
-    ).with_columns((pl.col("place") - 1 - _count_words(pl.col("bridge"))).alias("link"))
+    ).with_columns((pl.col("position") - 1 - _count_words(pl.col("bridge"))).alias("link"))
     return linked.filter("kept").select(
-        "row", "field", "place", "word", "link", "bridge", "is_glued", "opens", "closes"
+        "row", "field", "position", "word", "link", "bridge", "is_glued", "opens", "closes"
     )
 
 
@@ -187,7 +189,7 @@ def _read_decades(items: pl.DataFrame) -> pl.DataFrame:
     return items.select(
         "row",
         pl.lit(CATEGORY).alias("field"),
-        pl.lit(-2, dtype=pl.Int64).alias("place"),
+        pl.lit(-2, dtype=pl.Int64).alias("position"),
         decade.alias("word"),
         pl.lit(-3, dtype=pl.Int64).alias("link"),
         pl.lit(None, dtype=pl.String).alias("bridge"),

@@ -41,7 +41,7 @@ class Points:
     Attributes:
         vectors: unit rows, float32 ``[n, d]``.
         loads: what is to be balanced, such as traffic, float64 ``[n]``, not all zero.
-        masses: pull of each point on its centre, float64 ``[n]``, positive.
+        masses: weight of each point in its centre, float64 ``[n]``, positive.
     """
 
     vectors: np.ndarray

@@ -20,7 +20,7 @@ from training.clusters.tree.assign import TreeCentroids
 
 CONFIG_FILE = "representation.json"
 STEMS_FILE = "stems.parquet"
-COMPANIONS_FILE = "companions.parquet"
+CONTEXT_FILE = "cooccurrence.parquet"
 ARRAYS_FILE = "arrays.safetensors"
 
 
@@ -28,7 +28,7 @@ def save_centroids(centroids: TreeCentroids, folder: Path) -> None:
     """Write ``centroids`` into an existing empty folder; the same ones give the same bytes."""
     encoder, collaborative = centroids.encoder, centroids.encoder.collaborative
     arrays = {
-        "company_projection": collaborative.projection,
+        "collaborative_projection": collaborative.projection,
         "expectation": encoder.expectation,
         "unknown": encoder.unknown,
     }
@@ -40,8 +40,10 @@ def save_centroids(centroids: TreeCentroids, folder: Path) -> None:
         stems = pl.DataFrame({"stem": encoder.text.stems, "idf": encoder.text.idf})
         stems.write_parquet(folder / STEMS_FILE)
         arrays["word_projection"] = encoder.text.projection
-    companions = pl.DataFrame({"item_id": collaborative.item_ids, "context": collaborative.context})
-    companions.write_parquet(folder / COMPANIONS_FILE)
+    cooccurrence = pl.DataFrame(
+        {"item_id": collaborative.item_ids, "context": collaborative.context}
+    )
+    cooccurrence.write_parquet(folder / CONTEXT_FILE)
     save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / ARRAYS_FILE)
     text = json.dumps(encoder.config.model_dump(), indent=2, sort_keys=True)
     (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
@@ -57,11 +59,11 @@ def load_centroids(folder: Path) -> TreeCentroids:
         content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         config = RepresentationConfig.model_validate(content)
         arrays = load_file(folder / ARRAYS_FILE)
-        companions = pl.read_parquet(folder / COMPANIONS_FILE)
+        cooccurrence = pl.read_parquet(folder / CONTEXT_FILE)
         collaborative = CollaborativeEncoder(
-            companions["item_id"],
-            companions["context"].to_numpy(),
-            arrays["company_projection"],
+            cooccurrence["item_id"],
+            cooccurrence["context"].to_numpy(),
+            arrays["collaborative_projection"],
             config.window,
             config.shift,
         )

@@ -161,7 +161,7 @@ def tabulate_recall(intervals: Mapping[str, Interval], methods: Sequence[str]) -
 
 
 def tabulate_exposure(rankings: Rankings, n_clusters: int) -> pl.DataFrame:
-    """Return (method, place, share): what part of all top fives each cluster gets.
+    """Return (method, rank, share): what part of all top fives each cluster gets.
 
     Clusters stand from the most to the least exposed one of each method.
     """
@@ -171,8 +171,8 @@ def tabulate_exposure(rankings: Rankings, n_clusters: int) -> pl.DataFrame:
         shares = np.round(counts / max(counts.sum(), 1), DECIMALS)
         ranks = np.arange(1, n_clusters + 1)
         frames.append(
-            pl.DataFrame({"place": ranks, "share": shares}).with_columns(
+            pl.DataFrame({"rank": ranks, "share": shares}).with_columns(
                 pl.lit(method).alias("method")
             )
         )
-    return pl.concat(frames).select("method", "place", "share")
+    return pl.concat(frames).select("method", "rank", "share")

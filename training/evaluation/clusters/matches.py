@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from training.evaluation.metrics import wilson_interval
 from training.planner.base.decode import write_greedily
 from training.planner.base.model_io import Planner
@@ -31,18 +31,18 @@ class MatchFigures:
 
 
 def measure_matches(
-    planner: Planner, contexts: Sequence[ClusterPair], descriptions: Sequence[str]
+    planner: Planner, contexts: Sequence[ClusterContext], descriptions: Sequence[str]
 ) -> MatchFigures:
     """Let the planner write after every context, any token allowed, and compare.
 
     Args:
         planner: in evaluation mode.
-        contexts: for the match rate of design and gate, all pairs of the table.
+        contexts: for the match rate of design and gate, all contexts of the table.
         descriptions: of every cluster, by id.
     """
     prompts = [
-        planner.encode_prompt([descriptions[member] for member in pair.members])
-        for pair in contexts
+        planner.encode_prompt([descriptions[member] for member in context.members])
+        for context in contexts
     ]
     room = max(len(planner.encode_completion(text)) for text in descriptions)
     written = write_greedily(planner, prompts, room)
@@ -50,14 +50,14 @@ def measure_matches(
 
 
 def count_matches(
-    written: Sequence[str], contexts: Sequence[ClusterPair], descriptions: Sequence[str]
+    written: Sequence[str], contexts: Sequence[ClusterContext], descriptions: Sequence[str]
 ) -> MatchFigures:
     """Return the figures of texts already written, one per context."""
     known = set(descriptions)
     matches = sum(text in known for text in written)
     selves = sum(
-        text in {descriptions[member] for member in pair.members}
-        for text, pair in zip(written, contexts, strict=True)
+        text in {descriptions[member] for member in context.members}
+        for text, context in zip(written, contexts, strict=True)
     )
     low, high = wilson_interval(matches, len(written))
     return MatchFigures(

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from expectations.contracts.values import HISTORY_SIZE, NO_CLUSTER, ClusterPair
+from expectations.contracts.values import HISTORY_SIZE, NO_CLUSTER, ClusterContext
 from training.planner.config import PlannerConfig
 from training.planner.data.transitions import Transitions
 
@@ -18,7 +18,7 @@ from training.planner.data.transitions import Transitions
 class ContextIndex:
     """Transitions by the contexts that their histories hold.
 
-    Many people's histories hold the same pair. One forward pass over that prompt can be scored
+    Many people's histories hold the same context. One forward pass over that prompt can be scored
     against what several of them chose next, so that the list-wise loss sees as many choices as it
     wants at the cost of one.
     """
@@ -35,7 +35,7 @@ class ContextIndex:
         }
 
     def draw(
-        self, contexts: Sequence[ClusterPair], count: int, rng: np.random.Generator
+        self, contexts: Sequence[ClusterContext], count: int, rng: np.random.Generator
     ) -> NDArray[np.int64]:
         """Return ``count`` transitions for each context, with replacement, int64 [B, W].
 
@@ -77,5 +77,5 @@ def _context_keys(members: NDArray[np.int64]) -> NDArray[np.int64]:
     return key
 
 
-def _context_key(context: ClusterPair) -> int:
+def _context_key(context: ClusterContext) -> int:
     return int(_context_keys(np.array([context.members], dtype=np.int64))[0])

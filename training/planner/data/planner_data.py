@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from training.planner.config import PlannerConfig
 from training.planner.data.context_index import ContextIndex
 from training.planner.data.table_contexts import TableContexts, draw_contexts
@@ -25,7 +25,7 @@ mean is a 64th of what contexts differ by."""
 class Collective(Protocol):
     """What everybody's choices let expect after a context."""
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         """Return the log-probability of every cluster, [B, N]; minus infinity at members."""
         ...
 
@@ -45,7 +45,7 @@ class BalancedSignal:
     signal: Collective
     log_weights: NDArray[np.float64]
 
-    def expect(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+    def expect(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         """Return a distribution over the clusters after each context, [B, N]; 0 at members."""
         return _normalise(self.signal.score_batch(contexts) + self.log_weights)
 

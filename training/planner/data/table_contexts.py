@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from expectations.contracts.values import HISTORY_SIZE, ClusterPair, all_pairs
+from expectations.contracts.values import HISTORY_SIZE, ClusterContext, all_contexts
 from training.planner.config import PlannerConfig
 
 # Shapes: B contexts, N clusters, C contexts compared, P top contexts of a cluster.
@@ -41,13 +41,13 @@ class TableContexts:
     n_clusters: int
     single_share: float
     class_balanced_share: float
-    compared: Sequence[ClusterPair]
+    compared: Sequence[ClusterContext]
     top_contexts: NDArray[np.int64]
 
     @classmethod
     def of(
         cls,
-        expect: Callable[[Sequence[ClusterPair]], NDArray[np.float64]],
+        expect: Callable[[Sequence[ClusterContext]], NDArray[np.float64]],
         n_clusters: int,
         config: PlannerConfig,
     ) -> TableContexts:
@@ -59,7 +59,7 @@ class TableContexts:
             config: ``single_share`` and ``class_balanced_share``.
         """
         if n_clusters * (n_clusters + 1) // 2 <= N_COMPARED_CONTEXTS:
-            compared = list(all_pairs(n_clusters))
+            compared = list(all_contexts(n_clusters))
         else:
             rng = np.random.default_rng(0)
             compared = draw_contexts(n_clusters, N_COMPARED_CONTEXTS, config.single_share, rng)
@@ -69,7 +69,7 @@ class TableContexts:
             n_clusters, config.single_share, config.class_balanced_share, compared, order[:n_top].T
         )
 
-    def draw(self, count: int, rng: np.random.Generator) -> list[ClusterPair]:
+    def draw(self, count: int, rng: np.random.Generator) -> list[ClusterContext]:
         """Return ``count`` contexts: any first, then those drawn by a cluster."""
         n_balanced = round(self.class_balanced_share * count)
         contexts = draw_contexts(self.n_clusters, count - n_balanced, self.single_share, rng)
@@ -81,7 +81,7 @@ class TableContexts:
 
 def draw_contexts(
     n_clusters: int, count: int, single_share: float, rng: np.random.Generator
-) -> list[ClusterPair]:
+) -> list[ClusterContext]:
     """Return random contexts of the table, single clusters among them."""
     members = [
         rng.choice(
@@ -89,4 +89,4 @@ def draw_contexts(
         )
         for _ in range(count)
     ]
-    return [ClusterPair.of(*chosen.tolist()) for chosen in members]
+    return [ClusterContext.of(*chosen.tolist()) for chosen in members]

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import HISTORY_SIZE, NO_CLUSTER, ClusterPair
+from expectations.contracts.values import HISTORY_SIZE, NO_CLUSTER, ClusterContext
 from training.planner.config import PlannerConfig
 
 # Shapes: R transitions, H most history clusters, B examples in a batch, N clusters.
@@ -76,14 +76,14 @@ def read_transitions(transitions: pl.DataFrame, split: str) -> Transitions:
     return Transitions(histories, lengths, rows["target_cluster"].to_numpy().astype(np.int64))
 
 
-def newest_contexts(transitions: Transitions) -> list[ClusterPair]:
+def newest_contexts(transitions: Transitions) -> list[ClusterContext]:
     """Return the K newest history clusters of each transition."""
-    return [_pair(row) for row in transitions.histories[:, :HISTORY_SIZE]]
+    return [_context_of(row) for row in transitions.histories[:, :HISTORY_SIZE]]
 
 
 def sample_contexts(
     transitions: Transitions, config: PlannerConfig, rng: np.random.Generator
-) -> list[ClusterPair]:
+) -> list[ClusterContext]:
     """Return the history clusters each transition's prompt shows this time.
 
     K of them, as ``context_sampling`` says, or a single one for a ``single_share`` of the
@@ -100,11 +100,11 @@ def sample_contexts(
         kept = rng.integers(np.minimum(transitions.lengths, HISTORY_SIZE))  # [B]
         single = np.take_along_axis(members, kept[:, None], axis=1)  # [B, 1]
         members = np.where(alone[:, None], single, members)
-    return [_pair(row) for row in members]
+    return [_context_of(row) for row in members]
 
 
-def _pair(members: NDArray[np.int64]) -> ClusterPair:
-    return ClusterPair.of(*{int(member) for member in members if member != NO_CLUSTER})
+def _context_of(members: NDArray[np.int64]) -> ClusterContext:
+    return ClusterContext.of(*{int(member) for member in members if member != NO_CLUSTER})
 
 
 def weigh_targets(transitions: Transitions, n_clusters: int, balance: float) -> NDArray[np.float32]:

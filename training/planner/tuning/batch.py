@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from training.planner.base.model_io import Planner
 from training.planner.config import PlannerConfig
 from training.planner.data.planner_data import PlannerData
@@ -47,7 +47,7 @@ class Batch:
         expected: the balanced signal, a distribution a row, float32 [B, N]; [B, 0] without.
     """
 
-    contexts: list[ClusterPair]
+    contexts: list[ClusterContext]
     targets: NDArray[np.int64]
     choices: NDArray[np.int64]
     is_candidate: NDArray[np.bool_]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from expectations.contracts.values import HISTORY_SIZE, ClusterPair
+from expectations.contracts.values import HISTORY_SIZE, ClusterContext
 from training.evaluation.metrics import coverage_at_k
 from training.planner.base.decode import write_greedily
 from training.planner.base.model_io import Planner
@@ -19,7 +19,7 @@ from training.planner.tuning.completion_tree import CompletionTree
 from training.planner.tuning.losses import listwise_loss
 from training.planner.tuning.scored_batch import score_batch
 
-RECALL_DEPTH = 10
+WATCHED_RECALL_DEPTH = 10
 COVERAGE_DEPTH = 5
 
 # Shapes: R validation transitions, U distinct contexts among them, N clusters.
@@ -46,7 +46,7 @@ class PlannerTokens:
         """Tokens of the longest completion."""
         return max(len(completion) for completion in self.completions)
 
-    def prompt_of(self, planner: Planner, context: ClusterPair) -> list[int]:
+    def prompt_of(self, planner: Planner, context: ClusterContext) -> list[int]:
         """Return the prompt's tokens for these history clusters."""
         return planner.encode_prompt([self.descriptions[member] for member in context.members])
 
@@ -83,7 +83,7 @@ class Validator:
         self._examples = transitions.take(np.sort(rng.permutation(len(transitions))[:count]))
         self._tokens = tokens
         self._contexts = sorted(set(newest_contexts(self._examples)))
-        self._watched = sample_pairs(len(tokens.descriptions), config.match_prompts, rng)
+        self._watched = draw_random_contexts(len(tokens.descriptions), config.match_prompts, rng)
         row_of = {context: row for row, context in enumerate(self._contexts)}
         self._rows = [row_of[context] for context in newest_contexts(self._examples)]  # [R]
         self._batch_size = config.hardware.micro_batch or config.batch_size
@@ -104,7 +104,7 @@ class Validator:
         ranks = ((scores > own) & candidates).sum(dim=1)  # [R]
         return ValidationReport(
             loss=loss,
-            recall_at_10=(ranks < RECALL_DEPTH).double().mean().item(),
+            recall_at_10=(ranks < WATCHED_RECALL_DEPTH).double().mean().item(),
             match_rate=measure_match_rate(planner, self._tokens, self._watched),
             coverage_at_5=self._coverage(by_context),
         )
@@ -139,7 +139,7 @@ class Validator:
 
 
 def measure_match_rate(
-    planner: Planner, tokens: PlannerTokens, contexts: Sequence[ClusterPair]
+    planner: Planner, tokens: PlannerTokens, contexts: Sequence[ClusterContext]
 ) -> float:
     """Return the share of contexts after which greedy decoding writes exactly a description."""
     prompts = [tokens.prompt_of(planner, context) for context in contexts]
@@ -148,7 +148,7 @@ def measure_match_rate(
     return sum(text in known for text in texts) / len(texts)
 
 
-def sample_pairs(n_clusters: int, count: int, rng: np.random.Generator) -> list[ClusterPair]:
-    """Return that many random pairs of distinct clusters, ascending; repetitions are merged."""
+def draw_random_contexts(n_clusters: int, count: int, rng: np.random.Generator) -> list[ClusterContext]:
+    """Return that many random contexts of distinct clusters, ascending; repetitions are merged."""
     drawn: NDArray[np.int64] = rng.integers(n_clusters, size=(count, HISTORY_SIZE))
-    return sorted({ClusterPair.of(*{int(member) for member in row}) for row in drawn})
+    return sorted({ClusterContext.of(*{int(member) for member in row}) for row in drawn})

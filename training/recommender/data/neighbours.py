@@ -105,7 +105,7 @@ class SequentialNeighbours:
         cells = self.weights
         content = {
             "row_starts": cells.indptr.astype(np.int64),
-            "places": cells.indices.astype(np.int32),
+            "columns": cells.indices.astype(np.int32),
             "weights": cells.data.astype(np.float32),
         }
         save_file(content, file)
@@ -118,7 +118,7 @@ class SequentialNeighbours:
             ValueError: the cells are not those of ``n_items`` items.
         """
         content = load_file(file)
-        cells = (content["weights"], content["places"], content["row_starts"])
+        cells = (content["weights"], content["columns"], content["row_starts"])
         weights = sparse.csr_matrix(cells, shape=(n_items, n_items))
         weights.check_format(full_check=True)
         return cls(weights, config)

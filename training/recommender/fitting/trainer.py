@@ -108,7 +108,7 @@ class Trainer:
         return weights | self._optimizers.state(), asdict(self.position)
 
     def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
-        """Go on from a state that a trainer of the same making was in."""
+        """Go on from a state that a trainer of the same settings was in."""
         self.model.load_state_dict(
             {n.removeprefix(MODEL): t for n, t in tensors.items() if n.startswith(MODEL)}
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.item_scoring.block_scoring import BlockQuery, BlockScorer, Bonus
-from training.item_scoring.block_search import NO_ROW
+from training.item_scoring.block_search import NO_ITEM
 from training.recommender.data.layout import ItemLayout
 from training.recommender.protocol import ItemQuery, ScoredItem
 
@@ -65,5 +65,5 @@ class ItemRanker:
         return [
             ScoredItem(ids[row], int(clusters[row]), score)
             for row, score in zip(rows, scores, strict=True)
-            if row != NO_ROW
+            if row != NO_ITEM
         ]

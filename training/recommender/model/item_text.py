@@ -11,9 +11,9 @@ import torch
 from training.recommender.data.layout import FIRST_ITEM
 from training.recommender.model.model import SequenceTransformer
 
-RIDGE = 1.0
+TEXT_RIDGE = 1.0
 """Of the regression, in items of full trust: one alone with its text leads half of the way."""
-SHRINKAGE = 5.0
+TRUST_HALF_LIKES = 5.0
 """Likes at which an item's vector is trusted half."""
 
 
@@ -42,8 +42,8 @@ def embed_cold_items(model: SequenceTransformer, likes: np.ndarray, text: np.nda
 
 def _regress(text: np.ndarray, vectors: np.ndarray, likes: np.ndarray) -> np.ndarray:
     """Return what each item's text lets expect of its vector, ``[I, D]``."""
-    trust = (likes / (likes + SHRINKAGE))[:, None]  # [I, 1]
+    trust = (likes / (likes + TRUST_HALF_LIKES))[:, None]  # [I, 1]
     weighted = trust * text  # [I, T]
-    grams = text.T @ weighted + RIDGE * np.eye(text.shape[1])  # [T, T]
+    grams = text.T @ weighted + TEXT_RIDGE * np.eye(text.shape[1])  # [T, T]
     expected: np.ndarray = text @ np.linalg.solve(grams, weighted.T @ vectors)
     return expected

@@ -67,7 +67,7 @@ class RecommenderParts:
                 _require(folder, NEIGHBOURS_FILE)
                 file = folder / NEIGHBOURS_FILE
                 neighbours = SequentialNeighbours.load(file, layout.n_items, config.neighbours)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, KeyError) as error:
             rule = "weights, neighbours, config and items belong together"
             remedy = "restore the files of one training run, or train the recommender again"
             raise UserError(str(folder), rule, remedy, str(error)[:200]) from None

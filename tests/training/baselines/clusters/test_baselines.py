@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from training.baselines.clusters.ease import fit_ease, score_ease
 from training.baselines.clusters.pair_counts import count_pairs
 from training.baselines.clusters.popularity import count_novel_likes
@@ -90,7 +90,7 @@ def test_counts_are_those_of_brute_force(
 def test_smoothed_counts_are_distributions(
     log: list[tuple[int, int, int, bool]], prior: float
 ) -> None:
-    scores = count_pairs(visits_of(log), 4, prior).score_batch(list(all_pairs(N)))
+    scores = count_pairs(visits_of(log), 4, prior).score_batch(list(all_contexts(N)))
     assert np.allclose(np.exp(scores).sum(axis=1), 1)
 
 
@@ -99,7 +99,7 @@ def test_a_pair_never_seen_backs_off_to_its_members() -> None:
     log = [(u, c, h, True) for u in range(10) for h, c in enumerate((0, 2))]
     log += [(u + 10, c, h, True) for u in range(10) for h, c in enumerate((1, 3))]
     counts = count_pairs(visits_of(log), 4, prior=2.0)
-    both, alone = np.exp(counts.score_batch([ClusterPair.of(0, 1), ClusterPair.of(0)]))
+    both, alone = np.exp(counts.score_batch([ClusterContext.of(0, 1), ClusterContext.of(0)]))
     assert both[2] == pytest.approx(both[3])
     assert alone.argmax() == 2
     assert both[2] > both[4]
@@ -111,7 +111,7 @@ def test_a_pair_never_seen_backs_off_to_its_members() -> None:
 def test_the_strength_of_the_back_off_can_change_without_counting_again() -> None:
     log = [(u, c, h, True) for u in range(9) for h, c in enumerate((u % 3, 3, 4))]
     first = count_pairs(visits_of(log), 4, prior=1.0)
-    contexts = list(all_pairs(N))
+    contexts = list(all_contexts(N))
     before = first.score_batch(contexts)
     again = count_pairs(visits_of(log), 4, prior=50.0)
     assert np.allclose(first.with_prior(50.0).score_batch(contexts), again.score_batch(contexts))

@@ -60,7 +60,7 @@ def test_a_term_that_speaks_against_the_cluster_once_another_is_known_adds_nothi
     assert gains[0, 1] == 0
 
 
-def test_company_is_the_normalised_information_of_two_terms() -> None:
+def test_affinity_is_the_normalised_information_of_two_terms() -> None:
     affinity = find_affinity(meet(surroundings(), 5))
     assert affinity[0, 1] > 0.7
     assert affinity[2, 3] < -0.1
@@ -69,7 +69,7 @@ def test_company_is_the_normalised_information_of_two_terms() -> None:
 
 
 @pytest.mark.parametrize("met", [1, 3, 10])
-def test_company_met_in_few_items_may_never_be_met_again(met: int) -> None:
+def test_terms_met_together_in_few_items_may_never_meet_again(met: int) -> None:
     missed = 0.8**met
     always = np.full((2, 2), 0.2)
     by_chance = np.array([[0.2, 0.06], [0.06, 0.3]])

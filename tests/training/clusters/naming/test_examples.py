@@ -159,7 +159,7 @@ NO_TITLES = np.zeros((3, 2), dtype=np.int64)
 
 
 @pytest.mark.parametrize(
-    ("phrase", "theme", "places", "expected"),
+    ("phrase", "theme", "positions", "expected"),
     [
         ((BONSAI, GARDEN), (BONSAI, GARDEN), NO_TITLES, "bonsai care · garden yard"),
         ((GARDEN, BONSAI), (GARDEN, BONSAI), NO_TITLES, "garden yard bonsai care"),
@@ -177,9 +177,9 @@ NO_TITLES = np.zeros((3, 2), dtype=np.int64)
     ],
 )
 def test_what_only_tells_a_cluster_from_its_like_stands_apart(
-    phrase: tuple[Term, ...], theme: tuple[Term, ...], places: np.ndarray, expected: str
+    phrase: tuple[Term, ...], theme: tuple[Term, ...], positions: np.ndarray, expected: str
 ) -> None:
-    name = split_phrase(phrase, theme, places)
+    name = split_phrase(phrase, theme, positions)
     assert name.shown == expected
     assert name.text == " ".join(term.surface for term in phrase)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from training.clusters.config import DescriptionConfig
 from training.clusters.naming.phrase_choice import Others, choose_phrase, want_phrase
-from training.clusters.naming.phrases import Candidates, Phrase, Term, order_terms, stems_of
+from training.clusters.naming.phrases import CandidateTerms, Phrase, Term, order_terms, stems_of
 
 WORDS = DescriptionConfig()
 
@@ -22,19 +22,21 @@ def word(text: str, share: float = 0.5, value: float = 1.0, worth: float = 1.0) 
 
 def tell(
     terms: Sequence[Term], gains: np.ndarray, affinity: np.ndarray | None = None
-) -> Candidates:
+) -> CandidateTerms:
     nothing = np.zeros((len(terms),) * 2)
-    return Candidates(terms, gains, nothing if affinity is None else affinity, nothing.astype(bool))
+    return CandidateTerms(
+        terms, gains, nothing if affinity is None else affinity, nothing.astype(bool)
+    )
 
 
-def independent(terms: Sequence[Term]) -> Candidates:
+def independent(terms: Sequence[Term]) -> CandidateTerms:
     """Terms that tell each its own part: what one adds does not depend on the others."""
     values = np.array([term.value for term in terms])
     return tell(terms, np.tile(values, (len(terms), 1)))
 
 
 def among(
-    candidates: Candidates,
+    candidates: CandidateTerms,
     taken: Sequence[frozenset[str]] = (),
     wanted: Sequence[frozenset[str]] = (),
     told: Mapping[str, float] | None = None,
@@ -49,7 +51,7 @@ def among(
 
 
 def surfaces(
-    candidates: Candidates,
+    candidates: CandidateTerms,
     taken: Sequence[frozenset[str]] = (),
     wanted: Sequence[frozenset[str]] = (),
     told: Mapping[str, float] | None = None,
@@ -190,7 +192,7 @@ def test_a_theme_counts_for_more_than_not_being_part_of_another_name() -> None:
     assert surfaces(lamps, wanted=[frozenset({"lamp", "desk", "led"})]) == ["lamp", "desk"]
 
 
-def test_a_difference_that_keeps_company_with_the_theme_comes_first() -> None:
+def test_a_difference_that_occurs_beside_the_theme_comes_first() -> None:
     affinity = np.zeros((4, 4))
     affinity[:2, 2], affinity[:2, 3] = 0.2, -0.2
     lamps = tell(LAMPS, independent(LAMPS).gains, affinity)

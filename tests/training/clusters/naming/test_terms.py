@@ -24,8 +24,8 @@ def index(
         },
         schema_overrides={"category_path": pl.List(pl.String)},
     )
-    company = np.zeros((len(rows), 1), dtype=np.float32)
-    return index_terms(read_words(items), company, 0.15, DescriptionConfig())
+    collaborative = np.zeros((len(rows), 1), dtype=np.float32)
+    return index_terms(read_words(items), collaborative, 0.15, DescriptionConfig())
 
 
 def phrases_of(found: TermIndex) -> set[str]:
@@ -73,10 +73,10 @@ def test_a_list_entry_is_worth_as_much_as_a_title_and_running_text_less() -> Non
     assert emphasis["boxing"] < 0.5 * TITLE_EMPHASIS
 
 
-def test_places_count_from_one_and_only_in_titles() -> None:
+def test_positions_count_from_one_and_only_in_titles() -> None:
     found = index([("gel pens", "pens of gel"), ("pens", "gel"), *FILLER])
     gel, pens = found.surfaces.index("gel"), found.surfaces.index("pens")
-    assert found.places[0, gel] == 1
-    assert found.places[0, pens] == 2
-    assert found.places[1, gel] == 0
+    assert found.positions[0, gel] == 1
+    assert found.positions[0, pens] == 2
+    assert found.positions[1, gel] == 0
     assert found.incidence[1, gel] == 1

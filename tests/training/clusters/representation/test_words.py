@@ -50,7 +50,7 @@ def test_punctuation_and_stop_words_part_neighbours() -> None:
             "category_path": [["office supplies", "writing"]],
         }
     )
-    found = {(w, f): p for w, f, p in read_words(items).select("word", "field", "place").rows()}
+    found = {(w, f): p for w, f, p in read_words(items).select("word", "field", "position").rows()}
     assert found["pens", "title"] - found["gel", "title"] == 1
     assert found["blue", "title"] - found["pens", "title"] > 1
     assert found["sea", "title"] - found["ink", "title"] > 1
@@ -62,14 +62,14 @@ def test_words_link_over_the_stop_words_that_phrases_are_built_with() -> None:
     schema = {"item_id": pl.String, "title": pl.String, "text": pl.String}
     items = pl.DataFrame(rows, schema={**schema, "category_path": pl.List(pl.String)}, orient="row")
     read = read_words(items)
-    place = dict(read.select("word", "place").iter_rows())
+    position = dict(read.select("word", "position").iter_rows())
     links = {
         word: (link, bridge) for word, link, bridge in read.select("word", "link", "bridge").rows()
     }
-    assert links["comedy"] == (place["stand"], "up")
-    assert links["garden"] == (place["home"], "")
-    assert links["sea"] == (place["lord"], "of the")
-    assert links["lake"][0] not in place.values()
+    assert links["comedy"] == (position["stand"], "up")
+    assert links["garden"] == (position["home"], "")
+    assert links["sea"] == (position["lord"], "of the")
+    assert links["lake"][0] not in position.values()
     ends = read.filter(pl.col("opens") | pl.col("closes"))["word"].to_list()
     assert ends == ["stand", "comedy", "home", "garden", "lord", "sea", "lake"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from tests.worlds.evaluation import random_rankings
 from training.evaluation.clusters.cases import PlannerCases
 from training.evaluation.clusters.compare import (
@@ -118,7 +118,12 @@ def test_cases_without_positives_are_left_out_and_consumed_clusters_dropped() ->
 
 def test_matches_are_exact_and_members_are_self_transitions() -> None:
     descriptions = ("jazz guitar", "slow cooking", "night trains")
-    contexts = [ClusterPair.of(0), ClusterPair.of(0, 1), ClusterPair.of(1), ClusterPair.of(2)]
+    contexts = [
+        ClusterContext.of(0),
+        ClusterContext.of(0, 1),
+        ClusterContext.of(1),
+        ClusterContext.of(2),
+    ]
     written = ["slow cooking", "jazz guitar", "jazz guitars", ""]
     figures = count_matches(written, contexts, descriptions)
     assert (figures.n_prompts, figures.n_matches, figures.match_rate) == (4, 2, 0.5)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from expectations.contracts.values import all_pairs
+from expectations.contracts.values import all_contexts
 from tests.worlds.planner import answer_of, planned_rule_world
 from tests.worlds.tiny_bases import KINDS, TURN_ENDS, BaseKind, save_base_of
 from training.planner.base.adapter_io import save_adapter
@@ -27,7 +27,7 @@ from training.planner.tuning.validation import PlannerTokens, measure_match_rate
 
 DESCRIPTIONS = ("jazz", "jazz guitar", "crème brûlée", "slow tea tasting")
 KNOWN = ("film cameras", "garden tea", "rock jazz")
-PAIRS = [pair for pair in all_pairs(len(DESCRIPTIONS)) if len(pair.members) == 2]
+PAIRS = [pair for pair in all_contexts(len(DESCRIPTIONS)) if len(pair.members) == 2]
 CONFIG = PlannerConfig(
     single_share=0.0,
     completion_weight=1.0,

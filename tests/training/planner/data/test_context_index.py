@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from tests.worlds.planner import co_interest_world
 from training.planner.config import PlannerConfig
 from training.planner.data.context_index import ContextIndex
@@ -36,7 +36,7 @@ def test_every_transition_that_holds_the_pair_is_drawn_in_the_end() -> None:
         if (2, 5) in combinations(sorted(history), 2)
     ]
     drawn = ContextIndex(train, PlannerConfig()).draw(
-        [ClusterPair((2, 5))], 200 * len(rows), np.random.default_rng(0)
+        [ClusterContext((2, 5))], 200 * len(rows), np.random.default_rng(0)
     )
     assert sorted(set(drawn[0].tolist())) == rows
 
@@ -45,5 +45,5 @@ def test_a_context_that_nobody_has_is_an_error() -> None:
     train = read_transitions(co_interest_world(10, n_users=2).transitions, "train")
     with pytest.raises(KeyError):
         ContextIndex(train, PlannerConfig()).draw(
-            [ClusterPair((98, 99))], 1, np.random.default_rng(0)
+            [ClusterContext((98, 99))], 1, np.random.default_rng(0)
         )

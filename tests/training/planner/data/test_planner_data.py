@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from training.planner.config import PlannerConfig
 from training.planner.data.planner_data import balance_signal
 from training.planner.data.table_contexts import draw_contexts
@@ -26,8 +26,8 @@ class Skewed:
     popularity: NDArray[np.float64]
     association: NDArray[np.float64]
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
-        ends = np.array([(pair.members[0], pair.members[-1]) for pair in contexts])
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
+        ends = np.array([(context.members[0], context.members[-1]) for context in contexts])
         logs = self.popularity + self.association[ends[:, 0]] + self.association[ends[:, 1]]
         np.put_along_axis(logs, ends, -np.inf, axis=1)
         highest = logs.max(axis=1, keepdims=True)
@@ -41,14 +41,14 @@ def skewed(seed: int, spread: float = 2.0) -> Skewed:
     return Skewed(spread * rng.standard_normal(N), rng.standard_normal((N, N)))
 
 
-def balanced(signal: Skewed, balance: float, contexts: list[ClusterPair]) -> NDArray[np.float64]:
+def balanced(signal: Skewed, balance: float, contexts: list[ClusterContext]) -> NDArray[np.float64]:
     return balance_signal(signal, N, PlannerConfig(target_balance=balance)).expect(contexts)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.floats(0, 1))
 def test_a_row_is_a_distribution_over_what_is_not_in_the_context(seed: int, share: float) -> None:
-    contexts = list(all_pairs(N))
+    contexts = list(all_contexts(N))
     expected = balanced(skewed(seed), share, contexts)
     np.testing.assert_allclose(expected.sum(axis=1), 1.0)
     for row, context in zip(expected, contexts, strict=True):
@@ -56,7 +56,7 @@ def test_a_row_is_a_distribution_over_what_is_not_in_the_context(seed: int, shar
 
 
 def test_without_balance_it_is_the_signal() -> None:
-    contexts, signal = list(all_pairs(N)), skewed(0)
+    contexts, signal = list(all_contexts(N)), skewed(0)
     np.testing.assert_allclose(
         balanced(signal, 0.0, contexts), np.exp(signal.score_batch(contexts)), atol=1e-12
     )
@@ -64,7 +64,7 @@ def test_without_balance_it_is_the_signal() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_more_balance_brings_the_clusters_nearer_to_the_same_room(seed: int) -> None:
-    contexts, signal = list(all_pairs(N)), skewed(seed)
+    contexts, signal = list(all_contexts(N)), skewed(seed)
     uneven = [
         np.std(np.log(balanced(signal, balance, contexts).mean(axis=0)))
         for balance in (0.0, 0.3, 0.6, 1.0)

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from training.planner.config import PlannerConfig
 from training.planner.data import table_contexts
 from training.planner.data.table_contexts import TableContexts
 
 N = 12
-RARE, STRONGHOLD = 7, ClusterPair.of(2, 5)
+RARE, STRONGHOLD = 7, ClusterContext.of(2, 5)
 
 
-def expect_rare(contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
-    """A distribution in which one cluster is expected after a single pair, else hardly ever."""
+def expect_rare(contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
+    """A distribution in which one cluster is expected after a single context, else hardly ever."""
     shares = np.ones((len(contexts), N))
     for row, context in enumerate(contexts):
         shares[row, RARE] = 50.0 if context == STRONGHOLD else 0.01
@@ -41,7 +41,7 @@ def test_as_many_contexts_of_the_table_as_were_asked_for(
 ) -> None:
     drawn = contexts_of(class_balanced_share, single_share).draw(count, np.random.default_rng(seed))
     assert len(drawn) == count
-    assert set(drawn) <= set(all_pairs(N))
+    assert set(drawn) <= set(all_contexts(N))
 
 
 def test_a_rare_clusters_top_context_is_where_it_is_expected_most() -> None:
@@ -56,7 +56,7 @@ def test_a_rare_clusters_top_context_is_where_it_is_expected_most() -> None:
 def test_each_cluster_has_its_share_of_the_top_contexts(
     class_balanced_share: float, times: float
 ) -> None:
-    """The stronghold is one of 66 pairs, seen once in 78 contexts; as a top context once in 12."""
+    """The stronghold is one of 66 pairs, seen once in 78 draws; as a top context once in 12."""
     contexts = contexts_of(class_balanced_share, single_share=12 / 78)
     counts = Counter(contexts.draw(20_000, np.random.default_rng(0)))
     assert counts[STRONGHOLD] / 20_000 == pytest.approx(times, rel=0.2)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from tests.worlds.planner import co_interest_world
 from training.planner.config import PlannerConfig
 from training.planner.data.transitions import (
@@ -33,7 +33,7 @@ def transitions_of(*histories: list[int], target: int = 9) -> Transitions:
     return read_transitions(frame, "train")
 
 
-def draw(transitions: Transitions, times: int, **settings: object) -> Counter[ClusterPair]:
+def draw(transitions: Transitions, times: int, **settings: object) -> Counter[ClusterContext]:
     config = PlannerConfig.model_validate(settings)
     rng = np.random.default_rng(0)
     return Counter(
@@ -43,12 +43,12 @@ def draw(transitions: Transitions, times: int, **settings: object) -> Counter[Cl
 
 def test_newest_sampling_shows_the_newest_clusters_in_ascending_order() -> None:
     drawn = draw(transitions_of([7, 2, 5]), 50, context_sampling="newest", single_share=0)
-    assert drawn == {ClusterPair((2, 7)): 50}
+    assert drawn == {ClusterContext((2, 7)): 50}
 
 
 def test_history_sampling_shows_every_pair_equally_often() -> None:
     drawn = draw(transitions_of([7, 2, 5]), 3000, context_sampling="history", single_share=0)
-    assert set(drawn) == {ClusterPair((2, 7)), ClusterPair((5, 7)), ClusterPair((2, 5))}
+    assert set(drawn) == {ClusterContext((2, 7)), ClusterContext((5, 7)), ClusterContext((2, 5))}
     # binomial(3000, 1/3): standard deviation 26; five of them are 129
     assert all(abs(count - 1000) < 130 for count in drawn.values())
 
@@ -57,14 +57,14 @@ def test_a_share_of_prompts_shows_one_cluster_for_the_tables_single_rows() -> No
     drawn = draw(transitions_of([7, 2]), 2000, single_share=0.25)
     singles = sum(count for context, count in drawn.items() if len(context.members) == 1)
     assert abs(singles - 500) < 97  # binomial(2000, 1/4): five standard deviations
-    assert ClusterPair((7,)) in drawn
-    assert ClusterPair((2,)) in drawn
+    assert ClusterContext((7,)) in drawn
+    assert ClusterContext((2,)) in drawn
 
 
 def test_a_user_with_a_single_cluster_is_shown_it() -> None:
     transitions = transitions_of([4], [4, 1, 3])
-    assert draw(transitions, 20, single_share=0)[ClusterPair((4,))] == 20
-    assert newest_contexts(transitions)[0] == ClusterPair((4,))
+    assert draw(transitions, 20, single_share=0)[ClusterContext((4,))] == 20
+    assert newest_contexts(transitions)[0] == ClusterContext((4,))
 
 
 def test_candidates_are_the_clusters_outside_the_history() -> None:

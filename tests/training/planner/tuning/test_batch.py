@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from tests.worlds.planner import planned_rule_world
 from tests.worlds.tiny_models import ARCHITECTURES, save_tiny_base
 from training.planner.base.adapter_io import add_adapter
@@ -34,7 +34,7 @@ N = len(WORLD.descriptions)
 class Planted:
     """A collective signal that anybody can compute: cluster c is as likely as c + 1 says."""
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         shares = np.tile(np.arange(1.0, N + 1), (len(contexts), 1))
         for row, context in enumerate(contexts):
             shares[row, list(context.members)] = 0.0

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.values import ClusterPair, all_pairs
+from expectations.contracts.values import ClusterContext, all_contexts
 from tests.worlds.planner import PlannerWorld, answer_of, planned_rule_world
 from tests.worlds.tiny_models import save_tiny_base
 from training.planner.base.adapter_io import save_adapter
@@ -106,24 +106,25 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train(tmp_path_factory.mktemp("planner"))
 
 
-def pairs_of(world: PlannerWorld) -> list[ClusterPair]:
+def pairs_of(world: PlannerWorld) -> list[ClusterContext]:
     n_clusters = len(world.descriptions)
-    return [pair for pair in all_pairs(n_clusters) if len(pair.members) == 2]
+    return [context for context in all_contexts(n_clusters) if len(context.members) == 2]
 
 
 def test_the_planted_answers_are_written(trained: Trained) -> None:
     planner = load_planner(trained.base, trained.adapter)
     world = trained.world
     tokens = encode_descriptions(planner, world.descriptions)
-    pairs = pairs_of(world)
+    contexts = pairs_of(world)
     texts = write_greedily(
-        planner, [tokens.prompt_of(planner, pair) for pair in pairs], tokens.longest
+        planner, [tokens.prompt_of(planner, context) for context in contexts], tokens.longest
     )
     wanted = [
-        world.descriptions[answer_of(*pair.members, len(world.descriptions))] for pair in pairs
+        world.descriptions[answer_of(*context.members, len(world.descriptions))]
+        for context in contexts
     ]
     assert sum(text == right for text, right in zip(texts, wanted, strict=True)) >= ENOUGH
-    assert measure_match_rate(planner, tokens, pairs) >= ENOUGH / len(pairs)
+    assert measure_match_rate(planner, tokens, contexts) >= ENOUGH / len(contexts)
 
 
 def test_the_curve_is_told_and_ends_better_than_it_began(trained: Trained) -> None:
@@ -212,12 +213,12 @@ def test_a_bases_own_dropout_is_on_from_the_first_step_and_follows_from_the_seed
 
 
 class Backwards:
-    """A collective signal at odds with what people do: the answer of the pair, one further."""
+    """A collective signal at odds with what people do: the answer of the context, one further."""
 
     def __init__(self, n_clusters: int) -> None:
         self.n_clusters = n_clusters
 
-    def answer(self, context: ClusterPair) -> int:
+    def answer(self, context: ClusterContext) -> int:
         answer = (answer_of(context.members[0], context.members[-1], self.n_clusters) + 1) % (
             self.n_clusters
         )
@@ -225,7 +226,7 @@ class Backwards:
             answer = (answer + 1) % self.n_clusters
         return answer
 
-    def score_batch(self, contexts: Sequence[ClusterPair]) -> NDArray[np.float64]:
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         shares = np.full((len(contexts), self.n_clusters), 0.02)
         for row, context in enumerate(contexts):
             shares[row, self.answer(context)] = 1.0
@@ -252,16 +253,18 @@ def test_a_refit_follows_what_the_signal_says_now(trained: Trained) -> None:
     assert all("lora_" in name for name in moved)
     planner = Planner(tuned.model, base.tokenizer)
     tokens = encode_descriptions(planner, world.descriptions)
-    pairs = pairs_of(world)
+    contexts = pairs_of(world)
     with torch.no_grad():
-        prompts = [tokens.prompt_of(planner, pair) for pair in pairs]
-        nothing = [[planner.end_token_id]] * len(pairs)
+        prompts = [tokens.prompt_of(planner, context) for context in contexts]
+        nothing = [[planner.end_token_id]] * len(contexts)
         scores = score_batch(
             planner.model, prompts, nothing, tokens.tree, planner.pad_token_id
         ).cluster_scores
     assert scores is not None
-    for row, pair in enumerate(pairs):
-        scores[row, list(pair.members)] = -torch.inf  # the signal says nothing of them
+    for row, context in enumerate(contexts):
+        scores[row, list(context.members)] = -torch.inf  # the signal says nothing of them
     first = scores.argmax(dim=1).tolist()
-    n_right = sum(best == signal.answer(pair) for best, pair in zip(first, pairs, strict=True))
+    n_right = sum(
+        best == signal.answer(context) for best, context in zip(first, contexts, strict=True)
+    )
     assert n_right >= ENOUGH

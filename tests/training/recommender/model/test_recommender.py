@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from expectations.contracts.errors import UserError
 from tests.worlds import recommender as world
@@ -161,6 +162,17 @@ def test_a_folder_of_an_older_version_is_refused(
     del content["has_neighbours"]
     (tmp_path / "config.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"no has_neighbours.*train the recommender again"):
+        SequenceRecommender.load(tmp_path)
+
+
+def test_neighbours_of_an_older_version_are_refused(
+    fitted: SequenceRecommender, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path)
+    file = tmp_path / "neighbours.safetensors"
+    cells = load_file(file)
+    save_file({"places": cells.pop("columns"), **cells}, file)
+    with pytest.raises(UserError, match="train the recommender again"):
         SequenceRecommender.load(tmp_path)
 
 

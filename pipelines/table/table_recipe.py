@@ -20,7 +20,7 @@ from training.planner.base.base_reference import fingerprint_base
 RANKING_SETTINGS = ("score", "depth", "whole_up_to", "score_step")
 
 
-def describe_making(descriptions: Sequence[str], config: TableConfig) -> dict[str, Any]:
+def describe_recipe(descriptions: Sequence[str], config: TableConfig) -> dict[str, Any]:
     """Return what decides the table but for the last bits of its scores: planner, words, ranking.
 
     The planner is named by what its files hold, so the same one has the same name everywhere.
@@ -34,7 +34,7 @@ def describe_making(descriptions: Sequence[str], config: TableConfig) -> dict[st
 
 
 def describe_run(
-    making: Mapping[str, Any], config: TableConfig, run: TableRunConfig, part: str
+    recipe: Mapping[str, Any], config: TableConfig, run: TableRunConfig, part: str
 ) -> dict[str, Any]:
     """Return what every bit of a run's rows depends on; shards are kept for just this.
 
@@ -43,7 +43,7 @@ def describe_run(
     on_gpu = run.ray_gpus > 0 if run.engine == "ray" else torch.cuda.is_available()
     cpu = torch.backends.cpu.get_cpu_capability()
     return {
-        **making,
+        **recipe,
         "part": part,
         "previous": config.previous.sha256 if config.previous else None,
         "batches": config.model_dump(include=set(BATCH_SETTINGS)),
