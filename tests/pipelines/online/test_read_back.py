@@ -53,7 +53,7 @@ def test_what_was_published_comes_back_whole(
     assert report["passed"]
     assert {v["metric"]: v["figure"] for v in report["verdicts"]} == {
         "users_looked_up": len(PEOPLE), "users_missing": 0, "users_altered": 0,
-        "pairs_looked_up": table.height, "pairs_missing": 0, "pairs_altered": 0,
+        "contexts_looked_up": table.height, "contexts_missing": 0, "contexts_altered": 0,
     }  # fmt: skip
     assert (paths.DATA_DOCS / "features_read_back.html").is_file()
 
@@ -64,7 +64,7 @@ def test_an_altered_score_stops_it_and_is_named(
     rows = table.to_dicts()
     rows[3]["scores"][0] += 1e-6
     altered = pl.DataFrame(rows, schema=table.schema)
-    with pytest.raises(GateError, match=r"pairs_altered is at most 0, found 1") as caught:
+    with pytest.raises(GateError, match=r"contexts_altered is at most 0, found 1") as caught:
         guard_read_back(reader, release_id, users, [altered])
     assert f"contexts: {rows[3]['context_key']}" in str(caught.value)
 
@@ -82,7 +82,7 @@ def test_an_altered_history_stops_it(
 def test_rows_of_a_release_that_was_never_loaded_are_missing(
     reader: FeatureReader, users: pl.DataFrame, table: pl.DataFrame
 ) -> None:
-    with pytest.raises(GateError, match=r"users_missing is at most 0, found 6.*pairs_missing"):
+    with pytest.raises(GateError, match=r"users_missing is at most 0, found 6.*contexts_missing"):
         guard_read_back(reader, "never loaded", users, [table])
 
 
