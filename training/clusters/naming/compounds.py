@@ -21,8 +21,9 @@ def join_compounds(words: pl.DataFrame) -> pl.DataFrame:
     if not words["is_glued"].any():
         return words
     before = pl.col("position", "stem").shift(1).over("row", "field").name.suffix("_before")
+    is_beside = pl.col("link") == pl.col("position_before")
     beside = words.with_columns(before).with_columns(
-        touches=(pl.col("is_glued") & (pl.col("link") == pl.col("position_before"))).fill_null(False)
+        touches=(pl.col("is_glued") & is_beside).fill_null(False)
     )
     pairs = (
         beside.filter("touches")

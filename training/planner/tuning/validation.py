@@ -148,7 +148,9 @@ def measure_match_rate(
     return sum(text in known for text in texts) / len(texts)
 
 
-def draw_random_contexts(n_clusters: int, count: int, rng: np.random.Generator) -> list[ClusterContext]:
+def draw_random_contexts(
+    n_clusters: int, count: int, rng: np.random.Generator
+) -> list[ClusterContext]:
     """Return that many random contexts of distinct clusters, ascending; repetitions are merged."""
     drawn: NDArray[np.int64] = rng.integers(n_clusters, size=(count, HISTORY_SIZE))
     return sorted({ClusterContext.of(*{int(member) for member in row}) for row in drawn})
