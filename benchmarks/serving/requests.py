@@ -100,7 +100,7 @@ def service(kind: str, folder: Path) -> Iterator[tuple[str, int]]:
             source,
             reader,
             ServingConfig().probes,
-            paths.PROMOTION_LOG,
+            paths.PROMOTIONS,
             PromotionGates(),
         )
         promoter.promote("benchmark", "to be measured")

@@ -16,6 +16,12 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 """Alias of the release published last: the next to be promoted."""
 
+PREVIOUS = "previous"
+"""Alias of the release that a rollback returns to."""
+
+HISTORY_MODEL = "interest-explorer-champions"
+"""The registered model whose versions are the moves of the champion, one by one."""
+
 RELEASE_FOLDER = "release"
 """Name of the release's folder among the files of its logged model."""
 

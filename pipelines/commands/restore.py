@@ -11,7 +11,7 @@ EXAMPLE = "explorer restore --release champion"
 
 def command(
     release: Annotated[
-        str, typer.Option(help="champion, challenger or the beginning of an id")
+        str, typer.Option(help="champion, challenger, previous or the beginning of an id")
     ] = "champion",
 ) -> None:
     """Bring back the artefacts, dvc.lock and params.yaml of a release, checked by their hashes.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -16,7 +14,7 @@ from expectations.contracts.forgotten import read_forgotten
 from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest
-from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
+from inference.release.registered import CHALLENGER, CHAMPION, PREVIOUS, RELEASE_MODEL
 from inference.release.release_source import ReleaseSource
 from inference.store.store_connections import StoreUnreachableError
 from pipelines.io import paths
@@ -24,21 +22,20 @@ from pipelines.online.feature_store import open_store
 from pipelines.params.gates import PromotionGates
 from pipelines.params.params import read_params
 from pipelines.release.compare_releases import Comparison, MeasuredRelease, compare_releases
-from pipelines.release.model_registry import point_alias
-from pipelines.release.promotion_log import (
-    Promotion,
-    append_promotion,
-    previous_champion,
-    read_promotions,
-)
+from pipelines.release.model_registry import point_alias, registered_versions, remove_alias
+from pipelines.release.promotion import Promotion, previous_champion, write_copy
+from pipelines.release.promotion_history import PromotionHistory, Turn
 from pipelines.release.tracking import open_tracking, tracking_uri
+
+log = logging.getLogger(__name__)
 
 
 class Promoter:
-    """Moves the champion alias after checks, and keeps the log.
+    """Moves the champion alias after checks, and keeps the registry's history of it.
 
-    Those who share a log move the champion one after another; and nobody moves it from anywhere
-    else than where it was when the checks began, whoever moved it meanwhile.
+    Nobody moves it from anywhere else than where it was when the checks began, whoever moved it
+    meanwhile, from whatever machine. ``copies`` is a folder where the history is copied to for
+    reading; nothing is ever read from there.
     """
 
     def __init__(
@@ -47,14 +44,15 @@ class Promoter:
         source: ReleaseSource,
         reader: FeatureReader,
         probes: int,
-        log: Path,
+        copies: Path,
         gates: PromotionGates,
     ) -> None:
         self._client = client
         self._source = source
         self._reader = reader
         self._probes = probes
-        self._log = log
+        self._copies = copies
+        self._history = PromotionHistory(client)
         self._gates = gates
 
     def promote(self, who: str, why: str) -> Promotion | None:
@@ -64,26 +62,26 @@ class Promoter:
             ReleaseError: there is no challenger, it may not be served, with every reason, or
                 somebody else moved the champion meanwhile.
         """
-        with self._alone():
-            candidate = self._source.version_at(CHALLENGER)
-            if candidate is None:
-                rule = f"alias {CHALLENGER} points to a version"
-                raise ReleaseError(RELEASE_MODEL, rule, "run `explorer publish`")
-            champion = self._source.version_at(CHAMPION)
-            if champion == candidate:
-                return None
-            measured = self._measured(candidate)
-            refusals = self._unfit(measured.manifest)
-            notes = ["no champion to compare with"]
-            if champion is not None:
-                verdicts, drift = self._compare(measured, champion)
-                notes = [verdict.words for verdict in verdicts]
-                worse = [verdict.words for verdict in verdicts if verdict.is_worse]
-                refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
-                refusals += drift
-            _refuse(candidate, refusals)
-            by, release = (who, why), measured.manifest
-            return self._move("promote", champion, candidate, release, by, tuple(notes))
+        candidate = self._source.version_at(CHALLENGER)
+        if candidate is None:
+            rule = f"alias {CHALLENGER} points to a version"
+            raise ReleaseError(RELEASE_MODEL, rule, "run `explorer publish`")
+        champion = self._source.version_at(CHAMPION)
+        turn = self._history.take_turn(champion)
+        if champion == candidate:
+            return None
+        measured = self._measured(candidate)
+        refusals = self._unfit(measured.manifest)
+        notes = ["no champion to compare with"]
+        if champion is not None:
+            verdicts, drift = self._compare(measured, champion)
+            notes = [verdict.words for verdict in verdicts]
+            worse = [verdict.words for verdict in verdicts if verdict.is_worse]
+            refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
+            refusals += drift
+        _refuse(candidate, refusals)
+        by, release = (who, why), measured.manifest
+        return self._move("promote", champion, candidate, release, by, tuple(notes), turn)
 
     def roll_back(self, who: str, why: str) -> Promotion:
         """Let the champion that is there now be the one before it.
@@ -93,27 +91,20 @@ class Promoter:
                 moved the champion meanwhile.
         """
         champion = self._source.version_at(CHAMPION)
-        with self._alone():
-            self._require_champion(champion)
-            known = read_promotions(self._log)
-            target = previous_champion(known, champion) if champion is not None else None
-            if target is None:
-                rule = "an earlier champion is on record"
-                raise ReleaseError(str(self._log), rule, "promote a release first")
-            manifest = self._measured(target).manifest
-            _refuse(target, self._unfit(manifest))
-            return self._move("rollback", champion, target, manifest, (who, why), ())
+        turn = self._history.take_turn(champion)
+        target = self._champion_before(champion)
+        if target is None:
+            rule = "the registry knows an earlier champion"
+            raise ReleaseError(RELEASE_MODEL, rule, "promote a release first")
+        manifest = self._measured(target).manifest
+        _refuse(target, self._unfit(manifest))
+        return self._move("rollback", champion, target, manifest, (who, why), (), turn)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Wait until nobody else moves the champion by this log, and keep others out.
-
-        The kernel frees the lock when the process that holds it ends, however it ends.
-        """
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.with_suffix(".lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _champion_before(self, champion: int | None) -> int | None:
+        if champion is None:
+            return None
+        versions = registered_versions(self._client)
+        return previous_champion(self._history.read(champion), champion, versions)
 
     def _require_champion(self, expected: int | None) -> None:
         found = self._source.version_at(CHAMPION)
@@ -155,6 +146,7 @@ class Promoter:
         manifest: ReleaseManifest,
         by: tuple[str, str],
         notes: tuple[str, ...],
+        turn: Turn,
     ) -> Promotion:
         promotion = Promotion(
             action=action,
@@ -167,9 +159,27 @@ class Promoter:
             notes=notes,
         )
         self._require_champion(champion)
+        entry = self._history.enter(promotion, turn)
+        entry.require_time()
         point_alias(self._client, CHAMPION, target)
-        append_promotion(promotion, self._log)
+        entry.close(made=True)
+        self._point_previous(target)
+        self._copy(target)
         return promotion
+
+    def _point_previous(self, champion: int) -> None:
+        before = self._champion_before(champion)
+        if before is None:
+            remove_alias(self._client, PREVIOUS)
+        else:
+            point_alias(self._client, PREVIOUS, before)
+
+    def _copy(self, champion: int) -> None:
+        registry = self._history.identity()
+        try:
+            write_copy(self._history.read(champion), registry or "unknown", self._copies)
+        except OSError as error:  # the registry has it; what was asked for is done
+            log.warning("the history was not copied to %s: %s", self._copies, error)
 
 
 def _name(version: int | None) -> str:
@@ -193,14 +203,14 @@ def _refuse(version: int, reasons: list[str]) -> None:
 
 
 def open_promoter() -> Promoter:
-    """Return what moves the champion of this tree's registry, log and stores."""
+    """Return what moves the champion of this tree's registry and stores."""
     params = read_params()
     return Promoter(
         open_tracking(),
         ReleaseSource(tracking_uri()),
         FeatureReader(open_store),
         params.serving.probes,
-        paths.PROMOTION_LOG,
+        paths.PROMOTIONS,
         params.gates.promotion,
     )
 

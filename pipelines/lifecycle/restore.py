@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from expectations.contracts.errors import ReleaseError
 from inference.release.manifest import check_parts, read_manifest
-from inference.release.registered import CHALLENGER, CHAMPION, RELEASE_MODEL
+from inference.release.registered import CHALLENGER, CHAMPION, PREVIOUS, RELEASE_MODEL
 from inference.release.release_source import FetchedRelease, ReleaseSource
 from pipelines.io import paths
 from pipelines.release.code_version import read_code_version
@@ -22,7 +22,7 @@ from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
 from pipelines.release.release_record import LOCK_FILE, RECORDED_FILES, Origin, read_record
 from pipelines.release.tracking import open_tracking, tracking_uri
 
-ALIASES = (CHAMPION, CHALLENGER)
+ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def find_version(client: MlflowClient, source: ReleaseSource, wanted: str) -> in
     found = find_release(client, matching[0]) if len(matching) == 1 else None
     if found is None:
         rule = f"one release answers to {wanted!r}"
-        remedy = "name champion, challenger or the beginning of a release id"
+        remedy = "name champion, challenger, previous or the beginning of a release id"
         raise ReleaseError(RELEASE_MODEL, rule, remedy, ", ".join(m[:12] for m in matching))
     return int(found.version)
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from feast import FeatureStore
 from mlflow import MlflowClient
 
 from expectations.contracts.tables import RELEASE
 from inference.release.registered import CHAMPION, RELEASE_MODEL
-from pipelines.io import paths
 from pipelines.online.feature_store import open_store
 from pipelines.online.online_rows import EntityKey, count_online_rows, remove_online_rows
 from pipelines.params.params import read_params
 from pipelines.params.retention import RetentionConfig
 from pipelines.release.model_registry import version_at
-from pipelines.release.promotion_log import read_promotions
+from pipelines.release.promotion_history import PromotionHistory
 from pipelines.release.retention import (
     KnownRelease,
     RetirementPlan,
@@ -36,7 +34,7 @@ def retire_old(dry_run: bool, unregistered: bool, artefacts: bool) -> None:
     """
     store, client = open_store(), open_tracking()
     config = read_params().retention
-    plan = make_plan(store, client, config, paths.PROMOTION_LOG)
+    plan = make_plan(store, client, config)
     for release_id, reason in plan.kept.items():
         print(f"keeps   {release_id[:12]}  {reason}")
     going = {**plan.retired, **(plan.unregistered if unregistered else {})}
@@ -55,19 +53,13 @@ def retire_old(dry_run: bool, unregistered: bool, artefacts: bool) -> None:
         print(f"took {len(versions)} versions out of {RELEASE_MODEL}; `mlflow gc` frees their disk")
 
 
-def make_plan(
-    store: FeatureStore, client: MlflowClient, config: RetentionConfig, log: Path
-) -> RetirementPlan:
-    """Look at store, registry and promotion log, and say what would go."""
+def make_plan(store: FeatureStore, client: MlflowClient, config: RetentionConfig) -> RetirementPlan:
+    """Look at store and registry, and say what would go."""
     releases = known_releases(client)
-    champion = version_at(client, CHAMPION)
-    kept = reasons_to_keep(
-        releases,
-        read_promotions(log),
-        int(champion.version) if champion else None,
-        datetime.now(UTC),
-        config,
-    )
+    found = version_at(client, CHAMPION)
+    champion = int(found.version) if found else None
+    promotions = PromotionHistory(client).read(champion)
+    kept = reasons_to_keep(releases, promotions, champion, datetime.now(UTC), config)
     rows = count_online_rows(store, lambda key: key.get(RELEASE.name))
     return plan_retirement(rows, {release.release_id for release in releases}, kept)
 
@@ -93,10 +85,11 @@ def unregister(client: MlflowClient, release_ids: set[str]) -> list[int]:
 
 
 def known_releases(client: MlflowClient) -> list[KnownRelease]:
-    """Return every registered version of the release model."""
+    """Return every registered version of the release model; none before the first publish."""
     aliases: dict[int, list[str]] = {}
-    for alias, version in client.get_registered_model(RELEASE_MODEL).aliases.items():
-        aliases.setdefault(int(version), []).append(alias)
+    for model in client.search_registered_models(f"name = '{RELEASE_MODEL}'"):
+        for alias, version in model.aliases.items():
+            aliases.setdefault(int(version), []).append(alias)
     return [
         KnownRelease(
             version=int(found.version),

@@ -81,6 +81,18 @@ def point_alias(client: MlflowClient, alias: str, release_version: int) -> None:
     client.set_registered_model_alias(registered.RELEASE_MODEL, alias, str(release_version))
 
 
+def remove_alias(client: MlflowClient, alias: str) -> None:
+    """Take an alias away from the release model, if it is there."""
+    if version_at(client, alias) is not None:
+        client.delete_registered_model_alias(registered.RELEASE_MODEL, alias)
+
+
+def registered_versions(client: MlflowClient) -> set[int]:
+    """Return the versions that the release model has now; deleted ones are not among them."""
+    found = client.search_model_versions(f"name = '{registered.RELEASE_MODEL}'")
+    return {int(version.version) for version in found}
+
+
 def register_release(client: MlflowClient, manifest: ReleaseManifest) -> int:
     """Log and register planner, recommender and release inside the active run.
 

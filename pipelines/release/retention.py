@@ -1,4 +1,4 @@
-"""Which releases may go: the rule of retention, over what registry and promotion log say."""
+"""Which releases may go: the rule of retention, over what the registry says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipelines.params.retention import RetentionConfig
-from pipelines.release.promotion_log import Promotion, previous_champion
+from pipelines.release.promotion import Promotion, previous_champion
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ def reasons_to_keep(
 ) -> dict[str, str]:
     """Return release id to the reason why it stays; a release without a reason may go."""
     recently = now - timedelta(days=config.keep_days)
-    back = previous_champion(promotions, champion) if champion is not None else None
+    versions = {release.version for release in releases}
+    back = None if champion is None else previous_champion(promotions, champion, versions)
     left = {p.from_version: datetime.fromisoformat(p.when) for p in promotions}  # the last time
     by_age = sorted((release.version for release in releases), reverse=True)
     latest = set(by_age[: config.keep_last])

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.db_types import DATABASE_ENGINES
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from expectations.contracts.errors import ReleaseError
+from pipelines.io.processes import is_running
 from pipelines.io.tracking_address import SQLITE
 
 MAX_REASON = 160
@@ -41,7 +43,7 @@ def make_tracking_database(uri: str) -> None:
         os.link(partial, file)  # fails where another process was first, which a rename does not
     for left in file.parent.glob(f"{file.name}.*.partial*"):
         maker = int(left.name.removeprefix(f"{file.name}.").split(".")[0])
-        if maker == os.getpid() or not _is_running(maker):
+        if maker == os.getpid() or not is_running(maker):
             left.unlink(missing_ok=True)
 
 
@@ -60,14 +62,9 @@ def readable(uri: str) -> Iterator[None]:
         raise ReleaseError(_without_password(uri), rule, _remedy(uri), reason) from None
 
 
-def _is_running(process_id: int) -> bool:
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return True
+def is_database(uri: str) -> bool:
+    """Say whether MLflow opens this address as a database, without a server between."""
+    return uri.split(":")[0].split("+")[0] in DATABASE_ENGINES
 
 
 def _remedy(uri: str) -> str:

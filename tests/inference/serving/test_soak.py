@@ -34,7 +34,8 @@ from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.params.gates import PromotionGates
 from pipelines.release.model_registry import find_release, point_alias
-from pipelines.release.promotion_log import Promotion, read_promotions
+from pipelines.release.promotion import Promotion
+from pipelines.release.promotion_history import PromotionHistory
 from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.inference.serving.readers import Heard, Readers, get_json
 from tests.servers import LastingRedis, free_port, postgres_server, recommendation_service
@@ -98,7 +99,7 @@ def site(store: str, folder: Path, n_others: int) -> Iterator[Site]:
 
 def promoter() -> Promoter:
     source, reader = ReleaseSource(tracking_uri()), FeatureReader(open_store)
-    return Promoter(open_tracking(), source, reader, 50, paths.PROMOTION_LOG, PromotionGates())
+    return Promoter(open_tracking(), source, reader, 50, paths.PROMOTIONS, PromotionGates())
 
 
 def promote(manifest: ReleaseManifest) -> Promotion:
@@ -243,7 +244,7 @@ def test_no_request_fails_or_mixes_while_releases_move_and_loaders_die(
         check_answers(heard, expected)
         assert set(heard.paths) == {"full"}
         assert {release for release, _ in heard.bodies} == {r for r, _ in expected}
-        moves = read_promotions(paths.PROMOTION_LOG)[1:]
+        moves = PromotionHistory(open_tracking()).read(None)[1:]
         assert [move.action for move in moves] == ["promote", "rollback"] * (MOVES // 2)
         swaps = (tmp_path / SERVICE_LOG).read_text().count("serving version")
         assert swaps == 1 + MOVES, "the service followed every move"

@@ -25,7 +25,7 @@ from pipelines.online.online_rows import count_online_rows
 from pipelines.online.online_store import FeatureFiles, write_release_rows
 from pipelines.params.retention import RetentionConfig
 from pipelines.release.model_registry import find_release, point_alias
-from pipelines.release.promotion_log import Promotion
+from pipelines.release.promotion import Promotion
 from pipelines.release.retention import KnownRelease, reasons_to_keep
 from pipelines.release.tracking import open_tracking
 from tests.servers import postgres_server, redis_server
