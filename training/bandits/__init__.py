@@ -1,0 +1,1 @@
+"""Bandits over the cluster tree: what the planner is held against in the simulated experiment."""
