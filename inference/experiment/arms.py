@@ -1,28 +1,19 @@
-"""What each arm of the experiment shows: the ordinary list, with or without planned clusters."""
+"""What each arm of the experiment shows: the ordinary list, blended with what its policy names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.participants import Participant
-from inference.plans.align import align_plan
-from inference.plans.combine import PlannedCluster, contexts_to_look_up, plan_for
+from inference.experiment.policies import ClusterPolicy, Plans, TablePolicy
 from inference.plans.config import PlanConfig
 from inference.serving.blend import BlendedItem, blend, exploratory_positions
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
 from training.recommender.protocol import Recommender
-
-
-class Arm(StrEnum):
-    """The two arms."""
-
-    CONTROL = "control"
-    EXPLORATION = "exploration"
 
 
 @dataclass(frozen=True)
@@ -43,37 +34,31 @@ class System:
     alignment: Alignment
     cluster_of_item: Mapping[str, int]
 
+    def planner(self) -> TablePolicy:
+        """Return the policy that is served."""
+        return TablePolicy(self.table, self.plan, self.alignment)
+
 
 def answer_requests(
-    arm: Arm, system: System, participants: Sequence[Participant], config: ExperimentConfig
+    policy: ClusterPolicy | None,
+    recommender: Recommender,
+    participants: Sequence[Participant],
+    config: ExperimentConfig,
 ) -> list[list[BlendedItem]]:
     """Return each participant's list, up to ``config.count`` items, made as the service makes it.
 
-    In the control arm the exploration share is zero; everything else is the same.
+    Without a policy the exploration share is zero; everything else is the same.
     """
-    share = config.exploration_share if arm is Arm.EXPLORATION else 0.0
+    share = config.exploration_share if policy is not None else 0.0
     n_novel = len(exploratory_positions(config.count, share))
+    plans: Plans = [() for _ in participants]
+    if policy is not None and n_novel:
+        plans = policy.plan(participants, config.planned_clusters)
     requests = [
-        RetrievalRequest(
-            user.recent_items,
-            _plan(system, user, config) if n_novel else (),
-            user.excluded_items,
-        )
-        for user in participants
+        RetrievalRequest(user.recent_items, plan, user.excluded_items)
+        for user, plan in zip(participants, plans, strict=True)
     ]
     retrieved = retrieve_lists(
-        system.recommender, requests, config.count + n_novel, per_cluster=config.count
+        recommender, requests, config.count + n_novel, per_cluster=config.count
     )
     return [blend(lists.ordinary, lists.novel, share, config.count) for lists in retrieved]
-
-
-def _plan(
-    system: System, user: Participant, config: ExperimentConfig
-) -> tuple[PlannedCluster, ...]:
-    contexts = contexts_to_look_up(user.history_clusters, system.plan)
-    rows = {context: row for context in contexts if (row := system.table.row(context)) is not None}
-    consumed = sorted(user.consumed_clusters)
-    history = user.history_clusters
-    whole = plan_for(contexts, history, consumed, rows, system.plan)
-    plan = align_plan(whole, history, consumed, system.alignment, system.plan.best_of)
-    return plan.clusters[: config.planned_clusters]

@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Literal
+
 from pydantic import Field
 
+from training.bandits.config import BanditConfig
 from training.config import Config
+
+
+class ArmName(StrEnum):
+    """The arms: what, if anything, names the novel clusters that a list explores."""
+
+    CONTROL = "control"
+    """Nothing: the recommender's ordinary list."""
+    RANDOM = "random"
+    """Any novel cluster."""
+    POPULAR = "popular"
+    """The novel clusters that most people came to like."""
+    PAIR_COUNTS = "pair_counts"
+    """A table that pair counts fill, served as the planner's is."""
+    HCB = "hcb"
+    """The hierarchical contextual bandit."""
+    PHCB = "phcb"
+    """Its progressive form."""
+    NEURAL_LINEAR = "neural_linear"
+    """The neural linear bandit."""
+    UNALIGNED = "unaligned"
+    """The planner's table without the alignment."""
+    PLANNER = "planner"
+    """The planner as served."""
+    PLACEBO = "placebo"
+    """The planner's table with the names of its clusters shuffled."""
+    ORACLE = "oracle"
+    """The clusters that the participant would like best: the truth."""
 
 
 class ExperimentConfig(Config):
     """Who takes part, what they are shown, and how they tire.
 
     Attributes:
+        arms: that take part; ``control`` always does.
+        world: ``planted`` as the data set was made; ``null``: nobody has an interest left to
+            discover, so that exploration can only cost.
         max_users: participants, drawn among the users with a liked cluster.
         rounds: requests of every participant.
         count: items in an answer.
-        exploration_share: share of an answer that comes from planned novel clusters, in the arm
-            that has one.
+        exploration_share: share of an answer that comes from planned novel clusters, in the arms
+            that have one.
         planned_clusters: novel clusters that the recommender is restricted to.
         position_decay: the item at position p, from 0, is examined with probability
             ``position_decay ** p`` (the persistence of rank-biased precision, Moffat
@@ -23,8 +57,11 @@ class ExperimentConfig(Config):
         tiring: affinity for a topic shrinks by the factor ``exp(-tiring)`` with each item of it
             consumed.
         recovery: share of that tiredness that is gone by the next request.
+        bandits: how the bandits learn.
     """
 
+    arms: tuple[ArmName, ...] = tuple(ArmName)
+    world: Literal["planted", "null"] = "planted"
     max_users: int = Field(default=400, ge=1)
     rounds: int = Field(default=10, ge=1)
     count: int = Field(default=10, ge=1)
@@ -33,3 +70,4 @@ class ExperimentConfig(Config):
     position_decay: float = Field(default=0.9, gt=0, le=1)
     tiring: float = Field(default=0.15, ge=0)
     recovery: float = Field(default=0.3, ge=0, le=1)
+    bandits: BanditConfig = BanditConfig()

@@ -9,7 +9,7 @@ Shapes: U users, T topics, S items shown in one round to all users together.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,6 +54,35 @@ class Environment:
     def index_of(self) -> dict[str, int]:
         """The index of each item in the catalogue."""
         return {item: index for index, item in enumerate(self.item_ids)}
+
+
+def without_undiscovered(environment: Environment, background: Floats) -> Environment:
+    """Return the null world: nobody has an interest that the system does not know yet.
+
+    Args:
+        environment: as it was made.
+        background: affinities for what is no interest, [U, T]; they replace those of interests
+            that were not touched before the experiment.
+    """
+    affinity = np.where(environment.is_unopened, background, environment.affinity)
+    return replace(
+        environment, affinity=affinity, is_unopened=np.zeros_like(environment.is_unopened)
+    )
+
+
+def expected_liking(environment: Environment, clusters: Integers, n_clusters: int) -> Floats:
+    """Return the mean affinity of each user for the items of each cluster, [U, N].
+
+    Args:
+        environment: the truth.
+        clusters: the cluster of each item of its catalogue, [n_items].
+        n_clusters: N.
+    """
+    n_topics = environment.affinity.shape[1]
+    shares = np.zeros((n_topics, n_clusters))
+    np.add.at(shares, (environment.topic_of_item, clusters), 1.0)
+    shares /= np.maximum(shares.sum(axis=0), 1)
+    return np.asarray(environment.affinity @ shares)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from tqdm import tqdm
 
-from inference.experiment.arms import Arm, System, answer_requests
+from inference.experiment.arms import System, answer_requests
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.participants import Participant
 from training.evaluation.items.cases import ItemCases
@@ -32,7 +32,7 @@ def recall_of_lists(system: System, cases: ItemCases) -> np.ndarray:
     for start in tqdm(range(0, len(cases), CASES_AT_ONCE), desc="lists", disable=None, leave=False):
         chosen = range(start, min(start + CASES_AT_ONCE, len(cases)))
         users = [_as_participant(system, cases, case) for case in chosen]
-        lists = answer_requests(Arm.EXPLORATION, system, users, LIST)
+        lists = answer_requests(system.planner(), system.recommender, users, LIST)
         for case, shown in zip(chosen, lists, strict=True):
             items = [entry.item.item_id for entry in shown]
             recalls.append(recall_at_k(items, cases.positives[case], LIST.count))

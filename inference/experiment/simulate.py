@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from inference.experiment.arms import Arm, System, answer_requests
-from inference.experiment.config import ExperimentConfig
+from inference.experiment.arms import answer_requests
+from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Environment, Shown, respond, tire
 from inference.experiment.participants import Participant
+from inference.experiment.policies import ClusterPolicy
 from inference.serving.blend import BlendedItem, ListName
+from training.recommender.protocol import Recommender
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm.
+
+    Attributes:
+        name: which it is.
+        policy: names the novel clusters; ``None`` in the control.
+        recommender: picks the items, ours or a team's own.
+        cluster_of_item: the serving cluster of every item.
+    """
+
+    name: ArmName
+    policy: ClusterPolicy | None
+    recommender: Recommender
+    cluster_of_item: Mapping[str, int]
 
 
 def run_arm(
     arm: Arm,
-    system: System,
     participants: Sequence[Participant],
     environment: Environment,
     config: ExperimentConfig,
@@ -31,18 +50,17 @@ def run_arm(
     ``is_positive``.
 
     Args:
-        arm: which of the two.
-        system: what is under test.
+        arm: its policy starts as it is given and learns on the way.
         participants: their states at the start, in the order of the environment's users.
-        environment: the truth, never shown to ``system``.
+        environment: the truth, never shown to the arm.
         config: length and manner of the experiment.
         seed: of all random numbers; arms given the same one are paired.
     """
     states = list(participants)
     tiredness = np.zeros_like(environment.affinity)  # [U, T]
     logs = []
-    for number in tqdm(range(config.rounds), desc=f"{arm} arm", unit="round", disable=None):
-        lists = answer_requests(arm, system, states, config)
+    for number in tqdm(range(config.rounds), desc=f"{arm.name} arm", unit="round", disable=None):
+        lists = answer_requests(arm.policy, arm.recommender, states, config)
         log = _tabulate(number, lists, participants, environment)
         users, items, positions = (log[name].to_numpy() for name in ("user", "item", "position"))
         shown = Shown(users, items, positions)
@@ -54,9 +72,11 @@ def run_arm(
                 is_positive=response.is_positive,
             )
         )
+        if arm.policy is not None:
+            arm.policy.learn(states, logs[-1])
         taken = response.is_consumed
         tiredness = tire(environment, config, tiredness, users[taken], items[taken])
-        states = _move_on(states, lists, logs[-1], environment, system)
+        states = _move_on(states, lists, logs[-1], environment, arm.cluster_of_item)
     return pl.concat(logs)
 
 
@@ -97,13 +117,13 @@ def _move_on(
     lists: Sequence[Sequence[BlendedItem]],
     log: pl.DataFrame,
     environment: Environment,
-    system: System,
+    cluster_of_item: Mapping[str, int],
 ) -> list[Participant]:
     consumed: list[list[tuple[str, bool]]] = [[] for _ in states]
     taken = log.filter("is_consumed").select("user", "item", "is_positive")
     for user, item, is_positive in taken.iter_rows():
         consumed[user].append((environment.item_ids[item], is_positive))
     return [
-        state.after([entry.item.item_id for entry in entries], events, system.cluster_of_item)
+        state.after([entry.item.item_id for entry in entries], events, cluster_of_item)
         for state, entries, events in zip(states, lists, consumed, strict=True)
     ]

@@ -172,7 +172,7 @@ def bootstrap_intervals(
         raise ValueError(f"values [case, column] and users [case] needed, not {table.shape}")
     sums = np.zeros((len(names), table.shape[1] + 1))  # last column: cases of the user
     np.add.at(sums, index, np.column_stack([table, np.ones(len(table))]))
-    drawn = _resample(sums, rng, resamples)
+    drawn = resample_sums(sums, rng, resamples)
     means = drawn[:, :-1] / drawn[:, -1:]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return [
@@ -200,9 +200,18 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
     return (middle - spread) / scale, (middle + spread) / scale
 
 
-def _resample(
-    sums: NDArray[np.float64], rng: np.random.Generator, resamples: int
+def resample_sums(
+    sums: NDArray[np.float64], rng: np.random.Generator, resamples: int = RESAMPLES
 ) -> NDArray[np.float64]:
+    """Return the column sums of as many users drawn with replacement, [resamples, column].
+
+    Ratios and differences of columns, taken after drawing, have their paired intervals.
+
+    Args:
+        sums: of each user, [user, column].
+        rng: draws.
+        resamples: how often.
+    """
     n_users = len(sums)
     step = max(1, CELLS_AT_ONCE // n_users)
     pieces = []
