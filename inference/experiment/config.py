@@ -60,9 +60,17 @@ class ExperimentConfig(Config):
         bandits: how the bandits learn.
     """
 
-    arms: tuple[ArmName, ...] = tuple(ArmName)
+    arms: tuple[ArmName, ...] = (
+        ArmName.CONTROL,
+        ArmName.RANDOM,
+        ArmName.PAIR_COUNTS,
+        ArmName.HCB,
+        ArmName.NEURAL_LINEAR,
+        ArmName.PLANNER,
+        ArmName.ORACLE,
+    )
     world: Literal["planted", "null"] = "planted"
-    max_users: int = Field(default=400, ge=1)
+    max_users: int = Field(default=300, ge=1)
     rounds: int = Field(default=10, ge=1)
     count: int = Field(default=10, ge=1)
     exploration_share: float = Field(default=0.2, ge=0, le=1)

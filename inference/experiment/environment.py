@@ -64,9 +64,9 @@ def without_undiscovered(environment: Environment, background: Floats) -> Enviro
         background: affinities for what is no interest, [U, T]; they replace those of interests
             that were not touched before the experiment.
     """
-    affinity = np.where(environment.is_unopened, background, environment.affinity)
+    affinity = np.where(environment.is_untouched, background, environment.affinity)
     return replace(
-        environment, affinity=affinity, is_unopened=np.zeros_like(environment.is_unopened)
+        environment, affinity=affinity, is_untouched=np.zeros_like(environment.is_untouched)
     )
 
 

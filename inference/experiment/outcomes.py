@@ -49,7 +49,9 @@ def summarise(
         "rounds": logs[ArmName.CONTROL]["round"].n_unique(),
         "items": n_items,
         "clusters": n_clusters,
-        "unopened_interests_per_user": round(float(environment.is_unopened.sum(axis=1).mean()), 6),
+        "untouched_interests_per_user": round(
+            float(environment.is_untouched.sum(axis=1).mean()), 6
+        ),
     }
     for arm, log in logs.items():
         figures |= _count(arm, log)

@@ -15,11 +15,11 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from expectations.contracts.values import ClusterPair
+from expectations.contracts.values import ClusterContext
 from inference.experiment.environment import Floats
 from inference.experiment.participants import Participant
 from inference.plans.align import align_plan
-from inference.plans.combine import PlannedCluster, pairs_to_look_up, plan_for
+from inference.plans.combine import PlannedCluster, contexts_to_look_up, plan_for
 from inference.plans.config import PlanConfig
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
@@ -72,9 +72,11 @@ class TablePolicy(Unlearning):
 
     def _plan(self, user: Participant) -> tuple[PlannedCluster, ...]:
         history, consumed = user.history_clusters, sorted(user.consumed_clusters)
-        pairs = pairs_to_look_up(history, self.config)
-        rows = {pair: row for pair in pairs if (row := self.table.row(pair)) is not None}
-        plan = plan_for(pairs, history, consumed, rows, self.config)
+        contexts = contexts_to_look_up(history, self.config)
+        rows = {
+            context: row for context in contexts if (row := self.table.row(context)) is not None
+        }
+        plan = plan_for(contexts, history, consumed, rows, self.config)
         if self.alignment is not None:
             plan = align_plan(plan, history, consumed, self.alignment, self.config.best_of)
         return plan.clusters
@@ -149,7 +151,7 @@ def shuffle_table(table: PlanTable, rng: np.random.Generator) -> PlanTable:
     do with whom they name it for.
     """
     names = np.append(rng.permutation(table.n_clusters), -1).astype(np.int32)  # NO_CLUSTER stays
-    return PlanTable(table.row_of_pair, names[table.clusters], table.scores)
+    return PlanTable(table.row_of_context, names[table.clusters], table.scores)
 
 
 def _best(scores: Floats, user: Participant, n: int) -> tuple[PlannedCluster, ...]:
@@ -164,9 +166,9 @@ def _known(user: Participant) -> frozenset[int]:
 
 
 def _as_plan(clusters: Sequence[int], user: Participant) -> tuple[PlannedCluster, ...]:
-    """Return clusters as a plan: scores fall by rank; the newest pair stands for the reason."""
+    """Return clusters as a plan: scores fall by rank; the newest context stands for the reason."""
     history = user.history_clusters
     if not history:
         return ()
-    newest = ClusterPair.of(*history[:2])
+    newest = ClusterContext.of(*history[:2])
     return tuple(PlannedCluster(c, -float(rank), newest) for rank, c in enumerate(clusters))

@@ -45,7 +45,7 @@ def tabulate_users(log: pl.DataFrame, environment: Environment) -> Floats:
     n_users = environment.n_users
     liked = log.filter("is_positive")
     novel = liked.filter("is_novel").group_by("user", "cluster").len()
-    found = environment.is_unopened[liked["user"].to_numpy(), liked["topic"].to_numpy()]
+    found = environment.is_untouched[liked["user"].to_numpy(), liked["topic"].to_numpy()]
     latent = liked.filter(pl.Series(found)).unique(["user", "topic"])
     n_novel = _count_by_user(novel, n_users)
     shown = np.maximum(_count_by_user(log, n_users), 1)

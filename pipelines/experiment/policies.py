@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from expectations.contracts.tables import CASES, CLUSTERS, ITEM_EMBEDDINGS
+from expectations.contracts.tables import CASES, ITEM_EMBEDDINGS
 from inference.evaluation.counts_table import tabulate_counts
 from inference.experiment.arms import System
 from inference.experiment.config import ArmName, ExperimentConfig
@@ -28,7 +28,7 @@ from training.bandits.log_feedback import feedback_of_cases
 from training.bandits.neural_linear import NeuralLinearBandit
 from training.bandits.policy import Feedback, Floats, cluster_vectors
 from training.baselines.clusters.pair_counts import PairCounts
-from training.clusters.tree_view import ServingClusters, ancestors_of
+from training.clusters.tree_view import ServingClusters
 from training.collective.signal import load_signal
 from training.evaluation.clusters.cases import PlannerCases
 
@@ -92,8 +92,10 @@ class PolicyMaker:
 
     @cached_property
     def _tree(self) -> ClusterTree:
-        nodes = read_table(paths.CLUSTERS, CLUSTERS)
-        return ClusterTree.over(self._vectors, ancestors_of(nodes, self._clusters.level))
+        above = self._clusters.ancestors
+        # with two levels families are the fields, with one the clusters themselves
+        levels = [above.fields, above.families][: self._clusters.level]
+        return ClusterTree.over(self._vectors, levels)
 
     def _log(self, rng: np.random.Generator) -> Feedback:
         cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), "validation")
@@ -123,6 +125,4 @@ class PolicyMaker:
 
     def _oracle(self) -> ClusterPolicy:
         of_item = self._clusters.clusters_of(self._environment.item_ids)
-        return ScoredPolicy(
-            expected_liking(self._environment, of_item, self._clusters.n_clusters)
-        )
+        return ScoredPolicy(expected_liking(self._environment, of_item, self._clusters.n_clusters))

@@ -75,9 +75,17 @@ PARTS: dict[str, dict[str, str]] = {
         "true": "the clusters of what was liked: a perfect plan",
     },
     "arm": {
-        "control": "the ordinary list",
-        "exploration": "the same list blended with planned novel clusters",
-        "difference": "exploration less control, paired by user",
+        "control": "the recommender's ordinary list; the others blend it with items of clusters",
+        "random": "that are novel, drawn alike",
+        "popular": "that are novel and most liked by everybody",
+        "pair_counts": "that a table of pair counts plans",
+        "hcb": "that a hierarchical contextual bandit chooses",
+        "phcb": "that its progressive form chooses",
+        "neural_linear": "that a neural linear bandit chooses",
+        "unaligned": "that the planner's table plans, without the alignment",
+        "planner": "that the planner plans, as served",
+        "placebo": "that the planner's table plans with its clusters' names shuffled",
+        "oracle": "that the user would like best: the truth",
     },
     "evidence": {
         "pair_counts": "how often it came next after both, with back-off",
@@ -266,17 +274,26 @@ FILES: dict[str, dict[str, str]] = {
         "items": "items of the catalogue",
         "clusters": "clusters at the serving level",
         "untouched_interests_per_user": "true interests untouched before the experiment",
-        "{arm}_novel_clusters_per_user": "clusters liked that were not consumed before",
+        "{arm}[_minus_{arm}]_novel_clusters_per_user": "clusters liked that were not consumed "
+        "before",
         "{arm}_kept_novel_clusters_per_user": "those liked twice or more",
         "{arm}_users_with_novel_cluster_share": "users with at least one of them",
-        "{arm}_latent_interests_found_per_user": "true interests, untouched before, that were "
-        "liked",
-        "{arm}_positives_per_shown": "items liked over items shown",
+        "{arm}[_minus_{arm}]_latent_interests_found_per_user": "true interests, untouched before, "
+        "that were liked",
+        "{arm}[_minus_{arm}]_positives_per_shown": "items liked over items shown",
+        "{arm}[_minus_{arm}]_uci_at_(5|10|20)": "users who consumed so many unique clusters",
+        "{arm}[_minus_{arm}]_novel_share_of_shown": "items of clusters new to the user over items "
+        "shown",
+        "{arm}[_minus_{arm}]_positive_rate_of_novel": "items liked over items shown, of those",
         "{arm}_positive_share_of_consumed": "items liked over items consumed",
-        "{arm}_(catalogue|cluster)_coverage[_count]": "share, and number, of items or clusters "
-        "shown to anyone",
-        "{arm}_(shown|shown_exploratory|consumed|positive)": "items shown, of them from planned "
-        "clusters, consumed, liked",
+        "{arm}_positive_rate_of_(explored|ordinary)": "items liked over items shown, by the list "
+        "they came from",
+        "{arm}[_minus_{arm}]_(catalogue|cluster)_coverage": "share of items or clusters shown to "
+        "anyone",
+        "{arm}[_minus_{arm}]_item_gini": "how unequally items are shown, 0 to 1",
+        "{arm}[_minus_{arm}]_cluster_entropy_bits": "how evenly consumption spreads over clusters",
+        "{arm}_(shown|shown_exploratory|shown_novel|consumed|positive)": "items shown, of them "
+        "from chosen clusters, of new clusters, consumed, liked",
     },
 }
 """File to patterns of its names and what they mean; parentheses hold words to choose from."""

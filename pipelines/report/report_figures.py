@@ -42,11 +42,23 @@ CONTENDERS: Mapping[str, str] = {
 }
 BEST_FLAG = "is_best_baseline_"
 OUTCOMES: Mapping[str, str] = {
-    "novel_clusters_per_user": "novel clusters liked per person",
-    "users_with_novel_cluster_share": "people who liked a novel cluster",
-    "kept_novel_clusters_per_user": "of those, liked again",
-    "positives_per_shown": "likes per item shown",
-    "catalogue_coverage": "share of the catalogue shown",
+    "novel_share_of_shown": "novel",
+    "positive_rate_of_novel": "of these liked",
+    "positives_per_shown": "of all liked",
+    "latent_interests_found_per_user": "hidden interests",
+}
+ARMS: Mapping[str, str] = {
+    "control": "no exploration",
+    "random": "random novel clusters",
+    "popular": "popular novel clusters",
+    "pair_counts": "pair counts",
+    "hcb": "hierarchical bandit",
+    "phcb": "progressive hierarchical bandit",
+    "neural_linear": "neural linear bandit",
+    "unaligned": "planner, unaligned",
+    "planner": "planner, as served",
+    "placebo": "planner, names shuffled",
+    "oracle": "the truth",
 }
 
 
@@ -121,18 +133,22 @@ def show_experiment(figures: Figures) -> list[str]:
     if not figures.get("experiment_available"):
         return ["not run: what people would have liked is known of the synthetic world only"]
     rows = [
-        [
-            words,
-            *(
-                show_interval(figures, f"{arm}_{name}")
-                for arm in ("control", "exploration", "difference")
-            ),
-        ]
-        for name, words in OUTCOMES.items()
-        if f"difference_{name}" in figures
+        [words, *(f"{figures[f'{arm}_{name}']:.3f}" for name in OUTCOMES)]
+        for arm, words in ARMS.items()
+        if f"{arm}_positives_per_shown" in figures
     ]
     lead = f"{figures.get('users', 0):,} people over {figures.get('rounds', 0)} rounds"
-    return [lead, "", *show_columns(["", "without", "with exploration", "difference"], rows)]
+    lines = [lead, "", *show_columns(["", *OUTCOMES.values()], rows)]
+    rivals = [arm for arm in ARMS if f"planner_minus_{arm}_positive_rate_of_novel" in figures]
+    compared = ("positive_rate_of_novel", "latent_interests_found_per_user")
+    differences = [
+        [ARMS[arm], *(show_interval(figures, f"planner_minus_{arm}_{name}") for name in compared)]
+        for arm in rivals
+    ]
+    if not differences:
+        return lines
+    header = ["the planner over", *(OUTCOMES[name] for name in compared)]
+    return [*lines, "", *show_columns(header, differences)]
 
 
 def show_costs() -> list[str]:

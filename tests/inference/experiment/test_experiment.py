@@ -6,11 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from inference.experiment.arms import Arm, answer_requests
-from inference.experiment.config import ExperimentConfig
-from inference.experiment.outcomes import PER_USER, follow_rounds, summarise, tabulate_users
+from inference.experiment.arms import answer_requests
+from inference.experiment.config import ArmName, ExperimentConfig
+from inference.experiment.outcomes import COMPARED, follow_rounds, summarise
 from inference.experiment.participants import assemble_participants
-from inference.experiment.simulate import run_arm
+from inference.experiment.policies import ClusterPolicy
+from inference.experiment.simulate import Arm, run_arm
+from inference.experiment.user_outcomes import PER_USER, RATIOS, tabulate_ratios, tabulate_users
 from tests.worlds.experiment import (
     CLUSTER_OF_ITEM,
     LIKED,
@@ -23,12 +25,27 @@ from tests.worlds.experiment import (
 
 N_USERS = 40
 CONFIG = ExperimentConfig(rounds=4, planned_clusters=1, tiring=0.0)
-Logs = dict[Arm, pl.DataFrame]
+Logs = dict[ArmName, pl.DataFrame]
+CONTROL, PLANNER = ArmName.CONTROL, ArmName.PLANNER
 
 
 def run_both(first: int = WANTED, config: ExperimentConfig = CONFIG, seed: int = 0) -> Logs:
-    people, environment = make_participants(N_USERS), make_environment(N_USERS)
-    return {arm: run_arm(arm, make_system(first), people, environment, config, seed) for arm in Arm}
+    people, environment, system = (
+        make_participants(N_USERS),
+        make_environment(N_USERS),
+        make_system(first),
+    )
+    policies: dict[ArmName, ClusterPolicy | None] = {CONTROL: None, PLANNER: system.planner()}
+    return {
+        name: run_arm(
+            Arm(name, policy, system.recommender, CLUSTER_OF_ITEM),
+            people,
+            environment,
+            config,
+            seed,
+        )
+        for name, policy in policies.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -43,25 +60,25 @@ def summarise_logs(logs: Logs) -> dict[str, float]:
 
 def test_only_exploration_finds_the_wanted_interest(logs: Logs) -> None:
     figures = summarise_logs(logs)
-    assert set(logs[Arm.CONTROL]["cluster"]) == set(LIKED)
+    assert set(logs[CONTROL]["cluster"]) == set(LIKED)
     assert figures["control_novel_clusters_per_user"] == 0
     assert figures["control_latent_interests_found_per_user"] == 0
     # 8 chances of at least .9 * .9**9 each: a user misses them all once in 150
-    assert figures["exploration_novel_clusters_per_user"] > 0.9
-    assert figures["exploration_latent_interests_found_per_user"] > 0.9
-    assert figures["difference_novel_clusters_per_user_low"] > 0.8
-    assert figures["difference_cluster_coverage"] > 0
+    assert figures["planner_novel_clusters_per_user"] > 0.9
+    assert figures["planner_latent_interests_found_per_user"] > 0.9
+    assert figures["planner_minus_control_novel_clusters_per_user_low"] > 0.8
+    assert figures["planner_minus_control_cluster_coverage"] > 0
 
 
 def test_planning_what_leaves_users_cold_costs_and_finds_nothing() -> None:
     figures = summarise_logs(run_both(first=4))
-    assert figures["exploration_novel_clusters_per_user"] == 0
-    assert figures["difference_positives_per_shown_high"] < 0
+    assert figures["planner_novel_clusters_per_user"] == 0
+    assert figures["planner_minus_control_positives_per_shown_high"] < 0
 
 
 def test_a_liked_novel_cluster_becomes_ordinary(logs: Logs) -> None:
     """What was found is in the user's history from then on: the ordinary list takes it up."""
-    explored = logs[Arm.EXPLORATION]
+    explored = logs[PLANNER]
     taken_up = explored.filter(pl.col("cluster") == WANTED, ~pl.col("is_exploratory"))
     assert taken_up.height > 0
     assert taken_up["round"].min() > 0
@@ -69,9 +86,9 @@ def test_a_liked_novel_cluster_becomes_ordinary(logs: Logs) -> None:
 
 def test_arms_that_show_the_same_get_the_same() -> None:
     same = run_both(config=ExperimentConfig(rounds=3, exploration_share=0.0))
-    assert same[Arm.CONTROL].equals(same[Arm.EXPLORATION])
-    assert not same[Arm.CONTROL].equals(
-        run_both(config=ExperimentConfig(rounds=3, exploration_share=0.0), seed=1)[Arm.CONTROL]
+    assert same[CONTROL].equals(same[PLANNER])
+    assert not same[CONTROL].equals(
+        run_both(config=ExperimentConfig(rounds=3, exploration_share=0.0), seed=1)[CONTROL]
     )
 
 
@@ -79,28 +96,30 @@ def test_items_are_shown_to_a_user_once_and_in_full_lists(logs: Logs) -> None:
     for log in logs.values():
         assert not log.select("user", "item").is_duplicated().any()
         assert (log.group_by("user", "round").len()["len"] == CONFIG.count).all()
-    share = logs[Arm.EXPLORATION].filter(pl.col("round") == 0)["is_exploratory"].mean()
+    share = logs[PLANNER].filter(pl.col("round") == 0)["is_exploratory"].mean()
     assert share == CONFIG.exploration_share
 
 
 def test_control_ignores_the_table() -> None:
     people = make_participants(3)
-    one, two = (answer_requests(Arm.CONTROL, make_system(f), people, CONFIG) for f in (2, 3))
+    one, two = (
+        answer_requests(None, make_system(first).recommender, people, CONFIG) for first in (2, 3)
+    )
     assert one == two
 
 
 def test_figures_of_a_log_made_by_hand() -> None:
     environment = make_environment(2)
     rows = [
-        # user, cluster, is_novel, is_consumed, is_positive
-        (0, 2, True, True, True),
-        (0, 2, True, True, True),
-        (0, 3, True, True, False),
-        (0, 0, False, False, False),
-        (1, 4, True, True, True),
-        (1, 0, False, True, True),
+        # user, cluster, is_exploratory, is_novel, is_consumed, is_positive
+        (0, 2, True, True, True, True),
+        (0, 2, False, True, True, True),
+        (0, 3, True, True, True, False),
+        (0, 0, False, False, False, False),
+        (1, 4, True, True, True, True),
+        (1, 0, False, False, True, True),
     ]
-    columns = ["user", "cluster", "is_novel", "is_consumed", "is_positive"]
+    columns = ["user", "cluster", "is_exploratory", "is_novel", "is_consumed", "is_positive"]
     log = pl.DataFrame(rows, schema=columns, orient="row").with_columns(topic="cluster")
     figures = dict(zip(PER_USER, tabulate_users(log, environment).T.tolist(), strict=True))
     assert figures == {
@@ -109,6 +128,17 @@ def test_figures_of_a_log_made_by_hand() -> None:
         "kept_novel_clusters_per_user": [1, 0],
         "latent_interests_found_per_user": [1, 0],
         "positives_per_shown": [0.5, 1.0],
+        "uci_at_5": [0, 0],
+        "uci_at_10": [0, 0],
+        "uci_at_20": [0, 0],
+    }
+    counts = tabulate_ratios(log, 2).sum(axis=0).reshape(-1, 2).tolist()
+    assert dict(zip(RATIOS, counts, strict=True)) == {
+        "novel_share_of_shown": [6, 4],
+        "positive_rate_of_novel": [4, 3],
+        "positive_share_of_consumed": [5, 4],
+        "positive_rate_of_explored": [3, 2],
+        "positive_rate_of_ordinary": [3, 2],
     }
 
 
@@ -116,15 +146,16 @@ def test_every_rate_stands_beside_its_interval_and_counts_add_up(logs: Logs) -> 
     figures = summarise_logs(logs)
     for name in [key for key in figures if f"{key}_low" in figures]:
         assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"], name
-    for prefix in (*Arm, "difference"):
+    for prefix in (CONTROL, PLANNER):
         assert f"{prefix}_catalogue_coverage_low" in figures
-        assert all(f"{prefix}_{name}_low" in figures for name in PER_USER)
+        assert all(f"{prefix}_{name}_low" in figures for name in (*PER_USER, *RATIOS))
+    assert all(f"planner_minus_control_{name}_low" in figures for name in COMPARED)
     assert figures["users"] == N_USERS
     assert figures["control_shown"] == N_USERS * CONFIG.rounds * CONFIG.count
     curve = follow_rounds(logs, N_USERS)
     assert curve["round"].to_list() == [1, 2, 3, 4]
-    last = curve["exploration_novel_clusters_per_user"][-1]
-    assert last == pytest.approx(figures["exploration_novel_clusters_per_user"], abs=1e-6)
+    last = curve["planner_novel_clusters_per_user"][-1]
+    assert last == pytest.approx(figures["planner_novel_clusters_per_user"], abs=1e-6)
 
 
 def test_a_participant_moves_on() -> None:

@@ -19,7 +19,8 @@ from inference.evaluation.contenders import (
     STACK_WITH_PLANNER,
     UNALIGNED,
 )
-from inference.experiment.outcomes import PER_USER
+from inference.experiment.config import ArmName
+from inference.experiment.user_outcomes import PER_USER, RATIOS
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import load_release
 from inference.release.registered import CHAMPION
@@ -32,6 +33,7 @@ from pipelines.release.model_registry import point_alias
 from pipelines.release.tracking import open_tracking, tracking_uri
 from pipelines.report.release_report import find_reported_release, print_report
 from pipelines.report.report_figures import (
+    ARMS,
     CONTENDERS,
     OUTCOMES,
     STAGES,
@@ -101,7 +103,8 @@ def test_the_report_asks_for_figures_under_the_names_they_are_written_by() -> No
     assert set(CONTENDERS) == {*plans, POPULARITY, *together}
     assert set(MODELS) == set(plots.MODELS)
     assert set(RESTRICTIONS) == set(plots.RESTRICTIONS)
-    assert set(OUTCOMES) <= {*PER_USER, "catalogue_coverage", "cluster_coverage"}
+    assert set(OUTCOMES) <= {*PER_USER, *RATIOS}
+    assert list(ARMS) == [str(arm) for arm in ArmName]
 
 
 def test_what_was_born_died_merged_or_split_off_is_counted_by_level() -> None:
@@ -149,11 +152,12 @@ def test_every_figure_stands_beside_its_interval() -> None:
     shown = show_restriction(figures | counts)
     assert sum(line.count("0.250 [0.200, 0.300]") for line in shown) == len(cells)
     assert max(map(len, shown)) <= MAX_WIDTH - 2
-    arms = ("control", "exploration", "difference")
-    outcomes = [with_ends(f"{arm}_{name}") for arm in arms for name in OUTCOMES]
+    outcomes = [with_ends(f"{arm}_{name}") for arm in ARMS for name in OUTCOMES]
+    rivals = [arm for arm in ARMS if arm != "planner"]
+    outcomes += [with_ends(f"planner_minus_{arm}_{name}") for arm in rivals for name in OUTCOMES]
     figures = {key: value for entry in outcomes for key, value in entry.items()}
     shown = show_experiment({"experiment_available": 1, "users": 50, "rounds": 10, **figures})
-    assert sum(line.count("0.250 [0.200, 0.300]") for line in shown) == len(arms) * len(OUTCOMES)
+    assert sum(line.count("0.250 [0.200, 0.300]") for line in shown) == 2 * len(rivals)
     assert max(map(len, shown)) <= MAX_WIDTH - 2
 
 

@@ -11,13 +11,16 @@ import torch
 import yaml
 
 from expectations.contracts.tables import (
+    CASES,
     CLUSTERS,
     ITEM_CLUSTERS,
+    ITEM_EMBEDDINGS,
     NOVEL_CLUSTER_TABLE,
     USER_CLUSTER_HISTORY,
     USER_ITEM_HISTORY,
 )
 from expectations.contracts.values import BUILD_RELEASE, all_contexts
+from inference.experiment.config import ArmName
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, scan_table, write_json, write_table
 from pipelines.params.params import read_params
@@ -27,8 +30,10 @@ from pipelines.sources.synthetic.truth import ABOUT, Truth, read_truth
 from pipelines.sources.synthetic.world import write_world
 from pipelines.stages import experiment
 from tests.worlds.alignment import keep_order, leave_alignment
+from tests.worlds.collective import make_signal
 from tests.worlds.synthetic import CATALOGUE, POSITIVE_THRESHOLD
 from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.collective.signal import save_signal
 from training.curation.config import HistoryConfig
 from training.curation.histories import cluster_history_rows
 from training.curation.item_histories import item_history_rows
@@ -40,7 +45,7 @@ from training.recommender.fitting.fit import fit_recommender
 
 PARAMS = {
     "dataset": {"source": "synthetic"},
-    "experiment": {"max_users": 60, "rounds": 3},
+    "experiment": {"max_users": 60, "rounds": 3, "arms": [str(arm) for arm in ArmName]},
     "clusters": {"levels": [64]},
 }
 
@@ -68,6 +73,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_recommender(clusters)
         write_table(make_true_table(truth), paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
         leave_alignment(keep_order(clusters.n_clusters), paths.ALIGNMENT)
+        write_what_rivals_learn_from(clusters)
     return folder
 
 
@@ -114,6 +120,27 @@ def write_recommender(clusters: ServingClusters) -> None:
     fit_recommender(sequences, layout, config, seed=0, n_epochs=3).save(paths.RECOMMENDER)
 
 
+def write_what_rivals_learn_from(clusters: ServingClusters) -> None:
+    """Leave item vectors (an axis for each topic), pair counts, and what people took to later."""
+    vectors = np.eye(clusters.n_clusters, dtype=np.float32)[clusters.cluster_of_item]
+    items = pl.DataFrame({"item_id": clusters.item_ids, "embedding": vectors.tolist()})
+    embeddings = items.cast({"embedding": pl.List(pl.Float32)})
+    write_table(embeddings, paths.ITEM_EMBEDDINGS, ITEM_EMBEDDINGS)
+    paths.SIGNAL_BEFORE_TEST.parent.mkdir(parents=True)
+    save_signal(make_signal(0, clusters.n_clusters), paths.SIGNAL_BEFORE_TEST)
+    newest = scan_table(paths.USER_CLUSTER_HISTORY).collect().sort("event_timestamp")
+    states = newest.unique("user_id", keep="last").filter(pl.col("history_clusters").list.len() > 1)
+    cases = states.select(
+        pl.lit("validation").alias("split"),
+        pl.lit("2024-06-01").str.to_datetime(time_unit="us", time_zone="UTC").alias("origin"),
+        "user_id",
+        pl.col("history_clusters").list.slice(1),
+        pl.col("history_clusters").list.slice(1).alias("consumed_clusters"),
+        pl.col("history_clusters").list.head(1).alias("positives"),
+    )
+    write_table(cases.sort("origin", "user_id"), paths.CASES, CASES)
+
+
 def make_true_table(truth: Truth) -> pl.DataFrame:
     rows = []
     for pair in all_contexts(truth.mechanism.n_topics):
@@ -139,9 +166,29 @@ def test_exploration_finds_more_latent_interests(
     assert figures["experiment_available"] == 1
     assert figures["users"] == 60
     assert figures["control_shown"] == 60 * 3 * 10
-    assert figures["difference_latent_interests_found_per_user_low"] > 0
+    assert figures["planner_minus_control_latent_interests_found_per_user_low"] > 0
+    # the table is made from the true law: it beats what knows nothing of it
+    assert figures["planner_minus_placebo_latent_interests_found_per_user_low"] > 0
+    oracle = figures["oracle_latent_interests_found_per_user"]
+    assert oracle > figures["planner_latent_interests_found_per_user"]
+    arms = pl.read_csv(paths.plots_of("experiment") / experiment.ARMS_FILE)
+    assert arms["arm"].to_list() == [str(arm) for arm in ArmName]
     rounds = pl.read_csv(paths.plots_of("experiment") / experiment.ROUNDS_FILE)
     assert rounds["round"].to_list() == [1, 2, 3]
+
+
+def test_where_nobody_has_an_undiscovered_interest_exploration_is_a_cost(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built)
+    arms = ["planner", "oracle"]
+    null = PARAMS | {"experiment": {"max_users": 60, "rounds": 3, "world": "null", "arms": arms}}
+    Path("params.yaml").write_text(yaml.safe_dump(null), encoding="utf-8")
+    experiment.main(read_params())
+    Path("params.yaml").write_text(yaml.safe_dump(PARAMS), encoding="utf-8")
+    figures = read_json(paths.metrics_of("experiment"))
+    assert figures["oracle_latent_interests_found_per_user"] == 0
+    assert figures["planner_minus_control_positives_per_shown_high"] < 0
 
 
 def test_two_runs_leave_the_same_bytes(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
