@@ -23,7 +23,7 @@ from inference.experiment.policies import (
 from inference.search.config import TableConfig
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
-from training.bandits.hierarchical import ClusterTree, HierarchicalBandit, ProgressiveBandit
+from training.bandits.hierarchical import BanditTree, HierarchicalBandit, ProgressiveBandit
 from training.bandits.log_feedback import feedback_of_cases
 from training.bandits.neural_linear import NeuralLinearBandit
 from training.bandits.policy import Feedback, Floats, cluster_vectors
@@ -91,11 +91,11 @@ class PolicyMaker:
         return cluster_vectors(item_vectors, of_item, n_clusters, dimensions)
 
     @cached_property
-    def _tree(self) -> ClusterTree:
+    def _tree(self) -> BanditTree:
         above = self._clusters.ancestors
         # with two levels families are the fields, with one the clusters themselves
         levels = [above.fields, above.families][: self._clusters.level]
-        return ClusterTree.over(self._vectors, levels)
+        return BanditTree.over(self._vectors, levels)
 
     def _log(self, rng: np.random.Generator) -> Feedback:
         cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), "validation")

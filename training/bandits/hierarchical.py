@@ -23,7 +23,7 @@ from training.bandits.policy import Feedback, Floats, Integers, matched_features
 
 
 @dataclass(frozen=True)
-class ClusterTree:
+class BanditTree:
     """The levels from the top down to the serving level.
 
     Attributes:
@@ -36,7 +36,7 @@ class ClusterTree:
     ancestors: tuple[Integers, ...]
 
     @classmethod
-    def over(cls, clusters: Floats, ancestors: Sequence[Integers]) -> ClusterTree:
+    def over(cls, clusters: Floats, ancestors: Sequence[Integers]) -> BanditTree:
         """Return the tree over these serving clusters; a node's vector is its clusters' mean.
 
         Args:
@@ -55,7 +55,7 @@ class ClusterTree:
 class HierarchicalBandit:
     """HCB: at each level the child with the highest upper bound, until a cluster is reached."""
 
-    def __init__(self, tree: ClusterTree, config: BanditConfig) -> None:
+    def __init__(self, tree: BanditTree, config: BanditConfig) -> None:
         """Start with nothing learnt."""
         dimensions = tree.vectors[-1].shape[1]
         n_features = (dimensions + 1) ** 2 - dimensions
@@ -102,7 +102,7 @@ class ProgressiveBandit(HierarchicalBandit):
     Within a node that shows no children a cluster is drawn, each alike.
     """
 
-    def __init__(self, tree: ClusterTree, config: BanditConfig, rng: np.random.Generator) -> None:
+    def __init__(self, tree: BanditTree, config: BanditConfig, rng: np.random.Generator) -> None:
         """Start with the top level visible."""
         super().__init__(tree, config)
         self._config, self._rng = config, rng

@@ -28,13 +28,13 @@ from tests.worlds.experiment import (
     make_system,
 )
 from training.bandits.config import BanditConfig
-from training.bandits.hierarchical import ClusterTree, HierarchicalBandit
+from training.bandits.hierarchical import BanditTree, HierarchicalBandit
 
 VECTORS = np.eye(N_CLUSTERS)
 
 
 def bandit() -> BanditPolicy:
-    tree = ClusterTree.over(VECTORS, [np.array([0, 0, 0, 1, 1, 1])])
+    tree = BanditTree.over(VECTORS, [np.array([0, 0, 0, 1, 1, 1])])
     return BanditPolicy(HierarchicalBandit(tree, BanditConfig(width=0)), VECTORS)
 
 

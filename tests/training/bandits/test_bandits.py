@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.bandits.config import BanditConfig
-from training.bandits.hierarchical import ClusterTree, HierarchicalBandit, ProgressiveBandit
+from training.bandits.hierarchical import BanditTree, HierarchicalBandit, ProgressiveBandit
 from training.bandits.linear_posterior import LinearPosterior
 from training.bandits.log_feedback import feedback_of_cases
 from training.bandits.neural_linear import NeuralLinearBandit
@@ -47,8 +47,8 @@ def everybody_likes_one(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return clusters, users, chance
 
 
-def tree(clusters: np.ndarray) -> ClusterTree:
-    return ClusterTree.over(clusters, [FAMILY])
+def tree(clusters: np.ndarray) -> BanditTree:
+    return BanditTree.over(clusters, [FAMILY])
 
 
 BANDITS: dict[str, Callable[[np.ndarray, int], ClusterBandit]] = {
