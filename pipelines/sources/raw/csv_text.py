@@ -120,9 +120,8 @@ class CsvFile:
                 yield frame.select(wanted)
                 if left == 0:
                     return
-        nothing = EMPTY + self.form.delimiter
-        blank = [row for row in odd if not row.text.strip(nothing)]
-        self._require_same_width([row for row in odd if row.text.strip(nothing)])
+        blank = [row for row in odd if self._is_blank(row)]
+        self._require_same_width([row for row in odd if not self._is_blank(row)])
         n_records += len(blank)
         header_lines = 0 if self.form.header else 1
         counts = RowCounts(
@@ -201,6 +200,10 @@ class CsvFile:
     def _number_of(self, row: pacsv.InvalidRow) -> int:
         number: int = row.number - (0 if self.form.header else 1)
         return number
+
+    def _is_blank(self, row: pacsv.InvalidRow) -> bool:
+        nothing = ("", (self.form.quote or "") * 2)
+        return all(cell.strip(EMPTY) in nothing for cell in row.text.split(self.form.delimiter))
 
     def _require_same_width(self, odd: list[pacsv.InvalidRow]) -> None:
         if not odd:

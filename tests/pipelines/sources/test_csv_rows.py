@@ -177,6 +177,10 @@ LOST = {
     "opened and never closed": 'u1,i1,x,y\nu2,i2,x,"12 tv\nu3,i3,x,y\nu4,i4,x,y\n',
     "never closed, in the middle": 'u1,i1,x,y\nu2,i2,"12 tv,y\nu3,i3,x,y\nu4,i4,x,y\n',
     "an id that opens one": 'u1,i1,x,y\n"u2,i2,x,y\nu3",i3,x,y\nu4,i4,x,y\n',
+    "a swallowed id like no other": (
+        'anna,red hat,x,"12 tv\nbo-2,blue hat,x,y\ncleo,cap (7),x,y\n'
+        'dan,red hat,x,"13 tv\neve,red hat,x,y\n'
+    ),
     "with an empty line between": 'u1,i1,x,y\nu2,i2,x,"12\n\nu3,i3,x,y\nu4,i4,x,"13\nu5,i5,x,y\n',
     "with carriage returns": 'u1,i1,x,y\r\nu2,i2,x,"12\r\nu3,i3,x,y\r\nu4,i4,x,"13\r\n',
     "a row of three cells": "u1,i1,x,y\nu2,i2,x\n",
@@ -237,6 +241,7 @@ EMPTY = {
     "commas": ",,,\n",
     "commas and blanks": " , ,,\n",
     "quoted nothing": '"","","",""\n',
+    "one quoted nothing": '""\n',
     "the end of a file of DOS": "\x1a",
     "a lone carriage return": "\r",
     "zeros": "\0\0\0\n",
