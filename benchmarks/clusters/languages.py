@@ -69,7 +69,7 @@ def build(language: Language, folder: Path) -> Path:
     return checkout
 
 
-def read_figures(language: Language, checkout: Path) -> LanguageFigures:
+def look_at_build(language: Language, checkout: Path) -> LanguageFigures:
     """Return what a built checkout says."""
     clusters = json.loads((checkout / "metrics/clusters.json").read_text())
     planner = json.loads((checkout / "metrics/planner.json").read_text())
@@ -105,7 +105,7 @@ def main() -> None:
     rows = []
     for name in arguments.languages:
         checkout = build(LANGUAGES[name], arguments.folder / name.replace(" ", "_"))
-        rows.append((name, *astuple(read_figures(LANGUAGES[name], checkout))))
+        rows.append((name, *astuple(look_at_build(LANGUAGES[name], checkout))))
     print(to_markdown(("language", *(field.name for field in fields(LanguageFigures))), rows))
 
 

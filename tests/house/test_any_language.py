@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.clusters.languages import build, read_figures
+from benchmarks.clusters.languages import build, look_at_build
 from tests.worlds.languages import LANGUAGES
 
 pytestmark = pytest.mark.long
@@ -19,7 +19,7 @@ def test_chinese_interests_are_planned_tabled_and_reported(
     for variable in ("MLFLOW_TRACKING_URI", "FEAST_FS_YAML_FILE_PATH"):
         monkeypatch.delenv(variable, raising=False)
     checkout = build(LANGUAGES["Chinese"], tmp_path / "Chinese")
-    figures = read_figures(LANGUAGES["Chinese"], checkout)
+    figures = look_at_build(LANGUAGES["Chinese"], checkout)
     assert figures.clusters == 12
     assert figures.topics_named >= 11
     assert (figures.unnamed, figures.by_example) == (0, 0)
