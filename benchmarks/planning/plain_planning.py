@@ -7,7 +7,6 @@ that some description goes on with.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +55,7 @@ class PlainPlanning:
             written = tuple(tokens[len(prompt) :].tolist())
             return self._following.get(written, [end])
 
-        settings: dict[str, Any] = {
+        settings: dict[str, object] = {
             "num_beams": beams,
             "num_return_sequences": count,
             "do_sample": False,

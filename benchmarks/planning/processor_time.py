@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
+from torch.utils.hooks import RemovableHandle
 
 ResultT = TypeVar("ResultT")
 
@@ -18,7 +19,7 @@ class LayerClock:
     def __init__(self, model: torch.nn.Module) -> None:
         self.tokens, self.operations, self.seconds = 0, 0, 0.0
         self._model = model
-        self._hooks: list[Any] = []
+        self._hooks: list[RemovableHandle] = []
         self._started = 0.0
 
     def __enter__(self) -> LayerClock:

@@ -27,7 +27,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -57,6 +56,9 @@ LOOKED_AT = 11
 """Sums of losses at the start and at the end of a run, ten steps apart."""
 MEGABYTE = 1024
 
+Cell = dict[str, float | str]
+"""What was measured of one size: seconds, megabytes, counts, and the loss by name."""
+
 
 class EnoughSeen(Exception):
     """The time set for a measurement is over."""
@@ -82,7 +84,7 @@ def main() -> None:
             print(_row(users, items, cell), flush=True)
 
 
-def write_flat(arguments: argparse.Namespace) -> dict[str, Any]:
+def write_flat(arguments: argparse.Namespace) -> Cell:
     """Write the made-up sequences as embedding indices into one flat file."""
     with (arguments.folder / "items.bin").open("wb") as stream:
         for _, walk in make_walks(arguments.users, arguments.items, EVENTS, seed=0):
@@ -90,7 +92,7 @@ def write_flat(arguments: argparse.Namespace) -> dict[str, Any]:
     return {}
 
 
-def train_flat(arguments: argparse.Namespace) -> dict[str, Any]:
+def train_flat(arguments: argparse.Namespace) -> Cell:
     """Train over the flat file for the time set; return what a step costs."""
     sequences, layout, config = _open_flat(arguments), _layout(arguments.items), _config(arguments)
     trainer = Trainer(
@@ -100,7 +102,7 @@ def train_flat(arguments: argparse.Namespace) -> dict[str, Any]:
     return _train(trainer, n_batches, arguments.seconds)
 
 
-def write_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
+def write_parquet(arguments: argparse.Namespace) -> Cell:
     """Write INTERACTIONS in order of time: everybody's first event, then the second, and so on."""
     walks = [w for _, w in make_walks(arguments.users, arguments.items, EVENTS, seed=0)]
     users = pl.Series([_user(n) for n in range(arguments.users)])
@@ -119,13 +121,13 @@ def write_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
     return {}
 
 
-def train_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
+def train_parquet(arguments: argparse.Namespace) -> Cell:
     """Read the log as the pipeline does, count it, then train on it for the time set."""
     layout = _layout(arguments.items)
     config = _config(arguments).model_copy(update={"warm_start": True})
     log = pl.scan_parquet(arguments.folder / "log.parquet")
     until = START + timedelta(hours=EVENTS - 1)
-    costs: dict[str, Any] = {}
+    costs: Cell = {}
     with _measured("reading", costs):
         _, sequences = read_sequences(log, layout, until, arguments.folder)
     with _measured("neighbours", costs):
@@ -139,7 +141,7 @@ def train_parquet(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextmanager
-def _measured(name: str, costs: dict[str, Any]) -> Iterator[None]:
+def _measured(name: str, costs: Cell) -> Iterator[None]:
     """Note under the name of a part its seconds, of the clock and the processor, and the peak."""
     started, worked = time.perf_counter(), time.process_time()
     yield
@@ -156,7 +158,7 @@ PARTS = {
 }
 
 
-def _train(trainer: Trainer, n_batches: int, seconds: float) -> dict[str, Any]:
+def _train(trainer: Trainer, n_batches: int, seconds: float) -> Cell:
     """Take steps for ``seconds`` of processor time, or an epoch if that is shorter."""
     times, so_far = [time.process_time()], [(0.0, 0)]
 
@@ -221,19 +223,17 @@ def _peak_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEGABYTE
 
 
-def _call(
-    arguments: argparse.Namespace, part: str, users: int, items: int, folder: str
-) -> dict[str, Any]:
+def _call(arguments: argparse.Namespace, part: str, users: int, items: int, folder: str) -> Cell:
     command = [sys.executable, "-m", "benchmarks.recommender.scale", "--part", part]
     command += ["--users", str(users), "--items", str(items), "--folder", folder]
     for name in ("threads", "seconds", "large_seconds", "batch_tokens"):
         command += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    content: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    content: Cell = json.loads(done.stdout.splitlines()[-1])
     return content
 
 
-def _row(users: int, items: int, cell: dict[str, Any]) -> str:
+def _row(users: int, items: int, cell: Cell) -> str:
     minutes = cell["seconds_an_epoch"] / 60
     return (
         f"| {users:,} | {items:,} | {cell['loss']} | {cell['steps_of_an_epoch']:,} "

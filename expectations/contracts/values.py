@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
-from typing import Any
 
 HISTORY_SIZE = 2
 """K of the design: how many history clusters stand in one prompt and one table key."""
@@ -117,12 +116,12 @@ class DataSeen:
         if self.end.utcoffset() != timedelta(0):
             raise ValueError(f"the end of the data is a time in UTC, not {self.end.isoformat()}")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return plain JSON values; :meth:`from_json` is the inverse."""
         return {**asdict(self), "end": self.end.isoformat()}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> DataSeen:
+    def from_json(cls, content: Mapping[str, object]) -> DataSeen:
         """Return what :meth:`to_json` wrote.
 
         Raises:
@@ -131,7 +130,7 @@ class DataSeen:
         """
         threshold = content["positive_threshold"]
         return cls(
-            end=datetime.fromisoformat(content["end"]),
-            events_until_us=int(content["events_until_us"]),
-            positive_threshold=None if threshold is None else float(threshold),
+            end=datetime.fromisoformat(str(content["end"])),
+            events_until_us=int(str(content["events_until_us"])),
+            positive_threshold=None if threshold is None else float(str(threshold)),
         )

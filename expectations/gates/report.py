@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import TypeAdapter
 
 from expectations.contracts.errors import GateError
 
@@ -82,7 +84,7 @@ class GateReport:
         names = ", ".join(dict.fromkeys(verdict.guard for verdict in self.blocked))
         raise GateError(f"gate on {names}", rules, f"{looks}; {more}")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the report as JSON content; :meth:`from_json` is its inverse."""
         return {
             "passed": self.passed,
@@ -91,6 +93,6 @@ class GateReport:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> GateReport:
+    def from_json(cls, content: Mapping[str, object]) -> GateReport:
         """Return the report that :meth:`to_json` wrote; ``passed`` is worked out afresh."""
-        return cls(tuple(Verdict(**verdict) for verdict in content["verdicts"]))
+        return cls(TypeAdapter(tuple[Verdict, ...]).validate_python(content["verdicts"]))

@@ -8,12 +8,15 @@ logits (scales or caps them, or adapts the last layer) is run whole, and its log
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from training.planner.base.model_io import Planner
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 LOGITS_AT_ONCE = 16_000_000
 """Logits that stand in memory together where all of the vocabulary is needed."""
@@ -40,7 +43,7 @@ class OutputHead:
         bias: of the last layer, [V].
     """
 
-    body: Any
+    body: PreTrainedModel
     weight: Tensor | None
     bias: Tensor | None
 
@@ -59,7 +62,7 @@ class OutputHead:
             return cls(body, layer.weight, layer.bias)
         return cls(model, None, None)
 
-    def run_body(self, **inputs: Any) -> Tensor:
+    def run_body(self, **inputs: object) -> Tensor:
         """Return the body's outputs, [..., Z]."""
         output = self.body(**inputs)
         found: Tensor = output.logits if self.weight is None else output.last_hidden_state
@@ -104,5 +107,5 @@ class OutputHead:
         return torch.nn.functional.linear(outputs, self.weight.float(), bias)
 
 
-def _is_adapted(model: Any) -> bool:
+def _is_adapted(model: PreTrainedModel) -> bool:
     return hasattr(model, "get_base_model")

@@ -30,13 +30,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from transformers import AttentionInterface
 
 from inference.search.key_value_cache import KeyValueCache
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 # Shapes: n tokens read at once, in R groups of up to Q, the tokens of a group being of one row;
 # P slots of the prompts, H key-value heads, G query heads that share one, D head dimension.
@@ -130,7 +133,7 @@ _STEP: ContextVar[Step] = ContextVar("step")
 
 
 @contextmanager
-def reading(config: Any, step: Step) -> Iterator[None]:
+def reading(config: PretrainedConfig, step: Step) -> Iterator[None]:
     """Let the model with this configuration read the tokens of ``step`` while it is open."""
     before = config._attn_implementation
     token = _STEP.set(step)

@@ -12,10 +12,11 @@ import pickle
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -25,6 +26,9 @@ from inference.search.memory import keep_freed_memory
 from inference.search.ranking import ContextRanker
 from inference.table.shards import PlannedShard, Shard, plan_shard
 from inference.table.sources import RankerSource
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
 
 RESULTS_BYTES = 256 * 2**20  # room for shards on their way, in an instance of our own
 ANSWER_SECONDS = 10
@@ -75,14 +79,14 @@ def plan_with_ray(
 class ShardActor:
     """Holds a ranker on some machine and plans the shards that Ray brings it."""
 
-    def __init__(self, source: RankerSource, packed: Sequence[Any], threads: int) -> None:
+    def __init__(self, source: RankerSource, packed: Sequence[ObjectRef], threads: int) -> None:
         torch.set_num_threads(threads)
         keep_freed_memory()
         self._source = source
         self._packed = packed
         self._ranker: ContextRanker | None = None
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+    def __call__(self, batch: Mapping[str, Sequence[bytes]]) -> dict[str, list[bytes]]:
         """Plan the shards of one batch of Ray Data."""
         shards = [pickle.loads(content) for content in batch[SHARD_COLUMN]]
         return {RESULT_COLUMN: [pickle.dumps(self._plan(shard)) for shard in shards]}
@@ -121,7 +125,7 @@ def write_folder(content: Folder, folder: Path) -> None:
 
 
 @contextmanager
-def _connected(run: TableRunConfig, threads: int, n_bytes: int) -> Iterator[Any]:
+def _connected(run: TableRunConfig, threads: int, n_bytes: int) -> Iterator[ModuleType]:
     """Yield Ray, connected. An instance of our own listens on the loopback only and ends after."""
     # Despite its name the one setting, on Linux too, that keeps Ray's servers on the loopback.
     # Ray reads it while it is imported; a process that imports Ray before has to set it itself.
@@ -143,8 +147,10 @@ def _connected(run: TableRunConfig, threads: int, n_bytes: int) -> Iterator[Any]
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _connect(ray: Any, run: TableRunConfig, threads: int, n_bytes: int, scratch: str) -> None:
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+def _connect(
+    ray: ModuleType, run: TableRunConfig, threads: int, n_bytes: int, scratch: str
+) -> None:
+    quiet: dict[str, object] = {"log_to_driver": False, "logging_level": "ERROR"}
     if run.ray_address is None:
         ray.init(
             num_cpus=run.workers * threads,

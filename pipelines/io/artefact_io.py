@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -111,17 +110,17 @@ class TableWriter:
             self._partial.unlink(missing_ok=True)
 
 
-def write_json(content: Mapping[str, Any], path: Path) -> None:
+def write_json(content: Mapping[str, object], path: Path) -> None:
     """Write sorted, indented JSON atomically; NaN and infinity are refused."""
     with atomic_file(path) as partial:
         text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
         partial.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, object]:
     """Return the JSON object at ``path``."""
     _require(path)
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
 

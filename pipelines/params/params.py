@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -70,7 +69,7 @@ def read_params(file: Path = PARAMS_FILE) -> Params:
         raise _explain(error, file) from None
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _load(file: Path) -> dict[str, object]:
     if not file.is_file():
         raise UserError(str(file), "the file exists", "run from the top of the repository")
     try:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Union, get_args, get_origin
 
 import yaml
 
 from pipelines.params.params import Params
 from pipelines.reference.page_text import code, summary, table
-from pipelines.reference.schemas import accepted
+from pipelines.reference.schemas import Schema, accepted
 from training.config import Config
 
 ADVICE = Path(__file__).with_name("advice.yaml")
@@ -82,7 +82,7 @@ def sections_of(name: str, model: type[Config]) -> Iterator[tuple[str, type[Conf
 
 def own_parameters(name: str, model: type[Config]) -> list[Parameter]:
     """Return the keys of one section; a section within it counts only where it may be absent."""
-    properties: Mapping[str, Any] = model.model_json_schema()["properties"]
+    properties: Mapping[str, Schema] = model.model_json_schema()["properties"]
     documented = meanings(model)
     found = []
     for field, info in model.model_fields.items():
@@ -121,15 +121,15 @@ def _row(parameter: Parameter, advice: Advice) -> tuple[str, ...]:
     return key, parameter.default, advice.unit, parameter.accepted, meaning, advice.change
 
 
-def _model_in(annotation: Any) -> type[Config] | None:
+def _model_in(annotation: object) -> type[Config] | None:
     kinds = get_args(annotation) if _is_union(annotation) else (annotation,)
     models = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Config))
     return next(models, None)
 
 
-def _may_be_null(annotation: Any) -> bool:
+def _may_be_null(annotation: object) -> bool:
     return _is_union(annotation) and type(None) in get_args(annotation)
 
 
-def _is_union(annotation: Any) -> bool:
+def _is_union(annotation: object) -> bool:
     return get_origin(annotation) in (Union, UnionType)

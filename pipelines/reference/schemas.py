@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 Schema = Mapping[str, Any]
-"""A JSON schema as pydantic and OpenAPI write it."""
+"""A JSON schema as pydantic writes it, or any other object of an OpenAPI document."""
 
 
 def accepted(schema: Schema) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from inference.serving.app import create_app
@@ -32,13 +32,13 @@ def http_page() -> str:
     return "\n".join(parts)
 
 
-def openapi_document() -> dict[str, Any]:
+def openapi_document() -> Schema:
     """Return the OpenAPI document of a service with the default settings."""
     unasked: Any = object()  # only requests touch release, store and log, and none is made
     return create_app(unasked, unasked, ServingConfig(), unasked).openapi()
 
 
-def _route(method: str, path: str, route: Mapping[str, Any]) -> str:
+def _route(method: str, path: str, route: Schema) -> str:
     said = str(route.get("description", "")).replace("``", "`")
     parts = [f"## {method.upper()} {path}\n\n{said}\n"]
     taken = [_parameter(given) for given in route.get("parameters", ())]
@@ -54,18 +54,18 @@ def _route(method: str, path: str, route: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _parameter(given: Mapping[str, Any]) -> tuple[str, ...]:
+def _parameter(given: Schema) -> tuple[str, ...]:
     schema: Schema = given["schema"]
     default = code(str(schema["default"])) if "default" in schema else "required"
     return code(given["name"]), str(given["in"]), default, accepted(schema)
 
 
-def _named(holder: Mapping[str, Any]) -> str:
+def _named(holder: Schema) -> str:
     names = [schema_name_of(reference) for reference in _references(holder.get("content", {}))]
     return ", ".join(f"[{name}](#{name.lower()})" for name in names)
 
 
-def _references(content: Mapping[str, Any]) -> Iterator[str]:
+def _references(content: Schema) -> Iterator[str]:
     for kind in content.values():
         if "$ref" in kind.get("schema", {}):
             yield kind["schema"]["$ref"]

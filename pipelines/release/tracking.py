@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import yaml
@@ -170,7 +169,7 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _numbers(prefix: str, content: Mapping[str, Any]) -> dict[str, float]:
+def _numbers(prefix: str, content: Mapping[str, object]) -> dict[str, float]:
     return {
         f"{prefix}.{name}": float(value)
         for name, value in content.items()
@@ -178,7 +177,7 @@ def _numbers(prefix: str, content: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _flatten(prefix: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _flatten(prefix: str, content: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in content.items():
         key = f"{prefix}.{name}" if prefix else str(name)
         if isinstance(value, Mapping):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import polars as pl
 
@@ -65,7 +66,12 @@ ARMS: Mapping[str, str] = {
 def read_figures(concern: str) -> Figures:
     """Return the metrics of a concern; nothing where that stage has not run."""
     file = paths.metrics_of(concern)
-    return read_json(file) if file.is_file() else {}
+    return _read_numbers(file) if file.is_file() else {}
+
+
+def _read_numbers(file: Path) -> Figures:
+    content = read_json(file)
+    return {name: value for name, value in content.items() if isinstance(value, int | float)}
 
 
 def show_sizes(serving_level: int) -> list[str]:
@@ -153,7 +159,7 @@ def show_experiment(figures: Figures) -> list[str]:
 
 def show_costs() -> list[str]:
     """Return wall time and peak memory of every stage that has run here."""
-    costs = {file.stem: read_json(file) for file in sorted(paths.STAGE_COSTS.glob("*.json"))}
+    costs = {file.stem: _read_numbers(file) for file in sorted(paths.STAGE_COSTS.glob("*.json"))}
     named = [name for name in STAGES if name in costs]
     rows = [
         [name, f"{costs[name]['wall_seconds']:,.1f} s", f"{costs[name]['peak_memory_mb']:,} MB"]

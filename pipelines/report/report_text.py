@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-Figures = Mapping[str, Any]
+Figures = Mapping[str, float]
+"""Figures by name, as in ``metrics/``; what is not known is absent."""
 
 
 def show_interval(figures: Figures, name: str) -> str:

@@ -19,7 +19,7 @@ from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import Params, read_params
 from pipelines.table.previous_table import read_previous_table
 from pipelines.table.refresh_outs import write_no_refresh, write_refresh_outs
-from pipelines.table.table_recipe import describe_code, describe_recipe
+from pipelines.table.table_recipe import TableRecord, describe_code, describe_recipe
 from pipelines.table.table_shards import shard_opener
 from training.curation.timeline import Timeline
 
@@ -58,8 +58,13 @@ def main(params: Params) -> None:
     write_json(figures, paths.metrics_of("table"))
     guard_table(table, figures, drift, clusters.n_clusters, gates)
     unproven = rows.filter(pl.col("error_bound") > 0)["context_key"].to_list()
-    record = {"unproven": unproven, "arithmetic": common_arithmetic(rows), "code": describe_code()}
-    write_json({**recipe, **record}, paths.TABLE_RECORD)
+    record = TableRecord(
+        **asdict(recipe),
+        unproven=tuple(unproven),
+        arithmetic=common_arithmetic(rows),
+        code=describe_code(),
+    )
+    write_json(asdict(record), paths.TABLE_RECORD)
     write_table(table, paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     shutil.rmtree(paths.TABLE_SHARDS)
 

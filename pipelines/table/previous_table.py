@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from expectations.contracts.content_hash import hash_files
 from expectations.contracts.errors import UserError
@@ -14,13 +14,13 @@ from inference.table.partial_run import PreviousTable
 from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
-from pipelines.table.table_recipe import describe_code
+from pipelines.table.table_recipe import TableRecipe, TableRecord, describe_code
 
 SECTION = "table.previous"
 REMEDY = f"copy {paths.NOVEL_CLUSTER_TABLE.parent} of that build there, or set {SECTION} to null"
 
 
-def read_previous_table(config: TableConfig, recipe: Mapping[str, Any]) -> PreviousTable | None:
+def read_previous_table(config: TableConfig, recipe: TableRecipe) -> PreviousTable | None:
     """Return the table that the settings pin; ``None`` if they pin none.
 
     As with ``clusters.previous``, its content is pinned by hash, since DVC cannot depend on a path
@@ -48,27 +48,34 @@ def read_previous_table(config: TableConfig, recipe: Mapping[str, Any]) -> Previ
         rule = f"the table in {folder} has the content that is pinned"
         remedy = f"set {SECTION}.sha256 to {found} if this is the table you mean"
         raise UserError(f"{SECTION}.sha256", rule, remedy, config.previous.sha256[:12])
-    record = read_json(folder / paths.TABLE_RECORD.name)
+    record = _read_record(files[paths.TABLE_RECORD.name])
     refuse_other_recipe(record, recipe)
-    descriptions = tuple(record["descriptions"])
     frame = read_table(folder / paths.NOVEL_CLUSTER_TABLE.name, NOVEL_CLUSTER_TABLE)
-    table = PlanTable.from_frame(frame, len(descriptions))
-    same_code = record.get("code") == describe_code()  # tables of before this was recorded lack it
-    arithmetic = record["arithmetic"] if same_code else None
-    return PreviousTable(table, descriptions, frozenset(record["unproven"]), arithmetic)
+    table = PlanTable.from_frame(frame, len(record.descriptions))
+    same_code = record.code == describe_code()
+    arithmetic = record.arithmetic if same_code else None
+    return PreviousTable(table, record.descriptions, frozenset(record.unproven), arithmetic)
 
 
-def refuse_other_recipe(record: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
+def refuse_other_recipe(record: TableRecipe, recipe: TableRecipe) -> None:
     """Raise :class:`UserError` unless both name the same planner, and rank in the same way."""
-    for name, said in (
-        ("base_model", "the base model is the one"),
-        ("adapter", "the planner is the one"),
-        ("ranking", "score, depth and rounding are those"),
+    for before, now, said in (
+        (record.base_model, recipe.base_model, "the base model is the one"),
+        (record.adapter, recipe.adapter, "the planner is the one"),
+        (record.ranking, recipe.ranking, "score, depth and rounding are those"),
     ):
-        if record.get(name) != recipe[name]:
+        if before != now:
             rule = f"{said} that made the previous table"
             remedy = f"set {SECTION} to null: every row has to be planned"
-            raise UserError(SECTION, rule, remedy, str(record.get(name))[:80])
+            raise UserError(SECTION, rule, remedy, str(before)[:80])
+
+
+def _read_record(file: Path) -> TableRecord:
+    try:
+        return TypeAdapter(TableRecord).validate_python(read_json(file))
+    except ValidationError as error:
+        rule, found = "is the record of a table", str(error.errors()[0]["loc"])
+        raise UserError(str(file), rule, REMEDY, found) from None
 
 
 def _kept_files() -> tuple[Path, Path]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,22 +20,54 @@ from training.planner.base.base_reference import fingerprint_base
 RANKING_SETTINGS = ("score", "depth", "whole_up_to", "score_step")
 
 
-def describe_recipe(descriptions: Sequence[str], config: TableConfig) -> dict[str, Any]:
+@dataclass(frozen=True)
+class TableRecipe:
+    """What decides a table but for the last bits of its scores.
+
+    Attributes:
+        base_model: fingerprint of the base model.
+        adapter: SHA-256 of the planner's adapter.
+        descriptions: of the clusters, by id.
+        ranking: the settings of :data:`RANKING_SETTINGS`.
+    """
+
+    base_model: str
+    adapter: str
+    descriptions: tuple[str, ...]
+    ranking: dict[str, object]
+
+
+@dataclass(frozen=True)
+class TableRecord(TableRecipe):
+    """What is kept beside a table, so that it can be refreshed.
+
+    Attributes:
+        unproven: keys of the rows that are left with an error bound.
+        arithmetic: what the last bits of all its rows rest on; ``None`` where they differ in it.
+        code: hashes of the code that planned it; ``None`` where an earlier version did.
+    """
+
+    unproven: tuple[str, ...]
+    arithmetic: str | None
+    code: tuple[str, ...] | None = None
+
+
+def describe_recipe(descriptions: Sequence[str], config: TableConfig) -> TableRecipe:
     """Return what decides the table but for the last bits of its scores: planner, words, ranking.
 
     The planner is named by what its files hold, so the same one has the same name everywhere.
     """
-    return {
-        "base_model": fingerprint_base(paths.BASE_MODEL),
-        "adapter": hash_content(paths.PLANNER_ADAPTER).sha256,
-        "descriptions": list(descriptions),
-        "ranking": config.model_dump(include=set(RANKING_SETTINGS)),
-    }
+    return TableRecipe(
+        base_model=fingerprint_base(paths.BASE_MODEL),
+        adapter=hash_content(paths.PLANNER_ADAPTER).sha256,
+        descriptions=tuple(descriptions),
+        ranking=config.model_dump(include=set(RANKING_SETTINGS)),
+    )
 
 
 def describe_run(
-    recipe: Mapping[str, Any], config: TableConfig, run: TableRunConfig, part: str
-) -> dict[str, Any]:
+    recipe: TableRecipe, config: TableConfig, run: TableRunConfig, part: str
+) -> dict[str, object]:
     """Return what every bit of a run's rows depends on; shards are kept for just this.
 
     ``part`` names the run among those that one table takes.
@@ -43,7 +75,7 @@ def describe_run(
     on_gpu = run.ray_gpus > 0 if run.engine == "ray" else torch.cuda.is_available()
     cpu = torch.backends.cpu.get_cpu_capability()
     return {
-        **recipe,
+        **asdict(recipe),
         "part": part,
         "previous": config.previous.sha256 if config.previous else None,
         "batches": config.model_dump(include=set(BATCH_SETTINGS)),
@@ -53,10 +85,10 @@ def describe_run(
     }
 
 
-def describe_code() -> list[str]:
+def describe_code() -> tuple[str, ...]:
     """Return a hash of each package that a row's scores come from."""
     rooms = (inference.search, inference.table, training.planner)
-    return [_hash_code(Path(room.__path__[0])) for room in rooms]
+    return tuple(_hash_code(Path(room.__path__[0])) for room in rooms)
 
 
 def _hash_code(room: Path) -> str:

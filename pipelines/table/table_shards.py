@@ -7,7 +7,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -16,14 +15,14 @@ import pyarrow.parquet as pq
 from inference.search.config import TableConfig, TableRunConfig
 from inference.table.shards import ROWS_SCHEMA, MicroBatch, PlannedShard
 from pipelines.io.artefact_io import COMPRESSION, atomic_file, write_json
-from pipelines.table.table_recipe import describe_run
+from pipelines.table.table_recipe import TableRecipe, describe_run
 
 MANIFEST = "manifest.json"
 SHARD_NAME = re.compile(r"batches-(\d+)-(\d+)\.parquet")
 
 
 def shard_opener(
-    folder: Path, recipe: Mapping[str, Any], config: TableConfig, run: TableRunConfig
+    folder: Path, recipe: TableRecipe, config: TableConfig, run: TableRunConfig
 ) -> Callable[[str, Sequence[MicroBatch]], ShardFolder]:
     """Return what opens the shards of each run that one table takes, by the run's name."""
 
@@ -43,7 +42,7 @@ class ShardFolder:
     """
 
     def __init__(
-        self, folder: Path, made_of: Mapping[str, Any], batches: Sequence[MicroBatch]
+        self, folder: Path, made_of: Mapping[str, object], batches: Sequence[MicroBatch]
     ) -> None:
         self._folder = folder
         self._batches = batches
@@ -75,9 +74,9 @@ class ShardFolder:
         return shard.rows.schema == ROWS_SCHEMA and shard.rows["context_key"].to_list() == expected
 
 
-def _read_manifest(folder: Path) -> dict[str, Any] | None:
+def _read_manifest(folder: Path) -> object:
     try:
-        content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content: object = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return content

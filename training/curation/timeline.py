@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from expectations.contracts.errors import UserError
 from training.config import Config
@@ -83,7 +82,7 @@ class Timeline:
         splits = ["validation"] * len(self.validation_origins) + ["test"] * len(self.test_origins)
         return list(zip(splits, starts, (*starts[1:], self.end), strict=True))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the timeline as plain JSON values."""
         return {
             "validation_origins": [origin.isoformat() for origin in self.validation_origins],
@@ -92,22 +91,33 @@ class Timeline:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> Timeline:
+    def from_json(cls, content: Mapping[str, object]) -> Timeline:
         """Return the timeline that :meth:`to_json` wrote.
 
         Raises:
             UserError: something is missing, as in what an earlier version wrote.
         """
         try:
-            return cls(
-                validation_origins=tuple(map(_parse_time, content["validation_origins"])),
-                test_origins=tuple(map(_parse_time, content["test_origins"])),
-                end=_parse_time(content["end"]),
-            )
-        except KeyError as error:
+            texts = TypeAdapter(_TimelineTexts).validate_python(content)
+        except ValidationError as error:
             rule = "it says where validation and test begin and end"
             remedy = "run the stage ingest again (dvc repro)"
-            raise UserError("the timeline", rule, remedy, f"no {error.args[0]}") from None
+            absent = f"no {error.errors()[0]['loc'][0]}"
+            raise UserError("the timeline", rule, remedy, absent) from None
+        return cls(
+            validation_origins=tuple(map(_parse_time, texts.validation_origins)),
+            test_origins=tuple(map(_parse_time, texts.test_origins)),
+            end=_parse_time(texts.end),
+        )
+
+
+@dataclass(frozen=True)
+class _TimelineTexts:
+    """A timeline as JSON holds it: times in ISO form."""
+
+    validation_origins: list[str]
+    test_origins: list[str]
+    end: str
 
 
 def drop_later(interactions: pl.DataFrame, config: SplitConfig) -> pl.DataFrame:

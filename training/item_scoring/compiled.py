@@ -7,7 +7,7 @@ function stands in one file with all that it calls, and takes other files' const
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from numba import njit
 
@@ -24,7 +24,7 @@ def compiled_in_any_order(function: Function) -> Function:
     return _compile(function, fastmath={"reassoc", "contract"})
 
 
-def _compile(function: Function, **options: Any) -> Function:
+def _compile(function: Function, **options: object) -> Function:
     try:
         made: Function = njit(nogil=True, cache=True, **options)(function)
     except RuntimeError:  # there is no folder to keep it in: each process compiles for itself

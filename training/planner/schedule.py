@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from peft.optimizers import create_loraplus_optimizer
@@ -12,6 +12,9 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, SequentialLR
 from transformers import get_cosine_schedule_with_warmup
 
 from training.planner.config import PlannerConfig
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 MAX_GRADIENT_NORM = 1.0
 """The usual bound in fine-tuning; the Trainer of transformers has it as its default."""
@@ -33,7 +36,9 @@ def make_optimizer(
     return optimizer, make_scheduler(optimizer, max_steps, warmup_share)
 
 
-def make_adapter_optimizer(model: Any, config: PlannerConfig) -> tuple[Optimizer, LRScheduler]:
+def make_adapter_optimizer(
+    model: PeftModel, config: PlannerConfig
+) -> tuple[Optimizer, LRScheduler]:
     """Return (optimizer, scheduler) of a model's adapter.
 
     LoRA's matrices B, which start at zero, learn ``config.lora.loraplus_lr_ratio`` times faster

@@ -8,7 +8,6 @@ refuses any other base. Give the folder of a copy with
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
@@ -28,7 +27,7 @@ class PlannerModel(PythonModel):  # type: ignore[misc]
         self._planner = load_planner(base, Path(context.artifacts["adapter"]))
 
     def predict(
-        self, context: PythonModelContext, model_input: list[list[str]], params: Any = None
+        self, context: PythonModelContext, model_input: list[list[str]], params: object = None
     ) -> list[str]:
         """Return one description per row; a row holds descriptions in ascending cluster id."""
         from training.planner.base.decode import write_greedily

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
@@ -21,7 +20,7 @@ class RecommenderModel(PythonModel):  # type: ignore[misc]
         self._recommender = SequenceRecommender.load(Path(context.artifacts["recommender"]))
 
     def predict(
-        self, context: PythonModelContext, model_input: list[list[str]], params: Any = None
+        self, context: PythonModelContext, model_input: list[list[str]], params: object = None
     ) -> list[list[str]]:
         """Return the ids of the best items for each row of recent items, those left out."""
         return [

@@ -6,7 +6,6 @@ A service loads the files. As a model it says what it holds: name and SHA-256 of
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
@@ -22,7 +21,7 @@ class ReleaseModel(PythonModel):  # type: ignore[misc]
         self._manifest = read_manifest(Path(context.artifacts["release"]) / MANIFEST_FILE)
 
     def predict(
-        self, context: PythonModelContext, model_input: list[str], params: Any = None
+        self, context: PythonModelContext, model_input: list[str], params: object = None
     ) -> list[str]:
         """Return the SHA-256 of each named part, an empty text for one it does not hold."""
         parts = self._manifest.parts

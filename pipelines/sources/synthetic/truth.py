@@ -141,7 +141,7 @@ def read_truth(folder: Path) -> Truth:
     entries = read_table(co_interests_path(folder), TRUE_CO_INTERESTS)
     co_interest = np.zeros((topics.height, topics.height))
     co_interest[entries["topic_id"], entries["next_topic_id"]] = entries["strength"]
-    floor = float(read_json(folder / ABOUT)["floor"])
+    floor = float(str(read_json(folder / ABOUT)["floor"]))
     items = read_table(item_topics_path(folder), TRUE_ITEM_TOPICS)
     return Truth(
         tuple(topics["name"]),

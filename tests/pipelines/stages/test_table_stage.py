@@ -142,12 +142,14 @@ def test_a_refresh_is_the_table_of_a_full_run(
     assert "cheese boards" in paths.REFRESH_PAGE.read_text()
 
 
-@pytest.mark.parametrize("what", ["arithmetic", "code"])
-def test_a_table_that_was_planned_otherwise_is_planned_whole(house: Path, what: str) -> None:
+@pytest.mark.parametrize(("what", "other"), [("arithmetic", "another"), ("code", ["another"])])
+def test_a_table_that_was_planned_otherwise_is_planned_whole(
+    house: Path, what: str, other: object
+) -> None:
     table.main(read_params())
     expected = pl.read_parquet(paths.NOVEL_CLUSTER_TABLE)
     record = read_json(paths.TABLE_RECORD)
-    write_json({**record, what: "another"}, paths.TABLE_RECORD)
+    write_json({**record, what: other}, paths.TABLE_RECORD)
     pin = keep_table()
     set_table({"previous": {"folder": "kept", "sha256": pin}})
     table.main(read_params())

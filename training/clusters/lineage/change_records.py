@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import TypeAdapter
 
 Ending = Literal["merged", "died"]
 Beginning = Literal["split", "born"]
@@ -107,15 +109,11 @@ class TreeChanges:
             born=len(reused) - split,
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the changes as JSON content; :meth:`from_json` is its inverse."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> TreeChanges:
+    def from_json(cls, content: Mapping[str, object]) -> TreeChanges:
         """Return the changes that :meth:`to_json` wrote."""
-        return cls(
-            previous_tree=content["previous_tree"],
-            survivors=tuple(Survivor(**survivor) for survivor in content["survivors"]),
-            reused_ids=tuple(ReusedId(**reused) for reused in content["reused_ids"]),
-        )
+        return TypeAdapter(cls).validate_python(content)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from expectations.contracts.errors import UserError
 from training.clusters.config import LanguageModelConfig
 from training.clusters.naming.name_writer import INSTRUCTION, Brief
+
+if TYPE_CHECKING:
+    from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerBase
 
 ANSWER_CUE = "Name:"
 
@@ -23,8 +27,8 @@ class LocalWriter:
 
     def __init__(self, name: str, config: LanguageModelConfig) -> None:
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
-            self._model: Any = AutoModelForCausalLM.from_pretrained(name).eval()
+            self._tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(name)
+            model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(name)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(
                 "clusters.description.writer",
@@ -32,6 +36,7 @@ class LocalWriter:
                 "check the name, or set it to keywords",
                 f"{name}: {error}"[:200],
             ) from None
+        self._model = model.eval()
         self._max_new_tokens = config.max_answer_tokens
 
     def answer(self, brief: Brief) -> str:
@@ -51,7 +56,7 @@ class LocalWriter:
         fresh = written[0, encoded["input_ids"].shape[1] :]
         return str(self._tokenizer.decode(fresh, skip_special_tokens=True))
 
-    def _encode(self, brief: Brief) -> Any:
+    def _encode(self, brief: Brief) -> BatchEncoding | dict[str, Tensor]:
         if self._tokenizer.chat_template:
             turns = [
                 {"role": "system", "content": INSTRUCTION},

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from peft import LoraConfig, TaskType, get_peft_model
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 
 from training.planner.base.base_reference import write_base_record
 from training.planner.base.model_io import BASE_RECORD
 from training.planner.config import LoraSettings
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 ADAPTER_CONFIG = "adapter_config.json"
 NEUTRAL_BASE_NAME = "base_model"
 
 
-def add_adapter(model: Any, settings: LoraSettings, seed: int) -> Any:
+def add_adapter(model: PreTrainedModel, settings: LoraSettings, seed: int) -> PeftModel:
     """Return the model with a fresh adapter; only the adapter's weights are trainable.
 
     Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (ICLR 2022).
@@ -38,7 +41,7 @@ def add_adapter(model: Any, settings: LoraSettings, seed: int) -> Any:
         return get_peft_model(model, config)
 
 
-def save_adapter(model: Any, base_folder: Path, folder: Path) -> None:
+def save_adapter(model: PeftModel, base_folder: Path, folder: Path) -> None:
     """Write adapter weights, configuration and the fingerprint of the base model to ``folder``.
 
     The bytes depend on the weights alone: peft's model card goes, sets are sorted, and the base

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from training.planner.base.language_model import BaseModel
 from training.planner.base.tokenizer import train_tokenizer
 from training.planner.config import EmbeddedConfig
 from training.planner.schedule import make_optimizer, take_step
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 REPORT_EVERY = 50
 
@@ -66,7 +69,9 @@ def pretrain(
     return BaseModel(model.eval(), tokenizer)
 
 
-def build_model(tokenizer: Any, config: EmbeddedConfig, seed: int) -> Any:
+def build_model(
+    tokenizer: PreTrainedTokenizerBase, config: EmbeddedConfig, seed: int
+) -> LlamaForCausalLM:
     """Return an untrained Llama of the configured size, input and output embeddings tied."""
     sizes = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -85,14 +90,17 @@ def build_model(tokenizer: Any, config: EmbeddedConfig, seed: int) -> Any:
         return LlamaForCausalLM(sizes)
 
 
-def save_base(model: Any, tokenizer: Any, folder: Path) -> None:
+def save_base(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write weights (safetensors), configuration and tokenizer to ``folder``."""
     model.save_pretrained(str(folder), safe_serialization=True)
     tokenizer.save_pretrained(str(folder))
 
 
 def _shuffled_blocks(
-    corpus: Corpus, tokenizer: Any, config: EmbeddedConfig, rng: np.random.Generator
+    corpus: Corpus,
+    tokenizer: PreTrainedTokenizerBase,
+    config: EmbeddedConfig,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Return the blocks of every step, histories and other texts mixed, int64 [steps, B, T]."""
     n_blocks = config.steps * config.batch_size
@@ -114,6 +122,6 @@ def _shuffled_blocks(
     return shuffled.reshape(config.steps, config.batch_size, config.block_tokens)
 
 
-def _encode(tokenizer: Any, texts: tuple[str, ...]) -> list[list[int]]:
+def _encode(tokenizer: PreTrainedTokenizerBase, texts: tuple[str, ...]) -> list[list[int]]:
     encoded: list[list[int]] = tokenizer(list(texts))["input_ids"]
     return [[*tokens, tokenizer.eos_token_id] for tokens in encoded]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from peft import prepare_model_for_kbit_training
@@ -12,6 +12,9 @@ from transformers.utils import is_bitsandbytes_available
 from expectations.contracts.errors import UserError
 from training.planner.config import HardwareConfig
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 def dtype_of(hardware: HardwareConfig, device: torch.device) -> torch.dtype:
     """Return the type of the frozen weights: by ``auto`` bfloat16 on a GPU, float32 elsewhere."""
@@ -20,7 +23,7 @@ def dtype_of(hardware: HardwareConfig, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if hardware.dtype == "bfloat16" else torch.float32
 
 
-def quantization_of(hardware: HardwareConfig, dtype: torch.dtype) -> Any:
+def quantization_of(hardware: HardwareConfig, dtype: torch.dtype) -> BitsAndBytesConfig | None:
     """Return what transformers is told to load by: NF4 with products in ``dtype``, or ``None``.
 
     Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs" (NeurIPS 2023).
@@ -44,7 +47,7 @@ def quantization_of(hardware: HardwareConfig, dtype: torch.dtype) -> Any:
     )
 
 
-def prepare_for_tuning(model: Any, hardware: HardwareConfig) -> Any:
+def prepare_for_tuning(model: PreTrainedModel, hardware: HardwareConfig) -> PreTrainedModel:
     """Return the base model ready for an adapter, as the settings ask."""
     if hardware.quantization != "none":
         # norms and embeddings go to float32; the rest of it is for the other way of checkpointing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from peft import PeftModel
@@ -18,6 +18,9 @@ from training.planner.base.language_model import BaseModel
 from training.planner.config import HardwareConfig
 from training.planner.prompt import parse_completion, render_completion, render_prompt
 from training.processes import join_process_group
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BASE_RECORD = "base.json"
 """Beside an adapter: which base model it was trained on."""
@@ -32,8 +35,8 @@ class Planner:
     completion never depend on the prompt before it.
     """
 
-    model: Any
-    tokenizer: Any
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
 
     @property
     def end_token_id(self) -> int:
@@ -133,7 +136,7 @@ def load_planner(base_folder: Path, adapter_folder: Path) -> Planner:
     return Planner(merged.eval(), tokenizer)
 
 
-def _require_end_token(tokenizer: Any, source: str) -> None:
+def _require_end_token(tokenizer: PreTrainedTokenizerBase, source: str) -> None:
     if tokenizer.eos_token_id is None:
         raise UserError(source, "its tokenizer has an end token", "set eos_token in its folder")
     if tokenizer.pad_token_id is None:

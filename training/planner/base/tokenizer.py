@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -16,7 +15,9 @@ SPECIAL_TOKENS = (PAD_TOKEN, START_TOKEN, END_TOKEN)
 MIN_FREQUENCY = 2
 
 
-def train_tokenizer(texts: Iterable[str], descriptions: Sequence[str], vocabulary: int) -> Any:
+def train_tokenizer(
+    texts: Iterable[str], descriptions: Sequence[str], vocabulary: int
+) -> PreTrainedTokenizerFast:
     """Return a Hugging Face fast tokenizer of at most ``vocabulary`` tokens.
 
     Any text can be written with it, since every byte is a token. Words are cut at blanks, so no
@@ -46,14 +47,14 @@ def train_tokenizer(texts: Iterable[str], descriptions: Sequence[str], vocabular
     )
 
 
-def _byte_level(model: Any) -> Any:
+def _byte_level(model: models.BPE) -> Tokenizer:
     bpe = Tokenizer(model)
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     return bpe
 
 
-def _split_whole_descriptions(bpe: Any, descriptions: Sequence[str]) -> Any:
+def _split_whole_descriptions(bpe: Tokenizer, descriptions: Sequence[str]) -> Tokenizer:
     """Return the tokenizer without the tokens that are whole descriptions, or built from one."""
     trained = json.loads(bpe.to_str())["model"]
     forbidden = {_spelt(blank + text) for text in descriptions for blank in ("", " ")}

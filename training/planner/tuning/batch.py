@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -164,7 +163,7 @@ def add_gradients(
     batch: Batch,
     data: PlannerData,
     config: PlannerConfig,
-    weights: list[Any],
+    weights: list[Tensor],
     group: ProcessGroup,
 ) -> float:
     """Leave the gradients of the batch's loss at ``weights``, and return the loss.
@@ -184,5 +183,6 @@ def add_gradients(
     for weight in weights:
         if weight.grad is None:  # more processes than prompts
             weight.grad = torch.zeros_like(weight)
-    group.all_reduce([total, *(weight.grad for weight in weights)])
+    gradients = [weight.grad for weight in weights if weight.grad is not None]
+    group.all_reduce([total, *gradients])
     return float(total)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from training.planner.config import PlannerConfig
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class BestAdapter:
     See :func:`training.planner.tuning.finetune.fine_tune` for which that is.
     """
 
-    def __init__(self, model: Any, config: PlannerConfig, n_transitions: int) -> None:
+    def __init__(self, model: PeftModel, config: PlannerConfig, n_transitions: int) -> None:
         self._model = model
         self._config = config
         self._n_transitions = n_transitions

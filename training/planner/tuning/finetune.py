@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from training.planner.base.adapter_io import add_adapter
@@ -25,12 +26,16 @@ from training.planner.tuning.curve import BestAdapter, CurvePoint
 from training.planner.tuning.validation import PlannerTokens, ValidationReport, Validator
 from training.processes import ProcessGroup, join_process_group
 
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase
+
 
 @dataclass(frozen=True)
 class FineTuned:
     """The model with its best adapter, and how it came about."""
 
-    model: Any
+    model: PeftModel
     curve: tuple[CurvePoint, ...]
     best_step: int
 
@@ -93,7 +98,7 @@ def fine_tune(
 
 def refit(
     tuned: FineTuned,
-    tokenizer: Any,
+    tokenizer: PreTrainedTokenizerBase,
     descriptions: tuple[str, ...],
     everything: Transitions,
     config: PlannerConfig,
@@ -147,7 +152,7 @@ def _train(
             yield step, loss
 
 
-def trained_weights(model: Any) -> list[Any]:
+def trained_weights(model: PeftModel) -> list[Tensor]:
     """Return the weights of the adapter."""
     return [weight for weight in model.parameters() if weight.requires_grad]
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from training.planner.base.decode import pad_left
 from training.planner.tuning.completion_tree import CompletionTree
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # Shapes: B examples, P prompt tokens, M nodes of the tree (the root is the prompt's last token),
 # C completion tokens without the last, S = P + (M - 1) + C, V vocabulary, N clusters.
@@ -39,7 +42,7 @@ class ScoredBatch:
 
 
 def score_batch(
-    model: Any,
+    model: PreTrainedModel,
     prompts: Sequence[Sequence[int]],
     completions: Sequence[Sequence[int]],
     tree: CompletionTree | None,

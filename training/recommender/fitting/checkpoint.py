@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +37,7 @@ class Checkpoint:
     """A state of a training: its tensors, and a record that JSON can hold."""
 
     tensors: Mapping[str, Tensor]
-    record: Mapping[str, Any]
+    record: Mapping[str, object]
 
 
 class Checkpoints:

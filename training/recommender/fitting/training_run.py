@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from training.processes import ProcessGroup
@@ -31,6 +32,14 @@ class EpochReport:
 Report = Callable[[EpochReport], None]
 
 
+@dataclass(frozen=True)
+class _Record:
+    """What a checkpoint records beside tensors: position (``Trainer.state``) and curve."""
+
+    position: dict[str, float]
+    curve: list[EpochReport]
+
+
 class TrainingRun:
     """A training with what it has shown so far; it starts from where a killed one was.
 
@@ -50,8 +59,9 @@ class TrainingRun:
         self.best_weights: dict[str, Tensor] = {}
         found = kept.read() if kept else None
         if found is not None:
-            trainer.restore(found.tensors, found.record["position"])
-            self.curve = [EpochReport(**epoch) for epoch in found.record["curve"]]
+            record = TypeAdapter(_Record).validate_python(found.record)
+            trainer.restore(found.tensors, record.position)
+            self.curve = record.curve
             for name, weight in found.tensors.items():
                 if name.startswith(BEST):
                     self.best_weights[name.removeprefix(BEST)] = weight
