@@ -5,10 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from expectations.contracts.errors import ContractError
+from expectations.contracts.errors import SAMPLE_ROWS, ContractError
 from expectations.contracts.tables import Column, Table
-
-SAMPLE_ROWS = 3
 
 
 def check_table(data: pa.Table, table: Table, where: str | None = None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
+"""Read at one time: files of any size pass through a megabyte of memory. No hash depends on it."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+SAMPLE_ROWS = 3
+"""Offending rows that an error shows: enough to see a pattern, few enough for one line."""
+
 
 class UserError(Exception):
     """Something the user can mend: bad input, a bad setting, a missing file.

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from expectations.contracts.errors import SAMPLE_ROWS
+
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read once, while GX is imported
 
 import great_expectations as gx
@@ -17,7 +19,6 @@ from great_expectations.core.expectation_validation_result import (
 )
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
-MAX_SAMPLES = 3
 RULE_INDEX = "rule"  # key under which an expectation carries its rule's index: GX reorders results
 
 
@@ -91,7 +92,7 @@ def describe_finding(result: ExpectationValidationResult) -> str:
     if "observed_value" in content:
         value = content["observed_value"]
         return "nothing" if value is None else f"{value:.6g}"
-    samples = list(content.get("partial_unexpected_list", []))[:MAX_SAMPLES]
+    samples = list(content.get("partial_unexpected_list", []))[:SAMPLE_ROWS]
     return f"{content.get('unexpected_count', 0)} rows, such as {samples}"
 
 

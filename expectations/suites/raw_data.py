@@ -21,6 +21,7 @@ from expectations.suites.row_guard import JudgedRows, judge_rows
 from expectations.suites.tally import RowCount, declared_counts
 
 MIN_USERS = 2
+"""What is learned of one user from others needs another one."""
 
 INTERACTIONS_GUARD = "raw_interactions"
 N_ITEMS = "the catalogue has items"

@@ -9,11 +9,12 @@ import great_expectations.expectations as gxe
 import polars as pl
 import pyarrow as pa
 
+from expectations.contracts.errors import SAMPLE_ROWS
 from expectations.contracts.tables import Column, Table
 from expectations.gates.engine import Rule
 
-SAMPLE_ROWS = 3
 MAX_CELL = 40
+"""Characters of a cell that a sample shows: enough to know it by, and a row keeps to a line."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ CLUSTER_MASS = "cluster_mass"
 POPULARITY = "popularity"
 WORDS = "words"
 
-CHOICE_DEPTH = 10  # of the rankings that recall@10 is read off
+CHOICE_DEPTH = 10
+"""Of the rankings that recall@10, by which baselines are chosen, is read off."""
 
 
 @dataclass(frozen=True)

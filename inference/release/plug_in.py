@@ -15,6 +15,7 @@ from training.recommender.protocol import ItemQuery, Recommender
 N_TRIED = 5
 """Items that a plugged-in recommender is asked about before it serves."""
 ITEMS_ASKED_FOR = 50
+"""More than a page of recommendations shows, so that a list that ends too soon is noticed."""
 
 PlugIn = Callable[[LoadedRelease], Recommender]
 """Makes the recommender that a release is served with; called once for every release."""

@@ -22,6 +22,7 @@ from inference.search.reader import OpenRows, PlannerReader
 # chosen, n read over all rows, b branches from them, Z outputs of the model's body.
 
 ROOT = 0
+"""Its number in every description tree: nodes are numbered from the root on."""
 
 EAGERNESS = 0.8
 """How far a step reads ahead, from what must be read (0) to what a guess says will have to be (1).

@@ -15,8 +15,10 @@ from inference.release.loaded_release import LoadedRelease
 from training.clusters.tree.assign import assign_items
 
 MAX_TEXT_LENGTH = 20_000
+"""Characters: several pages, more than a catalogue says of an item. A request may not make the
+service encode without end."""
 MAX_CATEGORIES = 20
-"""Like the bound on texts: a request may not make the service encode without end."""
+"""Levels of a path; bounded for the same reason."""
 
 
 class NewItem(BaseModel):

@@ -18,7 +18,8 @@ from inference.search.ranking import ContextRanker
 from inference.table.shards import PlannedShard, Shard, plan_shard
 from inference.table.sources import RankerSource
 
-SHARDS_AHEAD = 2  # per worker: one being planned, one waiting; more would only hold memory
+SHARDS_AHEAD = 2
+"""Per worker: one being planned, one waiting; more would only hold memory."""
 
 
 def plan_in_process(

@@ -12,6 +12,7 @@ from expectations.contracts.errors import UserError
 from expectations.contracts.values import NO_CLUSTER, ClusterContext
 
 NO_ROW = -1
+"""Where a table has no row for a context: no index of a row is negative."""
 TABLE = "novel_cluster_table"
 REMEDY = "run the table stage again, with this cluster tree"
 

@@ -23,7 +23,9 @@ from inference.search.ranking import RankedContexts, rank_scores, row_depth
 from inference.table.plan_table import NO_ROW, PlanTable
 from inference.table.shards import ROWS_SCHEMA
 
-ID_BITS = 24  # of a rank's key: more clusters than any table could hold
+ID_BITS = 24
+"""Of a rank's key: ids up to 16 million, more clusters than any table could hold; 39 bits are left
+for scores."""
 NO_RANK = np.iinfo(np.int64).max
 
 # Shapes: B contexts in a batch, R rows, D their ranks, C rescored clusters, N clusters.

@@ -16,6 +16,7 @@ from inference.table.refresh import ClusterChanges
 TOP = 5
 """As deep as the coverage that is gated: what a plan mostly shows."""
 MOVERS_SHOWN = 10
+"""Clusters of a page that people read; how many changed stands above them."""
 
 # Shapes: R rows whose context is the same in both tables, k first ranks.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from expectations.contracts.errors import UserError
+from expectations.contracts.errors import SAMPLE_ROWS, UserError
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
@@ -18,8 +18,6 @@ from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.record import ReadingRecord
 from training.clusters.tree.assign import NO_INTERACTIONS, assign_items
 from training.clusters.tree.centroids_io import load_centroids
-
-SAMPLE_ROWS = 3
 
 
 def assign_new_items(items_file: Path, log_file: Path | None) -> pl.DataFrame:

@@ -18,7 +18,9 @@ from training.clusters.representation.collaborative import count_interactions
 from training.curation.timeline import Timeline
 
 TOP_ITEMS = 5
+"""Enough titles to judge a name by; what is listed is read by people."""
 TITLE_WIDTH = 60
+"""Characters, so that a line with five of them can be read."""
 
 
 def list_built_clusters() -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from expectations.contracts.errors import UserError
 
 USER_ERROR_STATUS = 2
+"""What click ends with on wrong usage, too; 1 is left to bugs."""
 
 
 def run_command(work: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from pipelines.sources.log_changes import name_of_export
 from pipelines.sources.sound_events import require_sound_events
 
 EVENTS_AT_ONCE = 100_000
+"""Bounds the memory of an export: some 20 MB."""
 
 
 def export_log() -> tuple[Path, int]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 KEYS_AT_ONCE = 1_000
+"""Bounds a transaction that others wait for; SQLite takes 32,766 variables in a statement."""
 LOCK_SECONDS = 60.0
 """How long a removal waits for a writer of the sqlite store: longer than a batch of rows takes."""
 

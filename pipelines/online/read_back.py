@@ -16,6 +16,7 @@ from pipelines.guards.guards import StageGuards
 from pipelines.io import paths
 
 ROWS_AT_ONCE = 5_000
+"""As many as one write takes; bounds what is held beside the store's answer."""
 
 
 @dataclass(frozen=True)

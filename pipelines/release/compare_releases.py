@@ -21,6 +21,7 @@ from pipelines.io.artefact_io import read_table
 from training.evaluation.metrics import bootstrap_interval
 
 SEED = 0
+"""Of the bootstrap: the same two releases get the same interval every time."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from inference.features.online_features import USER_SERVICE
 from inference.release.manifest import ReleaseManifest
 
 USERS_READ = 10
+"""Of one feature service they have the same lineage; a few tell it even where some are gone."""
 
 
 def log_lineage(store: FeatureStore, manifest: ReleaseManifest) -> None:

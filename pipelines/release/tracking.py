@@ -34,9 +34,11 @@ ARTEFACT_ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 LOCK_TAG = "dvc_lock_sha256"
 RELEASE_TAG = "release_id"
 PARAMS_AT_ONCE = 100
+"""MLflow's own limit on the parameters of one call of ``log_batch``."""
 METRICS_AT_ONCE = 1000
+"""MLflow's own limit on the metrics of one call."""
 MAX_PARAM_LENGTH = 6000
-"""MLflow's own limits on one call of ``log_batch`` and on a parameter's value."""
+"""MLflow's own limit on a parameter's value."""
 
 CURVES: Mapping[str, Path] = {
     "planner": paths.PLANNER_CURVE,

@@ -7,11 +7,13 @@ import textwrap
 from pipelines.report.report_text import Figures
 
 WIDTH = 92
+"""Columns of a printed line that a terminal of a hundred still shows."""
 HELP = (
     "What would help: a column that says what items are about, such as genres or tags, in "
     "dataset.files.category or .text; or a language model as clusters.description.writer."
 )
-MIN_TRUSTED = 0.5  # of the traffic
+MIN_TRUSTED = 0.5
+"""Of the traffic: the bound of the gate, below which the report says what would help."""
 
 
 def show_names(figures: Figures) -> list[str]:

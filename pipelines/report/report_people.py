@@ -21,11 +21,17 @@ from inference.serving.recommend import (
 )
 
 WIDTH = 96
+"""Columns of a printed line that a terminal of a hundred still shows."""
 N_PEOPLE = 3
+"""People shown: more would hide the figures below them."""
 ENOUGH_CLUSTERS = 4
+"""Interests from which a person shows how a plan comes about; those with fewer are shown last."""
 ENOUGH_ITEMS = 12
+"""The same of items."""
 TITLES_SHOWN = 4
+"""Per list, two lines of them."""
 TITLE_WIDTH = 44
+"""Characters: two titles stand in a line."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from training.recommender.fitting.validation import ValidationCases
 from training.recommender.model.recommender import SequenceRecommender
 
 DEPTHS = (5, 10, 20)
+"""At which papers on sequence recommenders report."""
 SHOWN = tuple(f"{measure}_at_{k}" for measure in ("hit_rate", "ndcg") for k in DEPTHS)
 PROTOCOLS = {"seen_removed": True, "seen_kept": False}
 Figures = dict[str, float]

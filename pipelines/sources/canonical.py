@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from expectations.contracts.errors import UserError
+from expectations.contracts.errors import SAMPLE_ROWS, UserError
 from expectations.contracts.tables import INTERACTIONS
 from pipelines.io.artefact_io import TableWriter
 from pipelines.sources.log_changes import LogChanges
@@ -19,9 +19,11 @@ from pipelines.sources.raw.tables import RawInteractions, RawItems, RawTables, c
 
 KEY = ["user_id", "timestamp", "item_id"]
 PIECE_ROWS = 1_000_000
-SAMPLE_ROWS = 3
+"""Bounds the memory of writing interactions: some 50 MB. No row depends on it."""
 TAGS_PER_ITEM = 12
-PEOPLE_PER_TAG = 2  # one person's tag may be a note to themselves, such as a queue of films to see
+"""The most given ones: as many words as a title has, so that tags do not outweigh it."""
+PEOPLE_PER_TAG = 2
+"""One person's tag may be a note to themselves, such as a queue of films to see."""
 
 
 def read_interactions(raw: RawInteractions, threshold: float | None) -> pl.DataFrame:

@@ -11,7 +11,8 @@ from pipelines.sources.raw.time_formats import TIME_FORMATS
 from pipelines.sources.synthetic.config import SyntheticConfig
 from training.config import Config
 
-RATING_THRESHOLD = 4.0  # of five stars: where GroupLens' users begin to recommend a film
+RATING_THRESHOLD = 4.0
+"""Of five stars: where GroupLens' users begin to recommend a film; usual in papers on MovieLens."""
 
 
 class FilesConfig(Config):

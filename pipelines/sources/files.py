@@ -26,6 +26,7 @@ from pipelines.sources.usual_columns import is_list, split_list, usual_category,
 
 TEXT_SEPARATOR = ". "
 SAMPLED_ROWS = 1000
+"""From which types of columns are told; every row is checked against them afterwards."""
 
 
 def read_files(folder: Path, config: FilesConfig) -> RawTables:

@@ -25,6 +25,7 @@ GENRES_OF_100K = (
     *("Sci-Fi", "Thriller", "War", "Western"),
 )
 FIELDS_BEFORE_GENRES = 5
+"""Of u.item in MovieLens 100K: id, title, release, video release, URL (its README)."""
 
 
 class Layout(Protocol):

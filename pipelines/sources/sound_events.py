@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from expectations.contracts.errors import UserError
+from expectations.contracts.errors import SAMPLE_ROWS, UserError
 from expectations.contracts.interaction_rules import (
     CONTROL_CHARACTERS,
     EARLIEST,
@@ -16,7 +16,6 @@ from expectations.contracts.interaction_rules import (
     TIME_RULE,
 )
 
-SAMPLE_ROWS = 3
 IDS = ("event_id", "user_id", "item_id")
 REMEDY = (
     "take them out of the event log with "

@@ -21,6 +21,7 @@ from training.planner.tuning.finetune import FineTuned, fine_tune, refit
 from training.processes import join_process_group
 
 CURVE_DECIMALS = 6
+"""Sums of another order differ beyond them."""
 
 
 def main(params: Params) -> None:

@@ -21,9 +21,12 @@ from training.evaluation.metrics import recall_at_k
 
 # Shapes: B users, n proposals of each (those of a shorter plan filled up), N clusters.
 
-DECIMALS = 9  # beyond them the order of a sum shows
-MIN_STANDARD_ERRORS = 2.0  # of a gain that is more than chance, at 95%
-RECALL_DEPTH = 10  # recall@10 is what plans are compared by
+DECIMALS = 9
+"""Beyond them the order of a sum shows."""
+MIN_STANDARD_ERRORS = 2.0
+"""Of a gain that is more than chance, at 95%."""
+RECALL_DEPTH = 10
+"""By recall@10 plans are compared everywhere."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from training.planner.data.transitions import Transitions
 PAIR_COUNTS = "pair_counts"
 EVIDENCE = (PAIR_COUNTS, *ASSOCIATIONS)
 TRANSITIONS_AT_ONCE = 256
+"""Bounds the memory: 28 contexts of eight clusters each, times N floats."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from training.curation.config import HistoryConfig
 from training.curation.touches import find_touches
 
 EMPTY = -1
+"""Fills rows after a history's end: no cluster has it."""
 
 
 def cluster_history_rows(events: pl.DataFrame, config: HistoryConfig) -> pl.DataFrame:

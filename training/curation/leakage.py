@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from expectations.contracts.errors import GateError
+from expectations.contracts.errors import SAMPLE_ROWS, GateError
 
-SAMPLE_ROWS = 3
 REMEDY = "look at how histories are built and joined: an example must see its past and no more"
 
 

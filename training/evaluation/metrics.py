@@ -13,9 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 1000
+"""The usual number for intervals: the ends of one at 95% then err by some 2% of its width."""
 LEVEL = 0.95
-DECIMALS = 6  # of figures written down: below them, sums of other order may differ
-CELLS_AT_ONCE = 8_000_000  # resamples x users drawn in one piece: 64 MB
+"""Of intervals, the usual one."""
+DECIMALS = 6
+"""Of figures written down: below them, sums of other order may differ."""
+CELLS_AT_ONCE = 8_000_000
+"""Resamples x users drawn in one piece: 64 MB."""
 
 
 def recall_at_k(ranked: Sequence[Hashable], positives: Collection[Hashable], k: int) -> float:

@@ -52,6 +52,7 @@ EVERYTHING = -1
 """The number of blocks of a query about the whole catalogue."""
 N_BOUNDS, N_QUEUED, N_FOUND = range(3)
 NO_ITEM = -1
+"""Fills the rows of a query that has fewer answers than it asked for."""
 
 
 class Progress(NamedTuple):

@@ -15,7 +15,9 @@ from expectations.contracts.errors import UserError
 from training.recommender.protocol import ItemQuery, Recommender, ScoredItem
 
 MAX_SHOWN = 60
+"""Characters of foreign text in an error: it stays one line."""
 MAX_CLUSTERS = 1_000_000
+"""Beyond, arrays by cluster would not fit; a tree has some hundred."""
 HISTORY_COLUMNS = ("user_id", "item_id", "timestamp")
 TEXT_REMEDY = "convert them by str(); whole numbers that pandas holds as floats by int first"
 

@@ -8,6 +8,7 @@ import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 N_ITEMS = 10
+"""Items in an answer of the logged model, which shows what a run learned and serves nobody."""
 
 
 class RecommenderModel(PythonModel):  # type: ignore[misc]

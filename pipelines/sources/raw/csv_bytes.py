@@ -14,8 +14,12 @@ from expectations.contracts.errors import UserError
 from pipelines.sources.raw.one_line import shorten
 
 SNIFFED_BYTES = 65_536
+"""Read to tell encoding and line ends from: some hundred rows. What is not told there is refused by
+name later."""
 LINE_FEED, CARRIAGE_RETURN = 10, 13
+"""The codes of both in ASCII and all that extends it."""
 FEW = 64
+"""Bytes of an end looked at before all are: few lines end in more line ends than that."""
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with

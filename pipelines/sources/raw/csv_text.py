@@ -18,14 +18,14 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 from polars.io.plugins import register_io_source
 
-from expectations.contracts.errors import UserError
+from expectations.contracts.errors import SAMPLE_ROWS, UserError
 from pipelines.sources.raw.csv_bytes import CsvBytes, unreadable
 from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.record import ROW, ReadingRecord, RowCounts
 from pipelines.sources.raw.swallowed import RowLayout, require_no_swallowed_rows
 
 BLOCK_BYTES = 1 << 20
-SAMPLE_ROWS = 3
+"""Arrow's own default: rows are read in blocks of it, in any number of blocks alike."""
 EMPTY = " \t\v\f\x00\x1a\ufeff"
 """Letters that leave a line empty; the last but one ends a file of DOS."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MAX_SHOWN = 160
+"""Characters of foreign text in an error: it stays one line."""
 
 
 def shorten(text: str) -> str:

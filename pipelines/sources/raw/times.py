@@ -15,6 +15,7 @@ from pipelines.sources.raw.text_times import ISO_EXAMPLE, read_patterns, read_te
 from pipelines.sources.raw.time_formats import TIME_FORMATS
 
 SAMPLED_ROWS = 1000
+"""From which the form of times is told; every row is checked against it afterwards."""
 EPOCH_UNITS = {
     "epoch_seconds": 1_000_000.0,
     "epoch_milliseconds": 1_000.0,
@@ -29,6 +30,7 @@ DIGITS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 EXACT_BYTES = 13
 """Of a number of seconds with an exponent: 1.72E+09 has lost its weeks in a spreadsheet."""
 EXCEL_DAY_OF_1970 = 25_569
+"""Days from 1899-12-30, where spreadsheets begin to count, to 1970-01-01."""
 REMEDY = (
     "mend or drop those rows; if another form is meant, set dataset.files.time_format to one of "
     f"{', '.join(TIME_FORMATS)}, or to a pattern such as '%d/%m/%Y %H:%M'"

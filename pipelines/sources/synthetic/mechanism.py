@@ -11,7 +11,9 @@ from scipy.optimize import linear_sum_assignment
 from pipelines.sources.synthetic.catalogue import Topic
 from pipelines.sources.synthetic.config import SyntheticConfig
 
-PARTNER_STRENGTHS = (1.0, 0.5)  # of the strongest and the weakest partner of a topic
+PARTNER_STRENGTHS = (1.0, 0.5)
+"""Of the strongest and the weakest partner of a topic. Part of the frozen world
+(docs/research/synthetic-world.md): another value makes another world, to be measured anew."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

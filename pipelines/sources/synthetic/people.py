@@ -12,16 +12,24 @@ from pipelines.sources.synthetic.mechanism import Mechanism
 from pipelines.sources.synthetic.shelf import Shelf
 
 MIN_EVENTS = 4
-ACTIVITY_SHAPE = 2.0  # of the gamma distribution of events per user
+"""Of a user. Part of the frozen world (docs/research/synthetic-world.md): another value makes
+another world, to be measured anew."""
+ACTIVITY_SHAPE = 2.0
+"""Of the gamma distribution of events per user: many have few. Frozen like the above."""
 SECONDS_PER_DAY = 86_400
 CHURN_SHARE = 0.2
+"""Of the users leave before the end. Frozen."""
 INTEREST_AFFINITY = (0.65, 1.0)
+"""Between which the liking of an interest is drawn. Frozen."""
 BACKGROUND_AFFINITY = (0.0, 0.45)
+"""The same of any other topic: below, so that noise is seldom liked. Frozen."""
 FEEDBACK_NOISE = 0.6
+"""Standard deviation, in stars. Frozen."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-NOBODY = -1  # pads the interests of users who have fewer than the others
+NOBODY = -1
+"""Pads the interests of users who have fewer than the others."""
 
 
 @dataclass(frozen=True)

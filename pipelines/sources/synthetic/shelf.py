@@ -11,10 +11,16 @@ from numpy.typing import NDArray
 from pipelines.sources.synthetic.config import SyntheticConfig
 
 PERIOD_DAYS = 7
+"""How long popularity stands still. Part of the frozen world (docs/research/synthetic-world.md):
+another value makes another world, to be measured anew."""
 SHARE_FROM_THE_START = 0.6
+"""Of the items; the others appear later. Frozen."""
 FRESH_BOOST = 2.0
+"""By how much an item is more popular when it appears. Frozen."""
 FRESH_DAYS = 14.0
+"""In which that falls to a part of e. Frozen."""
 ID_DIGITS = 7
+"""Ids of ten million items sort as their numbers do."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -56,16 +62,16 @@ class Shelf:
             days: [n_events], time since the world's start.
             luck: [n_events], uniform in [0, 1): the randomness of the choice.
         """
-        places = np.empty(len(topics), dtype=np.int64)
+        rows = np.empty(len(topics), dtype=np.int64)
         periods = np.minimum((days / PERIOD_DAYS).astype(np.int64), len(self.cumulative) - 1)
         for period in np.unique(periods):
             here = periods == period
             row = self.cumulative[period]
             low = row[self.starts[topics[here]]]
             high = row[self.starts[topics[here] + 1]]
-            places[here] = np.searchsorted(row, low + luck[here] * (high - low), side="right") - 1
+            rows[here] = np.searchsorted(row, low + luck[here] * (high - low), side="right") - 1
         # a rounding error at the upper edge must not reach into the next topic
-        return np.clip(places, self.starts[topics], self.starts[topics + 1] - 1)
+        return np.clip(rows, self.starts[topics], self.starts[topics + 1] - 1)
 
 
 def number_ids(kind: str, numbers: Integers) -> pl.Series:

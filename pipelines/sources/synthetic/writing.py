@@ -13,8 +13,11 @@ from pipelines.sources.synthetic.shelf import Integers
 
 ChoiceT = TypeVar("ChoiceT")
 
-STRAY_SHARE = 0.3  # of items whose text mentions a word of some other topic
+STRAY_SHARE = 0.3
+"""Of items whose text mentions a word of some other topic. Part of the frozen world
+(docs/research/synthetic-world.md): another value makes another world, to be measured anew."""
 WORDS_PER_ITEM = 6
+"""Of its topic's vocabulary. Frozen."""
 SMALL_WORDS = {"a", "and", "for", "in", "of", "on", "or", "the", "to", "vs", "with"}
 
 TITLES = (

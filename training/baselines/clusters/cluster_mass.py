@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from training.recommender.model.recommender import SequenceRecommender
 
-CELLS_AT_ONCE = 4_000_000  # scores of items in memory at once: 32 MB
+CELLS_AT_ONCE = 4_000_000
+"""Scores of items in memory at once: 32 MB."""
 
 # Shapes: B cases, I items, N clusters.
 

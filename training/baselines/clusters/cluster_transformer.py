@@ -17,16 +17,19 @@ from training.baselines.clusters.visit_transitions import VisitTransitions
 from training.baselines.clusters.visits import Pasts
 
 # Small, as befits a few thousand transitions; the one size that decides, the number of epochs, is
-# tried on validation: evaluation.transformer_epochs.
+# tried on validation: evaluation.transformer_epochs. The others are chosen by hand. Nothing that is
+# served hangs on them, but better ones would make a stronger rival.
 DIMENSION = 64
 HEADS = 2
 LAYERS = 1
 DROPOUT = 0.2
 LEARNING_RATE = 4e-3
 WEIGHT_DECAY = 0.05
-EMA_DECAY = 0.99  # of the weights, from one step to the next
+EMA_DECAY = 0.99
+"""Of the weights, from one step to the next: the mean of the last hundred steps or so."""
 INITIAL_STD = 0.1
 PASTS_AT_ONCE = 256
+"""Bounds the memory of scoring; no score depends on it."""
 
 # Shapes: B sequences, S positions, D dimension, N clusters, T transitions of a batch.
 

@@ -13,8 +13,10 @@ from scipy.sparse import csr_matrix
 from training.baselines.clusters.visit_transitions import VisitTransitions
 from training.baselines.clusters.visits import Pasts
 
-MAX_ITERATIONS = 60  # of L-BFGS: its budget at each penalty, which starts from the last one's end
-N_FEATURE_GROUPS = 3  # liked first, touched only, how recently liked
+MAX_ITERATIONS = 60
+"""Of L-BFGS: its budget at each penalty, which starts from the last one's end."""
+N_FEATURE_GROUPS = 3
+"""Liked first, touched only, how recently liked."""
 
 Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 """Rows and columns of a matrix."""

@@ -11,8 +11,11 @@ from torch import Tensor
 
 from training.baselines.clusters.visit_transitions import VisitTransitions
 
-MAX_LENGTH = 128  # newest visits that are read
+MAX_LENGTH = 128
+"""Newest visits that are read: more than a person has of 64 clusters, so that none is left out
+there."""
 SEQUENCES_AT_ONCE = 64
+"""Of a step: a few thousand users make some sixty steps an epoch."""
 
 # Shapes: B sequences, S positions, T transitions of a batch, N clusters.
 

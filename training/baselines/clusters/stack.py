@@ -11,8 +11,10 @@ from scipy.optimize import minimize
 
 from training.evaluation.clusters.cases import PlannerCases, Scores
 
-N_FOLDS = 5  # the usual number: four fifths of the cases fit each stack
-MIN_DEVIATION = 1e-9  # deviations below are of rounding
+N_FOLDS = 5
+"""The usual number: four fifths of the cases fit each stack."""
+MIN_DEVIATION = 1e-9
+"""Deviations below are of rounding."""
 
 # Shapes: M members, B cases, N clusters.
 

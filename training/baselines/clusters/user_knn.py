@@ -10,7 +10,8 @@ from scipy.sparse import csr_matrix
 
 from training.baselines.clusters.visits import Visits
 
-CELLS_AT_ONCE = 8_000_000  # similarities in memory: 64 MB
+CELLS_AT_ONCE = 8_000_000
+"""Similarities in memory: 64 MB."""
 
 # Shapes: B cases, U users, N clusters, K neighbours.
 

@@ -12,7 +12,9 @@ from training.clusters.lineage.lineage import LevelLineage
 from training.clusters.tree.previous import PreviousTree
 
 MOST = 0.5
+"""More than half: of two clusters at most one can have it."""
 DIGITS = 6
+"""Of shares written down: sums of another order differ beyond them."""
 
 
 def list_changes(

@@ -20,8 +20,12 @@ from training.clusters.tree.balance import Points, find_centres
 from training.clusters.tree.previous import NOT_THERE, PreviousTree
 from training.clusters.tree.tree import ClusterTree, weigh_items
 
-OVERLAP_PART = 0.75  # of the likeness; the rest is how near the centres are
-SAME_INTEREST = 0.6  # half of the weight in common and centres at a cosine of 0.9
+OVERLAP_PART = 0.75
+"""Of the likeness of two clusters; the rest is how near their centres are. Members say more than a
+direction, which alone decides where two trees share few items. Margins and what they keep:
+docs/research/clusters.md."""
+SAME_INTEREST = 0.6
+"""Reached by half of the weight in common and centres at a cosine of .9."""
 
 
 @dataclass(frozen=True)

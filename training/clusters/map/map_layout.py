@@ -10,15 +10,27 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 WIDTH, HEIGHT = 1000.0, 680.0
-FAMILY_WEIGHT = 0.6  # weight of each broader level in the position of a cluster
-FILLED = 0.065  # share of the plane that circles cover
+"""Of the plane, in pixels of a page; what follows is in these units, judged by eye, and no figure
+hangs on it."""
+FAMILY_WEIGHT = 0.6
+"""Weight of each broader level in the position of a cluster."""
+FILLED = 0.065
+"""Share of the plane that circles cover."""
 SMALLEST_RADIUS = 5.0
-GAP = 26.0  # between circles: room for a name
-MARGIN = 45.0  # left free at the edges, for names
+"""A circle that can still be pointed at."""
+GAP = 26.0
+"""Between circles: room for a name."""
+MARGIN = 45.0
+"""Left free at the edges, for names."""
 NEIGHBOURS = 10
-MOST_NEIGHBOURS_SHARE = 3  # perplexity is at most this part of the clusters
+"""Perplexity of t-SNE, in the lower part of the 5 to 50 that its authors advise: clusters are
+few."""
+MOST_NEIGHBOURS_SHARE = 3
+"""Perplexity is at most this part of the clusters: scikit-learn demands less than all."""
 PUSHES = 400
-EVENNESS = 0.5  # 0 leaves the distances of t-SNE, 1 keeps only the order along both axes
+"""Most rounds; without overlap they end sooner."""
+EVENNESS = 0.5
+"""0 leaves the distances of t-SNE, 1 keeps only the order along both axes."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,11 @@ from training.clusters.tree.tree import ClusterTree
 
 TEMPLATE = Path(__file__).with_name("map_page.html")
 TOP_ITEMS = 8
-GOLDEN_ANGLE = 137.508  # degrees: hues of any number of families stay apart
+"""Titles that a name is judged by; they fit beside the map."""
+GOLDEN_ANGLE = 137.508
+"""Degrees: hues of any number of families stay apart."""
 FIRST_HUE = 215.0
+"""Degrees, a blue."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from training.clusters.representation.collaborative import (
 from training.clusters.representation.reduction import scale_to_unit
 from training.clusters.representation.text_vectors import TextEncoder, fit_text
 
-EXPECTATION_RIDGE = 1.0  # in items of full weight
+EXPECTATION_RIDGE = 1.0
+"""Of the regression from text to collaborative vectors, in items of full weight: it only keeps the
+equations solvable where there are fewer items than dimensions."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 TFIDF = "tfidf"
 MIN_ITEMS_PER_WORD = 2
+"""A word of one item likens it to no other."""
 ENCODER_BATCH = 64
+"""Sentences encoded together: bounds the memory."""
 
 
 @dataclass(frozen=True)

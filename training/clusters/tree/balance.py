@@ -24,14 +24,27 @@ from training.clusters.tree.nearest import find_candidates
 from training.clusters.tree.seeding import choose_seeds
 
 SAMPLE_PER_CLUSTER = 64
-SMALLEST_SAMPLE = 50_000  # as many points and fewer are clustered whole
-SETTLING_ITERATIONS = 3  # of all points, after those of the sample
-CANDIDATES = 32  # nearest clusters that prices may lead a point to
-PRICE_STEPS = 12  # in each iteration of k-means, which goes on from the last one's prices
-PRICE_STEP = 0.1  # of a price, in spreads of the similarity
+"""Points that a cluster's centre is found from: its mean errs by an eighth of what they differ by,
+and all points settle it."""
+SMALLEST_SAMPLE = 50_000
+"""As many points and fewer are clustered whole."""
+SETTLING_ITERATIONS = 3
+"""Of all points, after those of the sample: they only correct what the sample left open."""
+CANDIDATES = 32
+"""Nearest clusters that prices may lead a point to: what is farther would cost more similarity than
+balance is worth, and memory is n times this instead of n times k."""
+PRICE_STEPS = 12
+"""In each iteration of k-means, which goes on from the last one's prices."""
+PRICE_STEP = 0.1
+"""Of a price, in spreads of the similarity: ten full steps make up for a whole spread."""
 ROWS_FOR_SPREAD = 1000
-CHEAP_BELOW = 0.7  # below this share of the mean a cluster is made cheaper
-FREE_ITERATIONS = 3  # of ordinary k-means, before prices are asked
+"""Whose similarities to all centres tell the spread: with 64 of them it errs by some 2%."""
+CHEAP_BELOW = 0.7
+"""Below this share of the mean a cluster is made cheaper. Only the cap is promised; small clusters
+that are tight stay small."""
+FREE_ITERATIONS = 3
+"""Of ordinary k-means, before prices are asked: they should bend clusters, not decide where they
+lie."""
 
 
 @dataclass(frozen=True)

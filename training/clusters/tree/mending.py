@@ -11,9 +11,12 @@ import numpy as np
 
 from training.clusters.tree.nearest import pieces
 
-MAX_ROUNDS = 200  # a round that moves nothing ends it earlier; as a rule a few do
-SWAPS_PER_CLUSTER = 4  # bounds the time where no order of exchanges reaches the cap
-SWAP_CHOICES = 8  # heaviest points of a full cluster that are tried
+MAX_ROUNDS = 200
+"""A round that moves nothing ends it earlier; as a rule a few do."""
+SWAPS_PER_CLUSTER = 4
+"""Bounds the time where no order of exchanges reaches the cap."""
+SWAP_CHOICES = 8
+"""Heaviest points of a full cluster that are tried: lighter ones free too little."""
 
 
 @dataclass(frozen=True)

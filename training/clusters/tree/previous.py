@@ -13,6 +13,7 @@ from training.clusters.cluster_name import ClusterName, read_names
 from training.clusters.config import PreviousTreeConfig
 
 NOT_THERE = -1
+"""Where an item of today was in no cluster of the previous tree."""
 SETTING = "clusters.previous"
 
 

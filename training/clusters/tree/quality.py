@@ -9,7 +9,8 @@ import polars as pl
 
 from training.evaluation.metrics import bootstrap_interval
 
-SAMPLED_USERS = 20_000  # enough for an interval of a percent; resampling millions takes minutes
+SAMPLED_USERS = 20_000
+"""Enough for an interval of a percent; resampling millions takes minutes."""
 
 
 def measure_clusters(clusters: pl.DataFrame, top_item_share: float, level: int) -> dict[str, float]:

@@ -7,7 +7,10 @@ import numpy as np
 from training.clusters.tree.nearest import find_candidates
 
 SAMPLE_FOR_SEEDS = 50_000
+"""As `SMALLEST_SAMPLE` of :mod:`training.clusters.tree.balance`: seeds of a sample lie as well as
+those of all."""
 SEED_TRIALS = 4
+"""scikit-learn takes 2 + log k of them, 6 for 64 clusters; restarts make up for fewer."""
 
 
 def choose_seeds(

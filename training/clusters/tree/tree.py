@@ -21,6 +21,7 @@ from training.clusters.tree.balance import (
 from training.clusters.tree.previous import NOT_THERE, PreviousTree
 
 GROUPING_RESTARTS = 16
+"""Grouping some hundred centres costs next to nothing, so that many starts are tried."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-KEY_DIGITS = 32  # of a SHA-256: no two of a billion cases share them
+KEY_DIGITS = 32
+"""Of a SHA-256: no two of a billion cases share them."""
 
 
 def tabulate_cases(cases: pl.DataFrame, figures: Mapping[str, NDArray[np.float64]]) -> pl.DataFrame:

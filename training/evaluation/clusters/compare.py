@@ -23,10 +23,12 @@ from training.evaluation.metrics import (
 )
 
 KS = (1, 5, 10)
+"""The first, what a page shows, and what plans are compared by."""
 METRICS = (*(f"recall_at_{k}" for k in KS), "mrr")
 RECALL_AT_10 = "recall_at_10"
 """The metric that settings and baselines are chosen by, and that segments and releases compare."""
 EXPOSURE_DEPTH = 5
+"""As deep as the coverage that is gated: what a plan mostly shows."""
 
 Rankings = Mapping[str, Sequence[Ranking]]
 """For each method by name, one ranking per case."""

@@ -14,6 +14,7 @@ from training.recommender.data.layout import FIRST_ITEM
 
 ITEM_BUCKETS = ("cold", "tail", "middle", "head")
 BUCKET_DEPTH = 10
+"""As deep as the lists are compared elsewhere."""
 
 
 @dataclass(frozen=True)

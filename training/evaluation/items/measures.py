@@ -13,6 +13,7 @@ import numpy as np
 # Shapes: C cases, P positives of all cases.
 
 DEPTHS = (1, 5, 10, 20)
+"""The first, what a page shows, and the depths at which papers report."""
 ACCURACY = ("hit_rate", "ndcg", "mrr", "recall")
 
 

@@ -23,6 +23,7 @@ from training.recommender.data.layout import FIRST_ITEM
 # Shapes: C cases, P positives of all cases, B cases of one batch, I items.
 
 CASES_AT_ONCE = 512
+"""Bounds the memory of a pass; no rank depends on it."""
 CELLS_AT_ONCE = 16_000_000
 """Scores asked for at one time: 64 MB, and as much again while they are looked at."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 REPORT_EVERY = 50
+"""Steps between two points of the curve: a dozen or two in all."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from expectations.contracts.errors import UserError
 
 REFERENCE_FILE = "reference.json"
 CHUNK_BYTES = 1 << 20
+"""Read at one time; no hash depends on it."""
 IDENTITY_FILES = ("*.safetensors", "config.json", "tokenizer.json")
 
 

@@ -12,7 +12,9 @@ from training.clusters.tree_view import ServingClusters
 from training.planner.prompt import render_completion, render_prompt
 
 TITLES_IN_LINE = 3
+"""With their description they fit a block of `block_tokens`."""
 TEXT_LENGTH = 300
+"""Characters of an item's text: its beginning says what it is."""
 
 
 @dataclass(frozen=True)

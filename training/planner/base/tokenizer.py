@@ -13,6 +13,8 @@ START_TOKEN = "<s>"
 END_TOKEN = "</s>"
 SPECIAL_TOKENS = (PAD_TOKEN, START_TOKEN, END_TOKEN)
 MIN_FREQUENCY = 2
+"""Of a pair that becomes a token; the default of many trainers is 2, too: one occurrence is
+chance."""
 
 
 def train_tokenizer(

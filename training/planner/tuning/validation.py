@@ -20,7 +20,9 @@ from training.planner.tuning.losses import listwise_loss
 from training.planner.tuning.scored_batch import score_batch
 
 WATCHED_RECALL_DEPTH = 10
+"""Recall@10, by which plans are compared everywhere."""
 COVERAGE_DEPTH = 5
+"""Coverage@5, which the table is gated by."""
 
 # Shapes: R validation transitions, U distinct contexts among them, N clusters.
 

@@ -15,6 +15,7 @@ from training.recommender.model.model import SequenceTransformer
 MIN_LR_RATIO = 0.02
 """Where the learning rate starts and ends, over its peak."""
 MAX_GRADIENT_NORM = 1.0
+"""The usual bound, as in fine-tuning."""
 
 
 class Optimizers:

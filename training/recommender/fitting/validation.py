@@ -18,7 +18,9 @@ from training.recommender.data.neighbours import SequentialNeighbours
 from training.recommender.model.recommender import SequenceRecommender
 
 NDCG_DEPTH = 10
+"""NDCG@10, as papers on sequence recommenders report it."""
 USERS_AT_ONCE = 512
+"""Bounds the memory of a pass; no figure depends on it."""
 MIN_STANDARD_ERRORS = 2.0
 """Standard errors by which a difference is more than chance."""
 MIN_CASES = 100

@@ -21,9 +21,11 @@ FIRST_CLUSTER = PADDING_INDEX + 1
 MLP_RATIO = 4
 """Width of a perceptron's hidden layer over its input's, as in the original transformer."""
 DRAWS = 2**16
+"""Values of 16 bits: what is dropped is decided by as many for each."""
 DRAWS_OF_A_WORD = 4
+"""In 64 bits: four decisions come from one draw."""
 LEAST_WORD = -(2**63)
-"""What is dropped is decided by 16 bits each: four decisions from one draw."""
+"""Of int64, from where on words are drawn."""
 
 
 class SequenceTransformer(nn.Module):

@@ -23,6 +23,7 @@ from training.recommender.model.parts import RecommenderParts
 from training.recommender.protocol import ItemQuery, ScoredItem
 
 HISTORIES_AT_ONCE = 256
+"""Bounds the memory of scoring the whole catalogue; no score depends on it."""
 
 
 class EmptyHistoryError(ValueError):
