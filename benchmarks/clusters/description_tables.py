@@ -44,7 +44,7 @@ class Shape:
     seed: int
     n_leaves: int
     n_repeated: int
-    n_unfit: int
+    n_of_wrong_length: int
     n_first_words: float
     named_after_topic: float | None
 
@@ -64,7 +64,7 @@ def to_shape_table(shapes: list[Shape]) -> str:
                 world,
                 count,
                 max(shape.n_repeated for shape in found),
-                max(shape.n_unfit for shape in found),
+                max(shape.n_of_wrong_length for shape in found),
                 f"{min(shape.n_first_words for shape in found):.0f}",
                 f"{min(topics):.3f}" if topics and count >= LEAVES else "–",
             )

@@ -240,7 +240,7 @@ def _measure_shape(
         seed,
         len(leaves),
         n_repeated=sum(len(level) - len(set(level)) for level in described),
-        n_unfit=sum(not 2 <= len(name.split()) <= 6 for name in names),
+        n_of_wrong_length=sum(not 2 <= len(name.split()) <= 6 for name in names),
         n_first_words=float(np.exp(-np.sum(first * np.log(first)))),
         named_after_topic=named,
     )

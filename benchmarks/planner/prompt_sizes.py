@@ -173,7 +173,7 @@ def ask(
 
 def look_up_plans(descriptions: tuple[str, ...], cases: PlannerCases) -> Scores:
     """Return what the run's own planner, of before validation, would serve from a table, [B, N]."""
-    planner = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
+    planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
     plan = read_params().plan
     rows = plan_case_table(planner, descriptions, cases.histories, read_params().table, plan)
     return score_served(rows, cases, plan)

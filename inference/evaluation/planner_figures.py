@@ -1,4 +1,4 @@
-"""What ``metrics/planner.json`` holds: every contender on the same cases, and the table's breadth.
+"""What ``metrics/planner.json`` holds: contenders on the same cases, and what the table exposes.
 
 Names are ``{figure}_{contender}``; beside a figure over cases stand its ends, ``_low`` and
 ``_high``, a 95% interval over users. Figures of validation, on which settings are chosen, begin
@@ -31,7 +31,7 @@ from training.evaluation.clusters.compare import compare_segments, measure_expos
 from training.evaluation.clusters.matches import MatchFigures
 from training.evaluation.metrics import DECIMALS, Interval
 
-COMPARED_TOP = 10
+COMPARED_DEPTH = 10
 """As deep as recall@10, by which contenders are compared."""
 
 
@@ -93,16 +93,16 @@ def describe_choices(chosen: ChosenBaselines, fit: ValidationFit) -> dict[str, f
 
 
 def describe_tables(table: PlanTable, counts: PlanTable, matches: MatchFigures) -> dict[str, float]:
-    """Return match rate, breadth and self-transitions over all rows, beside pair counts' table."""
-    breadth = {"table": table.rankings(), "table_of_pair_counts": counts.rankings()}
-    common = share_in_common(table, counts, COMPARED_TOP)
+    """Return match rate, exposure and self-transitions over all rows, beside pair counts' table."""
+    rankings = {"table": table.rankings(), "table_of_pair_counts": counts.rankings()}
+    common = share_in_common(table, counts, COMPARED_DEPTH)
     return {
         **{name: _rounded(value) for name, value in asdict(matches).items()},
-        **measure_exposure(breadth, table.n_clusters),
+        **measure_exposure(rankings, table.n_clusters),
         "n_clusters": table.n_clusters,
         "n_rows_table": len(table.clusters),
         "self_transition_rate": _rounded(float(table.proposes_members().mean())),
-        f"share_of_top_{COMPARED_TOP}_in_pair_counts": _rounded(common),
+        f"share_of_top_{COMPARED_DEPTH}_in_pair_counts": _rounded(common),
     }
 
 

@@ -1,4 +1,4 @@
-"""Describes a finished novel-cluster table in figures: is it whole, valid, and of which breadth."""
+"""Describes a finished novel-cluster table in figures: whether it is whole, valid, and covers all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans shards with Ray: on a passing instance of its own, or on a cluster by its address.
+"""Plans shards with Ray: on a temporary instance of its own, or on a cluster by its address.
 
 The planner's files travel through Ray's object store once, so that other machines need this
 project installed and nothing else of this tree.

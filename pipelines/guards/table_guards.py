@@ -41,12 +41,12 @@ def guard_table(
 def table_bounds(config: TableGates) -> tuple[Bound, ...]:
     """Return the bounds on ``metrics/table.json``."""
     look = "this is a fault of the table stage: report it"
-    breadth = "let frequent targets count less (planner.target_balance), or train for longer"
+    remedy = "let frequent targets count less (planner.target_balance), or train for longer"
     return (
         Bound("completeness", 1.0, 1.0, "block", look),
         Bound("valid_share", 1.0, 1.0, "block", look),
         Bound(SCORE_MEDIAN, None, 0.0, "block", look),  # of log-probabilities; and NaN stops here
-        Bound("coverage_at_5", config.min_coverage_at_5, None, "block", breadth),
+        Bound("coverage_at_5", config.min_coverage_at_5, None, "block", remedy),
     )
 
 

@@ -45,10 +45,12 @@ ALIGNMENT = ARTIFACTS / "alignment" / "alignment.safetensors"
 # models
 BASE_MODEL = ARTIFACTS / "base_model"
 PLANNER_ADAPTER = ARTIFACTS / "planner" / "adapter"
-VALIDATED_ADAPTER = ARTIFACTS / "planner" / "validated"  # knows nothing of the validation period
+ADAPTER_BEFORE_VALIDATION = (
+    ARTIFACTS / "planner" / "before_validation"
+)  # knows nothing of the validation period
 PLANNER_CURVE = ARTIFACTS / "planner" / "curve.csv"
 RECOMMENDER = ARTIFACTS / "recommender" / "model"
-EARLIER_RECOMMENDER = ARTIFACTS / "recommender" / "before_validation"
+RECOMMENDER_BEFORE_VALIDATION = ARTIFACTS / "recommender" / "before_validation"
 RECOMMENDER_CURVE = ARTIFACTS / "recommender" / "curve.csv"
 ITEM_POPULARITY = ARTIFACTS / "recommender" / "item_popularity.parquet"
 

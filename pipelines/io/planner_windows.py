@@ -49,7 +49,7 @@ def read_window(split: Split, clusters: ServingClusters, words: NDArray[np.float
     is_test = split == "test"
     cases = rows_of_split(read_table(paths.CASES, CASES), split)
     interactions, membership = scan_table(paths.INTERACTIONS), clusters.item_cluster_frame()
-    folder = paths.RECOMMENDER if is_test else paths.EARLIER_RECOMMENDER
+    folder = paths.RECOMMENDER if is_test else paths.RECOMMENDER_BEFORE_VALIDATION
     recommender = SequenceRecommender.load(folder)
     if recommender.layout.n_clusters != clusters.n_clusters:
         raise UserError(str(folder), "is of this cluster tree", "run the recommender stage again")

@@ -1,4 +1,4 @@
-"""Opens the feature store: the one of this working tree, or a passing one for a single stage."""
+"""Opens the feature store: the one of this working tree, or a temporary one for a single stage."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def open_offline_store(root: Path = Path()) -> Iterator[FeatureStore]:
     _require_settings(root)
     folder = (root / paths.FEATURE_REPO).resolve()
     settings: RepoConfig = load_repo_config(folder, folder / SETTINGS)
-    with tempfile.TemporaryDirectory() as passing:
-        registry = RegistryConfig(path=str(Path(passing) / "registry.db"))
+    with tempfile.TemporaryDirectory() as scratch:
+        registry = RegistryConfig(path=str(Path(scratch) / "registry.db"))
         config = RepoConfig(
             project=settings.project,
             provider=settings.provider,

@@ -73,7 +73,7 @@ def _propose(
     clusters: ServingClusters, cases: PlannerCases, table: TableConfig, plan: PlanConfig
 ) -> Proposals:
     """Return what the planner of before validation proposes in the validation cases."""
-    planner = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
+    planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
     rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
     return propose_scored(score_served(rows, cases, plan), cases, plan.best_of)
 

@@ -87,7 +87,7 @@ def load_validation(
     window: Window, descriptions: tuple[str, ...], settings: EvaluationSettings
 ) -> EvaluationSplit:
     """Return the validation with the planner of before it, whose rows are planned as needed."""
-    planner = load_planner(paths.BASE_MODEL, paths.VALIDATED_ADAPTER)
+    planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
     histories = window.cases.histories
     return EvaluationSplit(
         window,

@@ -45,7 +45,7 @@ def main(params: Params) -> None:
         load_signal(paths.SIGNAL_BEFORE_VALIDATION),
     )
     if is_main:
-        write_adapter(tuned, paths.VALIDATED_ADAPTER)
+        write_adapter(tuned, paths.ADAPTER_BEFORE_VALIDATION)
     if config.refit:
         signal = load_signal(paths.SIGNAL_BEFORE_TEST)
         everything = train.join(validation)

@@ -60,7 +60,7 @@ def main(params: Params) -> None:
 
     with atomic_folder(paths.RECOMMENDER) as folder:
         fitted.shipped.save(folder)
-    with atomic_folder(paths.EARLIER_RECOMMENDER) as folder:
+    with atomic_folder(paths.RECOMMENDER_BEFORE_VALIDATION) as folder:
         fitted.before_validation.save(folder)
     with atomic_file(paths.RECOMMENDER_CURVE) as file:
         pl.DataFrame([asdict(epoch) for epoch in epochs], infer_schema_length=None).write_csv(file)

@@ -103,7 +103,7 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     write_table(_items(), folder / paths.ITEMS, ITEMS)
     write_table(_interactions(), folder / paths.INTERACTIONS, INTERACTIONS)
     write_table(_cases(), folder / paths.CASES, CASES)
-    for place in (paths.RECOMMENDER, paths.EARLIER_RECOMMENDER):
+    for place in (paths.RECOMMENDER, paths.RECOMMENDER_BEFORE_VALIDATION):
         (folder / place).mkdir(parents=True)
         fit_circle_recommender().save(folder / place)
     planner = make_planner(NAMES, width=48)
@@ -115,7 +115,7 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     teach(planner, targets, steps)
     save_base(planner.model, planner.tokenizer, folder / paths.BASE_MODEL)
     with_adapter = add_adapter(planner.model, LoraSettings(rank=2), seed=0)  # adds nothing yet
-    for adapter in (paths.PLANNER_ADAPTER, paths.VALIDATED_ADAPTER):
+    for adapter in (paths.PLANNER_ADAPTER, paths.ADAPTER_BEFORE_VALIDATION):
         save_adapter(with_adapter, folder / paths.BASE_MODEL, folder / adapter)
     (folder / paths.SIGNAL_BEFORE_TEST).parent.mkdir()
     for signal in (paths.SIGNAL_BEFORE_VALIDATION, paths.SIGNAL_BEFORE_TEST):

@@ -100,7 +100,7 @@ def fit_alignment(
 
     A conditional logit (McFadden, 1974) with two weights, none negative. A user model whose gain
     is not :data:`MIN_STANDARD_ERRORS` times its standard error, or that lowers recall, gets no
-    weight: it would move plans for nothing, and cost them breadth. Plans whose proposals hold
+    weight: it would move plans for nothing, and cost coverage. Plans whose proposals hold
     nothing that was liked, or nothing else, are not informative; without any that are, the plan
     keeps its order.
 

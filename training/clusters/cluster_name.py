@@ -1,4 +1,4 @@
-"""The name of a cluster: one unique phrase, and which of its words only tell it from its like."""
+"""The name of a cluster: a unique phrase, and which of its words only tell it from similar ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 
 DISTINCTION_MARK = " · "
 EXAMPLE_OPENING = "like "
-NUMBER_OPENING = "unnamed interest "
+PLACEHOLDER_OPENING = "unnamed interest "
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class ClusterName:
         return self.text.startswith(EXAMPLE_OPENING)
 
     @property
-    def is_number(self) -> bool:
+    def is_placeholder(self) -> bool:
         """Whether it says nothing, for want of any readable word."""
-        return self.text.startswith(NUMBER_OPENING)
+        return self.text.startswith(PLACEHOLDER_OPENING)
 
 
 def read_names(clusters: pl.DataFrame) -> tuple[ClusterName, ...]:

@@ -53,7 +53,7 @@ class LanguageModelConfig(Config):
         key_variable: the environment variable that holds an endpoint's key; the key itself never
             stands in the settings. ``None`` sends none.
         timeout_seconds: how long one reply may take.
-        attempts: how often a request that failed in passing is made.
+        attempts: how often a request is made that fails for a moment.
         max_answer_tokens: where an answer is cut off.
         titles: how many of a cluster's best known items are shown.
         others: how many of its siblings' descriptions are shown.

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 BYTES_FOLLOW = 2
 """Wire type of everything that is preceded by its length."""
 
-ITEMS = bytes([1 << 3 | BYTES_FOLLOW])
+ELEMENT_TAG = bytes([1 << 3 | BYTES_FOLLOW])
 """Tag of field ``val`` of Feast's list messages: of all numbers together, or of each string."""
 
-NOTHING = pa.scalar(b"", pa.large_binary())
+EMPTY = pa.scalar(b"", pa.large_binary())
 
 Encoded = tuple[bytes, NDArray[np.int64]]
-"""The items of a column one behind the other, and where each begins; last, where all end."""
+"""The elements of a column one behind the other, and where each begins; last, where all end."""
 
 
 def encode_lists(lists: pa.ListArray | pa.LargeListArray) -> list[bytes]:
@@ -39,20 +39,20 @@ def encode_lists(lists: pa.ListArray | pa.LargeListArray) -> list[bytes]:
 
     Raises:
         KeyError: Feast's messages for lists of this type are not known here.
-        ValueError: an item of a list is null.
+        ValueError: an element of a list is null.
     """
     field, encode, is_packed = LISTS_OF[lists.type.value_type]
-    items = lists.flatten()
-    if items.null_count:
-        raise ValueError(f"{items.null_count} items of lists are null")
-    content, starts = encode(items)
+    elements = lists.flatten()
+    if elements.null_count:
+        raise ValueError(f"{elements.null_count} elements of lists are null")
+    content, starts = encode(elements)
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     bounds = starts[np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])].tolist()
     tag = _varint(Value.DESCRIPTOR.fields_by_name[field].number << 3 | BYTES_FOLLOW)
 
     @cache
     def head(size: int) -> bytes:
-        inner = ITEMS + _varint(size) if is_packed and size else b""
+        inner = ELEMENT_TAG + _varint(size) if is_packed and size else b""
         return tag + _varint(len(inner) + size) + inner
 
     slices = zip(bounds, bounds[1:], lists.is_valid().to_pylist(), strict=False)
@@ -79,22 +79,22 @@ def _key_part(value: str) -> bytes:
     return struct.pack("<II", ValueType.STRING, len(content)) + content
 
 
-def _encode_floats(items: pa.FloatArray) -> Encoded:
-    numbers = items.to_numpy().astype("<f4", copy=False)
+def _encode_floats(elements: pa.FloatArray) -> Encoded:
+    numbers = elements.to_numpy().astype("<f4", copy=False)
     return numbers.tobytes(), np.arange(len(numbers) + 1) * numbers.itemsize
 
 
-def _encode_integers(items: pa.Int64Array) -> Encoded:
-    return _encode_varints(items.to_numpy().view(np.uint64))
+def _encode_integers(elements: pa.Int64Array) -> Encoded:
+    return _encode_varints(elements.to_numpy().view(np.uint64))
 
 
-def _encode_strings(items: pa.StringArray) -> Encoded:
-    content = items.cast(pa.large_binary())
+def _encode_strings(elements: pa.StringArray) -> Encoded:
+    content = elements.cast(pa.large_binary())
     lengths = pc.binary_length(content).dictionary_encode()
     heads = pa.array(
-        [ITEMS + _varint(n) for n in lengths.dictionary.to_pylist()], pa.large_binary()
+        [ELEMENT_TAG + _varint(n) for n in lengths.dictionary.to_pylist()], pa.large_binary()
     )
-    joined = pc.binary_join_element_wise(heads.take(lengths.indices), content, NOTHING)
+    joined = pc.binary_join_element_wise(heads.take(lengths.indices), content, EMPTY)
     sizes = pc.binary_length(joined).to_numpy()
     return b"".join(joined.to_pylist()), np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
 
@@ -127,4 +127,4 @@ LISTS_OF: dict[pa.DataType, tuple[str, Callable[[pa.Array], Encoded], bool]] = {
     pa.string(): ("string_list_val", _encode_strings, False),
     pa.large_string(): ("string_list_val", _encode_strings, False),
 }
-"""Item type to the field of Feast's ``Value``, its encoder, and whether it is packed."""
+"""Type of the elements to the field of Feast's ``Value``, its encoder, and whether it is packed."""

@@ -198,9 +198,9 @@ def test_a_table_of_another_tree_is_refused(house: Path) -> None:
 
 def test_a_recommender_of_another_tree_is_refused(house: Path) -> None:
     table.main(read_params())
-    shutil.rmtree(paths.EARLIER_RECOMMENDER)
-    paths.EARLIER_RECOMMENDER.mkdir()
-    fit_small().save(paths.EARLIER_RECOMMENDER)
+    shutil.rmtree(paths.RECOMMENDER_BEFORE_VALIDATION)
+    paths.RECOMMENDER_BEFORE_VALIDATION.mkdir()
+    fit_small().save(paths.RECOMMENDER_BEFORE_VALIDATION)
     with pytest.raises(UserError, match=r"before_validation.*is of this cluster tree"):
         evaluate.main(read_params())
 

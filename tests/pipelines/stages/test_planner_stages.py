@@ -144,12 +144,12 @@ def test_a_refit_starts_from_the_adapter_that_validation_judged() -> None:
     weights = "adapter_model.safetensors"
     judged, released = (
         (folder / weights).read_bytes()
-        for folder in (paths.VALIDATED_ADAPTER, paths.PLANNER_ADAPTER)
+        for folder in (paths.ADAPTER_BEFORE_VALIDATION, paths.PLANNER_ADAPTER)
     )
     assert judged != released
     set_params({"refit": False})
     planner.main(read_params())
-    assert (paths.VALIDATED_ADAPTER / weights).read_bytes() == judged
+    assert (paths.ADAPTER_BEFORE_VALIDATION / weights).read_bytes() == judged
     assert (paths.PLANNER_ADAPTER / weights).read_bytes() == judged
 
 

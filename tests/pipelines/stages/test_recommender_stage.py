@@ -38,7 +38,7 @@ TOP = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "pipelines.stages.recommender"]
 OUTS = (
     paths.RECOMMENDER,
-    paths.EARLIER_RECOMMENDER,
+    paths.RECOMMENDER_BEFORE_VALIDATION,
     paths.RECOMMENDER_CURVE,
     paths.ITEM_POPULARITY,
 )

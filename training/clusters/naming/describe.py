@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from training.clusters.cluster_name import NUMBER_OPENING, ClusterName
+from training.clusters.cluster_name import PLACEHOLDER_OPENING, ClusterName
 from training.clusters.config import ClusterConfig, DescriptionConfig
 from training.clusters.naming.distinction import split_phrase, write_phrase
 from training.clusters.naming.drafts import Draft, applies, draft_cluster
@@ -95,7 +95,7 @@ class _Namer:
             phrase = choose_phrase(draft.candidates, others, config)
             if phrase is None or not applies(phrase, draft, self._index, self._masses):
                 names[cluster] = self._name_by_example(cluster, taken) or (
-                    self._number(cluster) if phrase is None else self._write(phrase, draft, ())
+                    self._placeholder(cluster) if phrase is None else self._write(phrase, draft, ())
                 )
             else:
                 names[cluster] = self._write(phrase, draft, themes[cluster])
@@ -145,9 +145,9 @@ class _Namer:
             told[: len(draft.columns)] = worth * information
         return told
 
-    def _number(self, cluster: int) -> ClusterName:
+    def _placeholder(self, cluster: int) -> ClusterName:
         number = cluster + 1
         taken = {name.text for name in self._kept.values()}
-        while (text := f"{NUMBER_OPENING}{spell_number(number)}") in taken:
+        while (text := f"{PLACEHOLDER_OPENING}{spell_number(number)}") in taken:
             number += self._level.n_clusters
         return ClusterName(text)

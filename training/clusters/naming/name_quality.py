@@ -28,16 +28,16 @@ def measure_names(
         traffic: of each item, ``[n_items]``.
     """
     is_example = np.array([name.is_example for name in names])
-    is_number = np.array([name.is_number for name in names])
+    is_placeholder = np.array([name.is_placeholder for name in names])
     coverage = _find_coverage(names, words, labels, traffic)
-    in_words = ~(is_example | is_number)
+    in_words = ~(is_example | is_placeholder)
     return {
         "name_coverage": float((coverage * in_words).mean()),
         "lowest_name_coverage": float(coverage[in_words].min()) if in_words.any() else 0.0,
         "named_by_example_share": float(is_example.mean()),
-        "unnamed_share": float(is_number.mean()),
+        "unnamed_share": float(is_placeholder.mean()),
         "n_named_by_example": int(is_example.sum()),
-        "n_unnamed": int(is_number.sum()),
+        "n_unnamed": int(is_placeholder.sum()),
     }
 
 
