@@ -1,4 +1,4 @@
-"""Describes a finished novel-cluster table in figures: whether it is whole, valid, and covers all."""
+"""Describes a finished novel-cluster table in figures: whether it is whole, valid and broad."""
 
 from __future__ import annotations
 
