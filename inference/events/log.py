@@ -8,42 +8,16 @@ a crash fails its checksum and is cut off at the next start.
 from __future__ import annotations
 
 import sqlite3
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import ForgottenUsers, hash_of_user
-from inference.events.event import ItemEvent, ReceiptStatus, RecordedEvent, to_microseconds
+from inference.events.event import ItemEvent, ReceiptStatus, RecordedEvent
+from inference.events.forgotten_people import hold_forgotten, is_forgotten, note_forgotten
+from inference.events.log_database import LogDatabase
 
-SCHEMA_VERSION = 2
-"""1 had no list of forgotten people; it is brought up to date where a log is opened."""
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (
-    recorded_at_us INTEGER PRIMARY KEY AUTOINCREMENT,
-    event_id TEXT NOT NULL UNIQUE,
-    user_id TEXT NOT NULL,
-    item_id TEXT NOT NULL,
-    time_us INTEGER NOT NULL,
-    feedback REAL
-) STRICT;
-CREATE INDEX IF NOT EXISTS events_of_user ON events (user_id, time_us, event_id);
-CREATE TABLE IF NOT EXISTS unwritten (
-    user_id TEXT PRIMARY KEY,
-    recorded_at_us INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS forgotten (
-    user_sha256 TEXT PRIMARY KEY,
-    until_us INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-"""
 EVENT_COLUMNS = "event_id, user_id, item_id, time_us, feedback"
-LOCK_PATIENCE_SECONDS = 30.0
-"""How long a writer waits for others before it fails: far longer than a batch of events takes."""
 NAMES_AT_ONCE = 500
 """SQLite takes a bounded number of values in one statement."""
 
@@ -82,16 +56,9 @@ class EventLog:
     """
 
     def __init__(self, path: Path, forgotten: ForgottenUsers | None = None) -> None:
-        self._path = path
-        self._of_thread = threading.local()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._bring_up_to_date()
-        except sqlite3.DatabaseError as error:
-            remedy = "restore it from a backup, or name another file in serving.event_log"
-            raise UserError(str(path), "is an event log", remedy, str(error)) from None
+        self._database = LogDatabase(path)
         if forgotten:
-            self._hold_forgotten(forgotten)
+            hold_forgotten(self._database, forgotten)
 
     def append(self, events: Sequence[ItemEvent]) -> list[ReceiptStatus]:
         """Record these events; when this returns they survive a crash of the machine.
@@ -99,8 +66,8 @@ class EventLog:
         Returns:
             What became of each, in their order. The first event of an id stands.
         """
-        with self._writing(durable=True) as connection:
-            position = self._next_position(connection)
+        with self._database.writing(durable=True) as connection:
+            position = self._database.next_position(connection)
             statuses = []
             newest: dict[str, int] = {}
             for event in events:
@@ -120,45 +87,43 @@ class EventLog:
             piece = names[start : start + NAMES_AT_ONCE]
             marks = ",".join("?" * len(piece))
             query = f"SELECT user_id FROM unwritten WHERE user_id IN ({marks}) ORDER BY user_id"
-            found.extend(user for (user,) in self._connection().execute(query, piece))
+            found.extend(user for (user,) in self._database.connection().execute(query, piece))
         return found
 
     def unwritten_users(self, after: str, limit: int) -> list[str]:
         """Return up to ``limit`` users of :meth:`unwritten_among` that come after ``after``."""
         query = "SELECT user_id FROM unwritten WHERE user_id > ? ORDER BY user_id LIMIT ?"
-        return [user for (user,) in self._connection().execute(query, (after, limit))]
+        return [user for (user,) in self._database.connection().execute(query, (after, limit))]
 
     def read_unwritten(self, users: Sequence[str], count: int) -> list[UserEvents]:
         """Return, as of one moment, the newest ``count`` events of those users still unwritten."""
-        connection = self._connection()
         query = "SELECT recorded_at_us FROM unwritten WHERE user_id = ?"
-        with _transaction(connection, "BEGIN"):
+        with self._database.reading() as connection:
             found = [_read_user(connection, user, query, count) for user in users]
         return [user for user in found if user is not None]
 
     def users(self, after: str, limit: int) -> list[str]:
         """Return up to ``limit`` users who have events, ascending, that come after ``after``."""
         query = "SELECT DISTINCT user_id FROM events WHERE user_id > ? ORDER BY user_id LIMIT ?"
-        return [user for (user,) in self._connection().execute(query, (after, limit))]
+        return [user for (user,) in self._database.connection().execute(query, (after, limit))]
 
     def read_users(self, users: Sequence[str], count: int) -> list[UserEvents]:
         """Return, as of one moment, the newest ``count`` events of those users who have any."""
-        connection = self._connection()
         query = "SELECT MAX(recorded_at_us) FROM events WHERE user_id = ?"
-        with _transaction(connection, "BEGIN"):
+        with self._database.reading() as connection:
             found = [_read_user(connection, user, query, count) for user in users]
         return [user for user in found if user is not None]
 
     def mark_written(self, written: dict[str, int]) -> None:
         """Note that the live view holds these users' events up to these positions of the log."""
-        with self._writing(durable=False) as connection:
+        with self._database.writing(durable=False) as connection:
             connection.executemany(
                 "DELETE FROM unwritten WHERE user_id = ? AND recorded_at_us <= ?", written.items()
             )
 
     def mark_unwritten_since(self, recorded_after_us: int) -> int:
         """Note every user with an event recorded later as unwritten; return how many they are."""
-        with self._writing(durable=False) as connection:
+        with self._database.writing(durable=False) as connection:
             newest = connection.execute(
                 "SELECT user_id, MAX(recorded_at_us) FROM events WHERE recorded_at_us > ?"
                 " GROUP BY user_id",
@@ -173,7 +138,7 @@ class EventLog:
             f"SELECT {EVENT_COLUMNS}, recorded_at_us FROM events WHERE recorded_at_us > ?"
             " ORDER BY recorded_at_us LIMIT ?"
         )
-        rows = self._connection().execute(query, (recorded_after_us, limit))
+        rows = self._database.connection().execute(query, (recorded_after_us, limit))
         return [RecordedEvent(ItemEvent(*row[:-1]), row[-1]) for row in rows]
 
     def forget(self, user_id: str, until_us: int) -> int:
@@ -181,12 +146,12 @@ class EventLog:
 
         Events up to ``until_us`` are not taken from now on, what the user does later is.
         """
-        with self._writing(durable=True) as connection:
+        with self._database.writing(durable=True) as connection:
             removed = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,))
             connection.execute("DELETE FROM unwritten WHERE user_id = ?", (user_id,))
-            _note_forgotten(connection, [(hash_of_user(user_id), until_us)])
+            note_forgotten(connection, [(hash_of_user(user_id), until_us)])
             count = removed.rowcount
-        self._empty_write_ahead_file()
+        self._database.erase_removed()
         return count
 
     def drop(self, event_ids: Iterable[str]) -> list[ItemEvent]:
@@ -197,85 +162,29 @@ class EventLog:
         """
         dropped = []
         query = f"DELETE FROM events WHERE event_id = ? RETURNING {EVENT_COLUMNS}"
-        with self._writing(durable=True) as connection:
+        with self._database.writing(durable=True) as connection:
             for event_id in event_ids:
                 rows = connection.execute(query, (event_id,)).fetchall()
                 dropped += [ItemEvent(*row) for row in rows]
-            position = self._next_position(connection)
+            position = self._database.next_position(connection)
             connection.execute(
                 "UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (position,)
             )
             _note_unwritten(connection, {event.user_id: position for event in dropped}.items())
-        self._empty_write_ahead_file()
+        self._database.erase_removed()
         return dropped
 
     def find(self, event_ids: Iterable[str]) -> list[ItemEvent]:
         """Return those of the events that are in the log, in the order of their ids."""
         query = f"SELECT {EVENT_COLUMNS} FROM events WHERE event_id = ?"
-        found = [self._connection().execute(query, (name,)).fetchone() for name in event_ids]
+        found = [
+            self._database.connection().execute(query, (name,)).fetchone() for name in event_ids
+        ]
         return [ItemEvent(*row) for row in found if row is not None]
-
-    def _bring_up_to_date(self) -> None:
-        connection = self._connection()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            rule = f"is an event log of version {SCHEMA_VERSION} or earlier"
-            remedy = "use the version of this project that wrote it, or a newer one"
-            raise UserError(str(self._path), rule, remedy, f"version {version}")
-        connection.executescript(SCHEMA)
-        if version < SCHEMA_VERSION:
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    def _hold_forgotten(self, forgotten: ForgottenUsers) -> None:
-        cuts = {user: to_microseconds(asked) for user, asked in forgotten.asked_at.items()}
-        known = dict(self._connection().execute("SELECT user_sha256, until_us FROM forgotten"))
-        new = {user: cut for user, cut in cuts.items() if cut > known.get(user, -1)}
-        if not new:
-            return
-        with self._writing(durable=True) as connection:
-            _note_forgotten(connection, new.items())
-            users = connection.execute("SELECT DISTINCT user_id FROM events").fetchall()
-            theirs = [(u, cut) for (u,) in users if (cut := new.get(hash_of_user(u))) is not None]
-            connection.executemany("DELETE FROM events WHERE user_id = ? AND time_us <= ?", theirs)
-        self._empty_write_ahead_file()
-
-    def _empty_write_ahead_file(self) -> None:
-        # what was deleted still stands in it until then
-        self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-    def _next_position(self, connection: sqlite3.Connection) -> int:
-        # SQLite keeps the largest position ever given, even if its event was forgotten since
-        last = connection.execute(
-            "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
-        ).fetchone()
-        now = time.time_ns() // 1000
-        return now if last is None else max(now, last[0] + 1)
-
-    def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection, which holds no transaction between calls."""
-        connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(
-                self._path, timeout=LOCK_PATIENCE_SECONDS, isolation_level=None
-            )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA secure_delete = ON")
-            self._of_thread.connection = connection
-        return connection
-
-    @contextmanager
-    def _writing(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
-        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        with _transaction(connection, "BEGIN IMMEDIATE"):
-            yield connection
 
 
 def _insert(connection: sqlite3.Connection, event: ItemEvent, position: int) -> ReceiptStatus:
-    cut = connection.execute(
-        "SELECT until_us FROM forgotten WHERE user_sha256 = ?", (hash_of_user(event.user_id),)
-    ).fetchone()
-    if cut is not None and event.time_us <= cut[0]:
+    if is_forgotten(connection, event):
         return ReceiptStatus.FORGOTTEN
     added = connection.execute(
         f"INSERT INTO events (recorded_at_us, {EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
@@ -287,14 +196,6 @@ def _insert(connection: sqlite3.Connection, event: ItemEvent, position: int) -> 
     query = f"SELECT {EVENT_COLUMNS} FROM events WHERE event_id = ?"
     known = connection.execute(query, (event.event_id,)).fetchone()
     return ReceiptStatus.DUPLICATE if known == event else ReceiptStatus.CONFLICT
-
-
-def _note_forgotten(connection: sqlite3.Connection, cuts: Iterable[tuple[str, int]]) -> None:
-    connection.executemany(
-        "INSERT INTO forgotten (user_sha256, until_us) VALUES (?, ?)"
-        " ON CONFLICT (user_sha256) DO UPDATE SET until_us = MAX(until_us, excluded.until_us)",
-        cuts,
-    )
 
 
 def _note_unwritten(connection: sqlite3.Connection, newest: Iterable[tuple[str, int]]) -> None:
@@ -319,14 +220,3 @@ def _read_user(
     )
     events = tuple(RecordedEvent(ItemEvent(*row[:-1]), row[-1]) for row in rows)
     return UserEvents(user_id, version, events)
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

@@ -16,7 +16,7 @@ import pytest
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import ForgottenUsers, hash_of_user
-from inference.events import log as log_module
+from inference.events import log_database
 from inference.events.event import EPOCH, MICROSECOND, ItemEvent, ReceiptStatus
 from inference.events.log import EventLog
 
@@ -43,7 +43,7 @@ def test_places_ascend_even_if_the_clock_goes_back(
     log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([5_000_000_000, 9_000_000_000, 1_000, 1_000, 2_000])
-    monkeypatch.setattr(log_module.time, "time_ns", lambda: next(clock))
+    monkeypatch.setattr(log_database.time, "time_ns", lambda: next(clock))
     log.append([event(1), event(2)])
     log.append([event(3)])
     log.append([event(4)])
@@ -55,7 +55,7 @@ def test_places_ascend_even_if_the_clock_goes_back(
 def test_a_forgotten_place_is_not_given_again(
     log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module.time, "time_ns", lambda: 5_000_000)
+    monkeypatch.setattr(log_database.time, "time_ns", lambda: 5_000_000)
     log.append([event(1)])
     log.forget("ann", 0)
     log.append([event(2)])
