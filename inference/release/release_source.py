@@ -72,8 +72,26 @@ class ReleaseSource:
         Raises:
             ReleaseError: the artefact is not there, incomplete or altered.
         """
+        with self._download(version, RELEASE_PATH) as folder:
+            manifest = read_manifest(folder / MANIFEST_FILE)
+            names = {**SERVED_PARTS, **MEASURED_FILES}
+            check_parts(manifest, {part: folder / name for part, name in names.items()})
+            yield FetchedRelease(version, folder, manifest)
+
+    @contextmanager
+    def fetch_part(self, version: int, part: str) -> Iterator[Path]:
+        """Yield a copy of one folder of a release's files as it is, unchecked; gone afterwards.
+
+        Raises:
+            ReleaseError: the artefact is not there.
+        """
+        with self._download(version, RELEASE_PATH / part) as folder:
+            yield folder
+
+    @contextmanager
+    def _download(self, version: int, path: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="release-") as scratch:
-            uri = f"models:/{RELEASE_MODEL}/{version}/{RELEASE_PATH.as_posix()}"
+            uri = f"models:/{RELEASE_MODEL}/{version}/{path.as_posix()}"
             try:
                 found = download_artifacts(
                     uri, dst_path=scratch, tracking_uri=self._uri, registry_uri=self._uri
@@ -83,8 +101,4 @@ class ReleaseSource:
                 rule = "its artefact can be fetched"
                 remedy = "publish the release again"
                 raise ReleaseError(where, rule, remedy, str(error)[:120]) from None
-            folder = Path(found)
-            manifest = read_manifest(folder / MANIFEST_FILE)
-            names = {**SERVED_PARTS, **MEASURED_FILES}
-            check_parts(manifest, {part: folder / name for part, name in names.items()})
-            yield FetchedRelease(version, folder, manifest)
+            yield Path(found)

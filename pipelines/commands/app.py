@@ -16,6 +16,7 @@ from expectations.contracts.errors import UserError
 from pipelines.commands import (
     assign_items,
     check_params,
+    collect_garbage,
     drop_events,
     export_events,
     forget_user,
@@ -48,7 +49,7 @@ class Command(Protocol):
 
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Build and look": (check_params, report, list_clusters),
-    "Release": (publish, promote, restore, retire_releases, keep_tree),
+    "Release": (publish, promote, restore, retire_releases, collect_garbage, keep_tree),
     "Serve and events": (
         serve,
         assign_items,

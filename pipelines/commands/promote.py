@@ -13,7 +13,13 @@ def command(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="return to the champion before")
     ] = False,
-    why: Annotated[str, typer.Option(help="reason, kept in the promotion log")] = "",
+    override: Annotated[
+        bool,
+        typer.Option(
+            "--override", help="promote although it compares badly; needs --why, and is recorded"
+        ),
+    ] = False,
+    why: Annotated[str, typer.Option(help="reason, kept in the registry")] = "",
     who: Annotated[
         str | None, typer.Option(help="who decides this; absent: the account that runs it")
     ] = None,
@@ -21,12 +27,19 @@ def command(
     """Let the challenger be the champion after every check, or return to the one before.
 
     It is refused, with every reason, where a gate did not pass, online rows are missing, or it
-    is worse than the champion beyond the interval.
+    is worse than the champion beyond interval and margin. The comparison may be overridden, the
+    rest not: no service would load such a release.
     """
     import getpass
 
+    from expectations.contracts.errors import UserError
     from pipelines.lifecycle.promote import describe_move, open_promoter
 
-    promoter = open_promoter()
-    act = promoter.roll_back if rollback else promoter.promote
-    print(describe_move(act(who or getpass.getuser(), why)))
+    if override and (rollback or not why.strip()):
+        remedy = "say why, or leave --override out" if not rollback else "leave --override out"
+        raise UserError("--override", "overrides a promotion's comparison, with a --why", remedy)
+    promoter, name = open_promoter(), who or getpass.getuser()
+    if rollback:
+        print(describe_move(promoter.roll_back(name, why)))
+    else:
+        print(describe_move(promoter.promote(name, why, override)))

@@ -16,7 +16,7 @@ def command(
         typer.Option("--unregistered", help="rows too of loads that never ended; none may run"),
     ] = False,
     artefacts: Annotated[
-        bool, typer.Option("--artefacts", help="take retired versions out of the registry too")
+        bool, typer.Option("--artefacts", help="take what nothing keeps out of the registry too")
     ] = False,
 ) -> None:
     """Remove the online rows of old releases, and say which are kept and why.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,18 @@ from pipelines.release.tracking import open_tracking, tracking_uri
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Move:
+    """A move that has passed its checks: from where, to where, and what they said."""
+
+    action: Literal["promote", "rollback"]
+    champion: int | None
+    target: int
+    manifest: ReleaseManifest
+    notes: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
+
+
 class Promoter:
     """Moves the champion alias after checks, and keeps the registry's history of it.
 
@@ -55,8 +68,13 @@ class Promoter:
         self._history = PromotionHistory(client)
         self._gates = gates
 
-    def promote(self, who: str, why: str) -> Promotion | None:
+    def promote(self, who: str, why: str, override: bool = False) -> Promotion | None:
         """Let the champion be the challenger; ``None`` if it is already.
+
+        Args:
+            who: decides it.
+            why: a reason, for the history.
+            override: let no comparison with the champion stand against it; what did is recorded.
 
         Raises:
             ReleaseError: there is no challenger, it may not be served, with every reason, or
@@ -71,17 +89,16 @@ class Promoter:
         if champion == candidate:
             return None
         measured = self._measured(candidate)
-        refusals = self._unfit(measured.manifest)
+        unfit, worse = self._unfit(measured.manifest), []
         notes = ["no champion to compare with"]
         if champion is not None:
             verdicts, drift = self._compare(measured, champion)
             notes = [verdict.words for verdict in verdicts]
-            worse = [verdict.words for verdict in verdicts if verdict.is_worse]
-            refusals += [f"worse than the champion beyond the interval: {w}" for w in worse]
-            refusals += drift
-        _refuse(candidate, refusals)
-        by, release = (who, why), measured.manifest
-        return self._move("promote", champion, candidate, release, by, tuple(notes), turn)
+            lost = [verdict.words for verdict in verdicts if verdict.is_worse]
+            worse = [f"worse than the champion beyond the interval: {w}" for w in lost] + drift
+        _refuse(candidate, unfit if override else [*unfit, *worse])
+        move = Move("promote", champion, candidate, measured.manifest, tuple(notes), tuple(worse))
+        return self._make(move, who, why, turn)
 
     def roll_back(self, who: str, why: str) -> Promotion:
         """Let the champion that is there now be the one before it.
@@ -98,7 +115,7 @@ class Promoter:
             raise ReleaseError(RELEASE_MODEL, rule, "promote a release first")
         manifest = self._measured(target).manifest
         _refuse(target, self._unfit(manifest))
-        return self._move("rollback", champion, target, manifest, (who, why), (), turn)
+        return self._make(Move("rollback", champion, target, manifest), who, why, turn)
 
     def _champion_before(self, champion: int | None) -> int | None:
         if champion is None:
@@ -124,7 +141,7 @@ class Promoter:
             unread = f"not compared: the champion cannot be read ({error})"
             return [Comparison(False, unread)], []
         drift = _drift(candidate.manifest, against.manifest, self._gates)
-        return compare_releases(candidate, against), drift
+        return compare_releases(candidate, against, self._gates.max_recall_loss), drift
 
     def _measured(self, version: int) -> MeasuredRelease:
         with self._source.fetch(version) as fetched:
@@ -138,33 +155,25 @@ class Promoter:
             missing = [f"the online store does not answer ({error})"]
         return [*manifest.refusals(), *missing]
 
-    def _move(
-        self,
-        action: Literal["promote", "rollback"],
-        champion: int | None,
-        target: int,
-        manifest: ReleaseManifest,
-        by: tuple[str, str],
-        notes: tuple[str, ...],
-        turn: Turn,
-    ) -> Promotion:
+    def _make(self, move: Move, who: str, why: str, turn: Turn) -> Promotion:
         promotion = Promotion(
-            action=action,
+            action=move.action,
             when=datetime.now(UTC).isoformat(timespec="seconds"),
-            who=by[0],
-            why=by[1],
-            from_version=champion,
-            to_version=target,
-            release_id=manifest.release_id,
-            notes=notes,
+            who=who,
+            why=why,
+            from_version=move.champion,
+            to_version=move.target,
+            release_id=move.manifest.release_id,
+            notes=move.notes,
+            overridden=move.overridden,
         )
-        self._require_champion(champion)
+        self._require_champion(move.champion)
         entry = self._history.enter(promotion, turn)
         entry.require_time()
-        point_alias(self._client, CHAMPION, target)
+        point_alias(self._client, CHAMPION, move.target)
         entry.close(made=True)
-        self._point_previous(target)
-        self._copy(target)
+        self._point_previous(move.target)
+        self._copy(move.target)
         return promotion
 
     def _point_previous(self, champion: int) -> None:
@@ -198,7 +207,10 @@ def _drift(
 def _refuse(version: int, reasons: list[str]) -> None:
     if reasons:
         where = f"{RELEASE_MODEL} version {version}"
-        remedy = "mend what is named, run `dvc repro` and `explorer publish`"
+        remedy = (
+            "mend what is named, run `dvc repro` and `explorer publish`; what is only a comparison "
+            "can be overridden by `--override --why REASON`"
+        )
         raise ReleaseError(where, "is refused as champion", remedy, "; ".join(reasons))
 
 
@@ -220,7 +232,9 @@ def describe_move(promotion: Promotion | None) -> str:
     if promotion is None:
         return f"{RELEASE_MODEL}: the challenger is the champion already; nothing to do"
     came_from, went_to = _name(promotion.from_version), _name(promotion.to_version)
+    against = f"; overridden: {'; '.join(promotion.overridden)}" if promotion.overridden else ""
     return (
         f"{RELEASE_MODEL}: champion {came_from} -> {went_to} "
         f"(release {promotion.release_id[:12]}); {'; '.join(promotion.notes) or promotion.action}"
+        f"{against}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from feast import FeatureStore
@@ -30,7 +31,7 @@ def retire_old(dry_run: bool, unregistered: bool, artefacts: bool) -> None:
     Args:
         dry_run: print only.
         unregistered: rows too of loads that never ended; none may run.
-        artefacts: take retired versions out of the registry too.
+        artefacts: take the versions that nothing keeps out of the registry too.
     """
     store, client = open_store(), open_tracking()
     config = read_params().retention
@@ -43,14 +44,20 @@ def retire_old(dry_run: bool, unregistered: bool, artefacts: bool) -> None:
             print(f"keeps   {release_id[:12]}  {n_rows:,} rows of a load that has not ended")
     for release_id, n_rows in going.items():
         print(f"removes {release_id[:12]}  {n_rows:,} rows")
+    if artefacts:
+        for release_id in sorted(plan.unneeded):
+            print(f"removes {release_id[:12]}  from the registry")
     if dry_run:
         print("dry run: nothing was removed")
         return
     removed = retire(store, set(going))
     print(f"removed {removed:,} rows of {len(going)} releases")
     if artefacts:
-        versions = unregister(client, set(plan.retired))
-        print(f"took {len(versions)} versions out of {RELEASE_MODEL}; `mlflow gc` frees their disk")
+        versions = unregister(client, plan.unneeded)
+        print(
+            f"took {len(versions)} versions out of {RELEASE_MODEL}; `mlflow gc` and "
+            "`explorer collect-garbage` free their disk"
+        )
 
 
 def make_plan(store: FeatureStore, client: MlflowClient, config: RetentionConfig) -> RetirementPlan:
@@ -73,7 +80,7 @@ def retire(store: FeatureStore, release_ids: set[str]) -> int:
     return remove_online_rows(store, is_unwanted) if release_ids else 0
 
 
-def unregister(client: MlflowClient, release_ids: set[str]) -> list[int]:
+def unregister(client: MlflowClient, release_ids: Collection[str]) -> list[int]:
     """Delete the registered versions of these releases; they can then not be restored either."""
     gone = [release for release in known_releases(client) if release.release_id in release_ids]
     for release in gone:

@@ -27,11 +27,12 @@ from pipelines.params.params import read_params
 ELSEWHERE = (
     "the source itself (dataset.path): remove the person there too, if it is yours",
     f"exports of the event log ({paths.EVENT_EXPORTS}): delete those that are not needed",
-    "the tables of earlier builds (artifacts/, the DVC cache and remote): build again, then "
-    "`dvc gc --workspace`, with `--cloud` for the remote",
     "releases in MLflow: release.json names some users as probes, ids of test cases may travel "
-    "along; retire what is not needed with "
+    "along; build and publish again, then retire what is not needed with "
     "`explorer retire-releases --artefacts`",
+    "the tables of earlier builds (artifacts/, the DVC cache and remote): afterwards run "
+    "`explorer collect-garbage --yes`, with `--cloud` for the remote; it keeps every release that "
+    "is still registered, so that restore and rollback work",
     "models: they hold no ids, but learned from the person's past until the next build",
     "backups of any of these, and freed pages of an SQLite store until they are written over",
 )

@@ -79,11 +79,14 @@ class PromotionGates(Config):
         min_size_ratio: users, items, and interactions, over the champion's.
         max_score_shift: how far the middle of the table's first log-scores may have moved, up or
             down, where both have as many clusters.
+        max_recall_loss: share of the champion's recall@10, of plan and list each, that may be lost
+            beyond doubt: more cases make a small loss more certain, not more important.
     """
 
     max_worsening: float = Field(default=0.1, ge=0, le=1)
     min_size_ratio: float = Field(default=0.5, ge=0)
     max_score_shift: float = Field(default=1.0, ge=0)
+    max_recall_loss: float = Field(default=0.02, ge=0, le=1)
 
 
 class GatesConfig(Config):

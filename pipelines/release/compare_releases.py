@@ -4,7 +4,9 @@ Compared are, over the cases that both were measured on, case by case: recall@10
 plan, if both have the same clustering (recall on other clusters is another question), and
 recall@10 of the served list of items, which no clustering enters. Where the logs differ so much
 that no case is common, what is left is each plan's lift over its own pair counts, on its own
-cases. Intervals are bootstraps over users.
+cases. Intervals are bootstraps over users. A loss counts only if the whole interval lies beyond a
+margin, a share of the champion's own recall: with cases enough every loss is beyond doubt, however
+small (a test of non-inferiority).
 """
 
 from __future__ import annotations
@@ -55,17 +57,31 @@ class Comparison:
     words: str
 
 
-def compare_releases(candidate: MeasuredRelease, champion: MeasuredRelease) -> list[Comparison]:
-    """Return every comparison that these two allow; at least one, if only to say there is none."""
+def compare_releases(
+    candidate: MeasuredRelease, champion: MeasuredRelease, max_recall_loss: float
+) -> list[Comparison]:
+    """Return every comparison that these two allow; at least one, if only to say there is none.
+
+    Args:
+        candidate: may become champion.
+        champion: what it is held against.
+        max_recall_loss: the margin, as a share of the champion's recall.
+    """
     found = []
     if candidate.clustering == champion.clustering:
-        found += _paired("recall@10 of the served plan", candidate.plans, champion.plans)
-    found += _paired("recall@10 of the served list", candidate.lists, champion.lists)
-    found = found or _lifts(candidate.plans, champion.plans)
+        found += _paired(
+            "recall@10 of the served plan", candidate.plans, champion.plans, max_recall_loss
+        )
+    found += _paired(
+        "recall@10 of the served list", candidate.lists, champion.lists, max_recall_loss
+    )
+    found = found or _lifts(candidate.plans, champion.plans, max_recall_loss)
     return found or [Comparison(False, "not compared: no figures of both releases")]
 
 
-def _paired(what: str, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Comparison]:
+def _paired(
+    what: str, ours: pl.DataFrame, theirs: pl.DataFrame, max_loss: float
+) -> list[Comparison]:
     both = ours.join(theirs, on="case_id", suffix="_champion").sort("case_id")
     if both.is_empty():
         return []
@@ -74,12 +90,19 @@ def _paired(what: str, ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Compari
     means = both.select(pl.col("recall_at_10", "recall_at_10_champion").mean()).row(0)
     words = (
         f"{what} {means[0]:.3f} against the champion's {means[1]:.3f}, difference "
-        f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] on {gain.n_cases} common cases"
+        f"{gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] on {gain.n_cases} common cases"
     )
-    return [Comparison(gain.high < 0, words)]
+    return [_judge(words, gain.high, max_loss * means[1])]
 
 
-def _lifts(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Comparison]:
+def _judge(words: str, high: float, margin: float) -> Comparison:
+    is_worse = high < -margin
+    if high < 0:
+        words += f", {'beyond' if is_worse else 'a loss within'} the margin of {margin:.4f}"
+    return Comparison(is_worse, words)
+
+
+def _lifts(ours: pl.DataFrame, theirs: pl.DataFrame, max_loss: float) -> list[Comparison]:
     if ours.is_empty() or theirs.is_empty():
         return []
     lifts = []
@@ -94,7 +117,11 @@ def _lifts(ours: pl.DataFrame, theirs: pl.DataFrame) -> list[Comparison]:
     words = (
         f"no common cases; lift over pair counts in recall@10 {lifts[0].mean:+.3f} on "
         f"{lifts[0].n_cases} cases against the champion's {lifts[1].mean:+.3f} on "
-        f"{lifts[1].n_cases}, difference {difference:+.3f} "
-        f"[{difference - half:+.3f}, {difference + half:+.3f}]"
+        f"{lifts[1].n_cases}, difference {difference:+.4f} "
+        f"[{difference - half:+.4f}, {difference + half:+.4f}]"
     )
-    return [Comparison(difference + half < 0, words)]
+    return [
+        _judge(
+            words, difference + half, max_loss * theirs.select(pl.col("recall_at_10").mean()).item()
+        )
+    ]

@@ -30,7 +30,7 @@ def push_artefacts() -> str | None:
     Raises:
         UserError: the remote does not take them, or the cache has lost one.
     """
-    with _quiet(), _open_tree() as tree:
+    with quiet(), open_tree() as tree:
         remote = tree.config["core"].get("remote")
         if remote is None:
             return None
@@ -38,9 +38,9 @@ def push_artefacts() -> str | None:
         try:
             tree.push()
             states = tree.status(cloud=True)
-        except _failures() as error:
+        except dvc_failures() as error:
             remedy = "see `dvc remote list`, then publish again"
-            raise UserError(where, rule, remedy, _first_line(error)) from None
+            raise UserError(where, rule, remedy, first_line(error)) from None
         # DVC passes over what its cache has lost, and says so only in its log.
         absent = sorted(path for path, state in states.items() if state in NOT_THERE)
         if absent:
@@ -61,26 +61,44 @@ def materialise(folder: Path) -> None:
     from dvc.exceptions import CheckoutError
     from dvc.repo import Repo
 
-    settings = folder / SETTINGS
-    settings.parent.mkdir()
-    settings.write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")
-    with _quiet(), _open_tree() as tree:
-        shared = {
-            "cache": {"dir": tree.cache.local_cache_dir},
-            "remote": tree.config["remote"],
-            "core": {"remote": remote} if (remote := tree.config["core"].get("remote")) else {},
-        }
-    with _quiet(), Repo(str(folder), config=shared) as workspace:
+    remote = make_workspace(folder)
+    with quiet(), Repo(str(folder)) as workspace:
         try:
             workspace.checkout()
         except CheckoutError:
             try:
                 workspace.pull()
-            except _failures() as error:
+            except dvc_failures() as error:
                 raise _missing(error, remote, folder) from None
 
 
-def _open_tree() -> Repo:
+def make_workspace(folder: Path) -> str | None:
+    """Let ``folder`` be a DVC workspace with cache and remotes of the working tree.
+
+    Returns:
+        The name of the default remote, ``None`` if none is set.
+    """
+    from dvc.repo import Repo
+
+    settings = folder / SETTINGS
+    settings.parent.mkdir()
+    settings.write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")
+    with quiet(), open_tree() as tree, Repo(str(folder)) as workspace:
+        remote: str | None = tree.config["core"].get("remote")
+        with workspace.config.edit() as shared:
+            shared["cache"]["dir"] = tree.cache.local_cache_dir
+            shared["remote"] = tree.config["remote"]
+            if remote:
+                shared["core"]["remote"] = remote
+    return remote
+
+
+def open_tree() -> Repo:
+    """Open the working tree.
+
+    Raises:
+        UserError: it is none of DVC's.
+    """
     from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
 
@@ -91,7 +109,7 @@ def _open_tree() -> Repo:
         raise UserError(".dvc", rule, remedy) from None
 
 
-def _failures() -> tuple[type[Exception], ...]:
+def dvc_failures() -> tuple[type[Exception], ...]:
     """Return what DVC raises, and what the client of S3, where it is installed, raises past it."""
     from dvc.exceptions import DvcException
 
@@ -107,19 +125,20 @@ def _missing(error: Exception, remote: str | None, folder: Path) -> UserError:
     missing = getattr(error, "target_infos", None)
     sample = f"{len(missing)} missing, {_within(folder, missing[0])} first" if missing else ""
     rule = "holds every artefact of the release"
-    return UserError(where, rule, remedy, sample or _first_line(error))
+    return UserError(where, rule, remedy, sample or first_line(error))
 
 
 def _within(folder: Path, file: str) -> str:
     return Path(file).resolve().relative_to(folder.resolve()).as_posix()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the beginning of what an error says, or its type if it says nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep DVC's warnings about missing files to itself: they are reported in one line."""
     logs = [logging.getLogger(name) for name in ("dvc", "dvc_data", "dvc_objects")]
     before = [log.level for log in logs]

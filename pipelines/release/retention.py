@@ -58,11 +58,13 @@ class RetirementPlan:
         kept: release ids whose rows stay, to the reason.
         unregistered: release ids that the registry does not know, to their number of rows: a load
             under way, or one that broke off.
+        unneeded: every registered release id without a reason to stay, with rows or without.
     """
 
     retired: Mapping[str, int]
     kept: Mapping[str, str]
     unregistered: Mapping[str, int]
+    unneeded: frozenset[str]
 
 
 def plan_retirement(
@@ -73,4 +75,5 @@ def plan_retirement(
         retired={r: n for r, n in sorted(rows.items()) if r in registered and r not in kept},
         kept={r: kept[r] for r in sorted(rows) if r in kept},
         unregistered={r: n for r, n in sorted(rows.items()) if r not in registered},
+        unneeded=frozenset(registered) - frozenset(kept),
     )

@@ -21,7 +21,8 @@ from inference.release.registered import (
     RELEASE_MODEL,
 )
 from inference.release.release_source import ReleaseSource
-from pipelines.lifecycle.promote import Promoter
+from pipelines.commands import app
+from pipelines.lifecycle.promote import Promoter, describe_move
 from pipelines.online.feature_store import open_store
 from pipelines.params.gates import PromotionGates
 from pipelines.release.model_registry import point_alias, remove_alias
@@ -111,6 +112,39 @@ def test_a_release_worse_beyond_the_interval_is_refused(
     with pytest.raises(ReleaseError, match="worse than the champion beyond the interval"):
         promote(tree.worse, copies)
     assert champion() == tree.first
+
+
+def test_a_comparison_can_be_overridden_with_a_reason_that_the_registry_keeps(
+    tree: PublishedReleases, copies: Path
+) -> None:
+    promote(tree.first, copies)
+    point_alias(open_tracking(), CHALLENGER, tree.worse)
+    moved = promoter(copies).promote("ann", "a new catalogue", override=True)
+    assert champion() == tree.worse
+    assert moved is not None
+    assert "overridden: worse than the champion" in describe_move(moved)
+    kept = history()[-1]
+    assert kept.why == "a new catalogue"
+    assert "worse than the champion beyond the interval: recall@10" in kept.overridden[0]
+    assert len(kept.overridden) == 2, "plan and list"
+
+
+@pytest.mark.parametrize("unfit", ["ungated", "unloaded"])
+def test_what_no_service_would_load_cannot_be_overridden(
+    tree: PublishedReleases, copies: Path, unfit: str
+) -> None:
+    point_alias(open_tracking(), CHALLENGER, getattr(tree, unfit))
+    with pytest.raises(ReleaseError, match="is refused as champion"):
+        promoter(copies).promote("ann", "I insist", override=True)
+    assert champion() is None
+
+
+@pytest.mark.parametrize(
+    "typed", [["--override"], ["--override", "--why", " "], ["--override", "--rollback"]]
+)
+def test_an_override_needs_its_reason(typed: list[str]) -> None:
+    with pytest.raises(UserError, match="--override: overrides a promotion's comparison"):
+        app.run(["promote", *typed])
 
 
 def test_a_champion_that_cannot_be_read_does_not_bar_the_way(

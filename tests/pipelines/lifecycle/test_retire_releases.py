@@ -111,8 +111,18 @@ def test_only_releases_out_of_use_lose_their_rows(
 
     run("--unregistered", "--artefacts")
     assert online_releases() == {ids[1], ids[3]}
-    # Versions 1 and 3 had no rows left to retire with, so the registry keeps them.
-    assert len(open_tracking().search_model_versions(f"name = '{RELEASE_MODEL}'")) == 4
+    # Versions 1 and 3 had lost their rows before.
+    left = open_tracking().search_model_versions(f"name = '{RELEASE_MODEL}'")
+    assert sorted(int(version.version) for version in left) == [2, 4]
+
+
+def test_nothing_is_retired_before_anything_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(build_tree(tmp_path / "tree"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    run("--artefacts")
+    assert "removed 0 rows of 0 releases" in capsys.readouterr().out
 
 
 def release(version: int, *aliases: str, days_ago: float = 100) -> KnownRelease:

@@ -10,7 +10,8 @@ import pytest
 
 from expectations.contracts.content_hash import ContentHash
 from inference.release.manifest import ClusterIds, ReleaseCounts, ReleaseManifest
-from pipelines.release.compare_releases import MeasuredRelease, compare_releases
+from pipelines.params.gates import PromotionGates
+from pipelines.release.compare_releases import Comparison, MeasuredRelease, compare_releases
 from training.evaluation.clusters.case_figures import tabulate_cases
 
 N_CASES = 600
@@ -41,26 +42,30 @@ def make_release(
     return MeasuredRelease(manifest, plans, tabulate_cases(cases, {"recall_at_10": served}))
 
 
+def compare(candidate: MeasuredRelease, champion: MeasuredRelease) -> list[Comparison]:
+    return compare_releases(candidate, champion, PromotionGates().max_recall_loss)
+
+
 HALF = np.random.default_rng(0).permutation(np.tile([0.0, 1.0], N_CASES // 2))
 FEWER = np.where(np.cumsum(HALF) % 10 == 1, 0.0, HALF)  # every tenth hit is lost
 
 
 def test_a_small_loss_on_the_same_cases_shows_in_pairs() -> None:
     # Unpaired, -0.05 lies well within the interval of either: half-width .04, .06 together.
-    verdicts = compare_releases(make_release(FEWER, HALF), make_release(HALF, HALF))
+    verdicts = compare(make_release(FEWER, HALF), make_release(HALF, HALF))
     assert [verdict.is_worse for verdict in verdicts] == [True, False]
-    assert "plan 0.450 against the champion's 0.500, difference -0.050 [-0.0" in verdicts[0].words
+    assert "plan 0.450 against the champion's 0.500, difference -0.0500 [-0.0" in verdicts[0].words
     assert "list 0.500 against the champion's 0.500" in verdicts[1].words
 
 
 def test_a_gain_is_no_loss() -> None:
-    verdicts = compare_releases(make_release(HALF, HALF), make_release(FEWER, FEWER))
+    verdicts = compare(make_release(HALF, HALF), make_release(FEWER, FEWER))
     assert not any(verdict.is_worse for verdict in verdicts)
 
 
 def test_recall_on_other_clusters_is_not_compared_but_the_list_is() -> None:
     other = make_release(FEWER, FEWER, clustering="b")
-    (verdict,) = compare_releases(other, make_release(HALF, HALF))
+    (verdict,) = compare(other, make_release(HALF, HALF))
     assert verdict.words.startswith("recall@10 of the served list 0.450")
     assert verdict.is_worse
 
@@ -71,7 +76,7 @@ def test_only_common_cases_count() -> None:
     odd = MeasuredRelease(
         candidate.manifest, candidate.plans.filter(hits), candidate.lists.filter(hits)
     )
-    verdicts = compare_releases(odd, champion)
+    verdicts = compare(odd, champion)
     assert all("1.000 against the champion's 1.000" in verdict.words for verdict in verdicts)
     assert all("on 300 common cases" in verdict.words for verdict in verdicts)
 
@@ -81,7 +86,7 @@ def test_without_a_common_case_lifts_over_pair_counts_are_compared(
     ours: np.ndarray, is_worse: bool
 ) -> None:
     candidate = make_release(ours, ours, origin=2021)
-    (verdict,) = compare_releases(candidate, make_release(HALF, HALF))
+    (verdict,) = compare(candidate, make_release(HALF, HALF))
     assert verdict.words.startswith("no common cases; lift over pair counts")
     assert verdict.is_worse is is_worse
 
@@ -89,7 +94,7 @@ def test_without_a_common_case_lifts_over_pair_counts_are_compared(
 def test_releases_without_cases_are_not_compared() -> None:
     champion = make_release(HALF, HALF)
     empty = MeasuredRelease(champion.manifest, champion.plans[:0], champion.lists[:0])
-    (verdict,) = compare_releases(empty, champion)
+    (verdict,) = compare(empty, champion)
     assert not verdict.is_worse
     assert verdict.words.startswith("not compared")
 
@@ -102,7 +107,24 @@ def test_resampled_are_users_not_cases() -> None:
     whole = make_release(np.ones(N_CASES), np.ones(N_CASES))
     widths = []
     for recall in (clumped, spread):
-        words = compare_releases(make_release(recall, recall), whole)[0].words
+        words = compare(make_release(recall, recall), whole)[0].words
         low, high = words.split("[")[1].split("]")[0].split(", ")
         widths.append(float(high) - float(low))
     assert widths[0] / widths[1] == pytest.approx(3**0.5, rel=0.2)
+
+
+def test_a_loss_too_small_to_matter_is_shown_and_bars_no_way() -> None:
+    """A thousandth of every hit is a loss beyond doubt: the interval is far narrower."""
+    verdicts = compare(make_release(HALF * 0.999, HALF * 0.999), make_release(HALF, HALF))
+    assert [verdict.is_worse for verdict in verdicts] == [False, False]
+    for verdict in verdicts:
+        assert "difference -0.0005 [-0.0005, -0.0005]" in verdict.words
+        assert verdict.words.endswith("a loss within the margin of 0.0100")
+    exact = compare_releases(make_release(HALF * 0.999, HALF), make_release(HALF, HALF), 0.0)
+    assert [verdict.is_worse for verdict in exact] == [True, False]
+
+
+def test_a_loss_beyond_the_margin_says_so() -> None:
+    (plan, _) = compare(make_release(HALF * 0.97, HALF), make_release(HALF, HALF))
+    assert plan.is_worse
+    assert plan.words.endswith("beyond the margin of 0.0100")
