@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
-from expectations.contracts.errors import ReleaseError, UserError
+from expectations.contracts.errors import ReleaseError
 from inference.release.manifest import (
     MANIFEST_FILE,
     MEASURED_FILES,
@@ -22,17 +22,10 @@ from inference.release.manifest import (
     read_manifest,
 )
 from inference.release.registered import RELEASE_MODEL, RELEASE_PATH
+from inference.release.registry_answer import RegistryUnreachableError, require_registry
 
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """What MLflow answers for an unknown model, and for an unknown alias of a known one."""
-
-
-class RegistryUnreachableError(UserError):
-    """The model registry did not answer."""
-
-    def __init__(self, error: Exception) -> None:
-        remedy = "start it, or correct MLFLOW_TRACKING_URI"
-        super().__init__("model registry", "answers", remedy, str(error)[:120])
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ class ReleaseSource:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self._client: MlflowClient | None = None
 
     def version_at(self, alias: str) -> int | None:
         """Return the release version an alias points to, ``None`` if it points to none.
@@ -58,12 +51,19 @@ class ReleaseSource:
             RegistryUnreachableError: the registry did not answer.
         """
         try:
-            version = self._client.get_model_version_by_alias(RELEASE_MODEL, alias).version
+            version = self._open().get_model_version_by_alias(RELEASE_MODEL, alias).version
         except MlflowException as error:
             if error.error_code in NOT_THERE:
                 return None
             raise RegistryUnreachableError(error) from error
         return int(version)
+
+    def _open(self) -> MlflowClient:
+        """Return the client; the first one is made when somebody answers, which may be later."""
+        if self._client is None:
+            require_registry(self._uri)
+            self._client = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
+        return self._client
 
     @contextmanager
     def fetch(self, version: int) -> Iterator[FetchedRelease]:

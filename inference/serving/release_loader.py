@@ -15,7 +15,8 @@ from inference.release.completeness import find_missing_rows
 from inference.release.loaded_release import LoadedRelease, load_release
 from inference.release.plug_in import PlugIn, keep_ours, replace_recommender
 from inference.release.registered import CHAMPION, RELEASE_MODEL
-from inference.release.release_source import RegistryUnreachableError, ReleaseSource
+from inference.release.registry_answer import RegistryUnreachableError
+from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
 from inference.store.store_connections import StoreUnreachableError
 

@@ -12,7 +12,7 @@ from inference.release.release_source import ReleaseSource
 from pipelines.io import paths
 from pipelines.lifecycle.retire_releases import known_releases
 from pipelines.release.dvc_storage import make_workspace
-from pipelines.release.garbage import collect
+from pipelines.release.garbage import remove_garbage
 from pipelines.release.git_builds import lay_out_builds
 from pipelines.release.release_record import RECORD_FOLDER, RECORDED_FILES, read_record
 from pipelines.release.tracking import open_tracking, tracking_uri
@@ -32,7 +32,7 @@ def collect_garbage(yes: bool, cloud: bool) -> Iterator[str]:
             kept.append(workspace)
             yield f"keeps   {name}"
         yield "keeps   the working tree"
-        garbage = collect(kept, cloud, dry_run=not yes)
+        garbage = remove_garbage(kept, cloud, dry_run=not yes)
     where = f"{garbage.cache:,} objects of the cache"
     where += f" and {garbage.remote:,} of the remote" if cloud else ""
     yield f"removed {where}" if yes else f"would remove {where}; `--yes` removes them"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -35,7 +36,8 @@ def open_store(root: Path = Path()) -> FeatureStore:
     ``FEAST_FS_YAML_FILE_PATH`` names.
 
     Raises:
-        UserError: there are no settings at ``root``, or none where the variable points.
+        UserError: there are no settings at ``root``, none where the variable points, or they name
+            variables that are not set.
     """
     _require_settings(root)
     chosen = os.environ.get(FEAST_FS_YAML_FILE_PATH_ENV_NAME)
@@ -43,6 +45,7 @@ def open_store(root: Path = Path()) -> FeatureStore:
     if not settings.is_file():
         remedy = f"correct or unset {FEAST_FS_YAML_FILE_PATH_ENV_NAME}"
         raise UserError(str(settings), "the file exists", remedy)
+    _require_variables(settings)
     folder = (root / paths.FEATURE_REPO).resolve()
     store = FeatureStore(repo_path=str(folder), fs_yaml_file=settings.resolve())
     if store.config.mlflow_config:
@@ -124,3 +127,15 @@ def _require_settings(root: Path) -> None:
     settings = root / paths.FEATURE_REPO / SETTINGS
     if not settings.is_file():
         raise UserError(str(settings), "the file exists", "run from the top of the repository")
+
+
+def _require_variables(settings: Path) -> None:
+    """Raise :class:`UserError` unless every variable that the settings name is set.
+
+    Feast would take ``${NAME}`` for the address itself.
+    """
+    named = set(re.findall(r"\$\{(\w+)\}", settings.read_text(encoding="utf-8")))
+    unset = sorted(name for name in named if not os.environ.get(name))
+    if unset:
+        rule, remedy = "every variable in it is set", f"export {'=… '.join(unset)}=…"
+        raise UserError(str(settings), rule, remedy, f"{', '.join(unset)} unset")

@@ -24,7 +24,7 @@ class Garbage:
     remote: int
 
 
-def collect(kept: Sequence[Path], cloud: bool, dry_run: bool) -> Garbage:
+def remove_garbage(kept: Sequence[Path], cloud: bool, dry_run: bool) -> Garbage:
     """Let DVC remove every object that is named by no ``dvc.lock`` of the tree and ``kept``.
 
     Args:

@@ -19,6 +19,7 @@ from mlflow.entities import Metric, Param
 
 from expectations.contracts.content_hash import hash_content
 from expectations.contracts.errors import ReleaseError
+from inference.release.registry_answer import require_registry
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json
 from pipelines.io.tracking_address import SQLITE
@@ -50,7 +51,8 @@ def open_tracking() -> MlflowClient:
     """Return a client of the tracking server, the experiment made on the first call.
 
     Raises:
-        ReleaseError: the store is broken, of another version of MLflow, or away.
+        RegistryUnreachableError: nobody answers there.
+        ReleaseError: the store is broken, or of another version of MLflow.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
@@ -58,6 +60,7 @@ def open_tracking() -> MlflowClient:
     warnings.filterwarnings("ignore", message=".*noload.*", category=DeprecationWarning)
     uri = tracking_uri()
     with readable(uri):
+        require_registry(uri)
         make_tracking_database(uri)
         mlflow.set_tracking_uri(uri)
         client = MlflowClient(tracking_uri=uri)
