@@ -8,7 +8,7 @@ from dataclasses import replace
 from expectations.contracts.errors import ReleaseError
 from inference.release.loaded_release import LoadedRelease
 from training.clusters.tree_view import ServingClusters
-from training.recommender.checks import require_catalogue, require_registry
+from training.recommender.checks import require_answer, require_catalogue
 from training.recommender.data.layout import ItemLayout, arrange_items
 from training.recommender.protocol import ItemQuery, Recommender
 
@@ -61,4 +61,4 @@ def _try_out(recommender: Recommender, clusters: ServingClusters) -> None:
             answer = recommender.top_items(
                 query.recent_items, query.clusters, query.exclude, query.k
             )
-            require_registry(answer, query, recommender)
+            require_answer(answer, query, recommender)
