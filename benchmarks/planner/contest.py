@@ -114,7 +114,7 @@ def gather_field(split: Split) -> Field:
     baselines = list_baselines(evaluate.evaluation_settings(read_params()))
     words = compare_words(clusters, read_params().clusters.representation)
     validation = read_window("validation", clusters, words)
-    chosen = choose_settings(baselines, validation)
+    chosen = choose_settings(baselines, validation, read_params().plan)
     if split == "validation":
         return Field(clusters, validation, chosen, validation, chosen.scores)
     test = read_window("test", clusters, words)
@@ -139,7 +139,7 @@ def score_run(field: Field) -> Entry:
 def measure_run(run: PlannerRun, field: Field) -> Outcome:
     """Return what the planner in the working folder comes to, aligned as the settings say."""
     entry, cases = score_run(field), field.judged.cases
-    ranked = rank_contenders(entry.scores, cases, entry.table.depth)
+    ranked = rank_contenders(entry.scores, field.judged, read_params().plan, entry.table.depth)
     return Outcome(
         run,
         cases.users,

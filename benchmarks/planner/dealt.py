@@ -25,6 +25,7 @@ from training.evaluation.clusters.by_distance import (
     measure_within,
     share_by_distance,
 )
+from training.evaluation.clusters.compare import EXPOSURE_DEPTH
 from training.evaluation.metrics import Interval
 
 CHANCE = "chance"
@@ -79,7 +80,9 @@ def measure_distances(run: PlannerRun, field: Field) -> DistanceOutcome:
     exposure = {
         (figure, contender): value
         for contender, each in scores.items()
-        for figure, value in expose_by_distance(each, distances, depth).items()
+        for figure, value in expose_by_distance(
+            each, distances.rank(each, EXPOSURE_DEPTH), distances
+        ).items()
     }
     return DistanceOutcome(run, cases.users, columns, exposure, as_liked)
 

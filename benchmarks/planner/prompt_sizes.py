@@ -35,6 +35,7 @@ from pipelines.io.artefact_io import read_table
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.command import run_command
 from pipelines.params.params import read_params
+from training.clusters.tree_view import ServingClusters
 from training.collective.signal import load_signal
 from training.evaluation.clusters.cases import PlannerCases, Scores
 from training.evaluation.clusters.compare import KS, measure_rankings
@@ -90,7 +91,7 @@ def measure(sizes: Sequence[int], seed: int) -> str:
         asked = ask(planner, tokens, newest, config.batch_size)
         rows.append([f"one prompt of {size}", *judge(asked, cases)])
         rows.append([f"the signal of {size}", *judge(expect_of(signal, newest), cases)])
-    rows.append(["the run's table", *judge(look_up_plans(clusters.descriptions, cases), cases)])
+    rows.append(["the run's table", *judge(look_up_plans(clusters, cases), cases)])
     return to_markdown(["asked", *(f"recall@{k}" for k in KS)], rows)
 
 
@@ -171,12 +172,13 @@ def ask(
     return np.asarray(torch.cat(pieces).double().numpy())
 
 
-def look_up_plans(descriptions: tuple[str, ...], cases: PlannerCases) -> Scores:
+def look_up_plans(clusters: ServingClusters, cases: PlannerCases) -> Scores:
     """Return what the run's own planner, of before validation, would serve from a table, [B, N]."""
     planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
     plan = read_params().plan
-    rows = plan_case_table(planner, descriptions, cases.histories, read_params().table, plan)
-    return score_served(rows, cases, plan)
+    table = read_params().table
+    rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
+    return score_served(rows, cases, clusters.ancestors, plan)
 
 
 def judge(scores: Scores, cases: PlannerCases) -> list[str]:

@@ -272,6 +272,14 @@ PLAN_FIGURES = Table(
         USER_KEY,
         Column("recall_at_10", FLOAT, "of the served plan", minimum=0, maximum=1),
         Column("recall_at_10_pair_counts", FLOAT, "of pair counts", minimum=0, maximum=1),
+        *(
+            Column(f"recall_at_10_{distance}", FLOAT, meaning, True, minimum=0, maximum=1)
+            for distance, meaning in (
+                ("adjacent", "of the served plan, of what was liked in known families"),
+                ("new_family", "in new families of known fields"),
+                ("new_field", "in new fields; null where nothing was liked there"),
+            )
+        ),
     ),
     key=("case_id",),
     may_be_empty=True,

@@ -9,8 +9,9 @@ import numpy as np
 
 from expectations.contracts.values import HISTORY_SIZE, ClusterContext
 from inference.evaluation.counts_table import tabulate_pair_counts
-from inference.evaluation.plan_scores import score_served
+from inference.evaluation.plan_scores import rank_cases, score_served
 from inference.evaluation.settings import EvaluationSettings
+from inference.plans.config import PlanConfig
 from training.baselines.clusters.cluster_mass import score_cluster_mass
 from training.baselines.clusters.cluster_transformer import score_pasts, train_path
 from training.baselines.clusters.ease import fit_ease, score_ease
@@ -74,7 +75,9 @@ def list_baselines(settings: EvaluationSettings) -> dict[str, Baseline]:
 
     def by_pair_counts(window: Window, priors: Sequence[float]) -> list[Scores]:
         tables = tabulate_pair_counts(window, priors, settings)
-        return [score_served(filled, window.cases, settings.plan) for filled in tables]
+        return [
+            score_served(filled, window.cases, window.ancestors, settings.plan) for filled in tables
+        ]
 
     def by_newest_context(window: Window, priors: Sequence[float]) -> list[Scores]:
         counts = count_pairs(window.visits, evaluation.pair_window, priors[0])
@@ -106,15 +109,18 @@ def list_baselines(settings: EvaluationSettings) -> dict[str, Baseline]:
     }
 
 
-def choose_settings(baselines: Mapping[str, Baseline], validation: Window) -> ChosenBaselines:
+def choose_settings(
+    baselines: Mapping[str, Baseline], validation: Window, plan: PlanConfig
+) -> ChosenBaselines:
     """Return the settings with the best recall@10 on ``validation``, the first of equals.
 
-    Without cases the first values are taken.
+    Places are given out as ``plan`` says, as they are for every contender. Without cases the
+    first values are taken.
     """
     settings, scores, recalls = {}, {}, {}
     for name, baseline in baselines.items():
         tried = baseline.score(validation, baseline.values)
-        found = [_recall(each, validation) for each in tried]
+        found = [_recall(each, validation, plan) for each in tried]
         best = int(np.argmax(found))
         settings[name], scores[name] = baseline.values[best], tried[best]
         recalls[name] = found[best]
@@ -153,8 +159,8 @@ def _by_words(window: Window, powers: Sequence[float]) -> list[Scores]:
     return [power * scores for power in powers]
 
 
-def _recall(scores: Scores, window: Window) -> float:
+def _recall(scores: Scores, window: Window, plan: PlanConfig) -> float:
     if len(window.cases) == 0:
         return 0.0
-    ranked = window.cases.drop_consumed(scores, CHOICE_DEPTH)
+    ranked = rank_cases(scores, window.distances, plan, CHOICE_DEPTH)
     return float(measure_rankings(ranked, window.cases)[RECALL_AT_10].mean())

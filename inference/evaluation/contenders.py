@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from inference.evaluation.baseline_choice import PAIR_COUNTS, ChosenBaselines
 from inference.evaluation.case_table import fill_case_table
-from inference.evaluation.plan_scores import score_newest, score_served
+from inference.evaluation.plan_scores import rank_cases, score_newest, score_served
 from inference.evaluation.settings import EvaluationSettings
 from inference.plans.align import align_scores, propose_scored
 from inference.plans.config import PlanConfig
@@ -124,7 +124,9 @@ def score_contenders(
 ) -> dict[str, Scores]:
     """Return the scores of all contenders but the stacks, [B, N] each."""
     plan = settings.plan
-    counts = align_scores(baselines[PAIR_COUNTS], split.cases, counts_alignment, plan.best_of)
+    counts = align_scores(
+        baselines[PAIR_COUNTS], split.cases, split.window.distances, counts_alignment, plan
+    )
     return {
         **score_planner(split, plan),
         PAIR_COUNTS_ALIGNED: counts,
@@ -135,11 +137,12 @@ def score_contenders(
 
 def score_planner(split: EvaluationSplit, plan: PlanConfig) -> dict[str, Scores]:
     """Return the planner's scores as served, before alignment, and of the newest context alone."""
-    unaligned = score_served(split.table, split.cases, plan)
+    window, cases = split.window, split.cases
+    unaligned = score_served(split.table, cases, window.ancestors, plan)
     return {
-        AS_SERVED: align_scores(unaligned, split.cases, split.alignment, plan.best_of),
+        AS_SERVED: align_scores(unaligned, cases, window.distances, split.alignment, plan),
         UNALIGNED: unaligned,
-        PLANNER_ALONE: score_newest(split.table, split.cases, plan),
+        PLANNER_ALONE: score_newest(split.table, cases, window.ancestors, plan),
     }
 
 
@@ -152,7 +155,7 @@ def align_counts(counts: Scores, split: EvaluationSplit, settings: EvaluationSet
         settings: how many clusters are aligned, and the penalty of the planner's alignment.
     """
     cases = split.cases
-    first = propose_scored(counts, cases, settings.plan.best_of)
+    first = propose_scored(counts, cases, split.window.distances, settings.plan)
     user_model, penalty = split.alignment.user_model, settings.user_weight_penalty
     return fit_alignment(user_model, first, cases.positives, penalty).alignment
 
@@ -162,14 +165,15 @@ def score_collective(split: EvaluationSplit, settings: EvaluationSettings) -> Sc
     ranker = RankEverything(split.signal, settings.table)
     histories, plan = split.cases.histories, settings.plan
     table = fill_case_table(ranker, split.table.n_clusters, histories, settings.table, plan)
-    return score_served(table, split.cases, plan)
+    return score_served(table, split.cases, split.window.ancestors, plan)
 
 
 def rank_contenders(
-    scores: Mapping[str, Scores], cases: PlannerCases, depth: int
+    scores: Mapping[str, Scores], window: Window, plan: PlanConfig, depth: int
 ) -> dict[str, list[Ranking]]:
     """Return every contender's ranking of novel clusters for every case.
 
-    ``depth`` is the table's: a longer ranking of a baseline must not profit from its length.
+    Places are given out as ``plan`` says, to all alike. ``depth`` is the table's: a longer ranking
+    of a baseline must not profit from its length.
     """
-    return {name: cases.drop_consumed(each, depth) for name, each in scores.items()}
+    return {name: rank_cases(each, window.distances, plan, depth) for name, each in scores.items()}

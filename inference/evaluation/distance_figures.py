@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from inference.plans.config import Mix
-from inference.plans.deal import deal
+from inference.evaluation.contenders import AS_SERVED
+from inference.plans.config import Mix, PlanConfig
+from inference.plans.deal import deal, place_clusters
 from training.clusters.distance import DISTANCES, KNOWN
 from training.evaluation.clusters.by_distance import (
     DISTANCE_DEPTH,
@@ -21,7 +22,7 @@ from training.evaluation.clusters.by_distance import (
     share_by_distance,
 )
 from training.evaluation.clusters.cases import PlannerCases, Scores
-from training.evaluation.clusters.compare import EXPOSURE_DEPTH, METRICS, RECALL_AT_10
+from training.evaluation.clusters.compare import EXPOSURE_DEPTH, KS, METRICS, RECALL_AT_10
 from training.evaluation.metrics import DECIMALS, Interval
 
 Figures = Mapping[str, NDArray[np.float64]]
@@ -29,17 +30,22 @@ Figures = Mapping[str, NDArray[np.float64]]
 
 COMPARED = tuple(f"{RECALL_AT_10}{form}_{name}" for form in ("", "_within") for name in DISTANCES)
 """What two contenders are compared by at each distance."""
+ADJACENT_PLANNED = f"share_at_{EXPOSURE_DEPTH}_adjacent_{AS_SERVED}"
+RECALL_DEPTH = max(KS)
 CURVE_POINTS = 11
 """Turns of the mix, from all places next door to all in new fields."""
 
 
 def measure_contenders(
-    scores: Mapping[str, Scores], distances: CaseDistances, depth: int
+    scores: Mapping[str, Scores], distances: CaseDistances, plan: PlanConfig, depth: int
 ) -> dict[str, Figures]:
-    """Return every contender's figures by distance of every case, open and within."""
+    """Return every contender's figures by distance of every case, open and within.
+
+    Where all compete, places are given out as ``plan`` says, to all alike.
+    """
     return {
         name: {
-            **measure_places(distances.rank(each, depth), distances),
+            **measure_places(place_clusters(each, distances.codes, plan, depth), distances),
             **measure_within(each, distances, depth),
         }
         for name, each in scores.items()
@@ -84,13 +90,14 @@ def compare_by_distance(
     scores: Mapping[str, Scores],
     cases: PlannerCases,
     distances: CaseDistances,
+    plan: PlanConfig,
     depth: int,
     against: Sequence[tuple[str, str]],
     rng: np.random.Generator,
     resamples: int,
 ) -> dict[str, Interval]:
     """Return the intervals of all figures by distance, of the open clusters and of the liked."""
-    measured = measure_contenders(scores, distances, depth)
+    measured = measure_contenders(scores, distances, plan, depth)
     of_distance = {
         name: {key: each for key, each in figures.items() if key not in METRICS}
         for name, figures in measured.items()
@@ -99,18 +106,30 @@ def compare_by_distance(
     for name, marked in (("open", distances.codes != KNOWN), ("liked", distances.liked)):
         shares = share_by_distance(marked, distances)
         columns |= {f"share_{name}_{distance}": values for distance, values in shares.items()}
+    planned, liked = columns[ADJACENT_PLANNED], columns["share_liked_adjacent"]
+    columns[f"{ADJACENT_PLANNED}_minus_liked"] = planned - liked
     return intervals_where_defined(columns, cases.users, rng, resamples)
 
 
 def describe_exposure(
-    scores: Mapping[str, Scores], distances: CaseDistances, depth: int
+    scores: Mapping[str, Scores], distances: CaseDistances, plan: PlanConfig
 ) -> dict[str, float]:
     """Return coverage and Gini index of every contender's plans by distance."""
     return {
         f"{figure}_{name}": value
         for name, each in scores.items()
-        for figure, value in expose_by_distance(each, distances, depth).items()
+        for figure, value in expose_by_distance(
+            each, place_clusters(each, distances.codes, plan, EXPOSURE_DEPTH), distances
+        ).items()
     }
+
+
+def recall_by_distance(
+    scores: Scores, distances: CaseDistances, plan: PlanConfig
+) -> dict[str, NDArray[np.float64]]:
+    """Return ``recall_at_10_{distance}`` of every case's plan, not a number where it has none."""
+    figures = measure_places(place_clusters(scores, distances.codes, plan, RECALL_DEPTH), distances)
+    return {f"{RECALL_AT_10}_{name}": figures[f"{RECALL_AT_10}_{name}"] for name in DISTANCES}
 
 
 def turn_mix(turn: float) -> Mix:

@@ -27,6 +27,7 @@ from inference.evaluation.distance_figures import (
     compare_by_distance,
     describe_distances,
     describe_exposure,
+    recall_by_distance,
     tabulate_curve,
     tabulate_shares,
     tabulate_within,
@@ -39,7 +40,6 @@ from inference.evaluation.planner_figures import (
     list_differences,
 )
 from inference.evaluation.settings import EvaluationSettings
-from training.clusters.distance import Ancestors
 from training.evaluation.clusters.by_distance import CaseDistances
 from training.evaluation.clusters.compare import (
     RECALL_AT_10,
@@ -80,7 +80,6 @@ def evaluate_planner(
     validation: EvaluationSplit,
     test: EvaluationSplit,
     matches: MatchFigures,
-    ancestors: Ancestors,
     settings: EvaluationSettings,
     rng: np.random.Generator,
 ) -> PlannerEvaluation:
@@ -92,28 +91,29 @@ def evaluate_planner(
         validation: with the planner that was trained before it.
         test: with the whole table that is served.
         matches: how often the served planner writes a description when it may write anything.
-        ancestors: of the clusters, by which distances are measured.
         settings: of the baselines, plans and intervals.
         rng: draws the bootstrap's users.
     """
     baselines = list_baselines(settings)
-    chosen = choose_settings(baselines, validation.window)
+    chosen = choose_settings(baselines, validation.window, settings.plan)
     validation_scores, fit = score_validation(validation, chosen, settings)
     fitted = score_baselines(baselines, chosen.settings, test.window)
     test_scores = score_test(test, fitted, fit, settings)
 
-    depth = test.table.depth
-    ranked = rank_contenders(test_scores, test.cases, depth)
-    ranked_before = rank_contenders(validation_scores, validation.cases, depth)
+    depth, plan = test.table.depth, settings.plan
+    ranked = rank_contenders(test_scores, test.window, plan, depth)
+    ranked_before = rank_contenders(validation_scores, validation.window, plan, depth)
     differences, resamples = list_differences(list(baselines)), settings.evaluation.resamples
     accuracy = compare_accuracy(ranked, differences, test.cases, rng, resamples)
     accuracy_before = compare_accuracy(ranked_before, differences, validation.cases, rng, resamples)
-    far, far_before = (CaseDistances.of(each.cases, ancestors) for each in (test, validation))
+    far, far_before = (
+        CaseDistances.of(each.cases, each.window.ancestors) for each in (test, validation)
+    )
     by_distance_before = compare_by_distance(
-        validation_scores, validation.cases, far_before, depth, differences, rng, resamples
+        validation_scores, validation.cases, far_before, plan, depth, differences, rng, resamples
     )
     by_distance = compare_by_distance(
-        test_scores, test.cases, far, depth, differences, rng, resamples
+        test_scores, test.cases, far, plan, depth, differences, rng, resamples
     )
     counts = next(tabulate_pair_counts(test.window, (chosen.settings[PAIR_COUNTS],), settings))
     n_clusters = test.table.n_clusters
@@ -123,7 +123,7 @@ def evaluate_planner(
         **describe_plans(test.cases, ranked, n_clusters, rng, resamples),
         **describe_distances(test.cases, far, by_distance, ""),
         **describe_distances(validation.cases, far_before, by_distance_before, "validation_"),
-        **describe_exposure(test_scores, far, depth),
+        **describe_exposure(test_scores, far, plan),
         **describe_tables(test.table, counts, matches),
         **describe_choices(chosen, fit),
     }
@@ -134,7 +134,8 @@ def evaluate_planner(
         within=tabulate_within(by_distance, list(ranked)),
         shares=tabulate_shares(by_distance, list(ranked)),
         curve=tabulate_curve(test_scores, far, depth),
-        recall_by_case={
+        recall_by_case=recall_by_distance(test_scores[AS_SERVED], far, plan)
+        | {
             column: measure_rankings(ranked[contender], test.cases)[RECALL_AT_10]
             for column, contender in (
                 (RECALL_AT_10, AS_SERVED),

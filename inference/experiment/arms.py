@@ -13,6 +13,7 @@ from inference.serving.blend import BlendedItem, blend, exploratory_positions
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
+from training.clusters.distance import Ancestors
 from training.recommender.protocol import Recommender
 
 
@@ -25,6 +26,7 @@ class System:
         table: the novel-cluster table.
         plan: how its rows are combined, and how many of its clusters are aligned.
         alignment: puts those in the order that suits a user.
+        ancestors: of the clusters, by which distances are measured.
         cluster_of_item: the serving cluster of every item.
     """
 
@@ -32,11 +34,12 @@ class System:
     table: PlanTable
     plan: PlanConfig
     alignment: Alignment
+    ancestors: Ancestors
     cluster_of_item: Mapping[str, int]
 
     def planner(self) -> TablePolicy:
         """Return the policy that is served."""
-        return TablePolicy(self.table, self.plan, self.alignment)
+        return TablePolicy(self.table, self.plan, self.alignment, self.ancestors)
 
 
 def answer_requests(

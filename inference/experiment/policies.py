@@ -24,6 +24,7 @@ from inference.plans.config import PlanConfig
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
 from training.bandits.policy import ClusterBandit, Feedback, user_vectors
+from training.clusters.distance import Ancestors
 
 Plans = list[tuple[PlannedCluster, ...]]
 
@@ -60,11 +61,13 @@ class TablePolicy(Unlearning):
         table: of the planner, of pair counts, or any other.
         config: how its rows are combined.
         alignment: puts the first of a plan in the order that suits a user; ``None`` leaves them.
+        ancestors: of the clusters, by which distances are measured.
     """
 
     table: PlanTable
     config: PlanConfig
     alignment: Alignment | None
+    ancestors: Ancestors
 
     def plan(self, participants: Sequence[Participant], n: int) -> Plans:
         """See :class:`ClusterPolicy`."""
@@ -76,9 +79,10 @@ class TablePolicy(Unlearning):
         rows = {
             context: row for context in contexts if (row := self.table.row(context)) is not None
         }
-        plan = plan_for(contexts, history, consumed, rows, self.config)
+        distances = self.ancestors.distances_from([*history, *consumed])
+        plan = plan_for(contexts, history, distances, rows, self.config)
         if self.alignment is not None:
-            plan = align_plan(plan, history, consumed, self.alignment, self.config.best_of)
+            plan = align_plan(plan, history, consumed, distances, self.alignment, self.config)
         return plan.clusters
 
 

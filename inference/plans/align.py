@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from expectations.contracts.values import NO_CLUSTER
 from inference.plans.combine import PlanBatch, ServedPlan
+from inference.plans.config import PlanConfig
+from inference.plans.deal import place_clusters
 from training.alignment.alignment import Alignment, Proposals
-from training.baselines.clusters.stack import find_offered
 from training.evaluation.clusters.cases import PlannerCases, Scores
 
 
@@ -21,28 +24,32 @@ def align_plan(
     plan: ServedPlan,
     history_clusters: Sequence[int],
     consumed_clusters: Sequence[int],
+    distances: NDArray[np.int8],
     alignment: Alignment,
-    best_of: int,
+    config: PlanConfig,
 ) -> ServedPlan:
-    """Return one user's plan with its first ``best_of`` clusters in the aligned order.
+    """Return one user's plan with its first ``config.best_of`` clusters in the aligned order.
 
-    Scores stay at their ranks: they say how a plan falls off, whichever cluster has that rank.
+    Where a mix gave out the places, those of a distance stay its own. Scores stay at their
+    ranks: they say how a plan falls off, whichever cluster has that rank.
     """
-    first = plan.clusters[:best_of]
+    first = plan.clusters[: config.best_of]
     if len(first) < 2:
         return plan
+    clusters = np.array([[planned.cluster_id for planned in first]])
     proposals = Proposals(
         [history_clusters],
         [consumed_clusters],
-        np.array([[planned.cluster_id for planned in first]]),
+        clusters,
         np.array([[planned.score for planned in first]]),
+        _groups(distances[clusters], config),
     )
     order = alignment.order(proposals)[0].tolist()
     aligned = (
         replace(first[index], score=ranked.score)
         for index, ranked in zip(order, first, strict=True)
     )
-    return replace(plan, clusters=(*aligned, *plan.clusters[best_of:]))
+    return replace(plan, clusters=(*aligned, *plan.clusters[config.best_of :]))
 
 
 def align_batch(
@@ -50,30 +57,57 @@ def align_batch(
     histories: Sequence[Sequence[int]],
     consumed: Sequence[Sequence[int]],
     alignment: Alignment,
-    best_of: int,
+    config: PlanConfig,
 ) -> PlanBatch:
     """Return many users' plans aligned; see :func:`align_plan`."""
-    if best_of == 1:
+    n = config.best_of
+    if n == 1:
         return batch
-    first = Proposals(histories, consumed, batch.clusters[:, :best_of], batch.scores[:, :best_of])
-    aligned = np.take_along_axis(first.clusters, alignment.order(first), axis=1)
-    rest = batch.clusters[:, best_of:]
-    return replace(batch, clusters=np.concatenate([aligned, rest], axis=1))
+    codes = batch.distances[:, :n]
+    first = Proposals(
+        histories, consumed, batch.clusters[:, :n], batch.scores[:, :n], _groups(codes, config)
+    )
+    order = alignment.order(first)
+    clusters, distances = batch.clusters.copy(), batch.distances.copy()
+    clusters[:, :n] = np.take_along_axis(first.clusters, order, axis=1)
+    distances[:, :n] = np.take_along_axis(codes, order, axis=1)
+    return replace(batch, clusters=clusters, distances=distances)
 
 
-def propose_scored(scores: Scores, cases: PlannerCases, best_of: int) -> Proposals:
-    """Return the ``best_of`` best clusters of every case by these scores, [B, N]."""
-    offered = find_offered(scores, cases) & np.isfinite(scores)
-    known = np.where(offered, scores, -np.inf)
-    order = np.argsort(-known, axis=1, kind="stable")[:, :best_of]
-    best = np.take_along_axis(known, order, axis=1)
-    return Proposals(cases.histories, cases.consumed, order, best)
+def propose_scored(
+    scores: Scores, cases: PlannerCases, distances: NDArray[np.int8], config: PlanConfig
+) -> Proposals:
+    """Return the first ``config.best_of`` clusters of every case's plan by these scores, [B, N].
+
+    Args:
+        scores: minus infinity where a cluster cannot be proposed.
+        cases: whose plans they are.
+        distances: codes of every cluster's distance, [B, N].
+        config: how places are given out.
+    """
+    places = place_clusters(scores, distances, config, config.best_of)
+    at = np.maximum(places, 0)
+    best = np.where(places == NO_CLUSTER, -np.inf, np.take_along_axis(scores, at, axis=1))
+    codes = np.take_along_axis(distances, at, axis=1)
+    return Proposals(cases.histories, cases.consumed, at, best, _groups(codes, config))
 
 
-def align_scores(scores: Scores, cases: PlannerCases, alignment: Alignment, best_of: int) -> Scores:
+def align_scores(
+    scores: Scores,
+    cases: PlannerCases,
+    distances: NDArray[np.int8],
+    alignment: Alignment,
+    config: PlanConfig,
+) -> Scores:
     """Return the scores of every case's plan, [B, N], with its first clusters aligned."""
-    first = propose_scored(scores, cases, best_of)
-    moved = np.take_along_axis(first.clusters, alignment.order(first), axis=1)
+    first = propose_scored(scores, cases, distances, config)
+    order = alignment.order(first)
     aligned = scores.copy()
-    np.put_along_axis(aligned, moved, first.scores, axis=1)
+    rows, places = np.nonzero(first.listed)  # what lies after a plan's end stays as it is
+    aligned[rows, first.clusters[rows, order[rows, places]]] = first.scores[rows, places]
     return aligned
+
+
+def _groups(codes: NDArray[np.int8], config: PlanConfig) -> NDArray[np.int8]:
+    """Return what may change places: all by score, those of a distance where a mix deals."""
+    return codes if config.mix is not None else np.zeros_like(codes)

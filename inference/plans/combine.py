@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER, ClusterContext, contexts_of_history
 from inference.plans.config import PlanConfig
+from inference.plans.deal import place_clusters
 from inference.table.plan_table import NO_ROW, PlanTable, TableRow
+from training.clusters.distance import DISTANCES, Ancestors
 
 SCORE_DECIMALS = 6
 """Sums of other order differ beyond them; within them the order of equal scores is that of ids."""
@@ -57,7 +59,7 @@ def contexts_to_look_up(
 def plan_for(
     contexts: Sequence[ClusterContext],
     history_clusters: Sequence[int],
-    consumed_clusters: Sequence[int],
+    distances: NDArray[np.int8],
     rows: Mapping[ClusterContext, TableRow],
     config: PlanConfig,
 ) -> ServedPlan:
@@ -66,9 +68,9 @@ def plan_for(
     Args:
         contexts: of the history, as :func:`contexts_to_look_up` gave them to look up their rows.
         history_clusters: distinct, newest first.
-        consumed_clusters: never planned, in any order; history clusters need not be repeated.
+        distances: of every cluster from all that was consumed, [N]; what is known is not planned.
         rows: rows by context; absent ones are reported.
-        config: how rows are combined.
+        config: how rows are combined, and what may be planned.
     """
     found = [
         context for context in contexts if context in rows and len(rows[context].novel_clusters)
@@ -80,16 +82,15 @@ def plan_for(
     weight_of = dict(zip(contexts, _weights(n_history, config), strict=True))
     weights = np.array([[weight_of[context] for context in found]])  # [1, P]
     clusters, scores = _stack([rows[context] for context in found])  # [P, D], [P, D]
-    excluded = [*history_clusters, *consumed_clusters]
-    n_clusters = max(int(clusters.max()), *excluded) + 1
-    is_excluded = np.zeros((1, n_clusters), dtype=bool)  # [1, N]
-    is_excluded[0, excluded] = True
-    shares, combined = _combine(clusters[None], scores[None], weights, is_excluded, config)
-    order = _rank(combined)[0]  # [N]
-    planned = [c for c in order.tolist() if np.isfinite(combined[0, c])]
+    shares, combined = _combine(clusters[None], scores[None], weights, distances[None], config)
+    places = place_clusters(combined, distances[None], config, len(distances))[0]  # [N]
     leaders = shares[0].argmax(axis=0)  # [P, N] -> [N]
     return ServedPlan(
-        tuple(PlannedCluster(c, float(combined[0, c]), found[leaders[c]]) for c in planned),
+        tuple(
+            PlannedCluster(c, float(combined[0, c]), found[leaders[c]])
+            for c in places.tolist()
+            if c != NO_CLUSTER
+        ),
         missing,
     )
 
@@ -101,11 +102,13 @@ class PlanBatch:
     Attributes:
         clusters: novel clusters best first, int64 [B, depth], ``NO_CLUSTER`` after a plan's end.
         scores: their combined scores, float64 [B, depth], minus infinity after a plan's end.
+        distances: codes of how far they are, int8 [B, depth]; anything after a plan's end.
         n_missing: rows each user's plan had to do without, int64 [B].
     """
 
     clusters: NDArray[np.int64]
     scores: NDArray[np.float64]
+    distances: NDArray[np.int8]
     n_missing: NDArray[np.int64]
 
     def rankings(self) -> list[list[int]]:
@@ -117,6 +120,7 @@ def plan_batch(
     histories: Sequence[Sequence[int]],
     consumed: Sequence[Sequence[int]],
     table: PlanTable,
+    ancestors: Ancestors,
     config: PlanConfig,
     depth: int,
 ) -> PlanBatch:
@@ -124,6 +128,7 @@ def plan_batch(
     n_missing = np.zeros(len(histories), dtype=np.int64)  # [B]
     planned = np.full((len(histories), depth), NO_CLUSTER, dtype=np.int64)  # [B, depth]
     scores = np.full((len(histories), depth), -np.inf)  # [B, depth]
+    codes = np.zeros((len(histories), depth), dtype=np.int8)  # [B, depth]
     for n_history in range(1, config.max_history + 1):
         users = [
             user
@@ -139,17 +144,20 @@ def plan_batch(
             )  # [B, P]
             absent = (rows == NO_ROW) | (table.clusters[rows, 0] == NO_CLUSTER)
             n_missing[chosen] = absent.sum(axis=1)
-            is_excluded = np.zeros((len(chosen), table.n_clusters), dtype=bool)  # [B, N]
-            for number, user in enumerate(chosen):
-                is_excluded[number, [*histories[user], *consumed[user]]] = True
+            distances = ancestors.distances_of(
+                [[*histories[user], *consumed[user]] for user in chosen]
+            )  # [B, N]
             clusters = np.where(absent[..., None], NO_CLUSTER, table.clusters[rows])  # [B, P, D]
             found = np.where(absent, 0.0, weights)  # [B, P]
-            _, combined = _combine(clusters, table.scores[rows], found, is_excluded, config)
-            order = _rank(combined)[:, :depth]  # [B, depth]
-            best = np.take_along_axis(combined, order, axis=1)  # [B, depth]
-            scores[chosen, : order.shape[1]] = best
-            planned[chosen, : order.shape[1]] = np.where(np.isfinite(best), order, NO_CLUSTER)
-    return PlanBatch(planned, scores, n_missing)
+            _, combined = _combine(clusters, table.scores[rows], found, distances, config)
+            places = place_clusters(combined, distances, config, depth)  # [B, depth]
+            width, at = places.shape[1], np.maximum(places, 0)
+            planned[chosen, :width] = places
+            codes[chosen, :width] = np.take_along_axis(distances, at, axis=1)
+            scores[chosen, :width] = np.where(
+                places == NO_CLUSTER, -np.inf, np.take_along_axis(combined, at, axis=1)
+            )
+    return PlanBatch(planned, scores, codes, n_missing)
 
 
 def _contexts_of_positions(n_history: int) -> list[ClusterContext]:
@@ -188,17 +196,19 @@ def _combine(
     clusters: NDArray[np.integer],
     scores: NDArray[np.float32],
     weights: NDArray[np.float64],
-    is_excluded: NDArray[np.bool_],
+    distances: NDArray[np.int8],
     config: PlanConfig,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (each context's share of a cluster's probability [B, P, N], combined scores [B, N]).
 
-    Every row becomes a distribution over the clusters that this user may still be offered. A
+    Every row becomes a distribution over the clusters that this user may still be offered, or one
+    over those of each distance. A
     cluster beyond a row's depth is given the row's last score, the most it can have had there;
-    one that no row names is not planned, nor is an excluded one: minus infinity.
+    one that no row names is not planned, nor is a known one or one too near to be planned: minus
+    infinity.
     """
     n_users, n_contexts, _ = clusters.shape
-    n_clusters = is_excluded.shape[1]
+    n_clusters = distances.shape[1]
     listed = clusters != NO_CLUSTER  # [B, P, D]
     last = np.where(listed, scores, np.inf).min(axis=2)  # [B, P]
     floor = np.where(np.isfinite(last), last, 0.0)[..., None]  # [B, P, 1]
@@ -208,9 +218,9 @@ def _combine(
     wide = wide[..., :-1]  # [B, P, N]
     named = np.zeros((n_users, n_clusters + 1), dtype=bool)
     np.put_along_axis(named, column.reshape(n_users, -1), True, axis=1)
-    offered = named[:, :-1] & ~is_excluded  # [B, N]
+    offered = named[:, :-1] & (distances >= DISTANCES.index(config.novelty))  # [B, N]
     wide = np.where(offered[:, None], wide, -np.inf)
-    log_probs = wide - _log_sum_exp(wide)[..., None]  # [B, P, N]
+    log_probs = wide - _log_totals(wide, distances, config)  # [B, P, N]
     shares = (weights / np.maximum(weights.sum(axis=1, keepdims=True), TINY))[..., None]
     if config.combination == "mean":
         combined = (shares * np.where(offered[:, None], log_probs, 0.0)).sum(axis=1)  # [B, N]
@@ -221,14 +231,23 @@ def _combine(
     return shares * np.exp(log_probs), combined
 
 
+def _log_totals(
+    wide: NDArray[np.float64], distances: NDArray[np.int8], config: PlanConfig
+) -> NDArray[np.float64]:
+    """Return the log of the sum that each cluster's probability is a share of, [B, P, N or 1]."""
+    if config.normalise_over == "open":
+        return _log_sum_exp(wide)[..., None]
+    totals = np.zeros_like(wide)
+    for code in range(len(DISTANCES)):
+        at_distance = (distances == code)[:, None]  # [B, 1, N]
+        total = _log_sum_exp(np.where(at_distance, wide, -np.inf))[..., None]
+        totals = np.where(at_distance, total, totals)
+    return totals
+
+
 def _log_sum_exp(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return log(sum(exp)) over the last axis; 0 where every score is minus infinity."""
     highest = scores.max(axis=-1, keepdims=True)
     highest = np.where(np.isfinite(highest), highest, 0.0)
     total = np.exp(scores - highest).sum(axis=-1)
     return np.asarray(np.where(total > 0, np.log(np.maximum(total, TINY)), 0.0)) + highest[..., 0]
-
-
-def _rank(combined: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return cluster ids best first [B, N]; equal scores in ascending id."""
-    return np.argsort(-combined, axis=1, kind="stable")

@@ -6,11 +6,22 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from training.clusters.distance import Distance
 from training.config import Config
+
+ByScore = Literal["by_score"]
+BY_SCORE: ByScore = "by_score"
+"""Asks for places by score where the settings have a mix."""
 
 
 class Mix(Config):
-    """What part of the planned places goes to each distance, as weights; one of them is above 0."""
+    """What part of the planned places goes to each distance, as weights; one of them is above 0.
+
+    Attributes:
+        adjacent: of clusters whose family has been consumed from.
+        new_family: of clusters whose field has been consumed from, and their family has not.
+        new_field: of clusters whose field has not been consumed from.
+    """
 
     adjacent: float = Field(ge=0)
     new_family: float = Field(ge=0)
@@ -33,10 +44,37 @@ class PlanConfig(Config):
             at positions i and j of the history (0 the newest) weighs ``recency ** (i + j - 1)``.
         max_history: newest history clusters that take part; 8 give 28 rows to look up.
         best_of: first clusters of the plan that the alignment puts in the order that suits the
-            user's whole past; 1 leaves the plan as the rows give it.
+            user's whole past; 1 leaves the plan as the rows give it. Where a mix gives out the
+            places, clusters change them only with others at the same distance.
+        novelty: the least distance of a planned cluster: ``adjacent`` lets any novel cluster be
+            planned, ``new_family`` those of families not consumed from, ``new_field`` those of
+            fields not consumed from.
+        mix: how the places are shared by distance; ``None`` gives them out by score.
+        normalise_over: over which clusters a row becomes a distribution before rows are combined:
+            all that are ``open``, or those of each ``distance`` by themselves, so that a row's say
+            about far clusters does not depend on what it gives to near ones. The latter compares
+            scores within a distance only, so it needs a mix.
     """
 
     combination: Literal["mean", "mixture"] = "mixture"
     recency: float = Field(default=0.9, gt=0, le=1)
     max_history: int = Field(default=8, ge=2, le=16)
     best_of: int = Field(default=20, ge=1)
+    novelty: Distance = "adjacent"
+    mix: Mix | None = None
+    normalise_over: Literal["open", "distance"] = "open"
+
+    def asked(self, novelty: Distance | None, mix: Mix | ByScore | None) -> PlanConfig:
+        """Return these settings with what a request asks for; ``None`` asks for nothing."""
+        changes: dict[str, object] = {} if novelty is None else {"novelty": novelty}
+        if mix == BY_SCORE:
+            changes |= {"mix": None, "normalise_over": "open"}
+        elif mix is not None:
+            changes["mix"] = mix
+        return self.model_copy(update=changes)
+
+    @model_validator(mode="after")
+    def _check_mix(self) -> Self:
+        if self.normalise_over == "distance" and self.mix is None:
+            raise ValueError("normalise_over: distance compares scores at one distance: set a mix")
+        return self

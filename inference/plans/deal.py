@@ -1,4 +1,4 @@
-"""Places dealt out by distance: ONE way for evaluation, benchmarks and service.
+"""What stands at each place of a plan, by score or by a mix of distances: the ONE way.
 
 A mix says what part of the places goes to each distance. Within a distance the best score comes
 first; a place whose distance has nothing left goes to the next one: farther out where anything is
@@ -7,24 +7,47 @@ left there, else nearer.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER
-from inference.plans.config import Mix
+from inference.plans.config import Mix, PlanConfig
 from training.clusters.distance import DISTANCES
 
 # Shapes: B users, N clusters, D places.
 
 NOWHERE = len(DISTANCES)  # stands for clusters that are not offered, behind all others
+PLANS_KEPT = 4096  # of the orders in which distances fill places; people share few
+
+
+def place_clusters(
+    scores: NDArray[np.float64], distances: NDArray[np.int8], config: PlanConfig, depth: int
+) -> NDArray[np.int64]:
+    """Return what stands at each place as the plan's settings say, int64 ``[B, D]``.
+
+    Only clusters that are new at the level of ``config.novelty`` are planned: best score first,
+    or dealt out by ``config.mix``. ``NO_CLUSTER`` follows after a plan's end; equal scores stand
+    in ascending cluster id.
+
+    Args:
+        scores: of every cluster, ``[B, N]``; minus infinity where it is not offered.
+        distances: codes of :data:`DISTANCES`, ``[B, N]``; what is known is not planned.
+        config: novelty and mix.
+        depth: places of a plan, D; there are no more of them than clusters.
+    """
+    offered = np.where(distances >= DISTANCES.index(config.novelty), scores, -np.inf)
+    if config.mix is not None:
+        return deal(offered, distances, config.mix, depth)
+    order = np.argsort(-offered, axis=1, kind="stable")[:, :depth]
+    return np.where(np.isfinite(np.take_along_axis(offered, order, axis=1)), order, NO_CLUSTER)
 
 
 def deal(
     scores: NDArray[np.float64], distances: NDArray[np.int8], mix: Mix, depth: int
 ) -> NDArray[np.int64]:
-    """Return each user's clusters by place, best first, int64 ``[B, D]``.
-
-    ``NO_CLUSTER`` follows after a plan's end. Equal scores stand in ascending cluster id.
+    """Return each user's clusters by place as a mix deals them out, int64 ``[B, D]``.
 
     Args:
         scores: of every cluster, ``[B, N]``; minus infinity where it is not offered.
@@ -33,18 +56,13 @@ def deal(
         depth: places of a plan, D; there are no more of them than clusters.
     """
     queue, counts = _queue_by_distance(scores, distances)
-    starts = np.cumsum(counts, axis=1) - counts  # [B, distances]
-    users = np.arange(len(scores))
-    taken = np.zeros_like(counts)
+    weights = (mix.adjacent, mix.new_family, mix.new_field)
     dealt = np.full((len(scores), min(depth, scores.shape[1])), NO_CLUSTER, dtype=np.int64)
-    for place, wanted in enumerate(order_places(mix, dealt.shape[1])):
-        tried = np.array(_in_turn(wanted))
-        is_left = (taken < counts)[:, tried]  # [B, distances]
-        chosen = tried[is_left.argmax(axis=1)]
-        has_any = is_left.any(axis=1)
-        at = np.minimum(starts[users, chosen] + taken[users, chosen], queue.shape[1] - 1)
-        dealt[:, place] = np.where(has_any, queue[users, at], NO_CLUSTER)
-        taken[users, chosen] += has_any
+    kinds, users = np.unique(counts, axis=0, return_inverse=True)
+    for kind, sizes in enumerate(kinds.tolist()):
+        found = np.array(_queue_places(weights, tuple(sizes), dealt.shape[1]), dtype=np.int64)
+        of_kind = np.flatnonzero(users.ravel() == kind)
+        dealt[of_kind, : len(found)] = queue[of_kind[:, None], found]
     return dealt
 
 
@@ -57,20 +75,45 @@ def order_places(mix: Mix, n_places: int) -> list[int]:
     >>> order_places(Mix(adjacent=1, new_family=2, new_field=2), 5)
     [1, 2, 0, 1, 2]
     """
-    weights = np.array([getattr(mix, name) for name in DISTANCES], dtype=np.float64)
-    shares = weights / weights.sum()
-    given = np.zeros(len(DISTANCES))
+    return list(_order_places((mix.adjacent, mix.new_family, mix.new_field), n_places))
+
+
+@lru_cache
+def _order_places(weights: tuple[float, ...], n_places: int) -> tuple[int, ...]:
+    total = sum(weights)
+    given = [0] * len(weights)
     order = []
     for place in range(1, n_places + 1):
-        lacks = np.where(shares > 0, np.round(place * shares - given, 9), -np.inf)
-        order.append(int(lacks.argmax()))
+        lacks = {
+            code: round(place * weight / total - given[code], 9)
+            for code, weight in enumerate(weights)
+            if weight > 0
+        }
+        order.append(max(lacks, key=lambda code: lacks[code]))
         given[order[-1]] += 1
-    return order
+    return tuple(order)
 
 
-def _in_turn(wanted: int) -> list[int]:
-    """Return the distances a place may have, in turn: the wanted one, then farther, then nearer."""
-    return [*range(wanted, len(DISTANCES)), *reversed(range(wanted))]
+@lru_cache(maxsize=PLANS_KEPT)
+def _queue_places(
+    weights: tuple[float, ...], sizes: tuple[int, ...], n_places: int
+) -> tuple[int, ...]:
+    """Return which entry of a queue by distance stands at each place, until all are dealt.
+
+    Args:
+        weights: of the mix.
+        sizes: how many clusters each distance has in the queue.
+        n_places: places at most.
+    """
+    taken = [0] * len(sizes)
+    starts = [sum(sizes[:code]) for code in range(len(sizes))]
+    found = []
+    for wanted in _order_places(weights, min(n_places, sum(sizes))):
+        turns = (*range(wanted, len(sizes)), *reversed(range(wanted)))
+        code = next(turn for turn in turns if taken[turn] < sizes[turn])
+        found.append(starts[code] + taken[code])
+        taken[code] += 1
+    return tuple(found)
 
 
 def _queue_by_distance(

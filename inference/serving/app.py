@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi import Path as PathParameter
@@ -17,15 +18,24 @@ from expectations.contracts.forgotten import read_forgotten
 from expectations.contracts.interaction_rules import MAX_ID_LENGTH
 from inference.events.live_view import LiveView
 from inference.features.online_features import FeatureReader
+from inference.plans.config import BY_SCORE, ByScore, Mix
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
 from inference.serving.new_items import add_item_routes
 from inference.serving.recommend import RecommendationRequest, Recommendations, make_recommendations
 from inference.serving.release_loader import ReleaseLoader
+from training.clusters.distance import DISTANCES, Distance
 
 PAGE = Path(__file__).with_name("page.html")
 N_EXAMPLE_USERS = 5
+ANY, SOME = r"\d{1,9}", r"[1-9]\d{0,8}"  # weights; one of a mix is above 0
+MIX_PATTERN = rf"^({BY_SCORE}|{SOME}:{ANY}:{ANY}|{ANY}:{SOME}:{ANY}|{ANY}:{ANY}:{SOME})$"
+MIX = (
+    "Weights of adjacent, new-family and new-field clusters among the planned, such as 1:2:2, or "
+    "by_score; the release's own if absent."
+)
+NOVELTY = "The least distance of a planned cluster; the release's own if absent."
 DESCRIPTION = "Items for a user: the ordinary list, blended with interests never touched before."
 
 
@@ -141,9 +151,13 @@ def _add_answers(
         user_id: str = PathParameter(min_length=1, max_length=MAX_ID_LENGTH),
         count: int = Query(config.count, ge=1, le=config.max_count),
         exploration_share: float = Query(config.exploration_share, ge=0, le=1, allow_inf_nan=False),
+        novelty: Annotated[Distance | None, Query(description=NOVELTY)] = None,
+        mix: Annotated[str | None, Query(pattern=MIX_PATTERN, description=MIX)] = None,
     ) -> Recommendations:
         """Recommend ``count`` items, the given share of them from novel interest clusters."""
-        request = RecommendationRequest(user_id, count, exploration_share, config.planned_clusters)
+        request = RecommendationRequest(
+            user_id, count, exploration_share, config.planned_clusters, novelty, _read_mix(mix)
+        )
         return make_recommendations(_release_of(loader), reader, request)
 
     @app.get("/v1/release", responses={503: UNANSWERABLE[503]})
@@ -160,6 +174,14 @@ def _add_answers(
             n_clusters=manifest.counts.n_clusters,
             example_users=tuple(known[:N_EXAMPLE_USERS]),
         )
+
+
+def _read_mix(text: str | None) -> Mix | ByScore | None:
+    """Return the mix that a request asks for, ``None`` where it asks for none."""
+    if text is None or text == BY_SCORE:
+        return BY_SCORE if text else None
+    weights = dict(zip(DISTANCES, text.split(":"), strict=True))
+    return Mix.model_validate({name: int(weight) for name, weight in weights.items()})
 
 
 def _add_state(app: FastAPI, loader: ReleaseLoader) -> None:

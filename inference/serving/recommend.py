@@ -6,14 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inference.features.live_history import merge_live
 from inference.features.online_features import FeatureReader, UserFeatures
 from inference.plans.align import align_plan
 from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_for
+from inference.plans.config import ByScore, Mix
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
 from inference.store.store_connections import StoreUnreachableError
+from training.clusters.distance import DISTANCES, KNOWN, Distance
 from training.recommender.protocol import ScoredItem
 
 
@@ -36,12 +41,17 @@ class AnsweredBy(StrEnum):
 
 @dataclass(frozen=True)
 class RecommendationRequest:
-    """Whom to recommend to, how many items, and what share of them is to be novel."""
+    """Whom to recommend to, how many items, what share of them is to be novel, and how far.
+
+    ``novelty`` and ``mix`` are those of the release's plan where they are ``None``.
+    """
 
     user_id: str
     count: int
     exploration_share: float
     planned_clusters: int
+    novelty: Distance | None = None
+    mix: Mix | ByScore | None = None
 
 
 @dataclass(frozen=True)
@@ -55,23 +65,29 @@ class Cluster:
 
 @dataclass(frozen=True)
 class PlannedInterest:
-    """A novel cluster of the served plan, and the history clusters that led to it."""
+    """A novel cluster of the served plan, how far it is, and what history clusters led to it."""
 
     cluster_id: int
     description: str
     name: str
     score: float
+    distance: Distance
     led_by: tuple[Cluster, ...]
 
 
 @dataclass(frozen=True)
 class RecommendedItem:
-    """One item of the answer, the list it came from, and what led to it if it is novel."""
+    """One item of the answer, the list it came from, and what led to it if it is novel.
+
+    ``distance`` is how far its cluster is from what the user has consumed: ``None`` where the
+    cluster is among that, or where nothing is known of the user.
+    """
 
     item_id: str
     title: str
     cluster: Cluster
     from_list: ListName
+    distance: Distance | None
     led_by: tuple[Cluster, ...]
 
 
@@ -118,19 +134,27 @@ def _plan(
     user: UserFeatures,
     request: RecommendationRequest,
 ) -> tuple[ServedPlan, AnsweredBy]:
-    contexts = contexts_to_look_up(user.history_clusters, release.plan)
+    config = release.plan.asked(request.novelty, request.mix)
+    contexts = contexts_to_look_up(user.history_clusters, config)
     try:
         rows = reader.read_rows(release.release_id, contexts)
     except StoreUnreachableError:
         return ServedPlan((), tuple(contexts)), AnsweredBy.STORE_UNREACHABLE
     history, consumed = user.history_clusters, user.consumed_clusters
-    whole = plan_for(contexts, history, consumed, rows, release.plan)
-    plan = align_plan(whole, history, consumed, release.alignment, release.plan.best_of)
+    distances = _measure(release, user)
+    whole = plan_for(contexts, history, distances, rows, config)
+    plan = align_plan(whole, history, consumed, distances, release.alignment, config)
     if not plan.clusters:
         return plan, AnsweredBy.NO_PLAN
     plan = replace(plan, clusters=plan.clusters[: request.planned_clusters])
     is_single = len(user.history_clusters) == 1
     return plan, AnsweredBy.SINGLE_CLUSTER if is_single else AnsweredBy.FULL
+
+
+def _measure(release: LoadedRelease, user: UserFeatures) -> NDArray[np.int8]:
+    """Return the codes of how far every cluster is from what the user has consumed, [N]."""
+    known = [*user.history_clusters, *user.consumed_clusters]
+    return release.clusters.ancestors.distances_from(known)
 
 
 def _retrieve(
@@ -174,6 +198,12 @@ def _assemble(
         clusters = release.clusters
         return Cluster(cluster_id, clusters.descriptions[cluster_id], clusters.shown[cluster_id])
 
+    codes = _measure(release, user) if user else np.full(release.clusters.n_clusters, KNOWN)
+
+    def distance(cluster_id: int) -> Distance | None:
+        code = int(codes[cluster_id])
+        return None if code == KNOWN else DISTANCES[code]
+
     def names(cluster_ids: Iterable[int]) -> tuple[Cluster, ...]:
         return tuple(name(cluster_id) for cluster_id in cluster_ids)
 
@@ -188,6 +218,7 @@ def _assemble(
                 release.clusters.descriptions[planned.cluster_id],
                 release.clusters.shown[planned.cluster_id],
                 planned.score,
+                DISTANCES[int(codes[planned.cluster_id])],
                 names(planned.led_by.members),
             )
             for planned in plan.clusters
@@ -199,6 +230,7 @@ def _assemble(
                 release.titles[entry.item.item_id],
                 name(entry.item.cluster_id),
                 entry.from_list,
+                distance(entry.item.cluster_id),
                 names(entry.led_by.members if entry.led_by else ()),
             )
             for entry in items

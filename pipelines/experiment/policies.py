@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -17,10 +18,10 @@ from inference.experiment.policies import (
     ClusterPolicy,
     RandomPolicy,
     ScoredPolicy,
-    TablePolicy,
     shuffle_table,
 )
 from inference.search.config import TableConfig
+from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from training.bandits.hierarchical import BanditTree, HierarchicalBandit, ProgressiveBandit
@@ -70,7 +71,7 @@ class PolicyMaker:
             ArmName.HCB: self._hierarchical,
             ArmName.PHCB: self._progressive,
             ArmName.NEURAL_LINEAR: self._neural_linear,
-            ArmName.UNALIGNED: lambda _: TablePolicy(self._system.table, self._system.plan, None),
+            ArmName.UNALIGNED: lambda _: self._tabulated(self._system.table),
             ArmName.PLANNER: lambda _: self._system.planner(),
             ArmName.PLACEBO: self._placebo,
             ArmName.ORACLE: lambda _: self._oracle(),
@@ -102,7 +103,7 @@ class PolicyMaker:
         return feedback_of_cases(cases, self._vectors, self._config.log_negatives, rng)
 
     def _counted(self) -> ClusterPolicy:
-        return TablePolicy(tabulate_counts(self._counts, self._table), self._system.plan, None)
+        return self._tabulated(tabulate_counts(self._counts, self._table))
 
     def _hierarchical(self, rng: np.random.Generator) -> ClusterPolicy:
         bandit = HierarchicalBandit(self._tree, self._config)
@@ -119,9 +120,12 @@ class PolicyMaker:
         bandit.fit(self._log(rng))
         return BanditPolicy(bandit, self._vectors)
 
+    def _tabulated(self, table: PlanTable) -> ClusterPolicy:
+        return replace(self._system.planner(), table=table, alignment=None)
+
     def _placebo(self, rng: np.random.Generator) -> ClusterPolicy:
         system = self._system
-        return TablePolicy(shuffle_table(system.table, rng), system.plan, system.alignment)
+        return replace(system.planner(), table=shuffle_table(system.table, rng))
 
     def _oracle(self) -> ClusterPolicy:
         of_item = self._clusters.clusters_of(self._environment.item_ids)

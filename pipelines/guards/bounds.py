@@ -53,7 +53,8 @@ def planner_bounds(config: PlannerGates, min_coverage_at_5: float) -> tuple[Boun
         config: the section ``gates.planner``.
         min_coverage_at_5: of the table, which stage table has judged already.
 
-    Recall below pair counts beyond doubt lets the run end, but not be promoted.
+    Recall below pair counts beyond doubt lets the run end, but not be promoted; nor may a plan be
+    that stays nearer to what people know than they do themselves.
     """
     longer = "weigh writing more (planner.completion_weight) or train longer (planner.max_steps)"
     spread = "spread the training targets (curation.strategy, curation.temperature)"
@@ -61,6 +62,8 @@ def planner_bounds(config: PlannerGates, min_coverage_at_5: float) -> tuple[Boun
         "let frequent targets count less (planner.target_balance), "
         "train longer (planner.max_steps), or " + spread
     )
+    farther = "plan farther (plan.mix, plan.novelty), or raise gates.planner.max_adjacent_excess"
+    excess = "share_at_5_adjacent_as_served_minus_liked_low"
     counts = "look at validation recall; pair counts would serve these users better"
     return (
         Bound("match_rate", config.min_match_rate, None, "block", longer),
@@ -74,6 +77,7 @@ def planner_bounds(config: PlannerGates, min_coverage_at_5: float) -> tuple[Boun
             "this is a fault of the table stage: report it",
         ),
         Bound("recall_at_10_as_served_minus_pair_counts_high", 0.0, None, "promote", counts),
+        Bound(excess, None, config.max_adjacent_excess, "promote", farther),
     )
 
 

@@ -60,5 +60,6 @@ def read_window(split: Split, clusters: ServingClusters, words: NDArray[np.float
         visits=collect_visits(interactions, membership, until, clusters.n_clusters),
         recommender=recommender,
         recent_items=collect_recent_items(interactions, cases, recommender.config.max_length),
+        ancestors=clusters.ancestors,
         words=words,
     )

@@ -153,6 +153,9 @@ FILES: dict[str, dict[str, str]] = {
     "curation": {
         "clusters": "clusters at the serving level",
         "{split}_transitions[_mined]": "transitions kept; `mined`: found before the choice",
+        "{split}_transitions_{distance}": "of the kept, those that lead to a distance",
+        "(validation|test)_liked_{distance}": "of the evaluation cases, what was liked at a "
+        "distance",
         "{split}_users": "users they are from",
         "{split}_targets": "different novel clusters they lead to",
         "{split}_target_(coverage|balance)": "share of the clusters that are led to; entropy of "
@@ -221,6 +224,8 @@ FILES: dict[str, dict[str, str]] = {
         "difference",
         "[validation_]share_at_5_{distance}_{contender}": "share of the first five ranks of a "
         "plan that a distance has",
+        "[validation_]share_at_5_adjacent_as_served_minus_liked": "the same minus the share of "
+        "adjacent clusters among what was liked; gate",
         "[validation_]share_(open|liked)_{distance}": "its share of the clusters that a user has "
         "not consumed, and of those that were liked",
         "[validation_]mean_distance_at_10_{contender}": "of the first ten ranks; adjacent is 0, "

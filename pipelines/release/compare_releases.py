@@ -1,7 +1,8 @@
 """Compares two releases by the figures of their cases, and says whether the new one is worse.
 
 Compared are, over the cases that both were measured on, case by case: recall@10 of the served
-plan, if both have the same clustering (recall on other clusters is another question), and
+plan, of all that was liked and of that at each distance, if both have the same clustering (recall
+on other clusters is another question), and
 recall@10 of the served list of items, which no clustering enters. Where the logs differ so much
 that no case is common, what is left is each plan's lift over its own pair counts, on its own
 cases. Intervals are bootstraps over users. A loss counts only if the whole interval lies beyond a
@@ -12,18 +13,28 @@ small (a test of non-inferiority).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from expectations.contracts.checks import check_table
 from expectations.contracts.tables import LIST_FIGURES, PLAN_FIGURES
 from inference.release.manifest import MEASURED_FILES, ReleaseManifest
 from inference.release.release_source import FetchedRelease
-from pipelines.io.artefact_io import read_table
+from pipelines.io.artefact_io import read_table, to_arrow
+from training.evaluation.clusters.compare import RECALL_AT_10
 from training.evaluation.metrics import bootstrap_interval
 
 SEED = 0
 """Of the bootstrap: the same two releases get the same interval every time."""
+PLAN_COLUMNS = {
+    RECALL_AT_10: "recall@10",
+    f"{RECALL_AT_10}_adjacent": "recall@10 next door",
+    f"{RECALL_AT_10}_new_family": "recall@10 in new families",
+    f"{RECALL_AT_10}_new_field": "recall@10 in new fields",
+}
+"""What is compared of plans, and how it is called."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,7 @@ class MeasuredRelease:
         """Take both tables out of the release's artefact."""
         return cls(
             fetched.manifest,
-            read_table(fetched.folder / MEASURED_FILES[PLAN_FIGURES.name], PLAN_FIGURES),
+            _read_plans(fetched.folder / MEASURED_FILES[PLAN_FIGURES.name]),
             read_table(fetched.folder / MEASURED_FILES[LIST_FIGURES.name], LIST_FIGURES),
         )
 
@@ -69,9 +80,9 @@ def compare_releases(
     """
     found = []
     if candidate.clustering == champion.clustering:
-        found += _paired(
-            "recall@10 of the served plan", candidate.plans, champion.plans, max_recall_loss
-        )
+        for column, of in PLAN_COLUMNS.items():
+            what = f"{of} of the served plan"
+            found += _paired(what, candidate.plans, champion.plans, max_recall_loss, column)
     found += _paired(
         "recall@10 of the served list", candidate.lists, champion.lists, max_recall_loss
     )
@@ -79,15 +90,36 @@ def compare_releases(
     return found or [Comparison(False, "not compared: no figures of both releases")]
 
 
+def _read_plans(file: Path) -> pl.DataFrame:
+    """Return the figures of plans; what a release of an earlier version has not is null."""
+    frame = pl.read_parquet(file)
+    empty = [
+        pl.lit(None, dtype=pl.Float32).alias(column.name)
+        for column in PLAN_FIGURES.columns
+        if column.nullable and column.name not in frame.columns
+    ]
+    whole = frame.with_columns(empty).select(column.name for column in PLAN_FIGURES.columns)
+    check_table(to_arrow(whole, PLAN_FIGURES), PLAN_FIGURES, str(file))
+    return whole
+
+
 def _paired(
-    what: str, ours: pl.DataFrame, theirs: pl.DataFrame, max_loss: float
+    what: str,
+    ours: pl.DataFrame,
+    theirs: pl.DataFrame,
+    max_loss: float,
+    column: str = RECALL_AT_10,
 ) -> list[Comparison]:
-    both = ours.join(theirs, on="case_id", suffix="_champion").sort("case_id")
+    both = (
+        ours.drop_nulls(column)
+        .join(theirs.drop_nulls(column), on="case_id", suffix="_champion")
+        .sort("case_id")
+    )
     if both.is_empty():
         return []
-    gains = (both["recall_at_10"] - both["recall_at_10_champion"]).to_numpy()
+    gains = (both[column] - both[f"{column}_champion"]).to_numpy()
     gain = bootstrap_interval(gains, both["user_key"].to_numpy(), np.random.default_rng(SEED))
-    means = both.select(pl.col("recall_at_10", "recall_at_10_champion").mean()).row(0)
+    means = both.select(pl.col(column, f"{column}_champion").mean()).row(0)
     words = (
         f"{what} {means[0]:.3f} against the champion's {means[1]:.3f}, difference "
         f"{gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}] on {gain.n_cases} common cases"

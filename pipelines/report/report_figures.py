@@ -9,7 +9,13 @@ import polars as pl
 
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, scan_table
-from pipelines.report.report_text import Figures, show_columns, show_interval
+from pipelines.report.report_text import (
+    DISTANCE_WORDS,
+    Figures,
+    show_columns,
+    show_interval,
+    show_number,
+)
 from training.clusters.lineage.change_records import TreeChanges
 
 STAGES = (
@@ -131,7 +137,24 @@ def show_planner(figures: Figures) -> list[str]:
             )
     if figures.get("n_cases"):
         lines += ["", *_tabulate_recall(figures)]
+        lines += ["", *far] if (far := _tabulate_distances(figures)) else []
     return lines
+
+
+def _tabulate_distances(figures: Figures) -> list[str]:
+    """Return how far plans lead, beside what people took to, and what is found at each distance."""
+    columns = {
+        "of the first five planned": "share_at_5_{}_as_served",
+        "of what people took to": "share_liked_{}",
+        "recall@10": "recall_at_10_{}_as_served",
+        "of pair counts": "recall_at_10_{}_pair_counts",
+    }
+    rows = [
+        [words, *(show_number(figures, form.format(distance)) for form in columns.values())]
+        for distance, words in DISTANCE_WORDS.items()
+        if f"share_liked_{distance}" in figures
+    ]
+    return show_columns(["how far", *columns], rows) if rows else []
 
 
 def show_experiment(figures: Figures) -> list[str]:

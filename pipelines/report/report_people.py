@@ -19,6 +19,7 @@ from inference.serving.recommend import (
     RecommendedItem,
     make_recommendations,
 )
+from pipelines.report.report_text import DISTANCE_WORDS
 
 WIDTH = 96
 """Columns of a printed line that a terminal of a hundred still shows."""
@@ -98,7 +99,7 @@ def _lack_of_activity(user: UserFeatures) -> tuple[int, int]:
 
 def _plan_lines(rank: int, planned: PlannedInterest) -> list[str]:
     named = f"    {rank}. {planned.name}"
-    led_by = f"from {_join(planned.led_by)}"
+    led_by = f"{DISTANCE_WORDS[planned.distance]}, from {_join(planned.led_by)}"
     return [named, *textwrap.wrap(led_by, WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7)]
 
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from training.clusters.distance import Distance
+
 Figures = Mapping[str, float]
 """Figures by name, as in ``metrics/``; what is not known is absent."""
+
+DISTANCE_WORDS: Mapping[Distance, str] = {
+    "adjacent": "next door",
+    "new_family": "a new family",
+    "new_field": "a new field",
+}
+"""How far a planned interest is, as people read it."""
 
 
 def show_interval(figures: Figures, name: str) -> str:

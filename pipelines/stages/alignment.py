@@ -75,7 +75,8 @@ def _propose(
     """Return what the planner of before validation proposes in the validation cases."""
     planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
     rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
-    return propose_scored(score_served(rows, cases, plan), cases, plan.best_of)
+    scores = score_served(rows, cases, clusters.ancestors, plan)
+    return propose_scored(scores, cases, cases.distances(clusters.ancestors), plan)
 
 
 if __name__ == "__main__":

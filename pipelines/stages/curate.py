@@ -55,7 +55,8 @@ def main(params: Params) -> None:
 
     transitions = to_transitions(chosen)
     targets = count_targets(labels, transitions, clusters.n_clusters)
-    card = write_card(labels, transitions, {"cases": cases, "item_cases": item_cases}, targets)
+    asked = {"cases": cases, "item_cases": item_cases}
+    card = write_card(labels, transitions, asked, targets, clusters.ancestors)
     write_json(card, paths.metrics_of("curation"))
     guards = StageGuards(paths.gates_of("curate"))
     guards.judge_rows("transitions", transition_suite(clusters.n_clusters), [transitions])

@@ -54,7 +54,6 @@ def main(params: Params) -> None:
         validation,
         test,
         matches,
-        clusters.ancestors,
         settings,
         np.random.default_rng(runtime.seed),
     )

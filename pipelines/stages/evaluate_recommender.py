@@ -26,6 +26,7 @@ from pipelines.io.artefact_io import (
     write_json,
     write_table,
 )
+from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import Params, read_params
 from training.alignment.alignment_io import load_alignment
 from training.baselines.items.baselines import (
@@ -35,6 +36,7 @@ from training.baselines.items.baselines import (
     fit_sequential_neighbours,
 )
 from training.baselines.items.ease import MAX_EASE_ITEMS, choose_penalty, fit_item_ease
+from training.clusters.distance import Ancestors
 from training.curation.timeline import Timeline
 from training.evaluation.clusters.case_figures import tabulate_cases
 from training.evaluation.items.cases import ItemCases
@@ -66,12 +68,14 @@ def main(params: Params) -> None:
     recommender = SequenceRecommender.load(paths.RECOMMENDER)
 
     figures = compare_models(recommender, rng)
-    events, plans = find_planned_events(recommender.layout, params.plan)
+    ancestors = read_clusters(params.clusters.serving_level).ancestors
+    events, plans = find_planned_events(recommender.layout, ancestors, params.plan)
     planned = [plan[:PLANNED_CLUSTERS] for plan in plans]
     figures |= report_restriction(recommender, events, planned, recommender.layout, rng)
     by_size = compare_plan_sizes(recommender, events, plans, recommender.layout, rng)
 
-    write_table(measure_served_lists(recommender, params.plan), paths.LIST_FIGURES, LIST_FIGURES)
+    served = measure_served_lists(recommender, ancestors, params.plan)
+    write_table(served, paths.LIST_FIGURES, LIST_FIGURES)
     write_json(figures, paths.metrics_of("recommender"))
     with atomic_folder(paths.plots_of("evaluate_recommender")) as folder:
         frame_models(figures).write_csv(folder / "models.csv")
@@ -128,7 +132,7 @@ def choose_ease_penalty(layout: ItemLayout, validation_start: datetime) -> float
 
 
 def find_planned_events(
-    layout: ItemLayout, plan: PlanConfig
+    layout: ItemLayout, ancestors: Ancestors, plan: PlanConfig
 ) -> tuple[NovelEvents, list[list[int]]]:
     """Return who came to like items of novel clusters, and the served plan of each of them."""
     cases = read_table(paths.CASES, CASES)
@@ -138,12 +142,15 @@ def find_planned_events(
     events = find_novel_events(cases, item_cases, layout, SPLIT)
     alignment = load_alignment(paths.ALIGNMENT, layout.n_clusters)
     histories, consumed = events.history_clusters, events.consumed_clusters
-    whole = plan_batch(histories, consumed, table, plan, max(*PLAN_SIZES, plan.best_of))
-    plans = align_batch(whole, histories, consumed, alignment, plan.best_of).rankings()
+    depth = max(*PLAN_SIZES, plan.best_of)
+    whole = plan_batch(histories, consumed, table, ancestors, plan, depth)
+    plans = align_batch(whole, histories, consumed, alignment, plan).rankings()
     return events, [planned[: max(PLAN_SIZES)] for planned in plans]
 
 
-def measure_served_lists(recommender: SequenceRecommender, plan: PlanConfig) -> pl.DataFrame:
+def measure_served_lists(
+    recommender: SequenceRecommender, ancestors: Ancestors, plan: PlanConfig
+) -> pl.DataFrame:
     """Return how the list that would have been served did on each test case."""
     layout = recommender.layout
     system = System(
@@ -153,6 +160,7 @@ def measure_served_lists(recommender: SequenceRecommender, plan: PlanConfig) -> 
         ),
         plan,
         load_alignment(paths.ALIGNMENT, layout.n_clusters),
+        ancestors,
         dict(zip(layout.item_ids, layout.cluster_of_row.tolist(), strict=True)),
     )
     frame = read_table(paths.ITEM_CASES, ITEM_CASES).filter(pl.col("split") == SPLIT)

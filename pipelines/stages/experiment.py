@@ -89,6 +89,7 @@ def _load_system(clusters: ServingClusters, plan: PlanConfig) -> System:
         PlanTable.from_frame(table, clusters.n_clusters),
         plan,
         load_alignment(paths.ALIGNMENT, clusters.n_clusters),
+        clusters.ancestors,
         dict(zip(clusters.item_ids, clusters.cluster_of_item.tolist(), strict=True)),
     )
 

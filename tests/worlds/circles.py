@@ -10,6 +10,7 @@ from tests.worlds.curation import Event, at, interactions_of, item_clusters_of
 from tests.worlds.recommender import SMALL
 from training.baselines.clusters.visits import Pasts, Visits, collect_visits
 from training.baselines.clusters.window import Window
+from training.clusters.distance import climb
 from training.evaluation.clusters.cases import PlannerCases
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM, arrange_items
@@ -17,6 +18,8 @@ from training.recommender.fitting.fit import fit_recommender
 from training.recommender.model.recommender import SequenceRecommender
 
 N = 9
+TREE = climb([np.array([0, 0, 1]), np.arange(N) // 3], N)
+"""Three families in two fields."""
 LATER = 99  # seconds: after everything
 
 
@@ -53,7 +56,7 @@ def draw_window(rng: np.random.Generator, n_users: int = 60) -> Window:
     cases = PlannerCases(users, [each[::-1] for each in consumed], consumed, positives)
     recent = [[f"c{cluster}i0" for cluster in walk[::-1]] for walk in consumed]
     visits = visits_of(events)
-    return Window(cases, past_of(*consumed), visits, recommend_next(), recent, neighbours())
+    return Window(cases, past_of(*consumed), visits, recommend_next(), recent, TREE, neighbours())
 
 
 def neighbours() -> np.ndarray:

@@ -20,6 +20,7 @@ from inference.experiment.participants import Participant
 from inference.plans.config import PlanConfig
 from inference.table.plan_table import PlanTable
 from tests.worlds.alignment import keep_order
+from training.clusters.distance import climb
 from training.recommender.protocol import ScoredItem
 
 N_CLUSTERS = 6
@@ -70,7 +71,9 @@ def make_system(first: int = WANTED) -> System:
     """Return a system that plans ``first`` before all else."""
     plan = PlanConfig.model_validate({})
     alignment = keep_order(N_CLUSTERS)
-    return System(Cautious(), make_table(first), plan, alignment, CLUSTER_OF_ITEM)
+    return System(
+        Cautious(), make_table(first), plan, alignment, climb([], N_CLUSTERS), CLUSTER_OF_ITEM
+    )
 
 
 def make_participants(n_users: int) -> list[Participant]:

@@ -22,12 +22,13 @@ from tests.worlds.alignment import keep_order, leave_alignment
 from tests.worlds.evaluation import DAY, START, TIMELINE
 from tests.worlds.recommender import N_CLUSTERS, RING, SMALL, item_name, make_layout
 from training.recommender.data.histories import read_sequences
+from training.recommender.data.layout import ItemLayout
 from training.recommender.fitting.fit import fit_recommender
 
 N_PEOPLE = 160
 KNOWN_STEPS = 5
 NEW_STEPS = 2
-PARAMS = {"runtime": {"threads": 1}}
+PARAMS = {"runtime": {"threads": 1}, "clusters": {"levels": [N_CLUSTERS]}}
 
 
 def build_house(folder: Path, towards: int = 1) -> None:
@@ -43,11 +44,41 @@ def build_house(folder: Path, towards: int = 1) -> None:
     write_table(make_item_cases(steps), folder / paths.ITEM_CASES, tables.ITEM_CASES)
     write_table(make_table(), folder / paths.NOVEL_CLUSTER_TABLE, tables.NOVEL_CLUSTER_TABLE)
     layout = make_layout()
+    write_tree(layout, folder)
     leave_alignment(keep_order(layout.n_clusters), folder / paths.ALIGNMENT)
     taught = make_interactions(make_steps(towards)).lazy()
     _, sequences = read_sequences(taught, layout, TIMELINE.fit_until)
     (folder / paths.RECOMMENDER).mkdir(parents=True)
     fit_recommender(sequences, layout, SMALL, seed=0).save(folder / paths.RECOMMENDER)
+
+
+def write_tree(layout: ItemLayout, folder: Path) -> None:
+    """Write a tree of one level, the rings."""
+    clusters = pl.DataFrame(
+        {
+            "level": [0] * N_CLUSTERS,
+            "cluster_id": list(range(N_CLUSTERS)),
+            "parent_id": [None] * N_CLUSTERS,
+            "description": [f"ring {cluster}" for cluster in range(N_CLUSTERS)],
+            "n_items": [RING] * N_CLUSTERS,
+            "traffic": [1 / N_CLUSTERS] * N_CLUSTERS,
+            "distinction": [None] * N_CLUSTERS,
+        },
+        schema_overrides={
+            "parent_id": pl.Int64,
+            "traffic": pl.Float32,
+            "distinction": pl.String,
+        },
+    )
+    members = pl.DataFrame(
+        {
+            "item_id": list(layout.item_ids),
+            "level": [0] * layout.n_items,
+            "cluster_id": layout.cluster_of_row,
+        }
+    )
+    write_table(clusters, folder / paths.CLUSTERS, tables.CLUSTERS)
+    write_table(members, folder / paths.ITEM_CLUSTERS, tables.ITEM_CLUSTERS)
 
 
 def make_steps(towards: int) -> pl.DataFrame:

@@ -21,6 +21,8 @@ from training.evaluation.metrics import recall_at_k
 
 # Shapes: B users, n proposals of each (those of a shorter plan filled up), N clusters.
 
+AFTER_END = np.int8(127)
+"""The group of what lies after a plan's end."""
 DECIMALS = 9
 """Beyond them the order of a sum shows."""
 MIN_STANDARD_ERRORS = 2.0
@@ -38,12 +40,15 @@ class Proposals:
         consumed: all clusters ever touched, [B].
         clusters: novel clusters best first, int64 [B, n]; anything after a plan's end.
         scores: of the plan, float64 [B, n]; minus infinity after a plan's end.
+        groups: int8 [B, n]; proposals change places only within their group, as those at one
+            distance do where a mix gives out the places.
     """
 
     histories: Sequence[Sequence[int]]
     consumed: Sequence[Sequence[int]]
     clusters: NDArray[np.int64]
     scores: NDArray[np.float64]
+    groups: NDArray[np.int8]
 
     @property
     def listed(self) -> NDArray[np.bool_]:
@@ -63,12 +68,19 @@ class Alignment:
         """Return the indices of each plan's proposals, best first, int64 [B, n].
 
         Both scores are standardised over the proposals of a user, so they compare whatever their
-        unit. Those that are equal keep the plan's order, and so does what lies after its end.
+        unit. Those that are equal keep the plan's order, and so does what lies after its end. The
+        places of a group stay its own.
         """
         plan, user = weigh_proposals(self.user_model, proposals)
         aligned = self.plan_weight * plan + self.user_weight * user
         aligned = np.where(proposals.listed, np.round(aligned, DECIMALS), -np.inf)
-        return np.argsort(-aligned, axis=1, kind="stable")
+        best = np.argsort(-aligned, axis=1, kind="stable")
+        groups = np.where(proposals.listed, proposals.groups, AFTER_END)
+        of_best = np.take_along_axis(groups, best, axis=1)
+        queue = np.take_along_axis(best, np.argsort(of_best, axis=1, kind="stable"), axis=1)
+        order = np.empty_like(queue)
+        np.put_along_axis(order, np.argsort(groups, axis=1, kind="stable"), queue, axis=1)
+        return order
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from training.clusters.distance import DISTANCES, Ancestors, Distance
+
 SPLITS = ("train", "validation")
 
 
@@ -26,6 +28,7 @@ def write_card(
     kept: pl.DataFrame,
     cases: Mapping[str, pl.DataFrame],
     targets: pl.DataFrame,
+    ancestors: Ancestors,
 ) -> dict[str, float | int]:
     """Return the flat data card of curation.
 
@@ -34,6 +37,7 @@ def write_card(
         kept: TRANSITIONS.
         cases: CASES and ITEM_CASES by the name their figures carry.
         targets: see :func:`count_targets`.
+        ancestors: of the clusters, by which distances are measured.
     """
     card: dict[str, float | int] = {"clusters": targets.height}
     for split in SPLITS:
@@ -41,6 +45,9 @@ def write_card(
         card[f"{split}_transitions"] = _of_split(kept, split).height
         card[f"{split}_users"] = _of_split(kept, split)["user_id"].n_unique()
         card[f"{split}_targets"] = _of_split(kept, split)["target_cluster"].n_unique()
+        led_to = _of_split(kept, split).with_columns(pl.concat_list("target_cluster"))
+        for distance, n in count_distances(led_to, "target_cluster", ancestors).items():
+            card[f"{split}_transitions_{distance}"] = n
     sizes = targets["n_kept"].to_numpy()
     card["train_target_coverage"] = round(float((sizes > 0).mean()), 6)
     card["train_per_target_min"] = int(sizes.min())
@@ -55,7 +62,25 @@ def write_card(
         for split in ("validation", "test"):
             card[f"{split}_{name}"] = _of_split(frame, split).height
             card[f"{split}_{name}_users"] = _of_split(frame, split)["user_id"].n_unique()
+    for split in ("validation", "test"):
+        asked = _of_split(cases["cases"], split)
+        for distance, n in count_distances(asked, "positives", ancestors).items():
+            card[f"{split}_liked_{distance}"] = n
     return card
+
+
+def count_distances(rows: pl.DataFrame, column: str, ancestors: Ancestors) -> dict[Distance, int]:
+    """Return how many of the clusters in a column of lists lie at each distance.
+
+    Args:
+        rows: with ``consumed_clusters``, from which distances are measured.
+        column: novel clusters of each row.
+        ancestors: of the clusters.
+    """
+    codes = ancestors.distances_of(rows["consumed_clusters"].to_list())  # [rows, N]
+    novel = rows.with_row_index("row").select("row", column).explode(column).drop_nulls()
+    found = codes[novel["row"].to_numpy(), novel[column].to_numpy()]
+    return {name: int((found == code).sum()) for code, name in enumerate(DISTANCES)}
 
 
 def measure_balance(sizes: np.ndarray) -> float:

@@ -26,12 +26,12 @@ from inference.evaluation.contenders import (
     score_validation,
 )
 from inference.evaluation.counts_table import tabulate_counts
-from inference.evaluation.plan_scores import score_served
+from inference.evaluation.plan_scores import rank_cases, score_served
 from inference.evaluation.planner_evaluation import PlannerEvaluation, evaluate_planner
 from inference.evaluation.planner_figures import list_differences
 from inference.evaluation.settings import EvaluationSettings
 from inference.plans.combine import plan_batch
-from inference.plans.config import PlanConfig
+from inference.plans.config import Mix, PlanConfig
 from inference.search.config import TableConfig
 from tests.worlds.alignment import draw_alignment
 from tests.worlds.circles import N, draw_window
@@ -40,7 +40,6 @@ from training.alignment.config import AlignmentConfig
 from training.baselines.clusters.pair_counts import count_pairs
 from training.baselines.clusters.visits import Pasts
 from training.baselines.clusters.window import Window
-from training.clusters.distance import climb
 from training.evaluation.clusters.cases import PlannerCases
 from training.evaluation.clusters.compare import RECALL_AT_10
 from training.evaluation.clusters.config import EvaluationConfig
@@ -50,10 +49,6 @@ PLAN = PlanConfig()
 TABLE = TableConfig()
 QUICK = EvaluationConfig(transformer_epochs=(1, 2), pair_priors=(10.0, 100.0))
 SETTINGS = EvaluationSettings(QUICK, TABLE, PLAN, AlignmentConfig().user_weight_penalty, seed=0)
-
-
-TREE = climb([np.array([0, 0, 1]), np.arange(N) // 3], N)
-"""Nine clusters in three families in two fields."""
 
 
 def split_of(window: Window, seed: int = 0) -> EvaluationSplit:
@@ -68,12 +63,12 @@ def split_of(window: Window, seed: int = 0) -> EvaluationSplit:
 def test_no_contender_proposes_what_was_consumed(seed: int, depth: int) -> None:
     window = draw_window(np.random.default_rng(seed))
     baselines = list_baselines(SETTINGS)
-    chosen = choose_settings(baselines, window)
+    chosen = choose_settings(baselines, window, PLAN)
     split = split_of(window, seed)
     before, fit = score_validation(split, chosen, SETTINGS)
     scores = score_test(split, chosen.scores, fit, SETTINGS)
     assert set(scores) == set(before)
-    ranked = rank_contenders(scores, window.cases, depth)
+    ranked = rank_contenders(scores, window, PLAN, depth)
     assert {AS_SERVED, STACK, STACK_WITH_PLANNER, BEST_BASELINE, *baselines} <= set(ranked)
     for plans in ranked.values():
         for plan, touched in zip(plans, window.cases.consumed, strict=True):
@@ -85,20 +80,26 @@ def test_scores_of_the_served_plan_rank_as_the_plan_does() -> None:
     window = draw_window(np.random.default_rng(3))
     table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
     cases = window.cases
-    ranked = cases.drop_consumed(score_served(table, cases, PLAN), N)
-    assert ranked == plan_batch(cases.histories, cases.consumed, table, PLAN, N).rankings()
+    mixed = PLAN.model_copy(update={"mix": Mix(adjacent=1, new_family=2, new_field=2)})
+    for plan in (PLAN, mixed):
+        scores = score_served(table, cases, window.ancestors, plan)
+        ranked = rank_cases(scores, window.distances, plan, N)
+        planned = plan_batch(cases.histories, cases.consumed, table, window.ancestors, plan, N)
+        assert ranked == planned.rankings()
+    assert ranked != cases.drop_consumed(score_served(table, cases, window.ancestors, PLAN), N)
 
 
 def test_a_setting_is_chosen_by_recall_and_used_for_other_windows() -> None:
     window, other = (draw_window(np.random.default_rng(seed), 300) for seed in (0, 1))
     baselines = list_baselines(SETTINGS)
-    chosen = choose_settings(baselines, window)
+    chosen = choose_settings(baselines, window, PLAN)
     assert chosen.best != "popularity"  # the circle is known to whoever reads the past
     assert chosen.recalls[chosen.best] == max(chosen.recalls.values())
     scores = score_baselines(baselines, chosen.settings, other)
     prior = chosen.settings[PAIR_COUNTS]
     table = tabulate_counts(count_pairs(other.visits, QUICK.pair_window, prior), TABLE)
-    assert np.array_equal(scores[PAIR_COUNTS], score_served(table, other.cases, PLAN))
+    served = score_served(table, other.cases, other.ancestors, PLAN)
+    assert np.array_equal(scores[PAIR_COUNTS], served)
 
 
 def test_the_differences_are_against_every_baseline() -> None:
@@ -111,9 +112,9 @@ def test_the_differences_are_against_every_baseline() -> None:
 def test_without_validation_cases_the_first_settings_are_taken() -> None:
     window = draw_window(np.random.default_rng(0))
     nobody = PlannerCases((), [], [], [])
-    empty = Window(nobody, Pasts([], [], []), window.visits, window.recommender, [], window.words)
+    empty = replace(window, cases=nobody, pasts=Pasts([], [], []), recent_items=[])
     baselines = list_baselines(SETTINGS)
-    chosen = choose_settings(baselines, empty)
+    chosen = choose_settings(baselines, empty, PLAN)
     assert chosen.settings == {name: each.values[0] for name, each in baselines.items()}
     _, fit = score_validation(split_of(empty), chosen, SETTINGS)
     assert fit.stack.weights == pytest.approx(1 / len(baselines))
@@ -146,7 +147,7 @@ def test_the_test_measures_what_validation_chose_and_chooses_nothing() -> None:
 def evaluate(before: Window, test: Window) -> PlannerEvaluation:
     matches = MatchFigures(1, 1, 1.0, 0.2, 1.0, 0.0)
     rng = np.random.default_rng(0)
-    return evaluate_planner(split_of(before), split_of(test), matches, TREE, SETTINGS, rng)
+    return evaluate_planner(split_of(before), split_of(test), matches, SETTINGS, rng)
 
 
 def choices_of(evaluation: PlannerEvaluation, names: tuple[str, ...]) -> dict[str, float]:

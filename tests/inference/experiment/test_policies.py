@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,6 @@ from inference.experiment.policies import (
     ClusterPolicy,
     RandomPolicy,
     ScoredPolicy,
-    TablePolicy,
     shuffle_table,
 )
 from tests.worlds.experiment import (
@@ -40,7 +40,7 @@ def bandit() -> BanditPolicy:
 
 POLICIES: dict[str, Callable[[], ClusterPolicy]] = {
     "served": lambda: make_system().planner(),
-    "unaligned": lambda: TablePolicy(make_system().table, make_system().plan, None),
+    "unaligned": lambda: replace(make_system().planner(), alignment=None),
     "random": lambda: RandomPolicy(N_CLUSTERS, np.random.default_rng(0)),
     "popular": lambda: ScoredPolicy(np.arange(N_CLUSTERS, dtype=float)),
     "bandit": bandit,

@@ -6,24 +6,34 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import NO_CLUSTER, ClusterContext, contexts_of_history
 from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_batch, plan_for
-from inference.plans.config import PlanConfig
+from inference.plans.config import BY_SCORE, Mix, PlanConfig
 from inference.table.plan_table import PlanTable, TableRow
 from tests.worlds.planning import make_table
+from training.clusters.distance import DISTANCES, Distance, climb
 
 N = 12
+TREE = climb([np.array([0, 0, 1, 1]), np.arange(N) // 3], N)
 LIKES = np.random.default_rng(4).normal(-4, 2, size=(N, N))
 WHOLE = PlanTable.from_frame(make_table(LIKES), N)
 SHALLOW = PlanTable.from_frame(make_table(LIKES, depth=4), N)
+MIX = Mix(adjacent=1, new_family=2, new_field=2)
 HISTORIES = st.lists(st.integers(0, N - 1), unique=True, max_size=10)
 CONFIGS = st.builds(
     PlanConfig,
     combination=st.sampled_from(["mean", "mixture"]),
     recency=st.sampled_from([0.5, 0.8, 1.0]),
     max_history=st.sampled_from([2, 3, 8]),
+    novelty=st.sampled_from(DISTANCES),
+) | st.builds(
+    PlanConfig,
+    combination=st.sampled_from(["mean", "mixture"]),
+    mix=st.just(MIX),
+    normalise_over=st.sampled_from(["open", "distance"]),
 )
 
 
@@ -34,11 +44,18 @@ def plan_of(
     config: PlanConfig,
 ) -> ServedPlan:
     """The plan of one user from these rows."""
-    return plan_for(contexts_to_look_up(history, config), history, consumed, rows, config)
+    distances = TREE.distances_from([*history, *consumed])
+    return plan_for(contexts_to_look_up(history, config), history, distances, rows, config)
 
 
 def rows_of(table: PlanTable, contexts: list[ClusterContext]) -> dict[ClusterContext, TableRow]:
     return {context: row for context in contexts if (row := table.row(context)) is not None}
+
+
+def apart_from(known: list[int], plan: ServedPlan) -> dict[int, Distance]:
+    """How far each planned cluster is, in the order of the plan."""
+    codes = TREE.distances_from(known)
+    return {c: DISTANCES[codes[c]] for c in ranked(plan)}
 
 
 def ranked(plan: ServedPlan) -> list[int]:
@@ -54,7 +71,7 @@ def ranked(plan: ServedPlan) -> list[int]:
 def test_one_request_gets_the_plan_that_evaluation_measured(
     users: list[tuple[list[int], list[int]]], config: PlanConfig, table: PlanTable
 ) -> None:
-    batch = plan_batch([h for h, _ in users], [c for _, c in users], table, config, depth=N)
+    batch = plan_batch([h for h, _ in users], [c for _, c in users], table, TREE, config, N)
     for user, ((history, consumed), together) in enumerate(
         zip(users, batch.rankings(), strict=True)
     ):
@@ -78,7 +95,8 @@ def test_a_user_with_one_cluster_gets_the_single_row() -> None:
 def test_a_user_without_history_gets_an_empty_plan() -> None:
     plan = plan_of([], [1], {}, PlanConfig())
     assert (plan.clusters, plan.missing) == ((), ())
-    assert plan_batch([[]], [[1]], WHOLE, PlanConfig(), 3).clusters.tolist() == [[NO_CLUSTER] * 3]
+    nobody = plan_batch([[]], [[1]], WHOLE, TREE, PlanConfig(), 3)
+    assert nobody.clusters.tolist() == [[NO_CLUSTER] * 3]
 
 
 def test_mean_is_the_weighted_sum_of_log_shares() -> None:
@@ -122,14 +140,14 @@ def test_missing_rows_are_reported_and_the_others_used() -> None:
     assert plan.clusters
     assert plan_of([1, 2, 3], [], {}, PlanConfig()).missing == tuple(contexts)
     holes = PlanTable.from_frame(make_table(LIKES).head(N), N)  # single rows only
-    batch = plan_batch([[1, 2, 3], [4]], [[], []], holes, PlanConfig(), 5)
+    batch = plan_batch([[1, 2, 3], [4]], [[], []], holes, TREE, PlanConfig(), 5)
     assert batch.n_missing.tolist() == [3, 0]
     assert batch.clusters[0].tolist() == [NO_CLUSTER] * 5
 
 
 def test_a_user_who_has_consumed_everything_gets_nothing() -> None:
     everything = list(range(N))
-    assert plan_batch([[1, 2]], [everything], WHOLE, PlanConfig(), 5).rankings() == [[]]
+    assert plan_batch([[1, 2]], [everything], WHOLE, TREE, PlanConfig(), 5).rankings() == [[]]
     context = ClusterContext.of(1, 2)
     assert not plan_of([1, 2], everything, rows_of(WHOLE, [context]), PlanConfig()).clusters
 
@@ -137,3 +155,66 @@ def test_a_user_who_has_consumed_everything_gets_nothing() -> None:
 def test_a_table_of_another_tree_is_refused() -> None:
     with pytest.raises(UserError, match="names clusters 0 to 4"):
         PlanTable.from_frame(make_table(LIKES), 5)
+
+
+def test_nothing_nearer_than_the_novelty_asked_for_is_planned() -> None:
+    contexts = contexts_of_history([0, 3])  # two families of the first field
+    rows = rows_of(WHOLE, contexts)
+    for novelty, planned in (
+        ("adjacent", {1, 2, 4, 5, 6, 7, 8, 9, 10, 11}),
+        ("new_family", {6, 7, 8, 9, 10, 11}),
+        ("new_field", {6, 7, 8, 9, 10, 11}),
+    ):
+        plan = plan_of([0, 3], [], rows, PlanConfig.model_validate({"novelty": novelty}))
+        assert set(ranked(plan)) == planned
+    near = plan_of(
+        [0], [], rows_of(WHOLE, contexts_of_history([0])), PlanConfig(novelty="new_family")
+    )
+    assert apart_from([0], near) == {
+        **dict.fromkeys((3, 4, 5), "new_family"),
+        **dict.fromkeys(range(6, 12), "new_field"),
+    }
+
+
+def test_a_mix_deals_the_places_out_and_scores_order_each_distance() -> None:
+    rows = rows_of(WHOLE, contexts_of_history([0]))
+    by_score, dealt = (plan_of([0], [], rows, PlanConfig(mix=mix)) for mix in (None, MIX))
+    assert list(apart_from([0], dealt).values())[:5] == [
+        "new_family", "new_field", "adjacent", "new_family", "new_field",
+    ]  # fmt: skip
+    apart = apart_from([0], by_score)
+    for distance in DISTANCES:
+        ours, theirs = (
+            [c for c in plan.clusters if apart[c.cluster_id] == distance]
+            for plan in (dealt, by_score)
+        )
+        assert ours == theirs
+
+
+def test_within_a_distance_a_row_that_knows_near_clusters_only_has_its_full_say() -> None:
+    def row(clusters: list[int], probabilities: list[float]) -> TableRow:
+        return TableRow(np.array(clusters), np.log(probabilities).astype(np.float32))
+
+    # the first context is nearly sure of what lies next door, and prefers 6 to 7 by far beyond it
+    rows = {
+        ClusterContext.of(0, 1): row([2, 6, 7], [0.98, 0.018, 0.002]),
+        ClusterContext.of(0, 3): row([7, 6, 2], [0.5, 0.4, 0.1]),
+    }
+    over = {
+        way: plan_of([0, 1, 3], [], rows, PlanConfig(mix=MIX, normalise_over=way, recency=1.0))
+        for way in ("open", "distance")
+    }
+    far = {way: [c for c in ranked(plan) if c in (6, 7)] for way, plan in over.items()}
+    assert far == {"open": [7, 6], "distance": [6, 7]}
+    shares = [np.exp(c.score) for c in over["distance"].clusters if c.cluster_id in (6, 7)]
+    assert np.allclose(shares, [(0.9 + 4 / 9) / 2, (0.1 + 5 / 9) / 2], atol=1e-5)
+
+
+def test_shares_within_a_distance_need_a_mix() -> None:
+    with pytest.raises(ValidationError, match="set a mix"):
+        PlanConfig(normalise_over="distance")
+    own = PlanConfig(mix=MIX, normalise_over="distance")
+    assert own.asked(None, None) == own
+    assert own.asked("new_field", BY_SCORE) == PlanConfig(novelty="new_field")
+    other = Mix(adjacent=1, new_family=0, new_field=0)
+    assert own.asked(None, other).mix == other

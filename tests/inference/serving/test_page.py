@@ -50,6 +50,7 @@ def test_a_reader_sees_interests_plans_and_items_in_words(address: str, tmp_path
     assert history.index(NAMES[1]) < history.index(NAMES[0])
     assert NAMES[2] in planned
     assert f"from {NAMES[0]} + {NAMES[1]}" in planned
+    assert planned.count("next door") + planned.count("a new field") == planned.count("<li>")
     assert items.count("<li>") == 10
     assert "because of" in items
 

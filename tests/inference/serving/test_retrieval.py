@@ -48,7 +48,8 @@ def fitted(compiled_search: None) -> SequenceRecommender:
 
 
 def plan_of(clusters: list[int]) -> list[PlannedCluster]:
-    return [PlannedCluster(c, -float(n), ClusterContext.of(8, 9)) for n, c in enumerate(clusters)]
+    context = ClusterContext.of(8, 9)
+    return [PlannedCluster(c, -float(n), context) for n, c in enumerate(clusters)]
 
 
 REQUESTS = st.builds(

@@ -39,6 +39,34 @@ def test_a_plan_follows_the_table_and_says_what_led_to_it(client: TestClient) ->
     assert len(answer["items"]) == 4
 
 
+def test_an_answer_says_how_far_each_interest_is_and_a_request_may_ask_for_far_ones(
+    client: TestClient,
+) -> None:
+    # Two fields: the even clusters and the odd ones. After 4 the ring goes on with 5, then 0.
+    usual = ask(client, "ben", count=4, exploration_share=0.5)
+    assert [p["cluster_id"] for p in usual["planned"]] == [5, 0]
+    apart = ["new_field", "adjacent"]
+    assert [p["distance"] for p in usual["planned"]] == apart
+    novel = [item for item in usual["items"] if item["from_list"] == "exploratory"]
+    assert [item["distance"] for item in novel] == apart
+    known = [item for item in usual["items"] if item["cluster"]["cluster_id"] == 4]
+    assert {item["distance"] for item in known} <= {None}
+    far = ask(client, "ben", novelty="new_field")
+    assert [p["cluster_id"] for p in far["planned"]] == [5, 1]
+    near = ask(client, "ben", mix="1:0:0")
+    assert [p["cluster_id"] for p in near["planned"]] == [0, 2]
+    assert ask(client, "ben", mix="by_score")["planned"] == usual["planned"]
+    stranger = ask(client, "nobody", count=3)
+    assert [item["distance"] for item in stranger["items"]] == [None] * 3
+
+
+@pytest.mark.parametrize("query", [{"mix": "0:0:0"}, {"mix": "1:2"}, {"novelty": "new_planet"}])
+def test_a_distance_that_there_is_not_is_refused(client: TestClient, query: dict[str, str]) -> None:
+    response = client.get("/v1/users/ann/recommendations", params=query)
+    assert response.status_code == 422
+    assert next(iter(query)) in response.json()["detail"]
+
+
 def test_the_plan_is_aligned_before_it_is_cut(tree: PublishedReleases) -> None:
     set_champion(tree.first)
     reader = FeatureReader(open_store)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 from expectations.contracts.content_hash import ContentHash
+from expectations.contracts.tables import LIST_FIGURES
 from inference.release.manifest import ClusterIds, ReleaseCounts, ReleaseManifest
+from inference.release.release_source import FetchedRelease
+from pipelines.io.artefact_io import write_table
 from pipelines.params.gates import PromotionGates
 from pipelines.release.compare_releases import Comparison, MeasuredRelease, compare_releases
 from training.evaluation.clusters.case_figures import tabulate_cases
@@ -18,7 +22,11 @@ N_CASES = 600
 
 
 def make_release(
-    plan: np.ndarray, served: np.ndarray, clustering: str = "a", origin: int = 2020
+    plan: np.ndarray,
+    served: np.ndarray,
+    clustering: str = "a",
+    origin: int = 2020,
+    new_field: np.ndarray | None = None,
 ) -> MeasuredRelease:
     """A release with these recalls; user ``n`` has the cases ``3 n`` to ``3 n + 2``."""
     cases = pl.DataFrame(
@@ -38,7 +46,12 @@ def make_release(
         cluster_ids=ClusterIds(None, ()),
     )
     counts = np.full(N_CASES, 0.3)
-    plans = tabulate_cases(cases, {"recall_at_10": plan, "recall_at_10_pair_counts": counts})
+    apart = {
+        f"recall_at_10_{distance}": np.full(N_CASES, np.nan) if far is None else far
+        for distance, far in (("adjacent", None), ("new_family", None), ("new_field", new_field))
+    }
+    figures = {"recall_at_10": plan, "recall_at_10_pair_counts": counts, **apart}
+    plans = tabulate_cases(cases, figures)
     return MeasuredRelease(manifest, plans, tabulate_cases(cases, {"recall_at_10": served}))
 
 
@@ -56,6 +69,27 @@ def test_a_small_loss_on_the_same_cases_shows_in_pairs() -> None:
     assert [verdict.is_worse for verdict in verdicts] == [True, False]
     assert "plan 0.450 against the champion's 0.500, difference -0.0500 [-0.0" in verdicts[0].words
     assert "list 0.500 against the champion's 0.500" in verdicts[1].words
+
+
+def test_a_plan_that_loses_far_clusters_only_is_worse_there() -> None:
+    seen = np.where(np.arange(N_CASES) % 2 == 0, np.nan, HALF)  # in every other case
+    lost = np.where(np.isnan(seen), np.nan, 0.0)
+    verdicts = compare(
+        make_release(HALF, HALF, new_field=lost), make_release(HALF, HALF, new_field=seen)
+    )
+    assert [verdict.is_worse for verdict in verdicts] == [False, True, False]
+    assert verdicts[1].words.startswith("recall@10 in new fields of the served plan 0.000")
+    assert "on 300 common cases" in verdicts[1].words
+
+
+def test_a_release_of_before_there_were_distances_is_still_compared(tmp_path: Path) -> None:
+    release = make_release(HALF, HALF)
+    known = ["case_id", "user_key", "recall_at_10", "recall_at_10_pair_counts"]
+    release.plans.select(known).write_parquet(tmp_path / "plan_figures.parquet")
+    write_table(release.lists, tmp_path / "list_figures.parquet", LIST_FIGURES)
+    earlier = MeasuredRelease.read(FetchedRelease(1, tmp_path, release.manifest))
+    verdicts = compare(make_release(HALF, HALF, new_field=HALF), earlier)
+    assert [verdict.is_worse for verdict in verdicts] == [False, False]
 
 
 def test_a_gain_is_no_loss() -> None:

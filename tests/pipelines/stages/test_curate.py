@@ -160,7 +160,12 @@ def test_the_data_card_adds_up(built: Path) -> None:
     assert kept == transitions.height
     assert targets["n_kept"].sum() == card["train_transitions"]
     assert card["train_per_target_max"] == targets["n_kept"].max()
+    for split in ("train", "validation"):  # a tree of one level has nothing but new fields
+        assert card[f"{split}_transitions_new_field"] == card[f"{split}_transitions"]
+        assert card[f"{split}_transitions_adjacent"] == 0
     cases = read_table(built / paths.CASES, CASES)
+    liked = cases.filter(split="test")["positives"].list.len().sum()
+    assert card["test_liked_new_field"] == liked
     assert card["validation_cases"] + card["test_cases"] == cases.height
 
 

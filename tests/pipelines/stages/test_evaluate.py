@@ -171,6 +171,7 @@ def test_a_table_with_faults_is_stopped(figure: str) -> None:
         ("top1_largest_share_table", 0.41, True),
         ("self_transition_rate", 0.001, True),
         ("recall_at_10_as_served_minus_pair_counts_high", -0.001, False),
+        ("share_at_5_adjacent_as_served_minus_liked_low", 0.36, False),
     ],
 )
 def test_each_gate_closes(figure: str, value: float, stops: bool) -> None:
@@ -180,6 +181,7 @@ def test_each_gate_closes(figure: str, value: float, stops: bool) -> None:
         "top1_largest_share_table": 0.1,
         "self_transition_rate": 0.0,
         "recall_at_10_as_served_minus_pair_counts_high": 0.01,
+        "share_at_5_adjacent_as_served_minus_liked_low": 0.35,
     }
     bounds = planner_bounds(PlannerGates(), 0.95)
     assert judge_figures("planner", good, bounds).report.may_be_promoted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -22,6 +24,16 @@ def likes_the_next() -> LogisticModel:
     return LogisticModel(weights, np.zeros(N, dtype=np.float32), 0.8)
 
 
+def one_group(clusters: np.ndarray) -> np.ndarray:
+    return np.zeros(clusters.shape, dtype=np.int8)
+
+
+def nothing(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clusters, scores and groups of plans that list nothing."""
+    clusters = np.zeros(shape, dtype=np.int64)
+    return clusters, np.full(shape, -np.inf), one_group(clusters)
+
+
 def draw_proposals(rng: np.random.Generator, n_users: int, width: int = 6) -> Proposals:
     """Plans of random length in falling scores, for users with one liked cluster each."""
     clusters = np.full((n_users, width), -1, dtype=np.int64)
@@ -33,7 +45,7 @@ def draw_proposals(rng: np.random.Generator, n_users: int, width: int = 6) -> Pr
         clusters[row, :length] = others[:length]
         scores[row, :length] = -np.sort(rng.exponential(size=length))
     states = [[int(cluster)] for cluster in liked]
-    return Proposals(states, states, clusters, scores)
+    return Proposals(states, states, clusters, scores, one_group(clusters))
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,6 +62,24 @@ def test_an_order_is_a_permutation_that_leaves_what_is_not_there_at_the_end(
     assert np.array_equal(keep_order(N).order(proposals)[:, :1], np.zeros((5, 1)))
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000))
+def test_groups_keep_their_places_and_are_in_the_order_of_all_within_them(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    proposals, alignment = draw_proposals(rng, 5), draw_alignment(rng, N)
+    groups = rng.integers(0, 3, size=proposals.clusters.shape).astype(np.int8)
+    free = alignment.order(proposals)
+    order = alignment.order(replace(proposals, groups=groups))
+    assert np.array_equal(np.sort(order, axis=1), np.sort(free, axis=1))
+    listed = proposals.listed
+    kept = np.take_along_axis(groups, order, axis=1)
+    assert np.array_equal(kept[listed], groups[listed])
+    for row in range(5):
+        for group in range(3):
+            places = np.flatnonzero(listed[row] & (groups[row] == group))
+            assert order[row, places].tolist() == [p for p in free[row] if p in places]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_user_is_aligned_alike_alone_and_among_others(seed: int) -> None:
@@ -62,6 +92,7 @@ def test_a_user_is_aligned_alike_alone_and_among_others(seed: int) -> None:
             proposals.consumed[row : row + 1],
             proposals.clusters[row : row + 1],
             proposals.scores[row : row + 1],
+            proposals.groups[row : row + 1],
         )
         assert alignment.order(alone)[0].tolist() == together[row].tolist()
 
@@ -105,7 +136,7 @@ def test_a_likelier_order_that_drops_what_was_liked_from_the_first_places_is_not
         wanted.append(frozenset({row[9] if user % 10 == 9 else known}))
     states = [[user % N] for user in range(200)]
     scores = np.tile(-np.arange(11.0), (200, 1))
-    proposals = Proposals(states, states, np.array(clusters), scores)
+    proposals = Proposals(states, states, np.array(clusters), scores, one_group(np.array(clusters)))
     fitted = fit_alignment(likes_the_next(), proposals, wanted, penalty=1.0)
     assert fitted.gain > 2 * fitted.gain_error > 0
     assert fitted.recall_gain == pytest.approx(-0.1)
@@ -114,11 +145,10 @@ def test_a_likelier_order_that_drops_what_was_liked_from_the_first_places_is_not
 
 @pytest.mark.parametrize("wanted", [frozenset({0}), frozenset[int]()])
 def test_without_cases_that_tell_the_plan_stays(wanted: frozenset[int]) -> None:
-    empty = np.zeros((2, 3))
-    alone = Proposals([[1], [2]], [[1], [2]], np.zeros((2, 3), dtype=np.int64), empty - np.inf)
+    alone = Proposals([[1], [2]], [[1], [2]], *nothing((2, 3)))
     fitted = fit_alignment(likes_the_next(), alone, [wanted, wanted], penalty=1.0)
     assert (fitted.alignment.plan_weight, fitted.alignment.user_weight) == (1.0, 0.0)
-    nobody = Proposals([], [], np.zeros((0, 3), dtype=np.int64), np.zeros((0, 3)))
+    nobody = Proposals([], [], *nothing((0, 3)))
     assert fit_alignment(likes_the_next(), nobody, [], penalty=1.0).loss == 0.0
 
 

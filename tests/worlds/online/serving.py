@@ -26,6 +26,7 @@ from pipelines.io.artefact_io import atomic_folder, write_json, write_table
 from tests.worlds.alignment import keep_order, leave_alignment
 from tests.worlds.planning import make_planner, make_table
 from training.clusters.config import RepresentationConfig
+from training.clusters.distance import DISTANCES
 from training.clusters.lineage.change_records import TreeChanges
 from training.clusters.representation.represent import fit_items
 from training.clusters.tree.assign import NO_INTERACTIONS, TreeCentroids
@@ -143,9 +144,9 @@ def write_figures(recall: float) -> None:
         }
     )
     lists = tabulate_cases(cases, {"recall_at_10": hits})
-    plans = tabulate_cases(
-        cases, {"recall_at_10": hits, "recall_at_10_pair_counts": np.full(N_CASES, 0.4)}
-    )
+    far = {f"recall_at_10_{name}": np.full(N_CASES, np.nan) for name in DISTANCES}
+    counts_hits = {"recall_at_10_pair_counts": np.full(N_CASES, 0.4)}
+    plans = tabulate_cases(cases, {"recall_at_10": hits, **counts_hits, **far})
     write_table(plans, paths.PLAN_FIGURES, tables.PLAN_FIGURES)
     write_table(lists, paths.LIST_FIGURES, tables.LIST_FIGURES)
     name = "recall_at_10_as_served"

@@ -43,11 +43,7 @@ class CaseDistances:
     @classmethod
     def of(cls, cases: PlannerCases, ancestors: Ancestors) -> CaseDistances:
         """Measure from all that was consumed before the case."""
-        known = [
-            [*consumed, *history]
-            for consumed, history in zip(cases.consumed, cases.histories, strict=True)
-        ]
-        codes = ancestors.distances_of(known)
+        codes = cases.distances(ancestors)
         liked = np.zeros(codes.shape, dtype=bool)
         for row, positives in enumerate(cases.positives):
             liked[row, sorted(positives)] = True
@@ -112,7 +108,9 @@ def share_by_distance(of: NDArray[np.bool_], distances: CaseDistances) -> dict[s
     }
 
 
-def expose_by_distance(scores: Scores, distances: CaseDistances, depth: int) -> dict[str, float]:
+def expose_by_distance(
+    scores: Scores, places: Places, distances: CaseDistances
+) -> dict[str, float]:
     """Return how evenly clusters come up in the first five places at each distance.
 
     ``coverage_at_5_{distance}`` is the share of the clusters that are at that distance from some
@@ -120,7 +118,7 @@ def expose_by_distance(scores: Scores, distances: CaseDistances, depth: int) -> 
     ``within`` says the same of plans of that distance alone.
     """
     figures: dict[str, float] = {}
-    first = distances.rank(scores, depth)[:, :EXPOSURE_DEPTH]
+    first = places[:, :EXPOSURE_DEPTH]
     for code, name in enumerate(DISTANCES):
         possible = (distances.codes == code).any(axis=0)  # [N]
         if not possible.any():

@@ -22,7 +22,8 @@ def tabulate_cases(cases: pl.DataFrame, figures: Mapping[str, NDArray[np.float64
 
     Args:
         cases: columns ``origin``, ``user_id``, ``positives`` (ids of clusters or of items).
-        figures: by column name, one figure per case, in the order of ``cases``.
+        figures: by column name, one figure per case, in the order of ``cases``; what is not a
+            number becomes null.
     """
     rows = cases.select("origin", "user_id", "positives").rows()
     return pl.DataFrame(
@@ -31,7 +32,9 @@ def tabulate_cases(cases: pl.DataFrame, figures: Mapping[str, NDArray[np.float64
             "user_key": [_digest(user) for _, user, _ in rows],
         },
         schema={"case_id": pl.String, "user_key": pl.String},
-    ).with_columns(pl.Series(name, values, dtype=pl.Float32) for name, values in figures.items())
+    ).with_columns(
+        pl.Series(name, values, dtype=pl.Float32).fill_nan(None) for name, values in figures.items()
+    )
 
 
 def _name_case(origin: datetime, user_id: str, positives: Iterable[int | str]) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from training.clusters.distance import Ancestors
+
 Ranking = list[int]
 
 Scores = NDArray[np.float64]
@@ -58,6 +60,11 @@ class PlannerCases:
             consumed=[self.consumed[row] for row in rows],
             positives=[self.positives[row] for row in rows],
         )
+
+    def distances(self, ancestors: Ancestors) -> NDArray[np.int8]:
+        """Return how far every cluster is from all that each user had consumed, [B, N]."""
+        known = zip(self.consumed, self.histories, strict=True)
+        return ancestors.distances_of([[*consumed, *history] for consumed, history in known])
 
     def drop_consumed(self, scores: NDArray[np.float64], depth: int) -> list[Ranking]:
         """Rank ``scores`` [B, N] or [N] for each case, best first, consumed clusters dropped.

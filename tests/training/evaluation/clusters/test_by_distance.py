@@ -79,7 +79,7 @@ def test_exposure_is_counted_among_the_clusters_that_can_be_at_a_distance() -> N
     cases = PlannerCases(("u", "v"), [[0], [0]], [[0], [0]], [frozenset({1}), frozenset({2})])
     distances = CaseDistances.of(cases, TREE)
     scores = np.tile(-np.arange(N, dtype=float), (2, 1))  # ids in turn
-    figures = expose_by_distance(scores, distances, N)
+    figures = expose_by_distance(scores, distances.rank(scores, 5), distances)
     assert figures["coverage_at_5_adjacent"] == figures["coverage_at_5_within_adjacent"] == 1
     assert figures["coverage_at_5_new_family"] == 1  # 3, 4 and 5 follow
     assert figures["coverage_at_5_new_field"] == 0
