@@ -132,6 +132,7 @@ def fit_alignment(
         return FittedAlignment(Alignment(user_model, 1.0, 0.0), 0.0, 0.0, 0.0, 0.0)
     features = np.stack(weigh_proposals(user_model, proposals))[:, informative]  # [2, C, n]
     choices = listed[informative], liked[informative]
+    # The plan alone is fitted, too: the gain is what the user model adds, not what scaling does.
     both = _fit_weights(features, *choices, penalty)
     alone = np.array([_fit_weights(features[:1], *choices, penalty)[0], 0.0])
     losses = _losses_of(both, features, *choices)  # [C]
@@ -139,6 +140,7 @@ def fit_alignment(
     gain, error = float(gains.mean()), float(gains.std() / np.sqrt(len(gains)))
     aligned, unaligned = (Alignment(user_model, *found.tolist()) for found in (both, alone))
     recall_gain = _recall(aligned, proposals, positives) - _recall(unaligned, proposals, positives)
+    # Likelihood may rise where the first ten do not get better: it looks at all proposals.
     if gain > MIN_STANDARD_ERRORS * error and recall_gain >= 0:
         return FittedAlignment(aligned, float(losses.mean()), gain, error, recall_gain)
     return FittedAlignment(unaligned, float(losses.mean()) + gain, gain, error, recall_gain)
@@ -166,6 +168,7 @@ def _fit_weights(
     penalty: float,
 ) -> NDArray[np.float64]:
     """Return the weights, [1] or [2], of the greatest likelihood; the second is penalised."""
+    # Each case counts once, however much was liked in it: heavy users would decide it else.
     wanted = liked / liked.sum(axis=1, keepdims=True)  # [C, n]
     ridge = np.array([0.0, penalty])[: len(features)]
 

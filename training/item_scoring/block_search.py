@@ -93,6 +93,7 @@ def quantise(vectors: np.ndarray, codes: np.ndarray, scales: np.ndarray, largest
         top = np.float32(0)
         for at in range(vectors.shape[1]):
             top = max(top, abs(vectors[row, at]))
+        # Of each vector its own: one scale for all would leave short vectors hardly a code apart.
         step = max(np.float32(top / largest), np.finfo(np.float32).tiny)
         norm = error = 0.0
         for at in range(vectors.shape[1]):
@@ -152,6 +153,8 @@ def search(
     quantise(states, state_codes, state_scales, largest)
     block_queries, block_offsets = _queries_by_block(queries, blocks, len(block_starts))
     lower, upper = np.empty(TILE_ITEMS, np.float32), np.empty(TILE_ITEMS, np.float32)
+    # Blocks outside, queries inside: a tile of codes is fetched from memory once for all
+    # queries that ask for it, and stays near the processor meanwhile.
     for block in range(len(block_starts)):
         if block_offsets[block] == block_offsets[block + 1]:
             continue
@@ -171,6 +174,7 @@ def search(
                 _bound_scores(strips, tile, tile_scales, *of_state, lower, upper)
                 _add_bonuses(bonus_rows, bonus_values, start, stop, first, end, lower, upper)
                 _exclude(excluded_rows, excluded_starts, query, first, end, lower, upper)
+                # Only until a heap of lower bounds is full: its first is a threshold as good.
                 if progress.sizes[query, N_BOUNDS] < depth:
                     threshold = _find_threshold(lower[: end - first], depth)
                     progress.thresholds[query] = max(progress.thresholds[query], threshold)

@@ -10,6 +10,7 @@ import polars as pl
 
 BOUND_SHARE = 0.8  # of the items of either word have it beside the other
 MIN_ITEMS = 2
+"""Two words beside each other in one item are chance."""
 
 
 def join_compounds(words: pl.DataFrame) -> pl.DataFrame:

@@ -15,8 +15,11 @@ from training.clusters.naming.phrases import DECADE, CandidateTerms, Term, stems
 from training.clusters.naming.surroundings import Surroundings
 from training.clusters.naming.terms import TITLE_EMPHASIS, TermIndex
 
+# How many of 64 names change with each of these: docs/research/clusters.md#what-hangs-on-the-rules.
 CANDIDATES = 80
+"""Terms that a name is chosen from: with 64 or 96 every name is the same."""
 EXEMPLARS = 10
+"""Best known items whose titles may name a cluster that no term does."""
 MIN_TOLD_SHARE = 0.03  # of a cluster has a term, or it does not give the cluster its name
 MIN_TITLED_SHARE = 0.5  # the same where only titles have it
 

@@ -16,7 +16,9 @@ from training.clusters.naming.name_writer import INSTRUCTION, Brief, NoAnswer
 ROUTE = "/chat/completions"
 HOPELESS = frozenset({400, 401, 403, 404, 405, 422})  # the next brief would fare no better
 MAX_REPLY_BYTES = 1_000_000
+"""Far more than a name and what models say around it; a broken server cannot fill the memory."""
 FIRST_PAUSE_SECONDS = 0.5
+"""Before the second attempt; each further one waits twice as long."""
 
 
 class EndpointWriter:

@@ -11,6 +11,7 @@ from training.clusters.representation.segmentation import JOINERS, split_words
 from training.clusters.representation.words import STOP_WORDS, stem_word
 
 MAX_TITLE_WORDS = 3
+"""A longer title would leave no word to tell clusters apart by."""
 ASIDE = regex.compile(r"\([^)]*\)|\[[^\]]*\]")
 NAME_END = regex.compile(r"[:;,.!?|/–—]|\s-\s")
 WORD = rf"\p{{L}}[\p{{L}}\p{{M}}{JOINERS}]*"

@@ -12,15 +12,23 @@ from training.clusters.config import DescriptionConfig
 from training.clusters.naming.phrase_growth import fits, grow_phrase, lengthen, weigh_cohesion
 from training.clusters.naming.phrases import DECADE, CandidateTerms, Phrase, Term, stems_of
 
-TELLING_SHARE = 0.15  # of a cluster's items have a term, or it names a curiosity in it
+# How many of 64 names change with each of these: docs/research/clusters.md#what-hangs-on-the-rules.
+TELLING_SHARE = 0.15
+"""Of a cluster's items have a term, or it names a curiosity in it. At .18 NPMI rises on Office and
+falls on MovieLens, and names say less (docs/research/experiments.md#clusters)."""
 DECADE_SHARE = 0.35  # of a cluster's items must be of a decade: it speaks for all of them
 CURIOUS_SHARE = 0.02  # a curiosity may tell two like clusters apart if it is a phrase
 RARE_SHARE = 0.03  # before it is told apart by the title of one item
 TELLING_ITEMS = 3  # have a term, unless it is worth so much that two will do
 CERTAIN_WORTH = 0.8
+"""From here two items that have a term will do."""
 TELLING_WORTH = 0.4
-STRIKING_VALUE = 0.2  # of the best term's: so striking a term tells even if it is worth less
+"""Below it a term tells of anything, unless it is striking."""
+STRIKING_VALUE = 0.2
+"""Of the best term's: so striking a term tells even if it is worth less, as *tape* and *file* do on
+Office (NPMI .362 to .377, docs/research/experiments.md#clusters)."""
 STRIKING_WORTH = 0.27
+"""That little a striking term may be worth."""
 ENOUGH = 0.06  # a term that adds less than this part of the first one adds nothing
 
 
@@ -63,6 +71,8 @@ def choose_phrase(
         others: what it must differ from.
         config: how many words a phrase has.
     """
+    # From terms that say most to those that hardly say anything: a poorer pool is opened only where
+    # the one before gives no phrase that nobody has.
     for pool in _pools(candidates.terms):
         wanted = grow_phrase([], candidates, pool, config.words, ENOUGH, config)
         for proposals in (
@@ -77,6 +87,7 @@ def choose_phrase(
                 if n_words < config.min_words or stems in others.taken or others.is_written(phrase):
                     continue
                 told_apart = any(term.is_title for term in phrase)
+                # A part of another's phrase is unique, yet readers take one for the other.
                 if told_apart or not _is_near(stems, others):
                     return phrase
                 spare = spare or phrase
@@ -154,6 +165,7 @@ def _give_up_theme(
         for nth in pool:
             enough = -np.inf if candidates.terms[nth].is_title else 0.0  # it tells nothing more
             yield grow_phrase(kept, candidates, [nth], config.max_words, enough, config)
+    # The last resort is quadratic, so of the best twenty only: 190 phrases, and one is free.
     for pair in combinations(pool[:20], 2):
         yield grow_phrase([], candidates, pair, config.max_words, 0.0, config)
 

@@ -13,6 +13,8 @@ import numpy as np
 from training.clusters.representation.segmentation import split_words
 
 ALIKE_LETTERS, ALIKE_SHARE = 5, 0.58
+"""Letters that two words begin with alike, and their share of the longer one, from which a reader
+takes one for the other: *stapler* and *stapling* (.63), not *note* and *notebook*."""
 COMPOUND_LETTERS = 16  # from here a word is taken to be two, as Gemüsegartenpflege is
 DECADE = re.compile(r"^\d{3}0s$")
 

@@ -9,12 +9,19 @@ import scipy.sparse as sp
 
 from training.clusters.naming.evidence import Frequencies, diverge
 
+# How many of 64 names change with each of these: docs/research/clusters.md#what-hangs-on-the-rules.
 UNITS_PER_MASS = 1000
+"""Masses as whole numbers, to a thousandth: their sums are the same in any order."""
 PRIOR_ITEMS = 2.0
-FAMILY_PART = 0.35  # siblings are what a cluster is most easily taken for
+"""Of the surroundings are added to a cluster: a term of one of three items is hardly known to be of
+a third of all."""
+FAMILY_PART = 0.35
+"""Of the surroundings: siblings are what a cluster is most easily taken for. With a tenth every
+synthetic name gained its parent's category (docs/research/experiments.md#clusters)."""
 SHARING_ITEMS = 2  # of a cluster have a term that may name it
 KNOWN_ITEMS = 6  # anywhere have it, where the cluster itself has no more than two items
 THEME_PRIOR_ITEMS = 6.0
+"""The same of its family, where themes are looked for."""
 THEME_SHARE = 0.8  # of a term's items in a cluster have one that narrows it down
 IMPLIED_SHARE = 0.9  # of the narrower term's items anywhere have the broader one
 NARROWER = 0.5  # it stands in at most this part of the broader one's items

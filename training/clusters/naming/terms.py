@@ -21,8 +21,11 @@ from training.clusters.naming.compounds import join_compounds
 from training.clusters.representation.term_coherence import weigh_terms
 from training.clusters.representation.words import CATEGORY, TEXT, TITLE
 
+# How many of 64 names change with each of these: docs/research/clusters.md#what-hangs-on-the-rules.
 MIN_ITEMS_PER_TERM = 2
+"""A term of one item tells two clusters apart by chance."""
 MIN_LETTERS = 3
+"""Shorter Latin words are mostly codes and units."""
 BRIEF = regex.compile(r"[\p{Lo}\p{M}\p{Cf}ー々]{2,}|[\p{Han}\p{Hangul}]")  # of scripts without case
 # It has a vowel, is a decade, or is not written in Latin.
 READABLE = regex.compile(r"[aeiouy0]|[^\x00-\x7f]")
@@ -36,11 +39,16 @@ ATTRIBUTES = frozenset(ATTRIBUTE_WORDS.split())
 UNITS = frozenset({"mil", "yards"})
 CRUDE = re.compile(r"fuck|shit|cunt|bitch|nigg|wank")  # tags are anybody's words; ours are not
 LONGEST_PHRASE = 3
+"""Words; of longer runs few are shared by several items."""
 MIN_PHRASE_NPMI = 0.3
+"""Of words that belong together; 0 is chance, 1 never apart."""
 MIN_PHRASE_SHARE = 0.5  # of the items of its rarest word: that word hardly stands without it
 TITLE_EMPHASIS = 100
+"""A title says what an item is; the others are in proportion."""
 TEXT_EMPHASIS = 30
+"""Running text mentions much that an item is not about."""
 CATEGORY_EMPHASIS = 150
+"""A category is said of an item by somebody who has seen all of them."""
 STEMS = tuple(f"stem_{nth}" for nth in range(LONGEST_PHRASE))
 
 

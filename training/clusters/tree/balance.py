@@ -117,6 +117,7 @@ def cluster_evenly(
         overload = measure_overload(labels, sample.loads, n_clusters, limits.balance)
         centres = find_centres(sample, labels, n_clusters)
         fit = float(sample.masses @ _own_similarity(sample.vectors, centres, labels))
+        # To a hundredth of the mean: a hair's breadth over the cap should not decide between runs.
         rank = (round(overload, 2), -fit)
         if best is None or rank < best[0]:
             best = (rank, labels, state)
@@ -124,6 +125,7 @@ def cluster_evenly(
         raise ValueError("at least one restart is needed")
     if sample is points:
         return best[1]
+    # From the sample's prices, too, so that the first pass over all is nearly balanced already.
     labels, state = _iterate(points, best[2], limits, SETTLING_ITERATIONS, 0)
     return _mend(points, labels, state.centres, limits)
 
@@ -226,6 +228,7 @@ def _assign(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each point's best cluster after prices, and the prices that balance the loads."""
     candidates = find_candidates(points.vectors, centres, CANDIDATES if is_priced else 1)
+    # The margin is a price on leaving: what is near two centres stays where it was.
     if start is not None:
         candidates = candidates.favour(start.labels, start.margin)
     labels = candidates.choose(prices)

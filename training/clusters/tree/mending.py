@@ -75,6 +75,7 @@ def swap_out_of_full_clusters(partition: Partition, labels: np.ndarray) -> np.nd
     sums = partition.sum_loads(labels)
     own = np.einsum("nd,nd->n", vectors, centres[labels])
     for _ in range(SWAPS_PER_CLUSTER * len(centres)):
+        # The fullest first: exchanges only lower the highest load, so no two undo one another.
         full = int(np.argmax(sums))
         if sums[full] <= partition.cap:
             break
@@ -107,6 +108,7 @@ def lift_small_clusters(partition: Partition, labels: np.ndarray) -> np.ndarray:
         similarity = partition.vectors @ partition.centres[cluster]
         for _ in range(min_points - counts[cluster]):
             spare = (counts > min_points)[labels]
+            # Few points may all be heavy: the count is a rule, the cap can be mended afterwards.
             light = spare & (sums[cluster] + loads <= partition.cap)
             if light.any():
                 row = int(np.where(light, similarity, -np.inf).argmax())
@@ -140,7 +142,7 @@ def _find_swap(
     for member in members[np.argsort(-loads[members], kind="stable")][:SWAP_CHOICES]:
         moved = loads[member] - loads[others]
         fuller = np.maximum(np.maximum(sums[full] - moved, sums[goals] + moved), partition.cap)
-        fuller[moved <= 0] = np.inf
+        fuller[moved <= 0] = np.inf  # a heavier point in return would fill it further
         lost = own[member] - (centres @ vectors[member])[goals] - gained
         lowest = float(fuller.min(initial=np.inf))
         if lowest >= sums[full]:
