@@ -29,6 +29,7 @@ from training.clusters.distance import DISTANCES, Distance
 
 PAGE = Path(__file__).with_name("page.html")
 N_EXAMPLE_USERS = 5
+"""Of the page: enough to try it without knowing an id."""
 ANY, SOME = r"\d{1,9}", r"[1-9]\d{0,8}"  # weights; one of a mix is above 0
 MIX_PATTERN = rf"^({BY_SCORE}|{SOME}:{ANY}:{ANY}|{ANY}:{SOME}:{ANY}|{ANY}:{ANY}:{SOME})$"
 MIX = (

@@ -20,6 +20,7 @@ from training.bandits.linear_posterior import LinearPosterior
 from training.bandits.policy import Feedback, Floats
 
 BATCH_SIZE = 1024
+"""Rewards of a step: large enough for one to be quick, small enough for dozens of steps a pass."""
 NOISE = 0.5
 """Standard deviation of a reward of 0 or 1, at most: that of a fair coin."""
 
