@@ -29,6 +29,7 @@ OF_THE_SERVER = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 """MLflow's codes for a failure that is not the caller's."""
 
 MAX_REASON = 160
+"""Characters of a library's error that still make one line."""
 
 
 def explain(error: BaseException) -> UserError | None:
