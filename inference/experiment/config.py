@@ -36,6 +36,12 @@ class ArmName(StrEnum):
     """The planner's table with the names of its clusters shuffled."""
     ORACLE = "oracle"
     """The clusters that the participant would like best: the truth."""
+    PLANNER_ADJACENT = "planner_adjacent"
+    """The planner, places for adjacent clusters first."""
+    PLANNER_NEW_FAMILY = "planner_new_family"
+    """The planner, places for clusters of new families first."""
+    PLANNER_NEW_FIELD = "planner_new_field"
+    """The planner, places for clusters of new fields first."""
 
 
 class ExperimentConfig(Config):

@@ -20,6 +20,7 @@ from inference.experiment.policies import (
     ScoredPolicy,
     shuffle_table,
 )
+from inference.plans.config import Mix
 from inference.search.config import TableConfig
 from inference.table.plan_table import PlanTable
 from pipelines.io import paths
@@ -75,6 +76,9 @@ class PolicyMaker:
             ArmName.PLANNER: lambda _: self._system.planner(),
             ArmName.PLACEBO: self._placebo,
             ArmName.ORACLE: lambda _: self._oracle(),
+            ArmName.PLANNER_ADJACENT: lambda _: self._led(1, 0, 0),
+            ArmName.PLANNER_NEW_FAMILY: lambda _: self._led(0, 1, 0),
+            ArmName.PLANNER_NEW_FIELD: lambda _: self._led(0, 0, 1),
         }
         return makers[name](rng)
 
@@ -122,6 +126,12 @@ class PolicyMaker:
 
     def _tabulated(self, table: PlanTable) -> ClusterPolicy:
         return replace(self._system.planner(), table=table, alignment=None)
+
+    def _led(self, adjacent: int, new_family: int, new_field: int) -> ClusterPolicy:
+        """Return the planner as served, with another mix of distances."""
+        planner = self._system.planner()
+        mix = Mix(adjacent=adjacent, new_family=new_family, new_field=new_field)
+        return replace(planner, config=planner.config.asked(None, mix))
 
     def _placebo(self, rng: np.random.Generator) -> ClusterPolicy:
         system = self._system

@@ -86,6 +86,9 @@ PARTS: dict[str, dict[str, str]] = {
         "planner": "that the planner plans, as served",
         "placebo": "that the planner's table plans with its clusters' names shuffled",
         "oracle": "that the user would like best: the truth",
+        "planner_adjacent": "the planner, adjacent clusters first",
+        "planner_new_family": "the planner, clusters of new families first",
+        "planner_new_field": "the planner, clusters of new fields first",
     },
     "evidence": {
         "pair_counts": "how often it came next after both, with back-off",

@@ -66,6 +66,9 @@ ARMS: Mapping[str, str] = {
     "planner": "planner, as served",
     "placebo": "planner, names shuffled",
     "oracle": "the truth",
+    "planner_adjacent": "planner, next door first",
+    "planner_new_family": "planner, new families first",
+    "planner_new_field": "planner, new fields first",
 }
 
 
