@@ -25,7 +25,13 @@ from inference.evaluation.baseline_choice import (
     list_baselines,
     score_baselines,
 )
-from inference.evaluation.contenders import rank_contenders, score_test, score_validation
+from inference.evaluation.contenders import (
+    UNALIGNED,
+    rank_contenders,
+    score_test,
+    score_validation,
+)
+from inference.plans.deal import find_mixes
 from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json
@@ -78,10 +84,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Entry:
-    """What every contender scores the clusters of the field's cases, and the planner's table."""
+    """What every contender scores the clusters of the field's cases, and the planner's table.
+
+    ``mean_shares`` are what the planner's plans give each distance on average.
+    """
 
     scores: Mapping[str, Scores]
     table: PlanTable
+    mean_shares: tuple[float, ...]
 
 
 def compete(
@@ -133,13 +143,15 @@ def score_run(field: Field) -> Entry:
     scores, fit = score_validation(validation, field.chosen, settings)
     if field.judged is not field.validation:
         scores = score_test(test, field.scores, fit, settings)
-    return Entry(scores, test.table)
+    return Entry(scores, test.table, test.alignment.mean_shares)
 
 
 def measure_run(run: PlannerRun, field: Field) -> Outcome:
     """Return what the planner in the working folder comes to, aligned as the settings say."""
-    entry, cases = score_run(field), field.judged.cases
-    ranked = rank_contenders(entry.scores, field.judged, read_params().plan, entry.table.depth)
+    entry, cases, plan = score_run(field), field.judged.cases, read_params().plan
+    distances = field.judged.distances
+    mixes = find_mixes(entry.scores[UNALIGNED], distances, plan, entry.mean_shares)
+    ranked = rank_contenders(entry.scores, field.judged, plan, entry.table.depth, mixes)
     return Outcome(
         run,
         cases.users,

@@ -12,10 +12,10 @@ from benchmarks.planner.contest import Field, score_run
 from benchmarks.planner.pooling import BOOTSTRAP_SEED, RESAMPLES
 from benchmarks.planner.runs import PlannerRun
 from expectations.contracts.errors import UserError
-from inference.evaluation.contenders import AS_SERVED
+from inference.evaluation.contenders import AS_SERVED, UNALIGNED
 from inference.evaluation.distance_figures import CURVE_POINTS, turn_mix
-from inference.plans.config import Mix
-from inference.plans.deal import deal
+from inference.plans.config import Mix, PlanConfig
+from inference.plans.deal import deal, find_mixes
 from training.clusters.distance import DISTANCES, KNOWN
 from training.evaluation.clusters.by_distance import (
     CaseDistances,
@@ -31,6 +31,8 @@ from training.evaluation.metrics import Interval
 CHANCE = "chance"
 BY_SCORE = "by score"
 AS_LIKED = "as liked"
+PERSONAL = ", personal"  # ends a mix that the planner makes each person's own, for all alike
+ALIKE = ", dealt alike"  # ends a contender whose places are everybody's, beside personal ones
 FIXED_MIXES = {"2 : 2 : 1": (2.0, 2.0, 1.0), "1 : 1 : 3": (1.0, 1.0, 3.0)}
 TURNS = {f"turn {turn:.1f}": turn_mix(float(turn)) for turn in np.linspace(0, 1, CURVE_POINTS)}
 MINUS = " − "
@@ -65,11 +67,20 @@ def measure_distances(run: PlannerRun, field: Field) -> DistanceOutcome:
     depth = entry.table.depth
     as_liked = mix_of_liked(CaseDistances.of(field.validation.cases, field.clusters.ancestors))
     mixes = {AS_LIKED: as_liked, **{name: mix_of(*each) for name, each in FIXED_MIXES.items()}}
+    personal = {
+        f"{name}{PERSONAL}": find_mixes(
+            scores[UNALIGNED],
+            distances.codes,
+            PlanConfig(mix=mix, personal_mix=True),
+            entry.mean_shares,
+        )
+        for name, mix in mixes.items()
+    }
     columns: dict[tuple[str, str, str], NDArray[np.float64]] = {}
     for contender, each in scores.items():
         open_scores = np.where(distances.codes == KNOWN, -np.inf, each)
         found = {BY_SCORE: measure_places(distances.rank(each, depth), distances)}
-        for name, mix in {**mixes, **TURNS}.items():
+        for name, mix in {**mixes, **personal, **TURNS}.items():
             found[name] = measure_places(deal(open_scores, distances.codes, mix, depth), distances)
         found[BY_SCORE] |= measure_within(each, distances, depth)
         for way, figures in found.items():
@@ -122,6 +133,10 @@ def pool_outcomes(
             theirs = columns[figure, way, contender]
             ours = columns[figure, way, AS_SERVED]
             columns[figure, way, f"{AS_SERVED}{MINUS}{contender}"] = ours - theirs
+        if way.endswith(PERSONAL):
+            alike = columns[figure, way.removesuffix(PERSONAL), contender]
+            ours = columns[figure, way, AS_SERVED]
+            columns[figure, way, f"{AS_SERVED}{MINUS}{contender}{ALIKE}"] = ours - alike
     names, index = np.unique(users, return_inverse=True)
     of_users = {}
     for key, values in columns.items():

@@ -25,6 +25,7 @@ from benchmarks.planner.dealt import (
     BY_SCORE,
     FIXED_MIXES,
     MINUS,
+    PERSONAL,
     TURNS,
     DistanceOutcome,
     measure_distances,
@@ -39,7 +40,8 @@ from training.evaluation.metrics import Interval
 
 Intervals = Mapping[tuple[str, str, str], Interval]
 
-DEALT = (BY_SCORE, *FIXED_MIXES, AS_LIKED)
+MIXES = (*FIXED_MIXES, AS_LIKED)
+DEALT = (BY_SCORE, *MIXES, *(f"{name}{PERSONAL}" for name in MIXES))
 DEALT_FIGURES = (RECALL_AT_10, *(f"{RECALL_AT_10}_{name}" for name in DISTANCES))
 ABSENT = "–"
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inference.evaluation.baseline_choice import PAIR_COUNTS, ChosenBaselines
 from inference.evaluation.case_table import fill_case_table
 from inference.evaluation.plan_scores import rank_cases, score_newest, score_served
 from inference.evaluation.settings import EvaluationSettings
 from inference.plans.align import align_scores, propose_scored
 from inference.plans.config import PlanConfig
+from inference.plans.deal import find_mixes
 from inference.search.ranking import RankEverything
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment, fit_alignment
@@ -124,11 +128,14 @@ def score_contenders(
 ) -> dict[str, Scores]:
     """Return the scores of all contenders but the stacks, [B, N] each."""
     plan = settings.plan
+    planner = score_planner(split, plan)
+    mixes = find_case_mixes(planner, split, plan)
+    distances = split.window.distances
     counts = align_scores(
-        baselines[PAIR_COUNTS], split.cases, split.window.distances, counts_alignment, plan
+        baselines[PAIR_COUNTS], split.cases, distances, counts_alignment, plan, mixes
     )
     return {
-        **score_planner(split, plan),
+        **planner,
         PAIR_COUNTS_ALIGNED: counts,
         COLLECTIVE: score_collective(split, settings),
         **baselines,
@@ -139,11 +146,23 @@ def score_planner(split: EvaluationSplit, plan: PlanConfig) -> dict[str, Scores]
     """Return the planner's scores as served, before alignment, and of the newest context alone."""
     window, cases = split.window, split.cases
     unaligned = score_served(split.table, cases, window.ancestors, plan)
+    mixes = find_case_mixes({UNALIGNED: unaligned}, split, plan)
     return {
-        AS_SERVED: align_scores(unaligned, cases, window.distances, split.alignment, plan),
+        AS_SERVED: align_scores(unaligned, cases, window.distances, split.alignment, plan, mixes),
         UNALIGNED: unaligned,
         PLANNER_ALONE: score_newest(split.table, cases, window.ancestors, plan),
     }
+
+
+def find_case_mixes(
+    scores: Mapping[str, Scores], split: EvaluationSplit, plan: PlanConfig
+) -> NDArray[np.float64] | None:
+    """Return the mix of each case, as the planner's own plan makes it; all contenders share them.
+
+    ``None`` where nobody has a mix of their own.
+    """
+    distances, mean_shares = split.window.distances, split.alignment.mean_shares
+    return find_mixes(scores[UNALIGNED], distances, plan, mean_shares)
 
 
 def align_counts(counts: Scores, split: EvaluationSplit, settings: EvaluationSettings) -> Alignment:
@@ -155,7 +174,8 @@ def align_counts(counts: Scores, split: EvaluationSplit, settings: EvaluationSet
         settings: how many clusters are aligned, and the penalty of the planner's alignment.
     """
     cases = split.cases
-    first = propose_scored(counts, cases, split.window.distances, settings.plan)
+    mixes = find_case_mixes(score_planner(split, settings.plan), split, settings.plan)
+    first = propose_scored(counts, cases, split.window.distances, settings.plan, mixes)
     user_model, penalty = split.alignment.user_model, settings.user_weight_penalty
     return fit_alignment(user_model, first, cases.positives, penalty).alignment
 
@@ -169,11 +189,16 @@ def score_collective(split: EvaluationSplit, settings: EvaluationSettings) -> Sc
 
 
 def rank_contenders(
-    scores: Mapping[str, Scores], window: Window, plan: PlanConfig, depth: int
+    scores: Mapping[str, Scores],
+    window: Window,
+    plan: PlanConfig,
+    depth: int,
+    mixes: NDArray[np.float64] | None,
 ) -> dict[str, list[Ranking]]:
     """Return every contender's ranking of novel clusters for every case.
 
     Places are given out as ``plan`` says, to all alike. ``depth`` is the table's: a longer ranking
     of a baseline must not profit from its length.
     """
-    return {name: rank_cases(each, window.distances, plan, depth) for name, each in scores.items()}
+    distances = window.distances
+    return {name: rank_cases(each, distances, plan, depth, mixes) for name, each in scores.items()}

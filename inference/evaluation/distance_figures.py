@@ -15,6 +15,7 @@ from training.clusters.distance import DISTANCES, KNOWN
 from training.evaluation.clusters.by_distance import (
     DISTANCE_DEPTH,
     CaseDistances,
+    Places,
     expose_by_distance,
     intervals_where_defined,
     measure_places,
@@ -36,16 +37,33 @@ CURVE_POINTS = 11
 """Turns of the mix, from all places next door to all in new fields."""
 
 
-def measure_contenders(
-    scores: Mapping[str, Scores], distances: CaseDistances, plan: PlanConfig, depth: int
-) -> dict[str, Figures]:
-    """Return every contender's figures by distance of every case, open and within.
+def place_contenders(
+    scores: Mapping[str, Scores],
+    distances: CaseDistances,
+    plan: PlanConfig,
+    depth: int,
+    mixes: NDArray[np.float64] | None,
+) -> dict[str, Places]:
+    """Return what stands at each place of every contender's plans, given out to all alike.
 
-    Where all compete, places are given out as ``plan`` says, to all alike.
+    As ``plan`` says, or by the ``mixes`` of each case.
     """
     return {
+        name: place_clusters(each, distances.codes, plan, depth, mixes)
+        for name, each in scores.items()
+    }
+
+
+def measure_contenders(
+    scores: Mapping[str, Scores],
+    places: Mapping[str, Places],
+    distances: CaseDistances,
+    depth: int,
+) -> dict[str, Figures]:
+    """Return every contender's figures by distance of every case, as placed and within."""
+    return {
         name: {
-            **measure_places(place_clusters(each, distances.codes, plan, depth), distances),
+            **measure_places(places[name], distances),
             **measure_within(each, distances, depth),
         }
         for name, each in scores.items()
@@ -88,16 +106,16 @@ def describe_distances(
 
 def compare_by_distance(
     scores: Mapping[str, Scores],
+    places: Mapping[str, Places],
     cases: PlannerCases,
     distances: CaseDistances,
-    plan: PlanConfig,
     depth: int,
     against: Sequence[tuple[str, str]],
     rng: np.random.Generator,
     resamples: int,
 ) -> dict[str, Interval]:
     """Return the intervals of all figures by distance, of the open clusters and of the liked."""
-    measured = measure_contenders(scores, distances, plan, depth)
+    measured = measure_contenders(scores, places, distances, depth)
     of_distance = {
         name: {key: each for key, each in figures.items() if key not in METRICS}
         for name, figures in measured.items()
@@ -112,23 +130,21 @@ def compare_by_distance(
 
 
 def describe_exposure(
-    scores: Mapping[str, Scores], distances: CaseDistances, plan: PlanConfig
+    scores: Mapping[str, Scores], places: Mapping[str, Places], distances: CaseDistances
 ) -> dict[str, float]:
     """Return coverage and Gini index of every contender's plans by distance."""
     return {
         f"{figure}_{name}": value
         for name, each in scores.items()
         for figure, value in expose_by_distance(
-            each, place_clusters(each, distances.codes, plan, EXPOSURE_DEPTH), distances
+            each, places[name][:, :EXPOSURE_DEPTH], distances
         ).items()
     }
 
 
-def recall_by_distance(
-    scores: Scores, distances: CaseDistances, plan: PlanConfig
-) -> dict[str, NDArray[np.float64]]:
+def recall_by_distance(places: Places, distances: CaseDistances) -> dict[str, NDArray[np.float64]]:
     """Return ``recall_at_10_{distance}`` of every case's plan, not a number where it has none."""
-    figures = measure_places(place_clusters(scores, distances.codes, plan, RECALL_DEPTH), distances)
+    figures = measure_places(places, distances)
     return {f"{RECALL_AT_10}_{name}": figures[f"{RECALL_AT_10}_{name}"] for name in DISTANCES}
 
 

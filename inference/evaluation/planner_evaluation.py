@@ -18,6 +18,7 @@ from inference.evaluation.baseline_choice import (
 from inference.evaluation.contenders import (
     AS_SERVED,
     EvaluationSplit,
+    find_case_mixes,
     rank_contenders,
     score_test,
     score_validation,
@@ -27,6 +28,7 @@ from inference.evaluation.distance_figures import (
     compare_by_distance,
     describe_distances,
     describe_exposure,
+    place_contenders,
     recall_by_distance,
     tabulate_curve,
     tabulate_shares,
@@ -101,19 +103,24 @@ def evaluate_planner(
     test_scores = score_test(test, fitted, fit, settings)
 
     depth, plan = test.table.depth, settings.plan
-    ranked = rank_contenders(test_scores, test.window, plan, depth)
-    ranked_before = rank_contenders(validation_scores, validation.window, plan, depth)
+    mixes = find_case_mixes(test_scores, test, plan)
+    mixes_before = find_case_mixes(validation_scores, validation, plan)
+    ranked = rank_contenders(test_scores, test.window, plan, depth, mixes)
+    ranked_before = rank_contenders(validation_scores, validation.window, plan, depth, mixes_before)
     differences, resamples = list_differences(list(baselines)), settings.evaluation.resamples
     accuracy = compare_accuracy(ranked, differences, test.cases, rng, resamples)
     accuracy_before = compare_accuracy(ranked_before, differences, validation.cases, rng, resamples)
     far, far_before = (
         CaseDistances.of(each.cases, each.window.ancestors) for each in (test, validation)
     )
+    places = place_contenders(test_scores, far, plan, depth, mixes)
+    places_before = place_contenders(validation_scores, far_before, plan, depth, mixes_before)
     by_distance_before = compare_by_distance(
-        validation_scores, validation.cases, far_before, plan, depth, differences, rng, resamples
-    )
+        validation_scores, places_before, validation.cases, far_before, depth, differences, rng,
+        resamples,
+    )  # fmt: skip
     by_distance = compare_by_distance(
-        test_scores, test.cases, far, plan, depth, differences, rng, resamples
+        test_scores, places, test.cases, far, depth, differences, rng, resamples
     )
     counts = next(tabulate_pair_counts(test.window, (chosen.settings[PAIR_COUNTS],), settings))
     n_clusters = test.table.n_clusters
@@ -123,7 +130,7 @@ def evaluate_planner(
         **describe_plans(test.cases, ranked, n_clusters, rng, resamples),
         **describe_distances(test.cases, far, by_distance, ""),
         **describe_distances(validation.cases, far_before, by_distance_before, "validation_"),
-        **describe_exposure(test_scores, far, plan),
+        **describe_exposure(test_scores, places, far),
         **describe_tables(test.table, counts, matches),
         **describe_choices(chosen, fit),
     }
@@ -134,7 +141,7 @@ def evaluate_planner(
         within=tabulate_within(by_distance, list(ranked)),
         shares=tabulate_shares(by_distance, list(ranked)),
         curve=tabulate_curve(test_scores, far, depth),
-        recall_by_case=recall_by_distance(test_scores[AS_SERVED], far, plan)
+        recall_by_case=recall_by_distance(places[AS_SERVED], far)
         | {
             column: measure_rankings(ranked[contender], test.cases)[RECALL_AT_10]
             for column, contender in (

@@ -22,7 +22,7 @@ from inference.plans.align import align_plan
 from inference.plans.combine import PlannedCluster, contexts_to_look_up, plan_for
 from inference.plans.config import PlanConfig
 from inference.table.plan_table import PlanTable
-from training.alignment.alignment import Alignment
+from training.alignment.alignment import EVEN_SHARES, Alignment
 from training.bandits.policy import ClusterBandit, Feedback, user_vectors
 from training.clusters.distance import Ancestors
 
@@ -60,7 +60,8 @@ class TablePolicy(Unlearning):
     Attributes:
         table: of the planner, of pair counts, or any other.
         config: how its rows are combined.
-        alignment: puts the first of a plan in the order that suits a user; ``None`` leaves them.
+        alignment: puts the first of a plan in the order that suits a user, and knows by what a mix
+            is made theirs; ``None`` leaves plans and mix as they are.
         ancestors: of the clusters, by which distances are measured.
     """
 
@@ -80,10 +81,12 @@ class TablePolicy(Unlearning):
             context: row for context in contexts if (row := self.table.row(context)) is not None
         }
         distances = self.ancestors.distances_from([*history, *consumed])
-        plan = plan_for(contexts, history, distances, rows, self.config)
-        if self.alignment is not None:
-            plan = align_plan(plan, history, consumed, distances, self.alignment, self.config)
-        return plan.clusters
+        if self.alignment is None:
+            alike = self.config.model_copy(update={"personal_mix": False})
+            return plan_for(contexts, history, distances, rows, alike, EVEN_SHARES).clusters
+        mean_shares = self.alignment.mean_shares
+        plan = plan_for(contexts, history, distances, rows, self.config, mean_shares)
+        return align_plan(plan, history, consumed, distances, self.alignment, self.config).clusters
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,11 @@ def align_batch(
 
 
 def propose_scored(
-    scores: Scores, cases: PlannerCases, distances: NDArray[np.int8], config: PlanConfig
+    scores: Scores,
+    cases: PlannerCases,
+    distances: NDArray[np.int8],
+    config: PlanConfig,
+    mixes: NDArray[np.float64] | None,
 ) -> Proposals:
     """Return the first ``config.best_of`` clusters of every case's plan by these scores, [B, N].
 
@@ -84,8 +88,9 @@ def propose_scored(
         cases: whose plans they are.
         distances: codes of every cluster's distance, [B, N].
         config: how places are given out.
+        mixes: of each case; ``None`` where all have the same.
     """
-    places = place_clusters(scores, distances, config, config.best_of)
+    places = place_clusters(scores, distances, config, config.best_of, mixes)
     at = np.maximum(places, 0)
     best = np.where(places == NO_CLUSTER, -np.inf, np.take_along_axis(scores, at, axis=1))
     codes = np.take_along_axis(distances, at, axis=1)
@@ -98,9 +103,10 @@ def align_scores(
     distances: NDArray[np.int8],
     alignment: Alignment,
     config: PlanConfig,
+    mixes: NDArray[np.float64] | None,
 ) -> Scores:
     """Return the scores of every case's plan, [B, N], with its first clusters aligned."""
-    first = propose_scored(scores, cases, distances, config)
+    first = propose_scored(scores, cases, distances, config, mixes)
     order = alignment.order(first)
     aligned = scores.copy()
     rows, places = np.nonzero(first.listed)  # what lies after a plan's end stays as it is

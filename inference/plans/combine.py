@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER, ClusterContext, contexts_of_history
 from inference.plans.config import PlanConfig
-from inference.plans.deal import place_clusters
+from inference.plans.deal import find_mixes, place_clusters
 from inference.table.plan_table import NO_ROW, PlanTable, TableRow
 from training.clusters.distance import DISTANCES, Ancestors
 
@@ -62,6 +62,7 @@ def plan_for(
     distances: NDArray[np.int8],
     rows: Mapping[ClusterContext, TableRow],
     config: PlanConfig,
+    mean_shares: Sequence[float],
 ) -> ServedPlan:
     """Return the plan of one user from the rows that were found, before it is aligned.
 
@@ -71,6 +72,7 @@ def plan_for(
         distances: of every cluster from all that was consumed, [N]; what is known is not planned.
         rows: rows by context; absent ones are reported.
         config: how rows are combined, and what may be planned.
+        mean_shares: what plans give each distance on average, by which a mix is made personal.
     """
     found = [
         context for context in contexts if context in rows and len(rows[context].novel_clusters)
@@ -83,7 +85,8 @@ def plan_for(
     weights = np.array([[weight_of[context] for context in found]])  # [1, P]
     clusters, scores = _stack([rows[context] for context in found])  # [P, D], [P, D]
     shares, combined = _combine(clusters[None], scores[None], weights, distances[None], config)
-    places = place_clusters(combined, distances[None], config, len(distances))[0]  # [N]
+    mixes = find_mixes(combined, distances[None], config, mean_shares)
+    places = place_clusters(combined, distances[None], config, len(distances), mixes)[0]  # [N]
     leaders = shares[0].argmax(axis=0)  # [P, N] -> [N]
     return ServedPlan(
         tuple(
@@ -123,6 +126,7 @@ def plan_batch(
     ancestors: Ancestors,
     config: PlanConfig,
     depth: int,
+    mean_shares: Sequence[float],
 ) -> PlanBatch:
     """Return the plans of many users to ``depth``, before alignment; see :func:`plan_for`."""
     n_missing = np.zeros(len(histories), dtype=np.int64)  # [B]
@@ -150,7 +154,8 @@ def plan_batch(
             clusters = np.where(absent[..., None], NO_CLUSTER, table.clusters[rows])  # [B, P, D]
             found = np.where(absent, 0.0, weights)  # [B, P]
             _, combined = _combine(clusters, table.scores[rows], found, distances, config)
-            places = place_clusters(combined, distances, config, depth)  # [B, depth]
+            mixes = find_mixes(combined, distances, config, mean_shares)
+            places = place_clusters(combined, distances, config, depth, mixes)  # [B, depth]
             width, at = places.shape[1], np.maximum(places, 0)
             planned[chosen, :width] = places
             codes[chosen, :width] = np.take_along_axis(distances, at, axis=1)

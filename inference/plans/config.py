@@ -33,6 +33,11 @@ class Mix(Config):
             raise ValueError("a mix gives some distance a place")
         return self
 
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weights, nearest distance first."""
+        return (self.adjacent, self.new_family, self.new_field)
+
 
 class PlanConfig(Config):
     """How the table's rows of one user are combined into the served plan.
@@ -50,6 +55,8 @@ class PlanConfig(Config):
             planned, ``new_family`` those of families not consumed from, ``new_field`` those of
             fields not consumed from.
         mix: how the places are shared by distance; ``None`` gives them out by score.
+        personal_mix: whether the mix is that of all people together, and a person has more places
+            at a distance that their rows speak for more than others' do; or everybody's alike.
         normalise_over: over which clusters a row becomes a distribution before rows are combined:
             all that are ``open``, or those of each ``distance`` by themselves, so that a row's say
             about far clusters does not depend on what it gives to near ones. The latter compares
@@ -62,6 +69,7 @@ class PlanConfig(Config):
     best_of: int = Field(default=20, ge=1)
     novelty: Distance = "adjacent"
     mix: Mix | None = None
+    personal_mix: bool = True
     normalise_over: Literal["open", "distance"] = "open"
 
     def asked(self, novelty: Distance | None, mix: Mix | ByScore | None) -> PlanConfig:

@@ -7,6 +7,7 @@ left there, else nearer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -14,16 +15,22 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER
 from inference.plans.config import Mix, PlanConfig
+from inference.plans.personal_mix import personalise_mix, share_by_distance
 from training.clusters.distance import DISTANCES
 
 # Shapes: B users, N clusters, D places.
 
 NOWHERE = len(DISTANCES)  # stands for clusters that are not offered, behind all others
+ROUNDING = 1e-9  # shares that differ by less are equal
 PLANS_KEPT = 4096  # of the orders in which distances fill places; people share few
 
 
 def place_clusters(
-    scores: NDArray[np.float64], distances: NDArray[np.int8], config: PlanConfig, depth: int
+    scores: NDArray[np.float64],
+    distances: NDArray[np.int8],
+    config: PlanConfig,
+    depth: int,
+    mixes: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
     """Return what stands at each place as the plan's settings say, int64 ``[B, D]``.
 
@@ -36,32 +43,60 @@ def place_clusters(
         distances: codes of :data:`DISTANCES`, ``[B, N]``; what is known is not planned.
         config: novelty and mix.
         depth: places of a plan, D; there are no more of them than clusters.
+        mixes: of each person, see :func:`find_mixes`; ``None`` gives everybody ``config.mix``.
     """
     offered = np.where(distances >= DISTANCES.index(config.novelty), scores, -np.inf)
     if config.mix is not None:
-        return deal(offered, distances, config.mix, depth)
+        return deal(offered, distances, config.mix if mixes is None else mixes, depth)
     order = np.argsort(-offered, axis=1, kind="stable")[:, :depth]
     return np.where(np.isfinite(np.take_along_axis(offered, order, axis=1)), order, NO_CLUSTER)
 
 
+def find_mixes(
+    scores: NDArray[np.float64],
+    distances: NDArray[np.int8],
+    config: PlanConfig,
+    mean_shares: Sequence[float],
+) -> NDArray[np.float64] | None:
+    """Return the mix of each person, ``[B, distances]``; ``None`` where all have the same.
+
+    Args:
+        scores: of every cluster by the person's plan, log-probabilities, ``[B, N]``.
+        distances: codes of :data:`DISTANCES`, ``[B, N]``.
+        config: the mix, and whether it is made one person's own.
+        mean_shares: what plans give each distance on average over people.
+    """
+    if config.mix is None or not config.personal_mix:
+        return None
+    shares = share_by_distance(scores, distances)
+    return personalise_mix(np.array(config.mix.weights), shares, np.array(mean_shares))
+
+
 def deal(
-    scores: NDArray[np.float64], distances: NDArray[np.int8], mix: Mix, depth: int
+    scores: NDArray[np.float64],
+    distances: NDArray[np.int8],
+    mix: Mix | NDArray[np.float64],
+    depth: int,
 ) -> NDArray[np.int64]:
     """Return each user's clusters by place as a mix deals them out, int64 ``[B, D]``.
 
     Args:
         scores: of every cluster, ``[B, N]``; minus infinity where it is not offered.
         distances: codes of :data:`DISTANCES`, ``[B, N]``; read where a cluster is offered.
-        mix: weight of each distance.
+        mix: weight of each distance, or those of each user, ``[B, distances]``.
         depth: places of a plan, D; there are no more of them than clusters.
     """
     queue, counts = _queue_by_distance(scores, distances)
-    weights = (mix.adjacent, mix.new_family, mix.new_field)
+    weights = np.array(mix.weights) if isinstance(mix, Mix) else mix
+    wanted = np.column_stack([np.broadcast_to(weights, counts.shape), counts])
     dealt = np.full((len(scores), min(depth, scores.shape[1])), NO_CLUSTER, dtype=np.int64)
-    kinds, users = np.unique(counts, axis=0, return_inverse=True)
-    for kind, sizes in enumerate(kinds.tolist()):
-        found = np.array(_queue_places(weights, tuple(sizes), dealt.shape[1]), dtype=np.int64)
-        of_kind = np.flatnonzero(users.ravel() == kind)
+    kinds, first, users = np.unique(wanted, axis=0, return_index=True, return_inverse=True)
+    members = np.split(
+        np.argsort(users.ravel(), kind="stable"), np.cumsum(np.bincount(users.ravel()))[:-1]
+    )
+    for kind, sizes, of_kind in zip(kinds.tolist(), counts[first].tolist(), members, strict=True):
+        of_mix = tuple(kind[: len(DISTANCES)])
+        found = np.array(_queue_places(of_mix, tuple(sizes), dealt.shape[1]), dtype=np.int64)
         dealt[of_kind, : len(found)] = queue[of_kind[:, None], found]
     return dealt
 
@@ -75,22 +110,21 @@ def order_places(mix: Mix, n_places: int) -> list[int]:
     >>> order_places(Mix(adjacent=1, new_family=2, new_field=2), 5)
     [1, 2, 0, 1, 2]
     """
-    return list(_order_places((mix.adjacent, mix.new_family, mix.new_field), n_places))
+    return list(_order_places(mix.weights, n_places))
 
 
-@lru_cache
+@lru_cache(maxsize=PLANS_KEPT)
 def _order_places(weights: tuple[float, ...], n_places: int) -> tuple[int, ...]:
     total = sum(weights)
-    given = [0] * len(weights)
+    lacks = [0.0 if weight > 0 else -np.inf for weight in weights]
+    gains = [weight / total for weight in weights]
     order = []
-    for place in range(1, n_places + 1):
-        lacks = {
-            code: round(place * weight / total - given[code], 9)
-            for code, weight in enumerate(weights)
-            if weight > 0
-        }
-        order.append(max(lacks, key=lambda code: lacks[code]))
-        given[order[-1]] += 1
+    for _ in range(n_places):
+        lacks = [lack + gain for lack, gain in zip(lacks, gains, strict=True)]
+        most = max(lacks) - ROUNDING
+        code = next(code for code, lack in enumerate(lacks) if lack >= most)
+        lacks[code] -= 1
+        order.append(code)
     return tuple(order)
 
 

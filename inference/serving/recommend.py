@@ -141,9 +141,9 @@ def _plan(
     except StoreUnreachableError:
         return ServedPlan((), tuple(contexts)), AnsweredBy.STORE_UNREACHABLE
     history, consumed = user.history_clusters, user.consumed_clusters
-    distances = _measure(release, user)
-    whole = plan_for(contexts, history, distances, rows, config)
-    plan = align_plan(whole, history, consumed, distances, release.alignment, config)
+    distances, alignment = _measure(release, user), release.alignment
+    whole = plan_for(contexts, history, distances, rows, config, alignment.mean_shares)
+    plan = align_plan(whole, history, consumed, distances, alignment, config)
     if not plan.clusters:
         return plan, AnsweredBy.NO_PLAN
     plan = replace(plan, clusters=plan.clusters[: request.planned_clusters])

@@ -207,6 +207,8 @@ FILES: dict[str, dict[str, str]] = {
         "validation_gain[_error]": "what the user model adds to the likelihood, and its standard "
         "error",
         "validation_recall_gain": "what it adds to recall@10",
+        "mean_share_(adjacent|new_family|new_field)": "what plans give this distance on average; "
+        "who has more gets more of a mix",
     },
     "planner": {
         "match_rate": "share of prompts for which unconstrained greedy decoding writes exactly one "

@@ -12,16 +12,19 @@ from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
 from inference.plans.align import propose_scored
 from inference.plans.config import PlanConfig
+from inference.plans.deal import find_mixes
+from inference.plans.personal_mix import average_shares
 from inference.search.config import TableConfig
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_table, write_json
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import Params, read_params
-from training.alignment.alignment import Proposals, fit_alignment
+from training.alignment.alignment import fit_alignment
 from training.alignment.alignment_io import save_alignment
 from training.alignment.user_model import fit_user_models
+from training.clusters.distance import DISTANCES
 from training.clusters.tree_view import ServingClusters
-from training.evaluation.clusters.cases import PlannerCases
+from training.evaluation.clusters.cases import PlannerCases, Scores
 from training.planner.base.model_io import load_planner
 
 DECIMALS = 4
@@ -37,7 +40,11 @@ def main(params: Params) -> None:
     cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), "validation")
     torch.set_num_threads(runtime.threads)
     with threadpool_limits(runtime.threads):  # another number of threads sums in another order
-        proposals = _propose(clusters, cases, params.table, params.plan)
+        distances = cases.distances(clusters.ancestors)
+        scores = _score(clusters, cases, params.table, params.plan)
+        mean_shares = average_shares(scores, distances)
+        mixes = find_mixes(scores, distances, params.plan, mean_shares)
+        proposals = propose_scored(scores, cases, distances, params.plan, mixes)
         models = fit_user_models(
             transitions, ("train",), clusters.n_clusters, config.penalties, config.decay
         )
@@ -50,9 +57,10 @@ def main(params: Params) -> None:
         (user_model,) = fit_user_models(
             transitions, ("train", "validation"), clusters.n_clusters, (penalty,), config.decay
         )
+    before = replace(fitted.alignment, mean_shares=mean_shares)
     for path, alignment in (
-        (paths.ALIGNMENT_BEFORE_VALIDATION, fitted.alignment),
-        (paths.ALIGNMENT, replace(fitted.alignment, user_model=user_model)),
+        (paths.ALIGNMENT_BEFORE_VALIDATION, before),
+        (paths.ALIGNMENT, replace(before, user_model=user_model)),
     ):
         with atomic_file(path) as file:
             save_alignment(alignment, file)
@@ -65,18 +73,21 @@ def main(params: Params) -> None:
         "validation_gain": round(fitted.gain, DECIMALS),
         "validation_gain_error": round(fitted.gain_error, DECIMALS),
         "validation_recall_gain": round(fitted.recall_gain, DECIMALS),
+        **{
+            f"mean_share_{distance}": round(share, DECIMALS)
+            for distance, share in zip(DISTANCES, mean_shares, strict=True)
+        },
     }
     write_json(figures, paths.metrics_of("alignment"))
 
 
-def _propose(
+def _score(
     clusters: ServingClusters, cases: PlannerCases, table: TableConfig, plan: PlanConfig
-) -> Proposals:
-    """Return what the planner of before validation proposes in the validation cases."""
+) -> Scores:
+    """Return the scores that the planner of before validation gives in the validation cases."""
     planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
     rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
-    scores = score_served(rows, cases, clusters.ancestors, plan)
-    return propose_scored(scores, cases, cases.distances(clusters.ancestors), plan)
+    return score_served(rows, cases, clusters.ancestors, plan)
 
 
 if __name__ == "__main__":

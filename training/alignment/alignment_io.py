@@ -20,6 +20,7 @@ def save_alignment(alignment: Alignment, file: Path) -> None:
         "weights": model.weights,
         "popularity": model.popularity,
         "settings": np.array([model.decay, alignment.plan_weight, alignment.user_weight]),
+        "mean_shares": np.array(alignment.mean_shares),
     }
     save_file({name: np.ascontiguousarray(part) for name, part in parts.items()}, file)
 
@@ -35,10 +36,11 @@ def load_alignment(file: Path, n_clusters: int) -> Alignment:
         parts = load_file(file)
         decay, plan_weight, user_weight = parts["settings"].tolist()
         model = LogisticModel(parts["weights"], parts["popularity"], decay)
+        mean_shares = tuple(parts["mean_shares"].tolist())
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise UserError(str(file), "holds an alignment", remedy, str(error)[:200]) from None
     shape = (N_FEATURE_GROUPS * n_clusters + 1, n_clusters)
     if model.weights.shape != shape or model.popularity.shape != shape[1:]:
         rule = f"is an alignment of {n_clusters} clusters"
         raise UserError(str(file), rule, remedy, f"weights {model.weights.shape}")
-    return Alignment(model, plan_weight, user_weight)
+    return Alignment(model, plan_weight, user_weight, mean_shares)

@@ -21,6 +21,7 @@ from inference.evaluation.contenders import (
     STACK,
     STACK_WITH_PLANNER,
     EvaluationSplit,
+    find_case_mixes,
     rank_contenders,
     score_test,
     score_validation,
@@ -32,6 +33,7 @@ from inference.evaluation.planner_figures import list_differences
 from inference.evaluation.settings import EvaluationSettings
 from inference.plans.combine import plan_batch
 from inference.plans.config import Mix, PlanConfig
+from inference.plans.deal import find_mixes
 from inference.search.config import TableConfig
 from tests.worlds.alignment import draw_alignment
 from tests.worlds.circles import N, draw_window
@@ -68,7 +70,7 @@ def test_no_contender_proposes_what_was_consumed(seed: int, depth: int) -> None:
     before, fit = score_validation(split, chosen, SETTINGS)
     scores = score_test(split, chosen.scores, fit, SETTINGS)
     assert set(scores) == set(before)
-    ranked = rank_contenders(scores, window, PLAN, depth)
+    ranked = rank_contenders(scores, window, PLAN, depth, find_case_mixes(scores, split, PLAN))
     assert {AS_SERVED, STACK, STACK_WITH_PLANNER, BEST_BASELINE, *baselines} <= set(ranked)
     for plans in ranked.values():
         for plan, touched in zip(plans, window.cases.consumed, strict=True):
@@ -81,11 +83,16 @@ def test_scores_of_the_served_plan_rank_as_the_plan_does() -> None:
     table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
     cases = window.cases
     mixed = PLAN.model_copy(update={"mix": Mix(adjacent=1, new_family=2, new_field=2)})
-    for plan in (PLAN, mixed):
+    alike = mixed.model_copy(update={"personal_mix": False})
+    mean_shares = (0.2, 0.3, 0.5)
+    for plan in (PLAN, alike, mixed):
         scores = score_served(table, cases, window.ancestors, plan)
-        ranked = rank_cases(scores, window.distances, plan, N)
-        planned = plan_batch(cases.histories, cases.consumed, table, window.ancestors, plan, N)
+        mixes = find_mixes(scores, window.distances, plan, mean_shares)
+        ranked = rank_cases(scores, window.distances, plan, N, mixes)
+        states = cases.histories, cases.consumed
+        planned = plan_batch(*states, table, window.ancestors, plan, N, mean_shares)
         assert ranked == planned.rankings()
+    assert ranked != rank_cases(scores, window.distances, alike, N)
     assert ranked != cases.drop_consumed(score_served(table, cases, window.ancestors, PLAN), N)
 
 

@@ -12,10 +12,11 @@ from inference.evaluation.plan_scores import score_served
 from inference.plans.align import align_batch, align_plan, align_scores
 from inference.plans.combine import contexts_to_look_up, plan_batch, plan_for
 from inference.plans.config import Mix, PlanConfig
-from inference.plans.deal import place_clusters
+from inference.plans.deal import find_mixes, place_clusters
 from inference.table.plan_table import PlanTable
 from tests.worlds.alignment import draw_alignment
 from tests.worlds.planning import make_table
+from training.alignment.alignment import EVEN_SHARES
 from training.clusters.distance import DISTANCES, climb
 from training.evaluation.clusters.cases import PlannerCases
 
@@ -28,6 +29,7 @@ CONFIGS = st.builds(
     best_of=st.integers(1, N + 3),
     novelty=st.sampled_from(DISTANCES),
     mix=st.sampled_from([None, Mix(adjacent=1, new_family=2, new_field=2)]),
+    personal_mix=st.booleans(),
 )
 HISTORIES = st.lists(st.integers(0, N - 1), unique=True, max_size=6)
 USERS = st.lists(st.tuples(HISTORIES, HISTORIES), min_size=1, max_size=5)
@@ -40,13 +42,13 @@ def test_one_request_gets_the_order_that_evaluation_measured(
 ) -> None:
     states = [history for history, _ in users], [consumed for _, consumed in users]
     best_of = plan.best_of
-    whole = plan_batch(*states, TABLE, TREE, plan, N)
+    whole = plan_batch(*states, TABLE, TREE, plan, N, EVEN_SHARES)
     aligned = align_batch(whole, *states, ALIGNMENT, plan)
     for row, (history, consumed) in enumerate(users):
         contexts = contexts_to_look_up(history, plan)
         rows = {context: found for context in contexts if (found := TABLE.row(context)) is not None}
         distances = TREE.distances_from([*history, *consumed])
-        before = plan_for(contexts, history, distances, rows, plan)
+        before = plan_for(contexts, history, distances, rows, plan, EVEN_SHARES)
         after = align_plan(before, history, consumed, distances, ALIGNMENT, plan)
         assert [planned.cluster_id for planned in after.clusters] == aligned.rankings()[row]
         told = [planned.score for planned in before.clusters]
@@ -61,26 +63,27 @@ def test_one_request_gets_the_order_that_evaluation_measured(
     cases = PlannerCases(tuple(map(str, range(len(users)))), *states, [frozenset({0})] * len(users))
     codes = cases.distances(TREE)
     served = score_served(TABLE, cases, TREE, plan)
-    scores = align_scores(served, cases, codes, ALIGNMENT, plan)
-    placed = place_clusters(scores, codes, plan, N).tolist()
+    mixes = find_mixes(served, codes, plan, EVEN_SHARES)
+    scores = align_scores(served, cases, codes, ALIGNMENT, plan, mixes)
+    placed = place_clusters(scores, codes, plan, N, mixes).tolist()
     assert [[c for c in row if c != NO_CLUSTER] for row in placed] == aligned.rankings()
 
 
 def test_best_of_one_is_the_plan_itself() -> None:
     config = PlanConfig(best_of=1)
-    whole = plan_batch([[1, 2]], [[1, 2]], TABLE, TREE, config, N)
+    whole = plan_batch([[1, 2]], [[1, 2]], TABLE, TREE, config, N, EVEN_SHARES)
     assert align_batch(whole, [[1, 2]], [[1, 2]], ALIGNMENT, config) is whole
     context = ClusterContext.of(1, 2)
     row = TABLE.row(context)
     assert row is not None
     distances = TREE.distances_from([1, 2])
-    plan = plan_for([context], [1, 2], distances, {context: row}, config)
+    plan = plan_for([context], [1, 2], distances, {context: row}, config, EVEN_SHARES)
     assert align_plan(plan, [1, 2], [], distances, ALIGNMENT, config) is plan
 
 
 def test_the_order_changes_where_the_user_model_has_a_say() -> None:
     config = PlanConfig(best_of=5)
-    whole = plan_batch([[1, 2]], [[1, 2]], TABLE, TREE, config, N)
+    whole = plan_batch([[1, 2]], [[1, 2]], TABLE, TREE, config, N, EVEN_SHARES)
     aligned = align_batch(whole, [[1, 2]], [[1, 2]], ALIGNMENT, config)
     assert sorted(aligned.rankings()[0]) == sorted(whole.rankings()[0])
     assert aligned.rankings() != whole.rankings()

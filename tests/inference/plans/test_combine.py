@@ -23,6 +23,7 @@ WHOLE = PlanTable.from_frame(make_table(LIKES), N)
 SHALLOW = PlanTable.from_frame(make_table(LIKES, depth=4), N)
 MIX = Mix(adjacent=1, new_family=2, new_field=2)
 HISTORIES = st.lists(st.integers(0, N - 1), unique=True, max_size=10)
+MEAN_SHARES = (0.2, 0.3, 0.5)
 CONFIGS = st.builds(
     PlanConfig,
     combination=st.sampled_from(["mean", "mixture"]),
@@ -33,6 +34,7 @@ CONFIGS = st.builds(
     PlanConfig,
     combination=st.sampled_from(["mean", "mixture"]),
     mix=st.just(MIX),
+    personal_mix=st.booleans(),
     normalise_over=st.sampled_from(["open", "distance"]),
 )
 
@@ -45,7 +47,8 @@ def plan_of(
 ) -> ServedPlan:
     """The plan of one user from these rows."""
     distances = TREE.distances_from([*history, *consumed])
-    return plan_for(contexts_to_look_up(history, config), history, distances, rows, config)
+    contexts = contexts_to_look_up(history, config)
+    return plan_for(contexts, history, distances, rows, config, MEAN_SHARES)
 
 
 def rows_of(table: PlanTable, contexts: list[ClusterContext]) -> dict[ClusterContext, TableRow]:
@@ -71,7 +74,8 @@ def ranked(plan: ServedPlan) -> list[int]:
 def test_one_request_gets_the_plan_that_evaluation_measured(
     users: list[tuple[list[int], list[int]]], config: PlanConfig, table: PlanTable
 ) -> None:
-    batch = plan_batch([h for h, _ in users], [c for _, c in users], table, TREE, config, N)
+    states = [h for h, _ in users], [c for _, c in users]
+    batch = plan_batch(*states, table, TREE, config, N, MEAN_SHARES)
     for user, ((history, consumed), together) in enumerate(
         zip(users, batch.rankings(), strict=True)
     ):
@@ -95,7 +99,7 @@ def test_a_user_with_one_cluster_gets_the_single_row() -> None:
 def test_a_user_without_history_gets_an_empty_plan() -> None:
     plan = plan_of([], [1], {}, PlanConfig())
     assert (plan.clusters, plan.missing) == ((), ())
-    nobody = plan_batch([[]], [[1]], WHOLE, TREE, PlanConfig(), 3)
+    nobody = plan_batch([[]], [[1]], WHOLE, TREE, PlanConfig(), 3, MEAN_SHARES)
     assert nobody.clusters.tolist() == [[NO_CLUSTER] * 3]
 
 
@@ -140,14 +144,15 @@ def test_missing_rows_are_reported_and_the_others_used() -> None:
     assert plan.clusters
     assert plan_of([1, 2, 3], [], {}, PlanConfig()).missing == tuple(contexts)
     holes = PlanTable.from_frame(make_table(LIKES).head(N), N)  # single rows only
-    batch = plan_batch([[1, 2, 3], [4]], [[], []], holes, TREE, PlanConfig(), 5)
+    batch = plan_batch([[1, 2, 3], [4]], [[], []], holes, TREE, PlanConfig(), 5, MEAN_SHARES)
     assert batch.n_missing.tolist() == [3, 0]
     assert batch.clusters[0].tolist() == [NO_CLUSTER] * 5
 
 
 def test_a_user_who_has_consumed_everything_gets_nothing() -> None:
     everything = list(range(N))
-    assert plan_batch([[1, 2]], [everything], WHOLE, TREE, PlanConfig(), 5).rankings() == [[]]
+    nothing = plan_batch([[1, 2]], [everything], WHOLE, TREE, PlanConfig(), 5, MEAN_SHARES)
+    assert nothing.rankings() == [[]]
     context = ClusterContext.of(1, 2)
     assert not plan_of([1, 2], everything, rows_of(WHOLE, [context]), PlanConfig()).clusters
 
@@ -178,7 +183,9 @@ def test_nothing_nearer_than_the_novelty_asked_for_is_planned() -> None:
 
 def test_a_mix_deals_the_places_out_and_scores_order_each_distance() -> None:
     rows = rows_of(WHOLE, contexts_of_history([0]))
-    by_score, dealt = (plan_of([0], [], rows, PlanConfig(mix=mix)) for mix in (None, MIX))
+    by_score, dealt = (
+        plan_of([0], [], rows, PlanConfig(mix=mix, personal_mix=False)) for mix in (None, MIX)
+    )
     assert list(apart_from([0], dealt).values())[:5] == [
         "new_family", "new_field", "adjacent", "new_family", "new_field",
     ]  # fmt: skip
@@ -189,6 +196,29 @@ def test_a_mix_deals_the_places_out_and_scores_order_each_distance() -> None:
             for plan in (dealt, by_score)
         )
         assert ours == theirs
+
+
+def test_whoever_leans_far_is_led_farther_by_the_same_mix() -> None:
+    def led(adjacent: float, new_family: float, new_field: float) -> list[str]:
+        """Where somebody is led whose row gives each distance so much, three clusters each."""
+        shares = np.repeat([adjacent, new_family, new_field], [2, 3, 6]) / [
+            2,
+            2,
+            *[3] * 3,
+            *[6] * 6,
+        ]
+        row = TableRow(np.arange(1, N), np.log(shares).astype(np.float32))
+        config = PlanConfig(mix=MIX)
+        plan = plan_of([0], [], {ClusterContext.of(0): row}, config)
+        return list(apart_from([0], plan).values())
+
+    typical = led(*MEAN_SHARES)
+    assert typical[:5] == ["new_family", "new_field", "adjacent", "new_family", "new_field"]
+    # of five places .2 * .6 / .2 = .6 parts of 1.03 to adjacent ones, of which there are two;
+    # .4 * .8 / .5 = .64 parts of .89 to new fields
+    near, far = led(0.6, 0.2, 0.2), led(0.05, 0.15, 0.8)
+    assert [each[:5].count("adjacent") for each in (near, typical, far)] == [2, 1, 0]
+    assert [each[:5].count("new_field") for each in (near, typical, far)] == [1, 2, 4]
 
 
 def test_within_a_distance_a_row_that_knows_near_clusters_only_has_its_full_say() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ N = 4
 
 
 def test_an_alignment_comes_back_whole(tmp_path: Path) -> None:
-    alignment = draw_alignment(np.random.default_rng(0), N)
+    drawn = draw_alignment(np.random.default_rng(0), N)
+    alignment = replace(drawn, mean_shares=(0.5, 0.3, 0.2))
     save_alignment(alignment, tmp_path / "one")
     loaded = load_alignment(tmp_path / "one", N)
     assert np.array_equal(loaded.user_model.weights, alignment.user_model.weights)
@@ -24,6 +26,7 @@ def test_an_alignment_comes_back_whole(tmp_path: Path) -> None:
     assert loaded.user_model.decay == alignment.user_model.decay
     weights = loaded.plan_weight, loaded.user_weight
     assert weights == (alignment.plan_weight, alignment.user_weight)
+    assert loaded.mean_shares == (0.5, 0.3, 0.2)
 
 
 def test_an_alignment_of_other_clusters_is_refused(tmp_path: Path) -> None:
