@@ -23,7 +23,7 @@ from training.evaluation.clusters.by_distance import (
     share_by_distance,
 )
 from training.evaluation.clusters.cases import PlannerCases, Scores
-from training.evaluation.clusters.compare import EXPOSURE_DEPTH, KS, METRICS, RECALL_AT_10
+from training.evaluation.clusters.compare import EXPOSURE_DEPTH, METRICS, RECALL_AT_10
 from training.evaluation.metrics import DECIMALS, Interval
 
 Figures = Mapping[str, NDArray[np.float64]]
@@ -32,7 +32,6 @@ Figures = Mapping[str, NDArray[np.float64]]
 COMPARED = tuple(f"{RECALL_AT_10}{form}_{name}" for form in ("", "_within") for name in DISTANCES)
 """What two contenders are compared by at each distance."""
 ADJACENT_PLANNED = f"share_at_{EXPOSURE_DEPTH}_adjacent_{AS_SERVED}"
-RECALL_DEPTH = max(KS)
 CURVE_POINTS = 11
 """Turns of the mix, from all places next door to all in new fields."""
 
