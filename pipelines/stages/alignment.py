@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import polars as pl
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -11,10 +13,8 @@ from expectations.contracts.tables import CASES, TRANSITIONS
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
 from inference.plans.align import propose_scored
-from inference.plans.config import PlanConfig
 from inference.plans.deal import find_mixes
 from inference.plans.personal_mix import average_shares
-from inference.search.config import TableConfig
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_table, write_json
 from pipelines.io.clusters_reader import read_clusters
@@ -37,11 +37,12 @@ def main(params: Params) -> None:
     runtime = params.runtime
     clusters = read_clusters(params.clusters.serving_level)
     transitions = read_table(paths.TRANSITIONS, TRANSITIONS)
-    cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), "validation")
+    frame = read_table(paths.CASES, CASES)
+    cases = PlannerCases.from_frame(frame, "validation")
     torch.set_num_threads(runtime.threads)
     with threadpool_limits(runtime.threads):  # another number of threads sums in another order
         distances = cases.distances(clusters.ancestors)
-        scores = _score(clusters, cases, params.table, params.plan)
+        scores = _score(clusters, cases, paths.ADAPTER_BEFORE_VALIDATION, params)
         mean_shares = average_shares(scores, distances)
         mixes = find_mixes(scores, distances, params.plan, mean_shares)
         proposals = propose_scored(scores, cases, distances, params.plan, mixes)
@@ -57,10 +58,12 @@ def main(params: Params) -> None:
         (user_model,) = fit_user_models(
             transitions, ("train", "validation"), clusters.n_clusters, (penalty,), config.decay
         )
+        mean_shares_now = _average_now(clusters, frame, params) or mean_shares
     before = replace(fitted.alignment, mean_shares=mean_shares)
+    now = replace(before, user_model=user_model, mean_shares=mean_shares_now)
     for path, alignment in (
         (paths.ALIGNMENT_BEFORE_VALIDATION, before),
-        (paths.ALIGNMENT, replace(before, user_model=user_model)),
+        (paths.ALIGNMENT, now),
     ):
         with atomic_file(path) as file:
             save_alignment(alignment, file)
@@ -75,18 +78,31 @@ def main(params: Params) -> None:
         "validation_recall_gain": round(fitted.recall_gain, DECIMALS),
         **{
             f"mean_share_{distance}": round(share, DECIMALS)
-            for distance, share in zip(DISTANCES, mean_shares, strict=True)
+            for distance, share in zip(DISTANCES, mean_shares_now, strict=True)
         },
     }
     write_json(figures, paths.metrics_of("alignment"))
 
 
-def _score(
-    clusters: ServingClusters, cases: PlannerCases, table: TableConfig, plan: PlanConfig
-) -> Scores:
-    """Return the scores that the planner of before validation gives in the validation cases."""
-    planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
-    rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
+def _average_now(
+    clusters: ServingClusters, frame: pl.DataFrame, params: Params
+) -> tuple[float, ...] | None:
+    """Return what plans of the planner that is released give each distance on average.
+
+    People come to know more and lean otherwise than in the validation window. So the states of
+    the test cases are asked, and nothing of what came of them; ``None`` where there are none.
+    """
+    cases = PlannerCases.from_frame(frame, "test")
+    if not len(cases):
+        return None
+    scores = _score(clusters, cases, paths.PLANNER_ADAPTER, params)
+    return average_shares(scores, cases.distances(clusters.ancestors))
+
+
+def _score(clusters: ServingClusters, cases: PlannerCases, adapter: Path, params: Params) -> Scores:
+    """Return the scores that the planner of this adapter gives in these cases."""
+    planner, plan = load_planner(paths.BASE_MODEL, adapter), params.plan
+    rows = plan_case_table(planner, clusters.descriptions, cases.histories, params.table, plan)
     return score_served(rows, cases, clusters.ancestors, plan)
 
 
