@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER
 from inference.plans.config import Mix, PlanConfig
-from inference.plans.personal_mix import personalise_mix, share_by_distance
+from inference.plans.personal_mix import personalise_mix, planned_shares
 from training.clusters.distance import DISTANCES
 
 # Shapes: B users, N clusters, D places.
@@ -68,7 +68,7 @@ def find_mixes(
     """
     if config.mix is None or not config.personal_mix:
         return None
-    shares = share_by_distance(scores, distances)
+    shares = planned_shares(scores, distances)
     return personalise_mix(np.array(config.mix.weights), shares, np.array(mean_shares))
 
 

@@ -19,9 +19,7 @@ DECIMALS = 6
 SMALLEST = 1e-9  # share of a distance that a plan has nothing at
 
 
-def share_by_distance(
-    scores: NDArray[np.float64], distances: NDArray[np.int8]
-) -> NDArray[np.float64]:
+def planned_shares(scores: NDArray[np.float64], distances: NDArray[np.int8]) -> NDArray[np.float64]:
     """Return how much of each plan's probability lies at each distance, ``[B, K]``.
 
     Args:
@@ -43,10 +41,10 @@ def average_shares(scores: NDArray[np.float64], distances: NDArray[np.int8]) -> 
     these few do not lean far.
 
     Args:
-        scores: log-probabilities of many people's plans, ``[B, N]``; see :func:`share_by_distance`.
+        scores: log-probabilities of many people's plans, ``[B, N]``; see :func:`planned_shares`.
         distances: codes of :data:`DISTANCES`, ``[B, N]``.
     """
-    shares = share_by_distance(scores, distances)
+    shares = planned_shares(scores, distances)
     n_having = (shares > 0).sum(axis=0)
     means = np.where(n_having > 0, shares.sum(axis=0) / np.maximum(n_having, 1), EVEN_SHARES)
     return tuple(means.tolist())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.plans.personal_mix import average_shares, personalise_mix, share_by_distance
+from inference.plans.personal_mix import average_shares, personalise_mix, planned_shares
 from training.clusters.distance import DISTANCES, KNOWN
 
 ADJACENT, NEW_FAMILY, NEW_FIELD = range(len(DISTANCES))
@@ -20,12 +20,12 @@ def test_shares_are_what_the_plan_gives_each_distance() -> None:
         dtype=np.int8,
     )
     scores[1, 0] = -np.inf  # known
-    shares = share_by_distance(scores, codes)
+    shares = planned_shares(scores, codes)
     assert shares == pytest.approx(np.array([[0.7, 0.2, 0.1], [0.0, 5 / 6, 1 / 6]]))
 
 
 def test_a_plan_of_nothing_has_no_shares_and_gets_the_mix_that_is_asked_for() -> None:
-    nothing = share_by_distance(np.full((1, 3), -np.inf), np.full((1, 3), KNOWN, dtype=np.int8))
+    nothing = planned_shares(np.full((1, 3), -np.inf), np.full((1, 3), KNOWN, dtype=np.int8))
     assert not nothing.any()
     mix = personalise_mix(np.array([1.0, 2.0, 2.0]), nothing, np.array([1 / 3] * 3))
     assert mix == pytest.approx(np.array([[0.2, 0.4, 0.4]]))
