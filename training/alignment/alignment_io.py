@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from expectations.contracts.errors import UserError
-from training.alignment.alignment import Alignment
+from training.alignment.alignment import EVEN_SHARES, Alignment
 from training.baselines.clusters.logistic import N_FEATURE_GROUPS, LogisticModel
 
 
@@ -36,7 +36,8 @@ def load_alignment(file: Path, n_clusters: int) -> Alignment:
         parts = load_file(file)
         decay, plan_weight, user_weight = parts["settings"].tolist()
         model = LogisticModel(parts["weights"], parts["popularity"], decay)
-        mean_shares = tuple(parts["mean_shares"].tolist())
+        saved = parts.get("mean_shares")  # a release of before mixes has none
+        mean_shares = EVEN_SHARES if saved is None else tuple(saved.tolist())
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise UserError(str(file), "holds an alignment", remedy, str(error)[:200]) from None
     shape = (N_FEATURE_GROUPS * n_clusters + 1, n_clusters)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from expectations.contracts.errors import UserError
 from tests.worlds.alignment import draw_alignment
@@ -27,6 +27,14 @@ def test_an_alignment_comes_back_whole(tmp_path: Path) -> None:
     weights = loaded.plan_weight, loaded.user_weight
     assert weights == (alignment.plan_weight, alignment.user_weight)
     assert loaded.mean_shares == (0.5, 0.3, 0.2)
+
+
+def test_an_alignment_of_before_mixes_is_served_on(tmp_path: Path) -> None:
+    save_alignment(draw_alignment(np.random.default_rng(0), N), tmp_path / "one")
+    parts = load_file(tmp_path / "one")
+    del parts["mean_shares"]
+    save_file(parts, tmp_path / "before")
+    assert load_alignment(tmp_path / "before", N).mean_shares == (1 / 3, 1 / 3, 1 / 3)
 
 
 def test_an_alignment_of_other_clusters_is_refused(tmp_path: Path) -> None:
