@@ -116,6 +116,11 @@ class DataSeen:
         if self.end.utcoffset() != timedelta(0):
             raise ValueError(f"the end of the data is a time in UTC, not {self.end.isoformat()}")
 
+    def is_positive(self, feedback: float | None) -> bool:
+        """Return whether an interaction is positive; without feedback it counts by itself."""
+        threshold = self.positive_threshold
+        return threshold is None or feedback is None or feedback >= threshold
+
     def to_json(self) -> dict[str, object]:
         """Return plain JSON values; :meth:`from_json` is the inverse."""
         return {**asdict(self), "end": self.end.isoformat()}

@@ -57,7 +57,7 @@ def merge_live(
     if not unseen:
         return batch
     known = batch or UserFeatures((), (), (), ())
-    touches = [_see(event, clusters, seen.positive_threshold) for event in unseen.values()]
+    touches = [_see(event, clusters, seen) for event in unseen.values()]
     end_us = to_microseconds(seen.end)
     fresh = [touch for touch in touches if touch.time_us >= end_us]
     late = [touch for touch in touches if touch.time_us < end_us]
@@ -82,13 +82,12 @@ def merge_live(
     )
 
 
-def _see(event: ItemEvent, clusters: ServingClusters, threshold: float | None) -> _Touch:
+def _see(event: ItemEvent, clusters: ServingClusters, seen: DataSeen) -> _Touch:
     is_known = clusters.has_item(event.item_id)
     return _Touch(
         item_id=event.item_id,
         time_us=event.time_us,
-        # as in the data: without feedback the interaction alone counts
-        is_positive=threshold is None or event.feedback is None or event.feedback >= threshold,
+        is_positive=seen.is_positive(event.feedback),
         cluster=int(clusters.clusters_of([event.item_id])[0]) if is_known else None,
     )
 

@@ -26,18 +26,21 @@ class BlendedItem:
         item: the item, its cluster and its score.
         from_list: the list it was taken from.
         led_by: the context that led to an exploratory item; ``None`` for an ordinary one.
+        probability: of an exploratory item to stand here; ``None`` for an ordinary one.
     """
 
     item: ScoredItem
     from_list: ListName
     led_by: ClusterContext | None = None
+    probability: float | None = None
 
 
-def exploratory_positions(n_items: int, share: float) -> list[int]:
+def exploratory_positions(n_items: int, share: float, offset: float = 0.5) -> list[int]:
     """Return the positions, from 0, that the exploratory list fills, spread evenly.
 
-    Of the first ``n`` positions ``floor(n * share + 1/2)`` are exploratory, whatever ``n``: never
-    more than half an item away from the share asked for.
+    Of the first ``n`` positions ``floor(n * share + offset)`` are exploratory, whatever ``n``:
+    never a whole item away from the share asked for. With an offset drawn evenly from 0 to 1 every
+    position is exploratory with the probability ``share``, in a list of one item too.
 
     Raises:
         ValueError: ``share`` lies outside 0 to 1.
@@ -49,12 +52,16 @@ def exploratory_positions(n_items: int, share: float) -> list[int]:
     """
     if not 0 <= share <= 1:
         raise ValueError(f"an exploration share lies between 0 and 1, not at {share}")
-    due = [_due(n, share) for n in range(n_items + 1)]
+    due = [int(n * share + offset) for n in range(n_items + 1)]
     return [position for position in range(n_items) if due[position + 1] > due[position]]
 
 
 def blend(
-    ordinary: Sequence[ScoredItem], exploratory: Sequence[NovelItem], share: float, n_items: int
+    ordinary: Sequence[ScoredItem],
+    exploratory: Sequence[NovelItem],
+    share: float,
+    n_items: int,
+    offset: float = 0.5,
 ) -> list[BlendedItem]:
     """Return up to ``n_items`` items, each once, both lists in their own order.
 
@@ -65,8 +72,10 @@ def blend(
     Raises:
         ValueError: ``share`` lies outside 0 to 1.
     """
-    marked = set(exploratory_positions(n_items, share))
-    novel = [BlendedItem(n.item, ListName.EXPLORATORY, n.led_by) for n in exploratory]
+    marked = set(exploratory_positions(n_items, share, offset))
+    novel = [
+        BlendedItem(n.item, ListName.EXPLORATORY, n.led_by, n.probability) for n in exploratory
+    ]
     usual = [BlendedItem(item, ListName.ORDINARY) for item in ordinary]
     if not marked:
         novel = []
@@ -82,10 +91,6 @@ def blend(
         blended.append(entry)
         shown.add(entry.item.item_id)
     return blended
-
-
-def _due(n_items: int, share: float) -> int:
-    return int(n_items * share + 0.5)
 
 
 def _next_unseen(entries: Sequence[BlendedItem], shown: set[str]) -> BlendedItem | None:

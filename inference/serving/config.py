@@ -7,6 +7,29 @@ from pydantic import Field
 from training.config import Config
 
 
+class ExplorationPolicy(Config):
+    """How explored positions are filled.
+
+    Attributes:
+        cluster_decay: a planned cluster is drawn with a weight of this to the power of its rank
+            in the plan; 0 takes the best, 1 draws them all alike.
+        item_decay: the same for the items of a cluster.
+        items_drawn: first items of a cluster that one is drawn from.
+        rest_after: answers that showed a planned cluster, none of whose items was taken, before
+            it stands behind the others.
+        rest_days: how long it does, and how long a cluster that was refused is not planned.
+        remembered_users: people whose shown clusters a process remembers; the others' are
+            forgotten, least recent first.
+    """
+
+    cluster_decay: float = Field(default=0.7, ge=0, le=1)
+    item_decay: float = Field(default=0.7, ge=0, le=1)
+    items_drawn: int = Field(default=5, ge=1)
+    rest_after: int = Field(default=5, ge=1)
+    rest_days: float = Field(default=14.0, ge=0)
+    remembered_users: int = Field(default=100_000, ge=0)
+
+
 class ServingConfig(Config):
     """How the service listens, what a request gets by default, how it follows releases.
 
@@ -24,6 +47,17 @@ class ServingConfig(Config):
         forgotten_users: list of people who asked to be forgotten; their rows may be absent.
         heal_seconds: time between two looks for events that the live view does not hold yet.
         cached_rows: table rows of the current release kept in memory; they never change.
+        workers: processes that share the port, each with a release in memory.
+        request_threads: threads that answer requests; 0 answers them one after another, which is
+            fastest unless a plugged-in recommender waits for others.
+        max_body_bytes: larger bodies are refused before they are read.
+        body_seconds: how long a client may take to send a body.
+        grace_seconds: how long requests under way may take when the service is to end.
+        store_seconds: how long a read may wait for a store that does not answer.
+        store_check_seconds: time between two looks whether the store has the release's rows.
+        exploration: how explored positions are filled.
+        api_keys: file of the keys that requests need; empty, everybody who reaches the port may
+            ask: behind a proxy that knows its callers, or on one machine.
     """
 
     host: str = "127.0.0.1"
@@ -39,3 +73,12 @@ class ServingConfig(Config):
     forgotten_users: str = "pipelines/sources/forgotten_users.txt"
     heal_seconds: float = Field(default=1.0, gt=0)
     cached_rows: int = Field(default=50_000, ge=0)
+    workers: int = Field(default=1, ge=1, le=256)
+    request_threads: int = Field(default=0, ge=0, le=256)
+    max_body_bytes: int = Field(default=2_000_000, ge=1)
+    body_seconds: float = Field(default=10.0, gt=0)
+    grace_seconds: int = Field(default=15, ge=1)
+    store_seconds: float = Field(default=0.25, gt=0)
+    store_check_seconds: float = Field(default=5.0, gt=0)
+    exploration: ExplorationPolicy = ExplorationPolicy()
+    api_keys: str = ""

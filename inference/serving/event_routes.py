@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from fastapi import FastAPI
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field, field_validator
 
 from expectations.contracts.interaction_rules import EARLIEST, MAX_FEEDBACK
 from inference.events.event import ItemEvent, ReceiptStatus, to_microseconds
 from inference.events.identifier import Identifier
 from inference.events.live_view import LiveView
+from inference.serving.http.problems import OUT_OF_RANGE, UNREADABLE_BODY
 
 MAX_EVENTS_AT_ONCE = 1_000
 """Bounds what one request may make the service check and write; more come in several."""
+ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:")
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours."""
 
@@ -34,8 +38,16 @@ class SentEvent(BaseModel):
     item_id: Identifier
     timestamp: AwareDatetime
     feedback: float | None = Field(
-        default=None, allow_inf_nan=False, ge=-MAX_FEEDBACK, le=MAX_FEEDBACK
+        default=None, strict=True, allow_inf_nan=False, ge=-MAX_FEEDBACK, le=MAX_FEEDBACK
     )
+
+    @field_validator("timestamp", mode="before")
+    @classmethod
+    def _is_a_date_and_time(cls, value: object) -> object:
+        # pydantic would take seconds since 1970 as well, and those as text
+        if not isinstance(value, str) or not ISO_TIME.match(value):
+            raise ValueError("a time is written as ISO 8601 has it, with its zone")
+        return value
 
     @field_validator("timestamp")
     @classmethod
@@ -57,7 +69,10 @@ class SentEvents(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    events: tuple[SentEvent, ...] = Field(min_length=1, max_length=MAX_EVENTS_AT_ONCE)
+    # one error is told, so none beyond the first is looked for: each would cost memory and time
+    events: Annotated[tuple[SentEvent, ...], FailFast()] = Field(
+        min_length=1, max_length=MAX_EVENTS_AT_ONCE
+    )
 
 
 @dataclass(frozen=True)
@@ -86,24 +101,21 @@ class Receipts:
     visible: bool
 
 
-def add_event_routes(
-    app: FastAPI, live: LiveView, responses: dict[int | str, dict[str, object]]
-) -> None:
+def add_event_routes(app: FastAPI, live: LiveView) -> None:
     """Let ``app`` take events.
 
     Args:
         app: the application.
         live: records the events and writes the live view.
-        responses: how the application describes its refusals.
     """
 
-    @app.post("/v1/events", responses=responses)
+    @app.post("/v1/events", responses=OUT_OF_RANGE | UNREADABLE_BODY)
     def record_event(sent: SentEvent) -> SingleReceipt:
         """Record one event; it survives a crash once it is answered."""
         recording = live.record([sent.as_event()])
         return SingleReceipt(sent.event_id, recording.statuses[0], recording.visible)
 
-    @app.post("/v1/events/batch", responses=responses)
+    @app.post("/v1/events/batch", responses=OUT_OF_RANGE | UNREADABLE_BODY)
     def record_events(sent: SentEvents) -> Receipts:
         """Record up to a thousand events, all of them or none."""
         recording = live.record([event.as_event() for event in sent.events])

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from expectations.contracts.tables import ITEMS
 from inference.events.identifier import Identifier
 from inference.release.loaded_release import LoadedRelease
+from inference.serving.http.problems import NO_RELEASE, OUT_OF_RANGE, UNREADABLE_BODY
 from training.clusters.tree.assign import assign_items
 
 MAX_TEXT_LENGTH = 20_000
@@ -83,17 +84,15 @@ def find_interest(release: LoadedRelease, item: NewItem) -> ItemInterest:
 def add_item_routes(
     app: FastAPI,
     release: Callable[[], LoadedRelease],
-    responses: dict[int | str, dict[str, object]],
 ) -> None:
     """Let ``app`` say to which interest an item belongs.
 
     Args:
         app: the application.
         release: returns the release in service.
-        responses: how the application describes its refusals.
     """
 
-    @app.post("/v1/items/interest", responses=responses)
+    @app.post("/v1/items/interest", responses=OUT_OF_RANGE | NO_RELEASE | UNREADABLE_BODY)
     def interest_of_item(item: NewItem) -> ItemInterest:
         """Return the interest of an item, also of one that came after the release."""
         return find_interest(release(), item)

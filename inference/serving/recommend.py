@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.events.event import RecordedEvent
 from inference.features.live_history import merge_live
 from inference.features.online_features import FeatureReader, UserFeatures
 from inference.plans.align import align_plan
@@ -16,10 +20,15 @@ from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_for
 from inference.plans.config import ByScore, Mix
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
+from inference.serving.config import ExplorationPolicy
+from inference.serving.policy import ShownClusters, draw_novel, without_rested_refusals
 from inference.serving.retrieval import RetrievalRequest, retrieve_lists
 from inference.store.store_connections import StoreUnreachableError
 from training.clusters.distance import DISTANCES, KNOWN, Distance
 from training.recommender.protocol import ScoredItem
+
+SEED_BITS = 53
+"""A seed is a whole number that JavaScript keeps exactly."""
 
 
 class AnsweredBy(StrEnum):
@@ -52,6 +61,9 @@ class RecommendationRequest:
     planned_clusters: int
     novelty: Distance | None = None
     mix: Mix | ByScore | None = None
+    seed: int | None = None
+    """Repeats what chance decided; without one, each answer differs."""
+    policy: ExplorationPolicy = field(default_factory=ExplorationPolicy)
 
 
 @dataclass(frozen=True)
@@ -77,8 +89,11 @@ class PlannedInterest:
 
 @dataclass(frozen=True)
 class RecommendedItem:
-    """One item of the answer, the list it came from, and what led to it if it is novel.
+    """One item of the answer, the list it came from, and what led to it if it is planned.
 
+    ``is_novel``: its cluster is new to the person, from whatever list it comes. ``probability``
+    is that of a planned item to stand here, given the items before it; the position itself is an
+    exploratory one with the exploration share for a probability.
     ``distance`` is how far its cluster is from what the user has consumed: ``None`` where the
     cluster is among that, or where nothing is known of the user.
     """
@@ -88,14 +103,17 @@ class RecommendedItem:
     cluster: Cluster
     from_list: ListName
     distance: Distance | None
+    is_novel: bool
     led_by: tuple[Cluster, ...]
+    probability: float | None
 
 
 @dataclass(frozen=True)
 class Recommendations:
     """The answer, made from one release only.
 
-    ``missing_rows`` counts contexts of history clusters the plan had to do without.
+    ``missing_rows`` counts contexts of history clusters the plan had to do without. ``seed``
+    repeats the answer, while nothing else changes.
     """
 
     user_id: str
@@ -104,13 +122,28 @@ class Recommendations:
     history: tuple[Cluster, ...]
     planned: tuple[PlannedInterest, ...]
     missing_rows: int
+    exploration_share: float
+    seed: int
     items: tuple[RecommendedItem, ...]
 
 
 def make_recommendations(
-    release: LoadedRelease, reader: FeatureReader, request: RecommendationRequest
+    release: LoadedRelease,
+    reader: FeatureReader,
+    request: RecommendationRequest,
+    shown: ShownClusters | None = None,
 ) -> Recommendations:
-    """Return items for one user from one release; no state of a user raises."""
+    """Return items for one user from one release; no state of a user raises.
+
+    Args:
+        release: what is recommended from.
+        reader: reads what is known of the user.
+        request: whom to recommend to, and how much of it explores.
+        shown: remembers the planned clusters that were shown; absent, none ever rests.
+    """
+    if request.seed is None:
+        request = replace(request, seed=secrets.randbits(SEED_BITS))
+    now_us = time.time_ns() // 1000
     try:
         batch = reader.read_user(release.release_id, request.user_id)
         live = reader.read_live(request.user_id)
@@ -121,10 +154,14 @@ def make_recommendations(
         return _answer_popular(release, request, AnsweredBy.UNKNOWN_USER, None)
     if not user.history_clusters:
         return _answer_popular(release, request, AnsweredBy.NO_HISTORY, user)
-    plan, answered_by = _plan(release, reader, user, request)
+    open_user = _reopen(release, user, batch, live, request.policy, now_us)
+    plan, answered_by = _plan(release, reader, open_user, request, shown, now_us)
     blended = _retrieve(release, user, plan, request)
     if not blended:
         return _answer_popular(release, request, AnsweredBy.NO_HISTORY, user)
+    if shown is not None:
+        explored = (e.item.cluster_id for e in blended if e.from_list is ListName.EXPLORATORY)
+        shown.note(request.user_id, explored, now_us)
     return _assemble(release, request, answered_by, user, plan, blended)
 
 
@@ -133,6 +170,8 @@ def _plan(
     reader: FeatureReader,
     user: UserFeatures,
     request: RecommendationRequest,
+    shown: ShownClusters | None,
+    now_us: int,
 ) -> tuple[ServedPlan, AnsweredBy]:
     config = release.plan.asked(request.novelty, request.mix)
     contexts = contexts_to_look_up(user.history_clusters, config)
@@ -146,7 +185,10 @@ def _plan(
     plan = align_plan(whole, history, consumed, distances, alignment, config)
     if not plan.clusters:
         return plan, AnsweredBy.NO_PLAN
-    plan = replace(plan, clusters=plan.clusters[: request.planned_clusters])
+    clusters = plan.clusters
+    if shown is not None:
+        clusters = shown.rest(request.user_id, clusters, now_us)
+    plan = replace(plan, clusters=clusters[: request.planned_clusters])
     is_single = len(user.history_clusters) == 1
     return plan, AnsweredBy.SINGLE_CLUSTER if is_single else AnsweredBy.FULL
 
@@ -161,13 +203,42 @@ def _retrieve(
     release: LoadedRelease, user: UserFeatures, plan: ServedPlan, request: RecommendationRequest
 ) -> list[BlendedItem]:
     consumed = set(user.consumed_items) | set(user.recent_items)
-    n_novel = len(exploratory_positions(request.count, request.exploration_share))
+    chance = Random(request.seed)
+    share, offset = request.exploration_share, chance.random()
+    n_novel = len(exploratory_positions(request.count, share, offset))
     wanted = RetrievalRequest(user.recent_items, plan.clusters if n_novel else (), consumed)
     # Items of both lists are shown once, so the ordinary one needs some to spare.
     lists = retrieve_lists(
         release.recommender, [wanted], request.count + n_novel, per_cluster=request.count
     )[0]
-    return blend(lists.ordinary, lists.novel, request.exploration_share, request.count)
+    novel = draw_novel(lists.novel, n_novel, request.policy, chance)
+    return blend(lists.ordinary, novel, share, request.count, offset)
+
+
+def _reopen(
+    release: LoadedRelease,
+    user: UserFeatures,
+    batch: UserFeatures | None,
+    live: Sequence[RecordedEvent],
+    policy: ExplorationPolicy,
+    now_us: int,
+) -> UserFeatures:
+    """Return the user without the clusters whose refusal has rested: they may be planned again."""
+    refused = [
+        recorded.event
+        for recorded in live
+        if not release.seen.is_positive(recorded.event.feedback)
+        and release.clusters.has_item(recorded.event.item_id)
+    ]
+    if not refused:
+        return user
+    clusters = release.clusters.clusters_of([event.item_id for event in refused]).tolist()
+    known = (*user.history_clusters, *(batch.consumed_clusters if batch else ()))
+    refusals = zip(clusters, (event.time_us for event in refused), strict=True)
+    consumed = without_rested_refusals(
+        user.consumed_clusters, known, refusals, policy.rest_days, now_us
+    )
+    return replace(user, consumed_clusters=consumed)
 
 
 def _answer_popular(
@@ -204,6 +275,9 @@ def _assemble(
         code = int(codes[cluster_id])
         return None if code == KNOWN else DISTANCES[code]
 
+    known = {*user.history_clusters, *user.consumed_clusters} if user else set()
+    led_by_of = {planned.cluster_id: planned.led_by for planned in plan.clusters}
+
     def names(cluster_ids: Iterable[int]) -> tuple[Cluster, ...]:
         return tuple(name(cluster_id) for cluster_id in cluster_ids)
 
@@ -224,6 +298,8 @@ def _assemble(
             for planned in plan.clusters
         ),
         missing_rows=len(plan.missing),
+        exploration_share=request.exploration_share,
+        seed=request.seed or 0,
         items=tuple(
             RecommendedItem(
                 entry.item.item_id,
@@ -231,7 +307,9 @@ def _assemble(
                 name(entry.item.cluster_id),
                 entry.from_list,
                 distance(entry.item.cluster_id),
-                names(entry.led_by.members if entry.led_by else ()),
+                entry.item.cluster_id not in known,
+                names(led.members if (led := led_by_of.get(entry.item.cluster_id)) else ()),
+                entry.probability,
             )
             for entry in items
         ),

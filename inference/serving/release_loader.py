@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from expectations.contracts.errors import ReleaseError, UserError
@@ -20,10 +21,23 @@ from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
 from inference.store.store_connections import StoreUnreachableError
 
+STORE_PROBES = 8
+"""Users and table rows looked up to see whether the store still has the release in service."""
 POLLS_BETWEEN_TRIES = 10
 """A refused release is looked at again after so many polls: its rows may have come since."""
 
 log = logging.getLogger(__name__)
+
+
+class StoreState(StrEnum):
+    """What the online store had of the release in service when it was last looked at."""
+
+    COMPLETE = "complete"
+    """Every row that was looked up."""
+    INCOMPLETE = "incomplete"
+    """Not every row: people would be taken for unknown."""
+    UNREACHABLE = "unreachable"
+    """It did not answer; requests get popular items until it does."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +46,18 @@ class LoaderStatus:
 
     Attributes:
         release: what requests are answered from; ``None`` before the first release.
-        problem: why the champion is not served, in one line; empty if it is.
+        problem: why the champion is not served, or not in full, in one line; empty if it is.
+        store: whether the online store has the release's rows.
     """
 
     release: LoadedRelease | None
     problem: str
+    store: StoreState = StoreState.COMPLETE
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are answered as they should be, or with popular items meanwhile."""
+        return self.release is not None and self.store is not StoreState.INCOMPLETE
 
 
 class ReleaseLoader:
@@ -59,6 +80,7 @@ class ReleaseLoader:
         self._config = config
         self._refused_version: int | None = None
         self._next_try = 0.0
+        self._next_store_check = 0.0
         self.status = LoaderStatus(None, f"alias {CHAMPION} has not been looked up yet")
 
     def follow(self, stop: threading.Event) -> None:
@@ -66,6 +88,7 @@ class ReleaseLoader:
         while not stop.wait(self._config.poll_seconds):
             try:
                 self.refresh()
+                self.check_store()
             except Exception:  # a thread that dies would leave the service behind unnoticed
                 log.exception("following the alias %s failed; trying again", CHAMPION)
 
@@ -79,15 +102,42 @@ class ReleaseLoader:
         try:
             version = self._source.version_at(CHAMPION)
         except RegistryUnreachableError as error:
-            self.status = LoaderStatus(serving, str(error))
+            self.status = replace(self.status, problem=str(error))
             return
         if version is None:
-            self.status = LoaderStatus(serving, f"{RELEASE_MODEL} has no alias {CHAMPION}")
+            problem = f"{RELEASE_MODEL} has no alias {CHAMPION}"
+            self.status = replace(self.status, problem=problem)
         elif serving is not None and version == serving.version:
             self._refused_version = None
-            self.status = LoaderStatus(serving, "")
+            if self.status.store is StoreState.COMPLETE:
+                self.status = LoaderStatus(serving, "")
         elif version != self._refused_version or time.monotonic() >= self._next_try:
             self._try(version)
+
+    def check_store(self) -> None:
+        """See now and then whether the online store still has the rows of the release in service.
+
+        A store that was emptied or taken away says nothing to a request but that nobody is known.
+        """
+        serving = self.status.release
+        if serving is None or time.monotonic() < self._next_store_check:
+            return
+        self._next_store_check = time.monotonic() + self._config.store_check_seconds
+        forgotten = read_forgotten(Path(self._config.forgotten_users))
+        try:
+            missing = find_missing_rows(self._reader, serving.manifest, STORE_PROBES, forgotten)
+        except StoreUnreachableError as error:
+            self._note_store(StoreState.UNREACHABLE, f"the online store does not answer: {error}")
+            return
+        if missing:
+            self._note_store(StoreState.INCOMPLETE, "; ".join(missing))
+        elif self.status.store is not StoreState.COMPLETE:
+            self._note_store(StoreState.COMPLETE, "")
+
+    def _note_store(self, state: StoreState, problem: str) -> None:
+        if state is not self.status.store:
+            log.warning("the online store is %s: %s", state, problem or "all rows are there")
+        self.status = replace(self.status, problem=problem, store=state)
 
     def _try(self, version: int) -> None:
         try:
@@ -96,7 +146,7 @@ class ReleaseLoader:
             self._refused_version = version
             self._next_try = time.monotonic() + POLLS_BETWEEN_TRIES * self._config.poll_seconds
             problem = f"version {version} is refused: {error}"
-            self.status = LoaderStatus(self.status.release, problem)
+            self.status = replace(self.status, problem=problem)
             log.error("%s", problem)
             return
         self._refused_version = None

@@ -19,11 +19,13 @@ class NovelItem:
         item: the item, its cluster and its score by the recommender.
         plan_score: the cluster's combined score in the plan.
         led_by: the context of history clusters with the largest share in that score.
+        probability: of standing where it does, given what stands before it.
     """
 
     item: ScoredItem
     plan_score: float
     led_by: ClusterContext
+    probability: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ from expectations.contracts.errors import UserError
 
 REOPEN_SECONDS = 1.0
 """How long a connection that failed is used as it is before it is opened anew."""
+SLOW_SECONDS = 0.1
+"""A failure that took longer was a wait for an answer, and so would the next one be."""
+REST_SECONDS = 1.0
+"""After a slow failure nobody waits for the store again for this long."""
 
 
 class StoreUnreachableError(Exception):
@@ -70,6 +74,7 @@ class StoreConnections:
         store = open_store()
         self._columns = {name: _columns_of(store, name) for name in services}
         self._idle = deque([_Connection(store)])
+        self._asked_again_at = 0.0
 
     def read(
         self, service: str, join_keys: Sequence[str], entities: Sequence[Sequence[str]]
@@ -87,12 +92,18 @@ class StoreConnections:
         Raises:
             StoreUnreachableError: the store did not answer.
         """
+        started = time.monotonic()
+        if started < self._asked_again_at:
+            raise StoreUnreachableError("it did not answer in time a moment ago")
         keys = [_entity_key(join_keys, entity) for entity in entities]
         connection = self._take()
         try:
             rows = [connection.read(columns, keys) for columns in self._columns[service]]
         except STORE_FAILURES as error:
             connection.note_failure()
+            now = time.monotonic()
+            if now - started > SLOW_SECONDS:
+                self._asked_again_at = now + REST_SECONDS
             raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error
         finally:
             self._idle.append(connection)

@@ -22,6 +22,7 @@ from pipelines.commands import (
     forget_user,
     keep_tree,
     list_clusters,
+    make_key,
     promote,
     publish,
     replay_events,
@@ -52,6 +53,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "Release": (publish, promote, restore, retire_releases, collect_garbage, keep_tree),
     "Serve and events": (
         serve,
+        make_key,
         assign_items,
         export_events,
         replay_events,

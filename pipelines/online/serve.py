@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
+import tempfile
+from functools import partial
+from pathlib import Path
 
 import torch
 import uvicorn
+from fastapi import FastAPI
+from feast import FeatureStore
+from uvicorn.supervisors import Multiprocess
 
+from expectations.contracts.errors import UserError
 from inference.features.online_features import FeatureReader
 from inference.release.plug_in import PlugIn, keep_ours
 from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
+from inference.serving.config import ServingConfig
+from inference.serving.http.api_keys import read_keys
+from inference.serving.http.bounds import PatientProtocol
+from inference.serving.http.metrics import SHARED
 from inference.serving.release_loader import ReleaseLoader
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view
@@ -18,15 +31,86 @@ from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking, tracking_uri
 
 
-def serve(plug_in: PlugIn = keep_ours) -> None:
-    """Serve the champion release until interrupted, with a team's own recommender if it has one."""
+def serve(
+    plug_in: PlugIn = keep_ours,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+) -> None:
+    """Serve the champion release until interrupted.
+
+    Args:
+        plug_in: puts a team's own recommender in place of ours; with several workers it is a
+            function of a module, which each of them can import.
+        host: in place of the one in ``params.yaml``, as are ``port`` and ``workers``.
+
+    Raises:
+        UserError: the address cannot be listened on.
+    """
+    asked = {"host": host, "port": port, "workers": workers}
+    given = {name: value for name, value in asked.items() if value is not None}
     config = read_params().serving
+    config = ServingConfig.model_validate(config.model_dump() | given)
+    if config.api_keys:
+        read_keys(
+            Path(config.api_keys)
+        )  # what is wrong with them is told here, not by each process
+    bound = bind(config.host, config.port)  # a taken port is told before anything is loaded
+    settings = uvicorn.Config(
+        partial(make_app, config, plug_in),
+        factory=True,
+        http=PatientProtocol,
+        ws="none",
+        workers=config.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=config.grace_seconds,
+    )
+    print(f"recommendations and events on http://{config.host}:{config.port} (ends with Ctrl-C)")
+    if config.workers == 1:
+        uvicorn.Server(settings).run(sockets=[bound])
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ.update(dict.fromkeys(SHARED, folder))
+            Multiprocess(settings, sockets=[bound]).run()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address; nobody is let in before there is an application.
+
+    Raises:
+        UserError: the address cannot be listened on.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError as error:
+        remedy = "end what listens there, or choose another with --host and --port"
+        rule = "the address is free"
+        raise UserError(f"{host}:{port}", rule, remedy, error.strerror or str(error)) from None
+    bound.set_inheritable(True)
+    return bound
+
+
+def make_app(config: ServingConfig, plug_in: PlugIn) -> FastAPI:
+    """Return the application of one process, over the stores of the working directory."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small
     open_tracking()
-    reader = FeatureReader(open_store, config.cached_rows)
+    reader = FeatureReader(partial(open_for_reading, config.store_seconds), config.cached_rows)
     loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config, plug_in)
-    print(f"recommendations and events on http://{config.host}:{config.port} (ends with Ctrl-C)")
-    live = open_live_view(config)
-    uvicorn.run(create_app(loader, reader, config, live), host=config.host, port=config.port)
+    return create_app(loader, reader, config, open_live_view(config))
+
+
+def open_for_reading(seconds: float) -> FeatureStore:
+    """Return the store for requests: no read waits longer than this for a server's answer."""
+    store = open_store()
+    online = store.config.online_store
+    if hasattr(online, "connection_string"):
+        bounds = f"socket_timeout={seconds},socket_connect_timeout={seconds}"
+        online.connection_string = f"{online.connection_string},{bounds}"
+    return store

@@ -61,7 +61,12 @@ def choose_examples(
         if not history or history[0] in newest:
             continue
         request = RecommendationRequest(
-            user, config.count, config.exploration_share, config.planned_clusters
+            user,
+            config.count,
+            config.exploration_share,
+            config.planned_clusters,
+            seed=0,
+            policy=config.exploration,
         )
         answer = make_recommendations(release, reader, request)
         if answer.answered_by in (AnsweredBy.FULL, AnsweredBy.SINGLE_CLUSTER):

@@ -15,21 +15,26 @@ from inference.release.plug_in import PlugIn, keep_ours
 from inference.release.registered import CHAMPION
 from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
-from inference.serving.config import ServingConfig
+from inference.serving.config import ExplorationPolicy, ServingConfig
 from inference.serving.release_loader import ReleaseLoader
 from pipelines.online.feature_store import open_store
 from pipelines.release.model_registry import point_alias
 from pipelines.release.tracking import open_tracking, tracking_uri
 
-CONFIG = ServingConfig(poll_seconds=0.05, planned_clusters=2, max_count=20)
+BEST_FIRST = ExplorationPolicy(cluster_decay=0, item_decay=0)
+CONFIG = ServingConfig(poll_seconds=0.05, planned_clusters=2, max_count=20, exploration=BEST_FIRST)
 PATIENCE_SECONDS = 20
 
 
 @contextmanager
-def serve(reader: FeatureReader | None = None, plug_in: PlugIn = keep_ours) -> Iterator[TestClient]:
-    reader = reader or FeatureReader(open_store, CONFIG.cached_rows)
-    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, CONFIG, plug_in)
-    with TestClient(create_app(loader, reader, CONFIG)) as client:
+def serve(
+    reader: FeatureReader | None = None,
+    plug_in: PlugIn = keep_ours,
+    config: ServingConfig = CONFIG,
+) -> Iterator[TestClient]:
+    reader = reader or FeatureReader(open_store, config.cached_rows)
+    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config, plug_in)
+    with TestClient(create_app(loader, reader, config)) as client:
         yield client
 
 
@@ -39,7 +44,7 @@ def set_champion(version: int) -> None:
 
 def ask(client: TestClient, user: str, **query: Any) -> dict[str, Any]:
     path = f"/v1/users/{quote(user, safe='')}/recommendations"
-    response = client.get(path, params=query)
+    response = client.get(path, params={"seed": 0} | query)
     assert response.status_code == 200, response.text
     content: dict[str, Any] = response.json()
     return content

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 TIMEOUT_SECONDS = 60.0
+SEED = 7
 
 
 @dataclass
@@ -84,8 +85,8 @@ class Readers:
 
 
 def recommendations_of(user: str) -> str:
-    """The path under which a user's recommendations are found."""
-    return f"/v1/users/{quote(user, safe='')}/recommendations"
+    """The path under which a user's recommendations are found, always drawn alike."""
+    return f"/v1/users/{quote(user, safe='')}/recommendations?seed={SEED}"
 
 
 def get_json(port: int, path: str) -> dict[str, Any]:

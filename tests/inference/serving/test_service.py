@@ -13,6 +13,7 @@ from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
 from inference.release.plug_in import layout_of_release
 from inference.release.release_source import ReleaseSource
+from inference.serving.config import ExplorationPolicy
 from inference.serving.recommend import RecommendationRequest, make_recommendations
 from inference.serving.release_loader import ReleaseLoader
 from pipelines.online.feature_store import open_store
@@ -74,7 +75,9 @@ def test_the_plan_is_aligned_before_it_is_cut(tree: PublishedReleases) -> None:
     loader.refresh()
     release = loader.status.release
     assert release is not None
-    request = RecommendationRequest("ann", count=4, exploration_share=0.5, planned_clusters=2)
+    request = RecommendationRequest(
+        "ann", count=4, exploration_share=0.5, planned_clusters=2, seed=0
+    )
     aligned = replace(release, alignment=prefer(5, len(NAMES)))
     planned = [make_recommendations(each, reader, request).planned for each in (release, aligned)]
     assert [cluster.cluster_id for cluster in planned[0]] == [2, 3]
@@ -223,3 +226,36 @@ def test_state_page_and_description_need_nothing_from_elsewhere(client: TestClie
     assert "https://" not in page.text
     described = client.get("/openapi.json").json()["paths"]
     assert "/v1/users/{user_id}/recommendations" in described
+
+
+def test_every_item_says_whether_its_interest_is_new_to_the_person(client: TestClient) -> None:
+    answer = ask(client, "ann", count=20, exploration_share=0.2)
+    known = set(PEOPLE["ann"].consumed)
+    assert [item["is_novel"] for item in answer["items"]] == [
+        item["cluster"]["cluster_id"] not in known for item in answer["items"]
+    ]
+    led_by = {p["cluster_id"]: p["led_by"] for p in answer["planned"]}
+    ordinary = [item for item in answer["items"] if item["from_list"] == "ordinary"]
+    assert any(item["is_novel"] for item in ordinary)
+    for item in answer["items"]:
+        assert item["led_by"] == led_by.get(item["cluster"]["cluster_id"], [])
+        assert (item["probability"] is None) == (item["from_list"] == "ordinary")
+
+
+def test_each_answer_shows_other_novel_items_and_a_seed_repeats_one(
+    tree: PublishedReleases,
+) -> None:
+    set_champion(tree.first)
+    drawing = CONFIG.model_copy(update={"exploration": ExplorationPolicy(remembered_users=0)})
+    with serve(config=drawing) as client:
+        answers = [ask(client, "ann", count=5, seed=seed) for seed in range(12)]
+        again = [ask(client, "ann", count=5, seed=answer["seed"]) for answer in answers]
+    assert answers == again
+    novel = {
+        item["item_id"]
+        for answer in answers
+        for item in answer["items"]
+        if item["from_list"] == "exploratory"
+    }
+    # at every seed one of five is explored: 2 clusters of 5 items, drawn twelve times
+    assert len(novel) > 3

@@ -37,7 +37,7 @@ from pipelines.release.model_registry import find_release, point_alias
 from pipelines.release.promotion import Promotion
 from pipelines.release.promotion_history import PromotionHistory
 from pipelines.release.tracking import open_tracking, tracking_uri
-from tests.inference.serving.readers import Heard, Readers, get_json
+from tests.inference.serving.readers import SEED, Heard, Readers, get_json
 from tests.servers import LastingRedis, free_port, postgres_server, recommendation_service
 from tests.worlds.online.serving import N_CLUSTERS, REPOSITORY, build_tree
 from tests.worlds.online.telling_releases import ASKED, write_telling_release
@@ -73,7 +73,11 @@ def site(store: str, folder: Path, n_others: int) -> Iterator[Site]:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         root, port = build_tree(folder / "tree"), free_port()
         params = yaml.safe_load((root / "params.yaml").read_text())
-        params["serving"] |= {"port": port, "poll_seconds": 0.2}
+        params["serving"] |= {
+            "port": port,
+            "poll_seconds": 0.2,
+            "exploration": {"remembered_users": 0},
+        }
         (root / "params.yaml").write_text(yaml.safe_dump(params))
         (root / ".dvc").mkdir()  # publishing asks DVC whether there is a remote: there is none
         (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
@@ -140,7 +144,9 @@ def expected_answers(manifests: Sequence[ReleaseManifest]) -> dict[tuple[str, st
         with source.fetch(int(version.version)) as fetched:
             release = load_release(fetched)
         for user in ASKED:
-            request = RecommendationRequest(user, config.count, config.exploration_share, 2)
+            request = RecommendationRequest(
+                user, config.count, config.exploration_share, 2, seed=SEED
+            )
             answer = make_recommendations(release, reader, request)
             answers[manifest.release_id, user] = json.loads(json.dumps(asdict(answer)))
     return answers

@@ -1,0 +1,1 @@
+"""What all routes share, over connections of its own: limits, deadlines, keys, metrics."""

@@ -1,0 +1,124 @@
+"""The policy of exploration: what is drawn how often, what a seed repeats, what rests how long."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expectations.contracts.values import ClusterContext
+from inference.plans.combine import PlannedCluster
+from inference.serving.blend import exploratory_positions
+from inference.serving.config import ExplorationPolicy
+from inference.serving.policy import (
+    US_PER_DAY,
+    ShownClusters,
+    draw_novel,
+    without_rested_refusals,
+)
+from inference.serving.retrieval import NovelItem
+from training.recommender.protocol import ScoredItem
+
+LED_BY = ClusterContext.of(8, 9)
+POLICY = ExplorationPolicy()
+DRAWS = 4000
+WITHIN = 0.035  # more than four standard deviations of a share of 4,000 draws
+
+
+def novel(n_clusters: int, n_items: int) -> list[NovelItem]:
+    return [
+        NovelItem(ScoredItem(f"c{cluster}i{rank}", cluster, -rank), -1.0 * cluster, LED_BY)
+        for rank in range(n_items)
+        for cluster in range(n_clusters)
+    ]
+
+
+def names(drawn: list[NovelItem]) -> list[str]:
+    return [entry.item.item_id for entry in drawn]
+
+
+def test_every_planned_cluster_gets_its_turn_as_often_as_is_said() -> None:
+    chance, counts, said = Random(0), Counter[str](), dict[str, float]()
+    for _ in range(DRAWS):
+        first = draw_novel(novel(5, 3), 2, POLICY, chance)[0]
+        counts[first.item.item_id] += 1
+        said[first.item.item_id] = first.probability
+    assert len(counts) == 15
+    assert sum(said.values()) == pytest.approx(1.0)
+    for name, probability in said.items():
+        assert counts[name] / DRAWS == pytest.approx(probability, abs=WITHIN)
+
+
+def test_a_seed_repeats_a_draw_and_another_gives_another() -> None:
+    draws = {seed: names(draw_novel(novel(5, 9), 4, POLICY, Random(seed))) for seed in range(20)}
+    again = {seed: names(draw_novel(novel(5, 9), 4, POLICY, Random(seed))) for seed in range(20)}
+    assert draws == again
+    assert len({tuple(found[:4]) for found in draws.values()}) > 15
+
+
+def test_without_decay_the_best_comes_first() -> None:
+    greedy = ExplorationPolicy(cluster_decay=0, item_decay=0)
+    drawn = draw_novel(novel(3, 2), 6, greedy, Random(1))
+    assert names(drawn) == ["c0i0", "c1i0", "c2i0", "c0i1", "c1i1", "c2i1"]
+    assert {entry.probability for entry in drawn} == {1.0}
+
+
+@given(st.integers(0, 5), st.integers(0, 6), st.integers(0, 40), st.integers(0, 2**53))
+def test_nothing_is_lost_and_no_cluster_has_two_turns_in_a_round(
+    n_clusters: int, n_items: int, n_positions: int, seed: int
+) -> None:
+    offered = novel(n_clusters, n_items)
+    drawn = draw_novel(offered, n_positions, POLICY, Random(seed))
+    assert sorted(names(drawn)) == sorted(names(offered))
+    turn = [entry.item.cluster_id for entry in drawn[: min(n_positions, n_clusters)]]
+    assert len(set(turn)) == len(turn)
+    assert all(0 < entry.probability <= 1 for entry in drawn)
+
+
+@pytest.mark.parametrize("n_items", [1, 2, 7, 10])
+def test_a_share_is_kept_by_short_lists_too(n_items: int) -> None:
+    chance = Random(0)
+    explored = Counter(
+        place
+        for _ in range(DRAWS)
+        for place in exploratory_positions(n_items, 0.2, chance.random())
+    )
+    for place in range(n_items):
+        assert explored[place] / DRAWS == pytest.approx(0.2, abs=WITHIN)
+
+
+def plan_of(*clusters: int) -> list[PlannedCluster]:
+    return [PlannedCluster(cluster, -1.0, LED_BY) for cluster in clusters]
+
+
+def test_what_is_shown_often_rests_behind_the_others_and_comes_back() -> None:
+    shown, day = ShownClusters(ExplorationPolicy(rest_after=3, rest_days=2)), US_PER_DAY
+
+    def order(user: str, now_us: int) -> list[int]:
+        return [planned.cluster_id for planned in shown.rest(user, plan_of(4, 5, 6), now_us)]
+
+    for time in range(3):
+        assert order("ann", time) == [4, 5, 6]
+        shown.note("ann", [4], time)
+    assert order("ann", day) == [5, 6, 4]
+    assert order("ben", day) == [4, 5, 6]
+    assert order("ann", 2 * day + 9) == [4, 5, 6]
+    shown.note("ann", [4], 2 * day + 9)
+    assert order("ann", 2 * day + 10) == [4, 5, 6]
+
+
+def test_no_more_people_are_remembered_than_was_said() -> None:
+    shown = ShownClusters(ExplorationPolicy(rest_after=1, remembered_users=2))
+    for user in ("ann", "ben", "cat"):
+        shown.note(user, [1], 0)
+    order = [[p.cluster_id for p in shown.rest(u, plan_of(1, 2), 1)] for u in ("ann", "ben", "cat")]
+    assert order == [[1, 2], [2, 1], [2, 1]]
+
+
+def test_a_refusal_rests_and_what_the_data_holds_stays() -> None:
+    refusals = [(1, 0), (1, 9 * US_PER_DAY), (2, 0), (3, 0)]
+    kept = without_rested_refusals((0, 1, 2, 3), (0, 3), refusals, 5, 10 * US_PER_DAY)
+    assert kept == (0, 1, 3)
