@@ -37,7 +37,8 @@ function planned(entry) {
 }
 
 function item(entry, others) {
-  const row = element("li", "", others.has(entry.item_id) ? "" : "differs");
+  const differs = entry.from_list === "exploratory" || !others.has(entry.item_id);
+  const row = element("li", "", differs ? "differs" : "");
   const button = element("button", "Like");
   button.type = "button";
   button.setAttribute("aria-label", `Like ${entry.title}`);

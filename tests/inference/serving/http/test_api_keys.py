@@ -16,6 +16,7 @@ from tests.inference.serving.asked_service import CONFIG, serve, set_champion
 from tests.worlds.online.published import PublishedReleases
 
 LIST = "/v1/users/ann/recommendations"
+LIST_ROUTE = "/v1/users/{user_id}/recommendations"
 
 
 def new_key(name: str, scopes: list[str], per_second: float | None = None) -> tuple[str, str]:
@@ -110,12 +111,13 @@ def test_metrics_count_lists_and_name_nobody(guarded: TestClient, keys: dict[str
         page = guarded.get("/metrics", headers=bearer(keys["scraper"])).text
         wanted = (
             'explorer_answers_total{answered_by="full"} ',
-            'route="/v1/users/{user_id}/recommendations",status="200"} ',
+            f'explorer_requests_total{{method="GET",route="{LIST_ROUTE}",status="200"}} ',
         )
         lines = page.splitlines()
-        found = [sum(float(li.split()[-1]) for li in lines if part in li) for part in wanted]
+        found = [float(line.split()[-1]) for name in wanted for line in lines if name in line]
         return page, found
 
+    guarded.get(LIST, headers=bearer(keys["reader"]))
     _, before = counted()
     guarded.get(LIST, headers=bearer(keys["reader"]))
     page, after = counted()
