@@ -18,6 +18,7 @@ from inference.serving.config import ExplorationPolicy
 from inference.serving.retrieval import NovelItem
 
 US_PER_DAY = 86_400_000_000
+"""Microseconds."""
 ChoiceT = TypeVar("ChoiceT")
 
 

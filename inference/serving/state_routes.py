@@ -19,6 +19,7 @@ from inference.serving.release_loader import ReleaseLoader, StoreState
 PAGE = Path(__file__).with_name("page")
 PAGE_FILES = {file.name: file for file in PAGE.iterdir() if file.suffix in (".css", ".js")}
 N_EXAMPLE_USERS = 5
+"""Of the page: enough to try it without knowing an id."""
 
 
 @dataclass(frozen=True)

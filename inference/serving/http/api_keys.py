@@ -25,6 +25,7 @@ from training.config import Config
 
 PREFIX = "ie_"
 KEY_BYTES = 32
+"""As many as the hash has: neither is easier to guess than the other."""
 
 
 class KeyScope(StrEnum):

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 Responses = dict[int | str, dict[str, object]]
 SHOWN_CHARACTERS = 40
+"""Of what was wrong: enough to find it by, little enough for one line."""
 
 
 @dataclass(frozen=True)
