@@ -17,6 +17,7 @@ const at = (id) => document.getElementById(id);
 const form = at("ask").elements;
 const words = (clusters) => clusters.map((c) => c.name).join(" + ");
 let seed = null;
+let asked = 0;  // only the answer to the newest question is shown
 
 function element(tag, text, className) {
   const node = document.createElement(tag);
@@ -62,12 +63,15 @@ function explain(error) {
 
 async function show() {
   const user = form.user.value;
+  const own = ++asked;
   const query = { count: form.count.value };
   if (seed !== null) query.seed = seed;
   try {
     const answer = await service.recommendations(user, { ...query, exploration_share: form.share.value });
+    const plain = await service.recommendations(
+      user, { ...query, seed: answer.seed, exploration_share: 0 });
+    if (own !== asked) return;
     seed = answer.seed;
-    const plain = await service.recommendations(user, { ...query, seed, exploration_share: 0 });
     fill("history", answer.history.map((c) => element("li", c.name)));
     fill("planned", answer.planned.map(planned));
     const ids = (list) => new Set(list.items.map((entry) => entry.item_id));
@@ -76,6 +80,7 @@ async function show() {
     say(`${ANSWERS[answer.answered_by]} Release ${answer.release_id.slice(0, 12)}.`);
     history.replaceState(null, "", `?${new URLSearchParams({ user })}`);
   } catch (error) {
+    if (own !== asked) return;
     for (const id of ["history", "planned", "items", "plain"]) fill(id, []);
     explain(error);
   }

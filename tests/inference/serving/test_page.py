@@ -28,7 +28,7 @@ from tests.servers import free_port
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import NAMES
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 PHONE = {"width": 360, "height": 740}
 
 
