@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from expectations.contracts.tables import ITEMS
+from expectations.contracts.tables import INTERACTIONS, ITEMS
 from pipelines.io.artefact_io import read_table, scan_table
 from pipelines.sources.config import DatasetConfig
 from pipelines.sources.log_changes import read_log_changes
@@ -64,7 +64,7 @@ def read_world(name: str, seed: int, folder: Path) -> JudgedWorld:
     split = SplitConfig()
     write_source(WORLDS[name], split, seed, read_log_changes(None), written)
     items = read_table(written.items, ITEMS).sort("item_id")
-    interactions = scan_table(written.interactions)
+    interactions = scan_table(written.interactions, INTERACTIONS)
     topics = None
     if name == SYNTHETIC:
         truth = read_table(item_topics_path(written.truth), TRUE_ITEM_TOPICS)

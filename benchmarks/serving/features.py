@@ -34,7 +34,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 
 from benchmarks.serving.raw_store import Case, RawStore, open_raw_store
 from expectations.contracts import tables
-from expectations.contracts.tables import Table
+from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, Table
 from expectations.contracts.values import BUILD_RELEASE, all_contexts, contexts_of_history
 from inference.features.online_features import PLAN_SERVICE, USER_SERVICE, FeatureReader
 from pipelines.io import paths
@@ -149,7 +149,7 @@ def load(loader: str, root: Path) -> dict[str, float]:
         span = timedelta(days=1)
         store.materialize(TIME - span, TIME + span, feature_views=[tables.NOVEL_CLUSTER_TABLE.name])
     else:
-        pieces = read_pieces(root / paths.NOVEL_CLUSTER_TABLE, BATCH)
+        pieces = read_pieces(root / paths.NOVEL_CLUSTER_TABLE, BATCH, NOVEL_CLUSTER_TABLE)
         if loader == "write_rows":
             write_rows(store, tables.NOVEL_CLUSTER_TABLE, pieces, RELEASE_ID, lambda _: None)
         else:

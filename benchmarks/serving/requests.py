@@ -27,7 +27,7 @@ import numpy as np
 import polars as pl
 import yaml
 
-from expectations.contracts.tables import USER
+from expectations.contracts.tables import USER, USER_CLUSTER_HISTORY
 from inference.features.online_features import FeatureReader
 from inference.release.manifest import read_manifest
 from inference.release.release_source import ReleaseSource
@@ -122,7 +122,7 @@ def wait_until_ready(address: str) -> None:
 
 def known_users() -> list[str]:
     """Return the users of the release, in a random order that is always the same."""
-    histories = scan_table(paths.USER_CLUSTER_HISTORY)
+    histories = scan_table(paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY)
     users = histories.select(pl.col(USER.name).unique().sort()).collect()[USER.name].to_list()
     return [users[index] for index in np.random.default_rng(0).permutation(len(users))]
 

@@ -15,21 +15,21 @@ def check_table(data: pa.Table, table: Table, where: str | None = None) -> None:
     Checked in this order: columns and types, emptiness, nulls, bounds, key.
     """
     where = where or table.name
-    _check_columns(data, table, where)
+    check_columns(data.schema, table, where)
     if data.num_rows == 0 and not table.may_be_empty:
         raise ContractError(where, f"table {table.name} has no rows", "look at what feeds it")
-    for column in table.columns:
-        _check_values(data, column, where)
+    check_values(data, table, where)
     _check_key(data, table, where)
 
 
-def _check_columns(data: pa.Table, table: Table, where: str) -> None:
-    if data.schema.names != table.schema.names:
+def check_columns(schema: pa.Schema, table: Table, where: str) -> None:
+    """Raise :class:`ContractError` unless columns and types are the declared ones, in order."""
+    if schema.names != table.schema.names:
         rule = f"table {table.name} has the columns {', '.join(table.schema.names)}"
         raise ContractError(
-            where, rule, "write it with the declared columns", ", ".join(data.schema.names)
+            where, rule, "write it with the declared columns", ", ".join(schema.names)
         )
-    for column, found in zip(table.columns, data.schema.types, strict=True):
+    for column, found in zip(table.columns, schema.types, strict=True):
         if not _is_same_type(found, column.dtype):
             rule = f"column {column.name} is of type {column.dtype}"
             raise ContractError(where, rule, "cast it where it is made", str(found))
@@ -42,7 +42,13 @@ def _is_same_type(found: pa.DataType, declared: pa.DataType) -> bool:
     return bool(found.equals(declared))
 
 
-def _check_values(data: pa.Table, column: Column, where: str) -> None:
+def check_values(data: pa.Table, table: Table, where: str) -> None:
+    """Raise :class:`ContractError` on a null, NaN, or value out of its column's bounds."""
+    for column in table.columns:
+        _check_column(data, column, where)
+
+
+def _check_column(data: pa.Table, column: Column, where: str) -> None:
     values = data.column(column.name)
     if not column.nullable and values.null_count:
         row = pc.index(pc.is_null(values), True).as_py()

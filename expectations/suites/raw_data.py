@@ -30,6 +30,22 @@ N_USERS = f"at least {MIN_USERS} users interact"
 N_POSITIVE = "some interactions are positive"
 
 
+def _is_out_of_order() -> pl.Expr:
+    user, time, item = pl.col("user_id"), pl.col("timestamp"), pl.col("item_id")
+    same_user, same_time = user == user.shift(1), time == time.shift(1)
+    behind_in_time = (time < time.shift(1)) | (same_time & (item <= item.shift(1)))
+    return (user < user.shift(1)) | (same_user & behind_in_time)
+
+
+SORTED = RowCount(
+    "interactions",
+    "rows are sorted by user, time and item without repeats",
+    "sort and merge them where they are made",
+    _is_out_of_order(),
+)
+"""The one rule on the stored log that its declaration does not say."""
+
+
 @dataclass(frozen=True)
 class RawNames:
     """What to call the two tables in an error: the files that they came from."""
@@ -136,20 +152,8 @@ def interaction_suite(known_items: pl.Series, items_name: str) -> tuple[RowCount
             least=1,
             most=None,
         ),
-        RowCount(
-            "interactions",
-            "rows are sorted by user, time and item without repeats",
-            "sort and merge them where they are made",
-            _is_out_of_order(),
-        ),
+        SORTED,
     )
-
-
-def _is_out_of_order() -> pl.Expr:
-    user, time, item = pl.col("user_id"), pl.col("timestamp"), pl.col("item_id")
-    same_user, same_time = user == user.shift(1), time == time.shift(1)
-    behind_in_time = (time < time.shift(1)) | (same_time & (item <= item.shift(1)))
-    return (user < user.shift(1)) | (same_user & behind_in_time)
 
 
 def _check(

@@ -10,12 +10,15 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from expectations.contracts.content_hash import ContentHash, hash_content
+from expectations.contracts.durable import SCHEMA, schema_of
 from expectations.contracts.errors import ReleaseError
 from expectations.contracts.tables import LIST_FIGURES, PLAN_FIGURES
 from expectations.contracts.values import release_id_of
 from training.clusters.lineage.change_records import ReusedId
 
 MANIFEST_FILE = "release.json"
+MANIFEST_SCHEMA = 2
+"""1 was the same without the field."""
 
 SERVED_PARTS: Mapping[str, str] = {
     "clusters": "clusters.parquet",
@@ -115,17 +118,19 @@ class ReleaseManifest:
 
     def to_json(self) -> dict[str, object]:
         """Return the manifest as JSON content; :meth:`from_json` is its inverse."""
-        return {"release_id": self.release_id, **asdict(self)}
+        return {SCHEMA: MANIFEST_SCHEMA, "release_id": self.release_id, **asdict(self)}
 
     @classmethod
     def from_json(
         cls, content: Mapping[str, object], where: str = MANIFEST_FILE
     ) -> ReleaseManifest:
-        """Return the manifest that :meth:`to_json` wrote.
+        """Return the manifest that :meth:`to_json` wrote, in this schema or an earlier one.
 
         Raises:
-            ReleaseError: a field is missing, or the stated id is not that of the parts.
+            ReleaseError: the schema is a later one, a field is missing, or the stated id is not
+                that of the parts.
         """
+        schema_of(content, MANIFEST_SCHEMA, where)
         try:
             manifest = TypeAdapter(cls).validate_python(content)
             stated = str(content["release_id"])

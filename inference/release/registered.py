@@ -6,6 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from expectations.contracts.durable import SCHEMA, schema_of
+
 RELEASE_MODEL = "interest-explorer"
 PLANNER_MODEL = "interest-explorer-planner"
 RECOMMENDER_MODEL = "interest-explorer-recommender"
@@ -29,6 +33,8 @@ RELEASE_PATH = Path("artifacts") / RELEASE_FOLDER
 """Where the release's files lie inside the logged model."""
 
 MEMBERS_FILE = "members.json"
+MEMBERS_SCHEMA = 2
+"""1 was the same without the field."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,17 @@ class ReleaseMembers:
 
     def write(self, folder: Path) -> None:
         """Write the members into the release's folder."""
-        text = json.dumps(asdict(self), indent=2, sort_keys=True)
+        text = json.dumps({SCHEMA: MEMBERS_SCHEMA, **asdict(self)}, indent=2, sort_keys=True)
         (folder / MEMBERS_FILE).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> ReleaseMembers:
-        """Return what :meth:`write` wrote."""
-        return cls(**json.loads((folder / MEMBERS_FILE).read_text(encoding="utf-8")))
+        """Return what :meth:`write` wrote, in this schema or an earlier one.
+
+        Raises:
+            ReleaseError: the schema is a later one.
+        """
+        file = folder / MEMBERS_FILE
+        content = json.loads(file.read_text(encoding="utf-8"))
+        schema_of(content, MEMBERS_SCHEMA, str(file))
+        return TypeAdapter(cls).validate_python(content)

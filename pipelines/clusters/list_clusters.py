@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEMS
+from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEM_CLUSTERS, ITEMS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, scan_table
 from training.clusters.cluster_name import read_names
@@ -28,7 +28,7 @@ def list_built_clusters() -> Iterator[str]:
     items = read_table(paths.ITEMS, ITEMS).sort("item_id")
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     traffic = count_interactions(
-        scan_table(paths.INTERACTIONS), items["item_id"], timeline.fit_until
+        scan_table(paths.INTERACTIONS, INTERACTIONS), items["item_id"], timeline.fit_until
     )
     clusters = read_table(paths.CLUSTERS, CLUSTERS)
     tops = find_top_items(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inference.experiment.environment import Environment
 from pipelines.io.artefact_io import scan_table
 from pipelines.sources.synthetic.people import BACKGROUND_AFFINITY, feedback_of
-from pipelines.sources.synthetic.truth import Truth, interests_path, read_truth
+from pipelines.sources.synthetic.truth import TRUE_INTERESTS, Truth, interests_path, read_truth
 
 
 def build_environment(
@@ -43,7 +43,7 @@ def build_environment(
     is_interest = np.zeros(affinity.shape, dtype=bool)
     order = pl.LazyFrame({"user_id": user_ids, "user": np.arange(len(user_ids))})
     liked = (
-        scan_table(interests_path(truth_folder))
+        scan_table(interests_path(truth_folder), TRUE_INTERESTS)
         .join(order, on="user_id")
         .explode("interests", "affinities")
         .select("user", "interests", "affinities")

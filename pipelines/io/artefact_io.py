@@ -13,44 +13,76 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from expectations.contracts.checks import check_table
-from expectations.contracts.errors import UserError
+from expectations.contracts.checks import check_columns, check_table, check_values
+from expectations.contracts.errors import ContractError, UserError
 from expectations.contracts.tables import Table
+from pipelines.io.table_footer import check_footer, write_footer
 
 COMPRESSION = "zstd"
+ROWS_CHECKED_AT_ONCE = 500_000
 
 
 def write_table(frame: pl.DataFrame, path: Path, table: Table) -> None:
     """Check ``frame`` against its declaration, then write it as Parquet, atomically."""
     data = to_arrow(frame, table)
     check_table(data, table, str(path))
-    with atomic_file(path) as partial:
-        pq.write_table(data, partial, compression=COMPRESSION)
+    with (
+        atomic_file(path) as partial,
+        pq.ParquetWriter(partial, data.schema, compression=COMPRESSION) as writer,
+    ):
+        writer.write_table(data)
+        write_footer(writer, data.num_rows)
 
 
-def read_table(path: Path, table: Table) -> pl.DataFrame:
+def read_table(path: Path, table: Table, may_be_older: bool = False) -> pl.DataFrame:
     """Return the table at ``path``, checked against its declaration.
+
+    Args:
+        path: the file.
+        table: its declaration.
+        may_be_older: an earlier version of this project may have written it.
 
     Raises:
         UserError: the file is absent or is not Parquet.
-        ContractError: its content breaks the declaration.
+        ContractError: its content breaks the declaration, or is not what was written.
     """
-    data = _read(path)
+    with _open(path) as file:
+        check_columns(file.schema_arrow, table, str(path))
+        check_footer(file.metadata, str(path), may_be_older)
+        data = file.read()
     check_table(data, table, str(path))
     return pl.DataFrame(pl.from_arrow(data))
 
 
-def scan_table(path: Path) -> pl.LazyFrame:
-    """Return a lazy view of a table too large to hold; its writer has already checked it."""
-    _require(path)
+def scan_table(path: Path, table: Table) -> pl.LazyFrame:
+    """Return a lazy view of a table too large to hold.
+
+    Everything but its key is checked first, in the memory of one piece.
+
+    Raises:
+        UserError: the file is absent or is not Parquet.
+        ContractError: its content breaks the declaration, or is not what was written.
+    """
+    for _ in read_pieces(path, ROWS_CHECKED_AT_ONCE, table):
+        pass
     return pl.scan_parquet(path)
 
 
-def read_pieces(path: Path, rows: int) -> Iterator[pl.DataFrame]:
-    """Yield a table too large to hold, ``rows`` at a time; its writer has already checked it."""
-    _require(path)
-    with pq.ParquetFile(path) as file:
+def read_pieces(path: Path, rows: int, table: Table) -> Iterator[pl.DataFrame]:
+    """Yield a table too large to hold, ``rows`` at a time, each piece checked but for the key.
+
+    Raises:
+        UserError: the file is absent or is not Parquet.
+        ContractError: its content breaks the declaration, or is not what was written.
+    """
+    with _open(path) as file:
+        check_columns(file.schema_arrow, table, str(path))
+        check_footer(file.metadata, str(path), may_be_older=False)
+        if file.metadata.num_rows == 0 and not table.may_be_empty:
+            rule = f"table {table.name} has rows"
+            raise ContractError(str(path), rule, "look at what feeds it")
         for batch in file.iter_batches(rows):
+            check_values(pa.Table.from_batches([batch]), table, str(path))
             yield pl.DataFrame(pl.from_arrow(batch))
 
 
@@ -80,6 +112,7 @@ class TableWriter:
         self._table = table
         self._partial = _partial_of(path)
         self._writer: pq.ParquetWriter | None = None
+        self._rows = 0
 
     def __enter__(self) -> TableWriter:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +128,7 @@ class TableWriter:
         data = to_arrow(frame, self._table)
         check_table(data, self._table, str(self._path))
         self._writer.write_table(data)
+        self._rows += data.num_rows
 
     def __exit__(
         self,
@@ -103,6 +137,7 @@ class TableWriter:
         traceback: TracebackType | None,
     ) -> None:
         if self._writer is not None:
+            write_footer(self._writer, self._rows)
             self._writer.close()
         if kind is None:
             self._partial.replace(self._path)
@@ -154,10 +189,10 @@ def _partial_of(path: Path) -> Path:
     return path.with_name(path.name + ".partial")
 
 
-def _read(path: Path) -> pa.Table:
+def _open(path: Path) -> pq.ParquetFile:
     _require(path)
     try:
-        return pq.read_table(path)
+        return pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
         raise UserError(str(path), "is a Parquet file", "run its stage again", str(error)) from None
 

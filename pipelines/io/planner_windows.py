@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from expectations.contracts.errors import UserError
-from expectations.contracts.tables import CASES, ITEMS
+from expectations.contracts.tables import CASES, INTERACTIONS, ITEMS
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, scan_table
 from training.baselines.clusters.cluster_mass import collect_recent_items
@@ -48,7 +48,8 @@ def read_window(split: Split, clusters: ServingClusters, words: NDArray[np.float
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     is_test = split == "test"
     cases = rows_of_split(read_table(paths.CASES, CASES), split)
-    interactions, membership = scan_table(paths.INTERACTIONS), clusters.item_cluster_frame()
+    interactions = scan_table(paths.INTERACTIONS, INTERACTIONS)
+    membership = clusters.item_cluster_frame()
     folder = paths.RECOMMENDER if is_test else paths.RECOMMENDER_BEFORE_VALIDATION
     recommender = SequenceRecommender.load(folder)
     if recommender.layout.n_clusters != clusters.n_clusters:

@@ -47,7 +47,7 @@ def read_previous_tree(config: ClusterConfig, item_ids: pl.Series) -> PreviousTr
         raise UserError(f"{SETTING}.sha256", rule, remedy, config.previous.sha256[:12])
     return align_previous(
         _read_nodes(folder / paths.CLUSTERS.name),
-        read_table(folder / paths.ITEM_CLUSTERS.name, ITEM_CLUSTERS),
+        read_table(folder / paths.ITEM_CLUSTERS.name, ITEM_CLUSTERS, may_be_older=True),
         item_ids,
         config.counts,
         config.previous,
@@ -57,7 +57,7 @@ def read_previous_tree(config: ClusterConfig, item_ids: pl.Series) -> PreviousTr
 def _read_nodes(file: Path) -> pl.DataFrame:
     """Return the table CLUSTERS; one of before names had distinctions has none."""
     try:
-        return read_table(file, CLUSTERS)
+        return read_table(file, CLUSTERS, may_be_older=True)
     except ContractError:
         older = pl.read_parquet(file)
         if DISTINCTION in older.columns:

@@ -15,10 +15,11 @@ from pipelines.online.feature_store import apply_definitions, open_store
 from pipelines.online.live_events import replay_events
 from pipelines.online.online_store import FeatureFiles, OnlineRows, write_release_rows
 from pipelines.params.params import read_params
+from pipelines.release.case_figures import CaseFigures
 from pipelines.release.dvc_storage import push_artefacts
 from pipelines.release.lineage import log_lineage
 from pipelines.release.model_registry import find_registered, point_alias, register_release
-from pipelines.release.release_parts import RELEASE_PARTS
+from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
 from pipelines.release.release_record import check_lock
 from pipelines.release.tracking import open_tracking, run_of_release
 
@@ -26,7 +27,7 @@ from pipelines.release.tracking import open_tracking, run_of_release
 def publish_built() -> None:
     """Publish the release in the working tree and say what was done."""
     manifest = read_manifest(paths.RELEASE)
-    check_parts(manifest, RELEASE_PARTS)
+    check_parts(manifest, {**RELEASE_PARTS, **MEASURED})
     check_lock()
     remote = push_artefacts()
     rows, version, is_new = publish(open_store(), open_tracking(), manifest)
@@ -49,7 +50,11 @@ def publish(
 
     Returns:
         What was loaded, the release's version, and whether that version is new.
+
+    Raises:
+        UserError: figures of its cases are not what a promotion could read.
     """
+    CaseFigures.read(MEASURED)
     apply_definitions(store)
     files = FeatureFiles(
         paths.USER_CLUSTER_HISTORY, paths.USER_ITEM_HISTORY, paths.NOVEL_CLUSTER_TABLE

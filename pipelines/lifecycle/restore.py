@@ -119,6 +119,12 @@ def describe_restored(restored: Restored) -> Iterator[str]:
     )
     if restored.replaced:
         yield f"what lay here before is in {restored.replaced}"
-    if code.commit != origin.git_commit or origin.git_dirty:
-        edited = ", edited" if origin.git_dirty else ""
-        yield f"note: it was built by commit {origin.git_commit[:12]}{edited}; this is another"
+    built = f"commit {origin.git_commit[:12]}"
+    if origin.git_dirty:
+        yield f"note: it was built by {built} with edits that nobody kept"
+    elif code.commit != origin.git_commit:
+        yield f"note: it was built by {built}; this is {code.commit[:12]}"
+    elif code.is_dirty:
+        yield f"note: it was built by {built}; the code here has edits since"
+    else:
+        yield f"the code here is identical: {built}"

@@ -12,7 +12,7 @@ from feast import FeatureStore
 from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import add_forgotten, read_forgotten
 from expectations.contracts.interaction_rules import ID_RULE, is_id
-from expectations.contracts.tables import USER
+from expectations.contracts.tables import INTERACTIONS, USER
 from inference.events.event import to_microseconds
 from inference.serving.config import ServingConfig
 from inference.store.store_connections import STORE_FAILURES
@@ -112,5 +112,5 @@ def forget_user(
 def _count_built_rows(user_id: str) -> int:
     if not paths.INTERACTIONS.is_file():
         return 0
-    rows = scan_table(paths.INTERACTIONS).filter(pl.col("user_id") == user_id)
+    rows = scan_table(paths.INTERACTIONS, INTERACTIONS).filter(pl.col("user_id") == user_id)
     return int(rows.select(pl.len()).collect().item())

@@ -62,14 +62,17 @@ def write_release_rows(
     views = (
         (USER_CLUSTER_HISTORY, [clusters]),
         (USER_ITEM_HISTORY, [items]),
-        (NOVEL_CLUSTER_TABLE, read_pieces(files.novel_cluster_table, ROWS_AT_ONCE)),
+        (
+            NOVEL_CLUSTER_TABLE,
+            read_pieces(files.novel_cluster_table, ROWS_AT_ONCE, NOVEL_CLUSTER_TABLE),
+        ),
     )
     total = clusters.height + items.height + n_contexts
     with tqdm(total=total, desc="online rows", unit="row", disable=None) as bar:
         for view, frames in views:
             write_rows(store, view, frames, release_id, bar.update)
     users = clusters.join(items, on=USER.name, how="left")
-    table = read_pieces(files.novel_cluster_table, ROWS_AT_ONCE)
+    table = read_pieces(files.novel_cluster_table, ROWS_AT_ONCE, NOVEL_CLUSTER_TABLE)
     compared = guard_read_back(FeatureReader(lambda: store), release_id, users, table)
     return OnlineRows(clusters.height, n_contexts, compared)
 
@@ -79,7 +82,7 @@ def latest_states(path: Path, table: Table) -> pl.DataFrame:
     time = str(table.event_time)
     features = [column.name for column in table.features]
     newest = [pl.col(name).sort_by(time).last() for name in (time, *features)]
-    return scan_table(path).group_by(USER.name).agg(newest).sort(USER.name).collect()
+    return scan_table(path, table).group_by(USER.name).agg(newest).sort(USER.name).collect()
 
 
 def _without_forgotten(states: pl.DataFrame, forgotten: ForgottenUsers) -> pl.DataFrame:

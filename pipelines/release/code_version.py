@@ -5,12 +5,20 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
+from pipelines.io import paths
+
 UNKNOWN = "unknown"
+CODE = (
+    *("expectations", "feature_repo", "inference", "pipelines", "training"),
+    *("dvc.yaml", "pyproject.toml", "constraints.txt"),
+    f":(exclude){paths.FORGOTTEN_USERS}",
+)
+"""What a build runs, as git's pathspecs. Settings, data and results have their own hashes."""
 
 
 @dataclass(frozen=True)
 class CodeVersion:
-    """A commit, and whether tracked or new files differ from it; unknown outside of git."""
+    """A commit, and whether tracked or new files of code differ from it; unknown outside of git."""
 
     commit: str
     is_dirty: bool
@@ -21,11 +29,12 @@ class CodeVersion:
 
 
 def read_code_version() -> CodeVersion:
-    """Return the version of the code in the working directory."""
+    """Return the version of the code in the working directory, the top of its repository."""
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return CodeVersion(UNKNOWN, is_dirty=True)
-    return CodeVersion(commit.strip(), is_dirty=bool(_git("status", "--porcelain")))
+    changed = _git("status", "--porcelain", "--untracked-files=all", "--", *CODE)
+    return CodeVersion(commit.strip(), is_dirty=changed is None or bool(changed))
 
 
 def _git(*arguments: str) -> str | None:

@@ -13,16 +13,13 @@ small (a test of non-inferiority).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from expectations.contracts.checks import check_table
-from expectations.contracts.tables import LIST_FIGURES, PLAN_FIGURES
 from inference.release.manifest import MEASURED_FILES, ReleaseManifest
 from inference.release.release_source import FetchedRelease
-from pipelines.io.artefact_io import read_table, to_arrow
+from pipelines.release.case_figures import CaseFigures
 from training.evaluation.clusters.compare import RECALL_AT_10
 from training.evaluation.metrics import bootstrap_interval
 
@@ -42,17 +39,13 @@ class MeasuredRelease:
     """A release's manifest and its figures of single cases."""
 
     manifest: ReleaseManifest
-    plans: pl.DataFrame
-    lists: pl.DataFrame
+    cases: CaseFigures
 
     @classmethod
     def read(cls, fetched: FetchedRelease) -> MeasuredRelease:
-        """Take both tables out of the release's artefact."""
-        return cls(
-            fetched.manifest,
-            _read_plans(fetched.folder / MEASURED_FILES[PLAN_FIGURES.name]),
-            read_table(fetched.folder / MEASURED_FILES[LIST_FIGURES.name], LIST_FIGURES),
-        )
+        """Take manifest and figures out of the release's artefact."""
+        files = {table: fetched.folder / name for table, name in MEASURED_FILES.items()}
+        return cls(fetched.manifest, CaseFigures.read(files))
 
     @property
     def clustering(self) -> tuple[str, int]:
@@ -79,28 +72,15 @@ def compare_releases(
         max_recall_loss: the margin, as a share of the champion's recall.
     """
     found = []
+    ours, theirs = candidate.cases, champion.cases
     if candidate.clustering == champion.clustering:
         for column, of in PLAN_COLUMNS.items():
             what = f"{of} of the served plan"
-            found += _paired(what, candidate.plans, champion.plans, max_recall_loss, column)
-    found += _paired(
-        "recall@10 of the served list", candidate.lists, champion.lists, max_recall_loss
-    )
-    found = found or _lifts(candidate.plans, champion.plans, max_recall_loss)
+            found += _paired(what, ours.plans, theirs.plans, max_recall_loss, column)
+    what = "recall@10 of the served list"
+    found += _paired(what, ours.lists, theirs.lists, max_recall_loss)
+    found = found or _lifts(ours.plans, theirs.plans, max_recall_loss)
     return found or [Comparison(False, "not compared: no figures of both releases")]
-
-
-def _read_plans(file: Path) -> pl.DataFrame:
-    """Return the figures of plans; what a release of an earlier version has not is null."""
-    frame = pl.read_parquet(file)
-    empty = [
-        pl.lit(None, dtype=pl.Float32).alias(column.name)
-        for column in PLAN_FIGURES.columns
-        if column.nullable and column.name not in frame.columns
-    ]
-    whole = frame.with_columns(empty).select(column.name for column in PLAN_FIGURES.columns)
-    check_table(to_arrow(whole, PLAN_FIGURES), PLAN_FIGURES, str(file))
-    return whole
 
 
 def _paired(

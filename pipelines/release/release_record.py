@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
+from pydantic import TypeAdapter
 
 from expectations.contracts.content_hash import hash_content
+from expectations.contracts.durable import SCHEMA, schema_of
 from expectations.contracts.errors import ReleaseError
 from pipelines.io import paths
 from pipelines.io.artefact_io import write_json
@@ -23,6 +25,8 @@ RECORD_FOLDER = "record"
 LOCK_FILE = Path("dvc.lock")
 PIPELINE_FILE = Path("dvc.yaml")
 ORIGIN_FILE = "origin.json"
+ORIGIN_SCHEMA = 2
+"""1 was the same without the field."""
 RECORDED_FILES = (LOCK_FILE, PIPELINE_FILE, paths.PARAMS_FILE)
 
 
@@ -59,7 +63,8 @@ def write_record(release_folder: Path, code: CodeVersion) -> None:
     for file in found:
         shutil.copyfile(file, folder / file.name)
     hashes = {file.name: hash_content(file).sha256 for file in found}
-    write_json(asdict(Origin(code.commit, code.is_dirty, hashes)), folder / ORIGIN_FILE)
+    origin = Origin(code.commit, code.is_dirty, hashes)
+    write_json({SCHEMA: ORIGIN_SCHEMA, **asdict(origin)}, folder / ORIGIN_FILE)
 
 
 def read_record(release_folder: Path) -> tuple[Origin, Path]:
@@ -70,8 +75,10 @@ def read_record(release_folder: Path) -> tuple[Origin, Path]:
     """
     folder = release_folder / RECORD_FOLDER
     try:
-        origin = Origin(**json.loads((folder / ORIGIN_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        content = json.loads((folder / ORIGIN_FILE).read_text(encoding="utf-8"))
+        schema_of(content, ORIGIN_SCHEMA, str(folder / ORIGIN_FILE))
+        origin = TypeAdapter(Origin).validate_python(content)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         rule, remedy = "holds the record of its build", "publish the release again"
         raise ReleaseError(str(folder), rule, remedy, repr(error)[:80]) from None
     for file in RECORDED_FILES:

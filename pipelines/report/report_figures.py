@@ -7,8 +7,9 @@ from pathlib import Path
 
 import polars as pl
 
+from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEMS
 from pipelines.io import paths
-from pipelines.io.artefact_io import read_json, scan_table
+from pipelines.io.artefact_io import count_rows, read_json, scan_table
 from pipelines.report.report_text import (
     DISTANCE_WORDS,
     Figures,
@@ -85,7 +86,7 @@ def _read_numbers(file: Path) -> Figures:
 
 def show_sizes(serving_level: int) -> list[str]:
     """Return what went in and what was built from it; clusters are those of the level served."""
-    log = scan_table(paths.INTERACTIONS).select(
+    log = scan_table(paths.INTERACTIONS, INTERACTIONS).select(
         n=pl.len(),
         users=pl.col("user_id").n_unique(),
         positive=pl.col("is_positive").mean(),
@@ -93,9 +94,10 @@ def show_sizes(serving_level: int) -> list[str]:
         last=pl.col("timestamp").max(),
     )
     row = log.collect().row(0, named=True)
-    n_items = int(scan_table(paths.ITEMS).select(pl.len()).collect().item())
-    levels = scan_table(paths.CLUSTERS).group_by("level").len().sort("level").collect()["len"]
-    n_rows = int(scan_table(paths.NOVEL_CLUSTER_TABLE).select(pl.len()).collect().item())
+    n_items = int(scan_table(paths.ITEMS, ITEMS).select(pl.len()).collect().item())
+    nodes = scan_table(paths.CLUSTERS, CLUSTERS)
+    levels = nodes.group_by("level").len().sort("level").collect()["len"]
+    n_rows = count_rows(paths.NOVEL_CLUSTER_TABLE)
     return [
         f"{row['users']:>12,} users",
         f"{n_items:>12,} items",

@@ -95,7 +95,7 @@ def read_log_changes(exported: str | None) -> LogChanges:
             rule = "the name holds the hash of the content"
             remedy = "export the events again with `explorer export-events`"
             raise UserError(str(path), rule, remedy)
-        events = read_table(path, EVENTS)
+        events = read_table(path, EVENTS, may_be_older=True)
         require_sound_events(events, str(path))
     return LogChanges(events, read_forgotten(paths.FORGOTTEN_USERS))
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS, ITEM_EMBEDDINGS, ITEMS
+from expectations.contracts.tables import (
+    CLUSTERS,
+    INTERACTIONS,
+    ITEM_CLUSTERS,
+    ITEM_EMBEDDINGS,
+    ITEMS,
+)
 from expectations.suites.cluster_tables import (
     cluster_suite,
     description_suite,
@@ -49,7 +55,7 @@ def main(params: Params) -> None:
     runtime = params.runtime
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     items = read_table(paths.ITEMS, ITEMS).sort("item_id")
-    interactions = scan_table(paths.INTERACTIONS)
+    interactions = scan_table(paths.INTERACTIONS, INTERACTIONS)
     previous = read_previous_tree(config, items["item_id"])
     rng = np.random.default_rng(runtime.seed)
 

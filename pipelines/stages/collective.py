@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from expectations.contracts.tables import ITEMS, TRANSITIONS
+from expectations.contracts.tables import INTERACTIONS, ITEMS, TRANSITIONS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_json, read_table, scan_table, write_json
 from pipelines.io.clusters_reader import read_clusters
@@ -31,7 +31,7 @@ def main(params: Params) -> None:
     def gather(before: datetime) -> Evidence:
         return gather_evidence(
             items,
-            scan_table(paths.INTERACTIONS),
+            scan_table(paths.INTERACTIONS, INTERACTIONS),
             clusters.item_cluster_frame(),
             clusters.n_clusters,
             before,

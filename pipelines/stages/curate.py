@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from expectations.contracts.tables import CASES, ITEM_CASES, TRANSITIONS
+from expectations.contracts.tables import CASES, INTERACTIONS, ITEM_CASES, TRANSITIONS
 from expectations.suites.transitions import transition_suite
 from pipelines.guards.bounds import curation_bounds
+from pipelines.guards.feature_guards import guard_histories
 from pipelines.guards.guards import StageGuards
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
@@ -36,6 +37,8 @@ def main(params: Params) -> None:
     """Mine labels and cases from interactions; take their histories from the feature store."""
     config = params.curation
     rng = np.random.default_rng(params.runtime.seed)
+    guards = StageGuards(paths.gates_of("curate"))
+    guard_histories(guards)
     clusters = read_clusters(params.clusters.serving_level)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
 
@@ -58,7 +61,6 @@ def main(params: Params) -> None:
     asked = {"cases": cases, "item_cases": item_cases}
     card = write_card(labels, transitions, asked, targets, clusters.ancestors)
     write_json(card, paths.metrics_of("curation"))
-    guards = StageGuards(paths.gates_of("curate"))
     guards.judge_rows("transitions", transition_suite(clusters.n_clusters), [transitions])
     guards.judge_figures("curation_figures", card, curation_bounds(params.gates.curation))
     guards.settle()
@@ -73,7 +75,7 @@ def mine(
     clusters: ServingClusters, timeline: Timeline, config: CurationConfig
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return labels, cluster cases and item cases of all users, a range of users at a time."""
-    interactions = scan_table(paths.INTERACTIONS)
+    interactions = scan_table(paths.INTERACTIONS, INTERACTIONS)
     chunks = clustered_chunks(
         interactions, clusters.item_cluster_frame(), config.chunk_interactions
     )

@@ -8,7 +8,13 @@ import numpy as np
 import polars as pl
 import torch
 
-from expectations.contracts.tables import CASES, ITEM_CASES, LIST_FIGURES, NOVEL_CLUSTER_TABLE
+from expectations.contracts.tables import (
+    CASES,
+    INTERACTIONS,
+    ITEM_CASES,
+    LIST_FIGURES,
+    NOVEL_CLUSTER_TABLE,
+)
 from inference.experiment.arms import System
 from inference.experiment.held_out import recall_of_lists
 from inference.plans.align import align_batch
@@ -93,7 +99,9 @@ def compare_models(recommender: SequenceRecommender, rng: np.random.Generator) -
     """Return the figures of ours and of the baselines, all fitted before the first test origin."""
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     layout = recommender.layout
-    _, sequences = read_sequences(scan_table(paths.INTERACTIONS), layout, timeline.fit_until)
+    _, sequences = read_sequences(
+        scan_table(paths.INTERACTIONS, INTERACTIONS), layout, timeline.fit_until
+    )
     cases = ItemCases.from_frame(read_table(paths.ITEM_CASES, ITEM_CASES), SPLIT)
     held_out = cases.hold_out(layout)
     models: dict[str, SequenceScorer] = {"recommender": recommender}
@@ -126,7 +134,9 @@ def compare_models(recommender: SequenceRecommender, rng: np.random.Generator) -
 
 def choose_ease_penalty(layout: ItemLayout, validation_start: datetime) -> float:
     """Return the penalty of EASE that does best on the validation cases."""
-    _, earlier = read_sequences(scan_table(paths.INTERACTIONS), layout, validation_start)
+    _, earlier = read_sequences(
+        scan_table(paths.INTERACTIONS, INTERACTIONS), layout, validation_start
+    )
     cases = ItemCases.from_frame(read_table(paths.ITEM_CASES, ITEM_CASES), "validation")
     return choose_penalty(earlier, cases.hold_out(layout), layout)
 

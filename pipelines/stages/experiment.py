@@ -6,7 +6,12 @@ import numpy as np
 import polars as pl
 import torch
 
-from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
+from expectations.contracts.tables import (
+    INTERACTIONS,
+    NOVEL_CLUSTER_TABLE,
+    USER_CLUSTER_HISTORY,
+    USER_ITEM_HISTORY,
+)
 from inference.experiment.arms import System
 from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Environment, without_undiscovered
@@ -48,7 +53,7 @@ def main(params: Params) -> None:
     rng = np.random.default_rng(runtime.seed)
     participants = _choose_participants(config, rng)
     users = [participant.user_id for participant in participants]
-    interactions = scan_table(paths.INTERACTIONS)
+    interactions = scan_table(paths.INTERACTIONS, INTERACTIONS)
     environment = build_environment(paths.TRUTH, interactions, users, threshold, rng)
     if config.world == "null":
         environment = _without_undiscovered(environment, rng)
@@ -70,12 +75,12 @@ def _without_undiscovered(environment: Environment, rng: np.random.Generator) ->
 
 def _choose_participants(config: ExperimentConfig, rng: np.random.Generator) -> list[Participant]:
     """Return a sample of the users with a liked cluster, as they are at the data's end."""
-    histories = scan_table(paths.USER_CLUSTER_HISTORY)
+    histories = scan_table(paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY)
     has_liked = histories.filter(pl.col("history_clusters").list.len() > 0)
     known = has_liked.select(pl.col("user_id").unique().sort()).collect()["user_id"]
     order = rng.permutation(len(known))[: config.max_users]
     chosen = known.gather(np.sort(order)).to_frame().lazy()
-    items = scan_table(paths.USER_ITEM_HISTORY)
+    items = scan_table(paths.USER_ITEM_HISTORY, USER_ITEM_HISTORY)
     return assemble_participants(
         histories.join(chosen, on="user_id", how="semi").collect(),
         items.join(chosen, on="user_id", how="semi").collect(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from expectations.contracts.tables import INTERACTIONS
 from expectations.contracts.values import DataSeen
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_folder, scan_table, write_json
@@ -22,7 +23,7 @@ def main(params: Params) -> None:
     with atomic_folder(paths.TRUTH) as truth, atomic_folder(paths.ITEMS.parent) as folder:
         written = IngestedPaths(folder / paths.ITEMS.name, folder / paths.INTERACTIONS.name, truth)
         ingested = write_source(dataset, split, runtime.seed, changes, written)
-        timeline = make_timeline(scan_table(written.interactions), split)
+        timeline = make_timeline(scan_table(written.interactions, INTERACTIONS), split)
         write_json(timeline.to_json(), folder / paths.TIMELINE.name)
         seen = DataSeen(timeline.end, changes.events_until_us, dataset.threshold)
         write_json(seen.to_json(), folder / paths.DATA_SEEN.name)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from expectations.contracts.tables import ITEM_POPULARITY, ITEMS
+from expectations.contracts.tables import INTERACTIONS, ITEM_POPULARITY, ITEMS
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
     atomic_file,
@@ -41,7 +41,7 @@ def main(params: Params) -> None:
     torch.set_num_threads(runtime.threads)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     clusters = read_clusters(params.clusters.serving_level)
-    interactions = scan_table(paths.INTERACTIONS)
+    interactions = scan_table(paths.INTERACTIONS, INTERACTIONS)
     layout = arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
 
     epochs: list[EpochReport] = []

@@ -5,7 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from expectations.contracts.content_hash import hash_content
-from expectations.contracts.tables import ITEM_TITLES, ITEMS, USER
+from expectations.contracts.tables import (
+    CLUSTERS,
+    ITEM_TITLES,
+    ITEMS,
+    NOVEL_CLUSTER_TABLE,
+    USER,
+    USER_CLUSTER_HISTORY,
+)
 from expectations.gates.report import GateReport
 from inference.release.manifest import (
     ClusterIds,
@@ -48,7 +55,7 @@ def main(params: Params) -> None:
 
 
 def _users() -> list[str]:
-    histories = scan_table(paths.USER_CLUSTER_HISTORY)
+    histories = scan_table(paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY)
     users: list[str] = (
         histories.select(pl.col(USER.name).unique().sort()).collect()[USER.name].to_list()
     )
@@ -56,8 +63,8 @@ def _users() -> list[str]:
 
 
 def _count(n_users: int, n_items: int, level: int) -> ReleaseCounts:
-    nodes = scan_table(paths.CLUSTERS).filter(pl.col("level") == level)
-    rows = scan_table(paths.NOVEL_CLUSTER_TABLE)
+    nodes = scan_table(paths.CLUSTERS, CLUSTERS).filter(pl.col("level") == level)
+    rows = scan_table(paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     return ReleaseCounts(
         n_users=n_users,
         n_items=n_items,
@@ -71,6 +78,7 @@ def _verdicts() -> tuple[GateVerdict, ...]:
     files = (
         paths.gates_of("ingest"),
         paths.gates_of("clusters"),
+        paths.gates_of("histories"),
         paths.gates_of("curate"),
         paths.gates_of("table"),
         paths.gates_of("evaluate"),

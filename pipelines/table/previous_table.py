@@ -50,7 +50,8 @@ def read_previous_table(config: TableConfig, recipe: TableRecipe) -> PreviousTab
         raise UserError(f"{SECTION}.sha256", rule, remedy, config.previous.sha256[:12])
     record = _read_record(files[paths.TABLE_RECORD.name])
     refuse_other_recipe(record, recipe)
-    frame = read_table(folder / paths.NOVEL_CLUSTER_TABLE.name, NOVEL_CLUSTER_TABLE)
+    file = folder / paths.NOVEL_CLUSTER_TABLE.name
+    frame = read_table(file, NOVEL_CLUSTER_TABLE, may_be_older=True)
     table = PlanTable.from_frame(frame, len(record.descriptions))
     same_code = record.code == describe_code()
     arithmetic = record.arithmetic if same_code else None

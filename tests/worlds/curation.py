@@ -54,7 +54,8 @@ def interactions_of(events: Sequence[Event]) -> pl.DataFrame:
         "feedback": pl.Float32,
         "is_positive": pl.Boolean,
     }
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return frame.sort("user_id", "timestamp", "item_id")
 
 
 def item_clusters_of(events: Sequence[Event]) -> pl.DataFrame:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from expectations.contracts import tables
-from expectations.contracts.errors import ReleaseError, UserError
+from expectations.contracts.errors import ContractError, ReleaseError, UserError
 from expectations.contracts.values import ClusterContext
 from inference.features.online_features import FeatureReader
 from inference.release.manifest import check_parts, read_manifest
@@ -21,9 +23,11 @@ from pipelines.io.artefact_io import read_table
 from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.online.online_store import latest_states
+from pipelines.params.params import read_params
 from pipelines.release.model_registry import find_release
 from pipelines.release.release_parts import RELEASE_PARTS
 from pipelines.release.tracking import open_tracking, tracking_uri
+from pipelines.stages import release
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import NAMES, PEOPLE
 
@@ -129,6 +133,22 @@ def test_a_tree_that_changed_after_its_release_stage_is_not_published(
     # The table in the tree is that of the last release, not of the first.
     with pytest.raises(ReleaseError, match="novel_cluster_table"):
         check_parts(manifest, RELEASE_PARTS)
+
+
+def test_figures_that_promotion_could_not_read_are_not_published() -> None:
+    whole, before = paths.PLAN_FIGURES.read_bytes(), _count_versions()
+    figures = read_table(paths.PLAN_FIGURES, tables.PLAN_FIGURES)
+    above = figures.with_columns(recall_at_10=pl.lit(1.05, pl.Float32))
+    data = above.to_arrow().cast(tables.PLAN_FIGURES.schema)
+    pq.write_table(data, paths.PLAN_FIGURES)
+    try:
+        release.main(read_params())
+        with pytest.raises(ContractError, match=r"recall_at_10 is <= 1 \(found: \[1\.0[45]"):
+            publish(open_store(), open_tracking(), read_manifest(paths.RELEASE))
+    finally:
+        paths.PLAN_FIGURES.write_bytes(whole)
+        release.main(read_params())
+    assert _count_versions() == before
 
 
 def test_the_scores_come_back_bit_for_bit(tree: PublishedReleases) -> None:

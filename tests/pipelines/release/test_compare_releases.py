@@ -15,6 +15,7 @@ from inference.release.manifest import ClusterIds, ReleaseCounts, ReleaseManifes
 from inference.release.release_source import FetchedRelease
 from pipelines.io.artefact_io import write_table
 from pipelines.params.gates import PromotionGates
+from pipelines.release.case_figures import CaseFigures
 from pipelines.release.compare_releases import Comparison, MeasuredRelease, compare_releases
 from training.evaluation.clusters.case_figures import tabulate_cases
 
@@ -52,7 +53,8 @@ def make_release(
     }
     figures = {"recall_at_10": plan, "recall_at_10_pair_counts": counts, **apart}
     plans = tabulate_cases(cases, figures)
-    return MeasuredRelease(manifest, plans, tabulate_cases(cases, {"recall_at_10": served}))
+    lists = tabulate_cases(cases, {"recall_at_10": served})
+    return MeasuredRelease(manifest, CaseFigures(plans, lists))
 
 
 def compare(candidate: MeasuredRelease, champion: MeasuredRelease) -> list[Comparison]:
@@ -108,7 +110,8 @@ def test_only_common_cases_count() -> None:
     candidate, champion = make_release(HALF, HALF), make_release(HALF, HALF)
     hits = pl.col("recall_at_10") == 1
     odd = MeasuredRelease(
-        candidate.manifest, candidate.plans.filter(hits), candidate.lists.filter(hits)
+        candidate.manifest,
+        CaseFigures(candidate.cases.plans.filter(hits), candidate.cases.lists.filter(hits)),
     )
     verdicts = compare(odd, champion)
     assert all("1.000 against the champion's 1.000" in verdict.words for verdict in verdicts)
@@ -127,7 +130,8 @@ def test_without_a_common_case_lifts_over_pair_counts_are_compared(
 
 def test_releases_without_cases_are_not_compared() -> None:
     champion = make_release(HALF, HALF)
-    empty = MeasuredRelease(champion.manifest, champion.plans[:0], champion.lists[:0])
+    none = CaseFigures(champion.cases.plans[:0], champion.cases.lists[:0])
+    empty = MeasuredRelease(champion.manifest, none)
     (verdict,) = compare(empty, champion)
     assert not verdict.is_worse
     assert verdict.words.startswith("not compared")

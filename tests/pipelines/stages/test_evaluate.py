@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from expectations.contracts.errors import GateError, UserError
-from expectations.contracts.tables import CLUSTERS, PLAN_FIGURES
+from expectations.contracts.tables import CLUSTERS, INTERACTIONS, PLAN_FIGURES
 from expectations.gates.bounds import judge_figures
 from expectations.gates.report import GateReport
 from pipelines.guards.bounds import planner_bounds
@@ -122,7 +122,7 @@ def test_baselines_learn_nothing_from_the_window_they_are_judged_on(house: Path)
         .then(pl.lit("item0"))
         .otherwise("item_id")
     )
-    turned.write_parquet(paths.INTERACTIONS)
+    write_table(turned, paths.INTERACTIONS, INTERACTIONS)
     evaluate.main(read_params())
     assert read_json(paths.metrics_of("planner")) == before
 

@@ -10,12 +10,12 @@ import polars as pl
 import pytest
 import torch
 
-from expectations.contracts.tables import LIST_FIGURES
+from expectations.contracts.tables import INTERACTIONS, LIST_FIGURES
 from expectations.gates.bounds import judge_figures
 from expectations.gates.report import GateReport
 from pipelines.guards.bounds import recommender_bounds
 from pipelines.io import paths
-from pipelines.io.artefact_io import read_json, read_table
+from pipelines.io.artefact_io import read_json, read_table, write_table
 from pipelines.params.gates import RecommenderGates
 from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
@@ -99,7 +99,7 @@ def test_baselines_learn_nothing_from_the_window_they_are_judged_on(house: Path)
         item_id=pl.when(in_window).then(pl.lit("i00a")).otherwise(pl.col("item_id"))
     )
     assert not turned.equals(seen)
-    turned.write_parquet(paths.INTERACTIONS)
+    write_table(turned, paths.INTERACTIONS, INTERACTIONS)
     evaluate_recommender.main(read_params())
     assert read_json(paths.metrics_of("recommender")) == before
 

@@ -13,6 +13,7 @@ import yaml
 from expectations.contracts.tables import (
     CASES,
     CLUSTERS,
+    INTERACTIONS,
     ITEM_CLUSTERS,
     ITEM_EMBEDDINGS,
     NOVEL_CLUSTER_TABLE,
@@ -100,7 +101,7 @@ def write_topics_as_clusters(truth: Truth) -> ServingClusters:
 
 
 def write_histories(clusters: ServingClusters) -> None:
-    interactions = scan_table(paths.INTERACTIONS).collect()
+    interactions = scan_table(paths.INTERACTIONS, INTERACTIONS).collect()
     events = interactions.join(clusters.item_cluster_frame(), on="item_id")
     config = HistoryConfig()
     end = interactions["timestamp"].max() + MICROSECOND
@@ -113,7 +114,7 @@ def write_histories(clusters: ServingClusters) -> None:
 def write_recommender(clusters: ServingClusters) -> None:
     layout = arrange_items(clusters.item_ids, clusters.cluster_of_item, clusters.n_clusters)
     config = RecommenderConfig(dimension=8, n_layers=1, n_heads=1, max_length=20)
-    interactions = scan_table(paths.INTERACTIONS)
+    interactions = scan_table(paths.INTERACTIONS, INTERACTIONS)
     end = interactions.select(pl.max("timestamp")).collect().item() + MICROSECOND
     _, sequences = read_sequences(interactions, layout, end)
     paths.RECOMMENDER.mkdir(parents=True)
@@ -128,7 +129,11 @@ def write_what_rivals_learn_from(clusters: ServingClusters) -> None:
     write_table(embeddings, paths.ITEM_EMBEDDINGS, ITEM_EMBEDDINGS)
     paths.SIGNAL_BEFORE_TEST.parent.mkdir(parents=True)
     save_signal(make_signal(0, clusters.n_clusters), paths.SIGNAL_BEFORE_TEST)
-    newest = scan_table(paths.USER_CLUSTER_HISTORY).collect().sort("event_timestamp")
+    newest = (
+        scan_table(paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY)
+        .collect()
+        .sort("event_timestamp")
+    )
     states = newest.unique("user_id", keep="last").filter(pl.col("history_clusters").list.len() > 1)
     cases = states.select(
         pl.lit("validation").alias("split"),

@@ -126,7 +126,7 @@ def write_gates(passed: bool) -> None:
         "passed": passed,
         "reason": "" if passed else "match_rate is at least 0.95, found 0.2",
     }
-    for stage in ("ingest", "clusters", "curate", "table", "evaluate_recommender"):
+    for stage in ("ingest", "clusters", "histories", "curate", "table", "evaluate_recommender"):
         write_json({"verdicts": []}, paths.gates_of(stage))
     write_json({"verdicts": [verdict]}, paths.gates_of("evaluate"))
 

@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from expectations.contracts.errors import UserError
 
 REFERENCE_FILE = "reference.json"
@@ -35,7 +37,7 @@ def read_reference(folder: Path) -> BaseReference | None:
     file = folder / REFERENCE_FILE
     if not file.is_file():
         return None
-    return BaseReference(**json.loads(file.read_text(encoding="utf-8")))
+    return TypeAdapter(BaseReference).validate_json(file.read_bytes())
 
 
 def write_reference(reference: BaseReference, folder: Path) -> None:
