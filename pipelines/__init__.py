@@ -1,8 +1,13 @@
 """Wiring: parameters, paths, table I/O, tracking, one short file per DVC stage, promotion."""
 
 # The one import-time effect of the house: dependencies read these while they are imported, so
-# nothing later could switch their telemetry off. A value the user has set is left alone.
+# nothing later could switch their telemetry off, or bound how long their threads spin. A value the
+# user has set is left alone.
 import os
+
+from pipelines.io.processors import settle_threads
+
+settle_threads(os.environ)
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # A server that went away in the middle of a command: 15 seconds of new tries, not four minutes.
@@ -16,4 +21,5 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Despite its name this keeps Ray's servers on the loopback, on Linux too.
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # transformers' bars of a second, too
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

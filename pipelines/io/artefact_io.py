@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -157,6 +158,15 @@ def read_json(path: Path) -> dict[str, object]:
     _require(path)
     content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     return content
+
+
+def read_figures(path: Path) -> dict[str, float]:
+    """Return the finite numbers of the JSON object at ``path``, such as a file of ``metrics/``."""
+    return {
+        name: value
+        for name, value in read_json(path).items()
+        if isinstance(value, int | float) and math.isfinite(value)
+    }
 
 
 @contextmanager

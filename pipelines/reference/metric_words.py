@@ -106,6 +106,13 @@ PARTS: dict[str, dict[str, str]] = {
 """Words that stand for a part in braces, and what each means."""
 
 FILES: dict[str, dict[str, str]] = {
+    "summary": {
+        "planner_match_rate": "prompts to which the planner writes exactly one description",
+        "planner_coverage_at_5": "clusters in the first five places of some row of the table",
+        "planner_recall_at_10[_{distance}]": "of the served plan, of all cases or at one distance",
+        "planner_recall_at_10_minus_pair_counts": "the same less pair counts, combined alike",
+        "recommender_(ndcg|hit_rate)_at_10[_over_ease]": "of items; what it has over EASE",
+    },
     "ingest": {
         "n_(items|users|interactions|positive)": "what the canonical tables hold",
         "(items|interactions)_rows_(in_file|empty|read)": "rows of a raw file: all, passed over "

@@ -19,11 +19,12 @@ from mlflow.exceptions import MlflowException
 from inference.release import registered
 from inference.release.manifest import MANIFEST_FILE, ReleaseManifest
 from pipelines.io import paths
-from pipelines.io.artefact_io import write_json
+from pipelines.io.artefact_io import read_figures, write_json
 from pipelines.release import logged_models, release_parts
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import write_record
-from pipelines.release.tracking import LOCK_TAG, RELEASE_TAG, figures_of, lock_hash
+from pipelines.release.summary import headlines_of
+from pipelines.release.tracking import LOCK_TAG, RELEASE_TAG, lock_hash
 from training.planner.base.base_reference import fingerprint_base
 
 CONTENT_TAG = "content_sha256"
@@ -173,7 +174,8 @@ def _register(client: MlflowClient, model: LoggedFolder, **tags: str) -> int:
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         metadata={CONTENT_TAG: model.content_sha256},
     )
-    mlflow.log_metrics(figures_of(model.concern), model_id=info.model_id)
+    figures = read_figures(paths.metrics_of(model.concern))
+    mlflow.log_metrics(headlines_of(model.concern, figures), model_id=info.model_id)
     _ensure_model(client, model.name)
     made = client.create_model_version(
         model.name,

@@ -21,7 +21,7 @@ from expectations.contracts.content_hash import hash_content
 from expectations.contracts.errors import ReleaseError
 from inference.release.registry_answer import require_registry
 from pipelines.io import paths
-from pipelines.io.artefact_io import read_json
+from pipelines.io.artefact_io import read_figures
 from pipelines.io.tracking_address import SQLITE
 from pipelines.io.tracking_address import tracking_uri as tracking_uri
 from pipelines.release.code_version import read_code_version
@@ -113,20 +113,16 @@ def lock_hash() -> str:
     return hash_content(LOCK_FILE).sha256 if LOCK_FILE.is_file() else "absent"
 
 
-def figures_of(concern: str) -> dict[str, float]:
-    """Return every number in one file of ``metrics/``, by dotted name; none if it is not there."""
-    file = paths.metrics_of(concern)
-    return _numbers(concern, read_json(file)) if file.is_file() else {}
-
-
 def figures_of_run() -> dict[str, float]:
-    """Return every number in ``metrics/`` and every stage's cost, by dotted name."""
-    figures: dict[str, float] = {}
-    for file in sorted(paths.METRICS.glob("*.json")):
-        figures.update(figures_of(file.stem))
-    for file in sorted(paths.STAGE_COSTS.glob("*.json")):
-        figures.update(_numbers(f"cost.{file.stem}", read_json(file)))
-    return figures
+    """Return the headline figures, and what all stages that ran here took together."""
+    costs = [read_figures(file) for file in sorted(paths.STAGE_COSTS.glob("*.json"))]
+    totals = {
+        f"cost_{name}": sum(cost.get(name, 0.0) for cost in costs)
+        for name in ("wall_seconds", "processor_seconds")
+        if any(name in cost for cost in costs)
+    }
+    summary = paths.metrics_of("summary")
+    return {**(read_figures(summary) if summary.is_file() else {}), **totals}
 
 
 def _log_params(client: MlflowClient, run_id: str) -> None:
@@ -146,9 +142,12 @@ def _log_figures(client: MlflowClient, run_id: str) -> None:
 
 
 def _log_files(client: MlflowClient, run_id: str) -> None:
-    for file in (paths.PARAMS_FILE, LOCK_FILE, paths.RELEASE):
+    for file in (paths.PARAMS_FILE, LOCK_FILE, paths.RELEASE, paths.CLUSTER_MAP):
         if file.is_file():
             client.log_artifact(run_id, str(file))
+    for folder in (paths.METRICS, paths.STAGE_COSTS, paths.PLOTS, paths.DATA_DOCS):
+        if folder.is_dir():
+            client.log_artifacts(run_id, str(folder), folder.name)
 
 
 def _curve(prefix: str, file: Path, now: int) -> list[Metric]:
@@ -172,14 +171,6 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _numbers(prefix: str, content: Mapping[str, object]) -> dict[str, float]:
-    return {
-        f"{prefix}.{name}": float(value)
-        for name, value in content.items()
-        if isinstance(value, int | float) and math.isfinite(value)
-    }
 
 
 def _flatten(prefix: str, content: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -17,8 +17,8 @@ from pipelines.online.feature_store import open_store
 from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking, tracking_uri
 from pipelines.report.report_figures import (
+    figures_of,
     read_changes,
-    read_figures,
     show_changes,
     show_costs,
     show_experiment,
@@ -50,12 +50,12 @@ def print_report() -> None:
         "\n".join([RULE, f"{title}, version {release.version} of {RELEASE_MODEL} ({alias})", RULE])
     )
     _print("The data and what was built from it", show_sizes(params.clusters.serving_level))
-    _print("The names of the interests", show_names(read_figures("clusters")))
+    _print("The names of the interests", show_names(figures_of("clusters")))
     _print("The interests of the previous tree", show_changes(read_changes()))
-    _print("The planner", show_planner(read_figures("planner")))
-    _print("The recommender", show_recommender(read_figures("recommender")))
-    _print("What restriction to clusters costs", show_restriction(read_figures("recommender")))
-    _print("A simulated live experiment", show_experiment(read_figures("experiment")))
+    _print("The planner", show_planner(figures_of("planner")))
+    _print("The recommender", show_recommender(figures_of("recommender")))
+    _print("What restriction to clusters costs", show_restriction(figures_of("recommender")))
+    _print("A simulated live experiment", show_experiment(figures_of("experiment")))
     _print("What it cost", show_costs())
     _print("Three people, answered by the service's own code", people)
     _print("What next", _next_commands(config))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import polars as pl
 
 from expectations.contracts.tables import CLUSTERS, INTERACTIONS, ITEMS
 from pipelines.io import paths
-from pipelines.io.artefact_io import count_rows, read_json, scan_table
+from pipelines.io.artefact_io import count_rows, read_figures, read_json, scan_table
 from pipelines.report.report_text import (
     DISTANCE_WORDS,
     Figures,
@@ -73,15 +72,10 @@ ARMS: Mapping[str, str] = {
 }
 
 
-def read_figures(concern: str) -> Figures:
+def figures_of(concern: str) -> Figures:
     """Return the metrics of a concern; nothing where that stage has not run."""
     file = paths.metrics_of(concern)
-    return _read_numbers(file) if file.is_file() else {}
-
-
-def _read_numbers(file: Path) -> Figures:
-    content = read_json(file)
-    return {name: value for name, value in content.items() if isinstance(value, int | float)}
+    return read_figures(file) if file.is_file() else {}
 
 
 def show_sizes(serving_level: int) -> list[str]:
@@ -186,19 +180,25 @@ def show_experiment(figures: Figures) -> list[str]:
 
 
 def show_costs() -> list[str]:
-    """Return wall time and peak memory of every stage that has run here."""
-    costs = {file.stem: _read_numbers(file) for file in sorted(paths.STAGE_COSTS.glob("*.json"))}
+    """Return wall and processor time and peak memory of every stage that has run here."""
+    costs = {file.stem: read_figures(file) for file in sorted(paths.STAGE_COSTS.glob("*.json"))}
     named = [name for name in STAGES if name in costs]
     rows = [
-        [name, f"{costs[name]['wall_seconds']:,.1f} s", f"{costs[name]['peak_memory_mb']:,} MB"]
+        [
+            name,
+            f"{costs[name]['wall_seconds']:,.1f} s",
+            f"{costs[name].get('processor_seconds', 0):,.1f} s",
+            f"{costs[name]['peak_memory_mb']:,} MB",
+        ]
         for name in named
     ]
     if not rows:
         return []
     total = sum(costs[name]["wall_seconds"] for name in named)
+    processor = sum(costs[name].get("processor_seconds", 0) for name in named)
     peak = max(costs[name]["peak_memory_mb"] for name in named)
-    rows.append(["all of them", f"{total:,.1f} s", f"{peak:,} MB at most"])
-    return show_columns(["", "time", "memory"], rows)
+    rows.append(["all of them", f"{total:,.1f} s", f"{processor:,.1f} s", f"{peak:,} MB at most"])
+    return show_columns(["", "time", "processor", "memory"], rows)
 
 
 def _tabulate_recall(figures: Figures) -> list[str]:

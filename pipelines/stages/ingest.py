@@ -31,7 +31,6 @@ def main(params: Params) -> None:
         write_json(ingested.figures, paths.metrics_of("ingest"))
     for line in ingested.notes:
         print(line, file=sys.stderr)
-    print(f"{dataset.source}: {ingested.profile.in_words()}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,17 @@ from inference.release.manifest import (
     probe_evenly,
 )
 from pipelines.io import paths, stage
-from pipelines.io.artefact_io import read_json, read_table, scan_table, write_json, write_table
+from pipelines.io.artefact_io import (
+    read_figures,
+    read_json,
+    read_table,
+    scan_table,
+    write_json,
+    write_table,
+)
 from pipelines.params.params import Params, read_params
 from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
+from pipelines.release.summary import summarise
 from training.clusters.lineage.change_records import TreeChanges
 
 PROBE_USERS = 1000
@@ -32,7 +40,7 @@ PROBE_USERS = 1000
 
 
 def main(params: Params) -> None:
-    """Name every item, fix the plan's settings, hash all parts and write the manifest."""
+    """Name every item, fix the plan's settings, hash all parts, write manifest and summary."""
     plan = params.plan
     level = params.clusters.serving_level
     items = read_table(paths.ITEMS, ITEMS)
@@ -52,6 +60,11 @@ def main(params: Params) -> None:
         cluster_ids=ClusterIds(changes.previous_tree, changes.reused_ids),
     )
     write_json(manifest.to_json(), paths.RELEASE)
+    figures = {
+        "planner": read_figures(paths.metrics_of("planner")),
+        "recommender": read_figures(paths.metrics_of("recommender")),
+    }
+    write_json(summarise(figures), paths.metrics_of("summary"))
 
 
 def _users() -> list[str]:

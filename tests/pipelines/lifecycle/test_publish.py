@@ -26,6 +26,7 @@ from pipelines.online.online_store import latest_states
 from pipelines.params.params import read_params
 from pipelines.release.model_registry import find_release
 from pipelines.release.release_parts import RELEASE_PARTS
+from pipelines.release.summary import HEADLINES
 from pipelines.release.tracking import open_tracking, tracking_uri
 from pipelines.stages import release
 from tests.worlds.online.published import PublishedReleases
@@ -87,7 +88,11 @@ def test_the_run_says_what_was_built_and_how_it_measured(tree: PublishedReleases
     version = client.get_model_version(RELEASE_MODEL, str(tree.first))
     run = client.get_run(version.run_id)
     assert run.data.params["clusters.levels"] == f"[2, {len(NAMES)}]"
-    assert run.data.metrics["planner.recall_at_10_as_served"] == 0.5
+    assert run.data.metrics["planner_recall_at_10"] == 0.5
+    ours = {name for name in run.data.metrics if not name.startswith("curve.")}
+    assert ours <= {*HEADLINES, "cost_wall_seconds", "cost_processor_seconds"}
+    files = {file.path for file in client.list_artifacts(version.run_id, "metrics")}
+    assert {"metrics/planner.json", "metrics/summary.json"} <= files
     assert len(run.data.tags["dvc_lock_sha256"]) == 64
     curve = client.get_metric_history(version.run_id, "curve.planner.match_rate")
     assert [(point.step, point.value) for point in curve] == [(10, 0.1), (20, 0.9)]

@@ -241,7 +241,7 @@ def test_planner_and_recommender_carry_metrics_data_card_signature_and_code(tree
         card = Path(model.artifact_location.removeprefix("file://")) / "artifacts/curation.json"
         assert json.loads(card.read_text())["train_transitions"] == 3
         figures = {metric.key for metric in model.metrics or ()}
-        assert any(name.startswith(f"{concern}.") for name in figures), figures
+        assert any(name.startswith(f"{concern}_") for name in figures), figures
 
 
 def test_another_gate_report_of_the_same_parts_is_another_version(tree: Path) -> None:

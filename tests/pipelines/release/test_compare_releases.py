@@ -87,8 +87,8 @@ def test_a_plan_that_loses_far_clusters_only_is_worse_there() -> None:
 def test_a_release_of_before_there_were_distances_is_still_compared(tmp_path: Path) -> None:
     release = make_release(HALF, HALF)
     known = ["case_id", "user_key", "recall_at_10", "recall_at_10_pair_counts"]
-    release.plans.select(known).write_parquet(tmp_path / "plan_figures.parquet")
-    write_table(release.lists, tmp_path / "list_figures.parquet", LIST_FIGURES)
+    release.cases.plans.select(known).write_parquet(tmp_path / "plan_figures.parquet")
+    write_table(release.cases.lists, tmp_path / "list_figures.parquet", LIST_FIGURES)
     earlier = MeasuredRelease.read(FetchedRelease(1, tmp_path, release.manifest))
     verdicts = compare(make_release(HALF, HALF, new_field=HALF), earlier)
     assert [verdict.is_worse for verdict in verdicts] == [False, False]

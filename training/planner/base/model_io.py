@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,9 @@ def load_planner(base_folder: Path, adapter_folder: Path) -> Planner:
     """
     check_base_record(base_folder, adapter_folder / BASE_RECORD)
     model, tokenizer = load_base(base_folder, HardwareConfig(dtype="float32"))
-    merged = PeftModel.from_pretrained(model, str(adapter_folder)).merge_and_unload()
+    with warnings.catch_warnings():  # peft asks transformers for an attribute by its old name
+        warnings.simplefilter("ignore", FutureWarning)
+        merged = PeftModel.from_pretrained(model, str(adapter_folder)).merge_and_unload()
     return Planner(merged.eval(), tokenizer)
 
 
