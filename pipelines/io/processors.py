@@ -13,10 +13,10 @@ from math import ceil
 from pathlib import Path
 
 SPIN_COUNT = 10_000
-"""Turns that a thread of libgomp waits before it sleeps, some tens of microseconds.
+"""Turns that a thread of libgomp waits before it sleeps; by itself it waits 300,000.
 
-By itself libgomp waits 300,000, milliseconds: beside another busy process a thread then waits for
-one that has no processor, and takes the processor from it. Figures: ``docs/research/threads.md``.
+Beside another busy process a thread then waits for one that has no processor, and takes the
+processor from it. ``docs/research/threads.md`` says more, and how to measure it.
 """
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS")
 WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
