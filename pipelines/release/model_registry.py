@@ -23,7 +23,6 @@ from pipelines.io.artefact_io import read_figures, write_json
 from pipelines.release import logged_models, release_parts
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import write_record
-from pipelines.release.summary import headlines_of
 from pipelines.release.tracking import LOCK_TAG, RELEASE_TAG, lock_hash
 from training.planner.base.base_reference import fingerprint_base
 
@@ -44,7 +43,7 @@ class LoggedFolder:
         content_sha256: its identity; of the same content there is one version.
         description: for people.
         config: what the code is given beside the artefacts.
-        concern: the file of ``metrics/`` that holds its figures.
+        headlines: how those of ``metrics/summary.json`` begin that are about it.
     """
 
     name: str
@@ -53,7 +52,7 @@ class LoggedFolder:
     content_sha256: str
     description: str
     config: Mapping[str, str]
-    concern: str
+    headlines: str
 
 
 def find_release(client: MlflowClient, release_id: str) -> ModelVersion | None:
@@ -125,7 +124,7 @@ def _planner_of(manifest: ReleaseManifest) -> LoggedFolder:
         content_sha256=manifest.parts["planner_adapter"].sha256,
         description="LoRA adapter that writes the next novel interest; the base is not included.",
         config={"base_folder": str(paths.BASE_MODEL), "base_fingerprint": fingerprint},
-        concern="planner",
+        headlines="planner_",
     )
 
 
@@ -137,7 +136,7 @@ def _recommender_of(manifest: ReleaseManifest) -> LoggedFolder:
         content_sha256=manifest.parts["recommender"].sha256,
         description="Transformer sequence model over items, restrictable to interest clusters.",
         config={},
-        concern="recommender",
+        headlines="recommender_",
     )
 
 
@@ -156,7 +155,7 @@ def _release_of(
             f"features of {counts.n_users} users."
         ),
         config={},
-        concern="table",
+        headlines="",
     )
 
 
@@ -174,8 +173,9 @@ def _register(client: MlflowClient, model: LoggedFolder, **tags: str) -> int:
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         metadata={CONTENT_TAG: model.content_sha256},
     )
-    figures = read_figures(paths.metrics_of(model.concern))
-    mlflow.log_metrics(headlines_of(model.concern, figures), model_id=info.model_id)
+    headlines = read_figures(paths.metrics_of("summary"))
+    own = {name: value for name, value in headlines.items() if name.startswith(model.headlines)}
+    mlflow.log_metrics(own, model_id=info.model_id)
     _ensure_model(client, model.name)
     made = client.create_model_version(
         model.name,

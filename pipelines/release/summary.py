@@ -37,8 +37,3 @@ def summarise(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         for headline, (concern, name) in HEADLINES.items()
         if name in figures.get(concern, {})
     }
-
-
-def headlines_of(concern: str, figures: Mapping[str, float]) -> dict[str, float]:
-    """Return those headlines that are from one file."""
-    return summarise({concern: figures})
