@@ -80,7 +80,7 @@ def test_a_release_names_its_members_inside_its_artefact(tree: PublishedReleases
         members = json.loads((fetched.folder / MEMBERS_FILE).read_text())
         assert find_release(client, fetched.manifest.release_id).version == tree.second
     # Both releases share planner and recommender, so these were registered once.
-    assert members == {"planner_version": 1, "recommender_version": 1}
+    assert members == {"schema": 2, "planner_version": 1, "recommender_version": 1}
 
 
 def test_the_run_says_what_was_built_and_how_it_measured(tree: PublishedReleases) -> None:
