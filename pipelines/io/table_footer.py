@@ -12,14 +12,15 @@ import pyarrow.parquet as pq
 
 from expectations.contracts.errors import ContractError
 
-SCHEMA = 1
+FOOTER_SCHEMA = 1
+"""The first: files of before had no such footer."""
 FOOTER_KEY = "interest_explorer"
 REMEDY = "run the stage that writes it again"
 
 
 def write_footer(writer: pq.ParquetWriter, rows: int) -> None:
     """Add schema and number of rows to a file that is about to be closed."""
-    writer.add_key_value_metadata({FOOTER_KEY: json.dumps({"schema": SCHEMA, "rows": rows})})
+    writer.add_key_value_metadata({FOOTER_KEY: json.dumps({"schema": FOOTER_SCHEMA, "rows": rows})})
 
 
 def check_footer(found: pq.FileMetaData, where: str, may_be_older: bool) -> None:
@@ -45,8 +46,8 @@ def check_footer(found: pq.FileMetaData, where: str, may_be_older: bool) -> None
     except (ValueError, KeyError, TypeError) as error:
         rule = "its footer says schema and rows"
         raise ContractError(where, rule, REMEDY, repr(error)) from None
-    if schema > SCHEMA:
-        rule = f"its layout is of schema {SCHEMA} or earlier"
+    if schema > FOOTER_SCHEMA:
+        rule = f"its layout is of schema {FOOTER_SCHEMA} or earlier"
         raise ContractError(
             where, rule, "read it with a later version of this project", str(schema)
         )

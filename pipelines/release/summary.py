@@ -26,7 +26,7 @@ HEADLINES: Mapping[str, tuple[str, str]] = {
 """Name of a headline: the file of ``metrics/`` that its figure is from, and its name there."""
 
 
-def summarise(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+def take_headlines(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """Return the headlines that there are figures for.
 
     Args:

@@ -115,7 +115,8 @@ def lock_hash() -> str:
 
 def figures_of_run() -> dict[str, float]:
     """Return the headline figures, and what all stages that ran here took together."""
-    costs = [read_figures(file) for file in sorted(paths.STAGE_COSTS.glob("*.json"))]
+    files = {*paths.STAGE_COSTS.glob("*.json")} - {paths.PLANNING_COST}  # a part of the table's
+    costs = [read_figures(file) for file in sorted(files)]
     totals = {
         f"cost_{name}": sum(cost.get(name, 0.0) for cost in costs)
         for name in ("wall_seconds", "processor_seconds")

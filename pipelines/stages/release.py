@@ -32,7 +32,7 @@ from pipelines.io.artefact_io import (
 )
 from pipelines.params.params import Params, read_params
 from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
-from pipelines.release.summary import summarise
+from pipelines.release.summary import take_headlines
 from training.clusters.lineage.change_records import TreeChanges
 
 PROBE_USERS = 1000
@@ -64,7 +64,7 @@ def main(params: Params) -> None:
         "planner": read_figures(paths.metrics_of("planner")),
         "recommender": read_figures(paths.metrics_of("recommender")),
     }
-    write_json(summarise(figures), paths.metrics_of("summary"))
+    write_json(take_headlines(figures), paths.metrics_of("summary"))
 
 
 def _users() -> list[str]:

@@ -12,6 +12,7 @@ ENGINE = Path("expectations/gates/engine.py")
 GATED = {
     "pipelines.stages.ingest",
     "pipelines.stages.clusters",
+    "pipelines.stages.histories",
     "pipelines.stages.curate",
     "pipelines.stages.table",
     "pipelines.stages.evaluate",
@@ -19,7 +20,6 @@ GATED = {
     "pipelines.lifecycle.publish",
 }
 UNGATED = (
-    "pipelines.stages.histories",
     "pipelines.stages.base_model",
     "pipelines.stages.planner",
     "pipelines.stages.recommender",

@@ -13,7 +13,7 @@ import yaml
 
 from pipelines.io import paths
 from pipelines.reference.metrics import unexplained
-from pipelines.release.summary import HEADLINES, summarise
+from pipelines.release.summary import HEADLINES, take_headlines
 from tests.house.imports import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -44,7 +44,7 @@ def test_only_the_summary_is_a_metric_of_dvc() -> None:
 
 
 def test_the_summary_is_short_and_every_name_is_explained() -> None:
-    summary = summarise(all_figures())
+    summary = take_headlines(all_figures())
     assert set(summary) == set(HEADLINES)
     assert len(summary) <= 14
     assert unexplained("summary", summary) == []
@@ -60,7 +60,7 @@ def test_dvc_shows_it_on_a_screen_and_compares_a_fresh_branch(
     run("git", "init", "-q")
     run(*dvc, "init", "-q")
     shutil.copy(ROOT / ".gitignore", ".gitignore")
-    Path("summary.json").write_text(json.dumps(summarise(all_figures())))
+    Path("summary.json").write_text(json.dumps(take_headlines(all_figures())))
     command = f"{sys.executable} -c \"import shutil; shutil.copy('summary.json', '{SUMMARY}')\""
     Path(paths.METRICS).mkdir()
     stage = {"cmd": command, "deps": ["summary.json"], "metrics": [SUMMARY]}
