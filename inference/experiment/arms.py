@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.participants import Participant
 from inference.experiment.policies import ClusterPolicy, Plans, TablePolicy
+from inference.plans.combine import PlannedCluster
 from inference.plans.config import PlanConfig
-from inference.serving.blend import BlendedItem, blend, exploratory_positions
-from inference.serving.retrieval import RetrievalRequest, retrieve_lists
+from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
+from inference.serving.config import ExplorationPolicy
+from inference.serving.policy import US_PER_DAY, ShownClusters, draw_novel
+from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
 from training.clusters.distance import Ancestors
 from training.recommender.protocol import Recommender
+
+EVERY_CLUSTER = 2**31
+"""Depth of a plan of which some clusters may rest: more than any tree has."""
+MOST = 1 - 2**-53
+"""The largest offset that can be drawn: no list of a participant has more explored positions."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +51,82 @@ class System:
         return TablePolicy(self.table, self.plan, self.alignment, self.ancestors)
 
 
+class Exploration:
+    """How explored positions are filled, as the service does it: drawn, and shown clusters rest.
+
+    What chance decides depends on seed, round and user alone, so that arms share their luck.
+    """
+
+    def __init__(self, policy: ExplorationPolicy, seed: int) -> None:
+        """Start with nothing shown to anybody."""
+        self._policy, self._seed, self._shown = policy, seed, ShownClusters(policy)
+
+    def chance(self, user_id: str, round_number: int) -> Random:
+        """Return where the chance of one request comes from."""
+        return Random(f"{self._seed}/{round_number}/{user_id}")
+
+    def rest(
+        self, user_id: str, plan: Sequence[PlannedCluster], round_number: int
+    ) -> tuple[PlannedCluster, ...]:
+        """Return the plan with those clusters last that were shown often and not taken."""
+        return self._shown.rest(user_id, plan, round_number * US_PER_DAY)
+
+    def draw(
+        self, user_id: str, lists: RetrievedLists, count: int, share: float, round_number: int
+    ) -> list[BlendedItem]:
+        """Return one blended list, and remember which planned clusters it shows."""
+        chance = self.chance(user_id, round_number)
+        offset = chance.random()
+        n_novel = len(exploratory_positions(count, share, offset))
+        novel = draw_novel(lists.novel, n_novel, self._policy, chance)
+        blended = blend(lists.ordinary, novel, share, count, offset)
+        explored = (e.item.cluster_id for e in blended if e.from_list is ListName.EXPLORATORY)
+        self._shown.note(user_id, explored, round_number * US_PER_DAY)
+        return blended
+
+
 def answer_requests(
     policy: ClusterPolicy | None,
     recommender: Recommender,
     participants: Sequence[Participant],
     config: ExperimentConfig,
+    exploration: Exploration | None = None,
+    round_number: int = 0,
 ) -> list[list[BlendedItem]]:
     """Return each participant's list, up to ``config.count`` items, made as the service makes it.
 
     Without a policy the exploration share is zero; everything else is the same.
+
+    Args:
+        policy: names the novel clusters.
+        recommender: picks the items.
+        participants: as they are now.
+        config: length of a list, share of it that explores, clusters that are planned.
+        exploration: draws explored positions and lets clusters rest; without it the best stand
+            at evenly spread positions, so that a list depends on the release alone.
+        round_number: which request of each participant this is; requests are a day apart.
     """
     share = config.exploration_share if policy is not None else 0.0
-    n_novel = len(exploratory_positions(config.count, share))
     plans: Plans = [() for _ in participants]
-    if policy is not None and n_novel:
-        plans = policy.plan(participants, config.planned_clusters)
+    if policy is not None and share:
+        depth = config.planned_clusters if exploration is None else EVERY_CLUSTER
+        plans = policy.plan(participants, depth)
+    if exploration is not None:
+        plans = [
+            exploration.rest(user.user_id, plan, round_number)[: config.planned_clusters]
+            for user, plan in zip(participants, plans, strict=True)
+        ]
     requests = [
         RetrievalRequest(user.recent_items, plan, user.excluded_items)
         for user, plan in zip(participants, plans, strict=True)
     ]
+    n_novel = len(exploratory_positions(config.count, share, MOST))
     retrieved = retrieve_lists(
         recommender, requests, config.count + n_novel, per_cluster=config.count
     )
-    return [blend(lists.ordinary, lists.novel, share, config.count) for lists in retrieved]
+    if exploration is None:
+        return [blend(lists.ordinary, lists.novel, share, config.count) for lists in retrieved]
+    return [
+        exploration.draw(user.user_id, lists, config.count, share, round_number)
+        for user, lists in zip(participants, retrieved, strict=True)
+    ]

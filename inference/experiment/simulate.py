@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from inference.experiment.arms import answer_requests
+from inference.experiment.arms import Exploration, answer_requests
 from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Environment, Shown, respond, tire
 from inference.experiment.participants import Participant
 from inference.experiment.policies import ClusterPolicy
 from inference.serving.blend import BlendedItem, ListName
+from inference.serving.config import ExplorationPolicy
 from training.recommender.protocol import Recommender
 
 
@@ -40,27 +41,30 @@ def run_arm(
     participants: Sequence[Participant],
     environment: Environment,
     config: ExperimentConfig,
+    exploration: ExplorationPolicy,
     seed: int,
 ) -> pl.DataFrame:
     """Return the log of one arm, a row per item shown, by round, user and position.
 
     Columns: ``round``, ``user`` (index of the participant), ``position``, ``item`` (index into the
-    environment's catalogue), ``cluster``, ``topic``, ``is_exploratory``, ``is_novel`` (the cluster
-    was not consumed before the experiment), ``is_consumed``, ``feedback`` (0 where not consumed),
-    ``is_positive``.
+    environment's catalogue), ``cluster``, ``topic``, ``is_exploratory``, ``probability`` (of an
+    explored item to stand there, else null), ``is_novel`` (the cluster was not consumed before the
+    experiment), ``is_consumed``, ``feedback`` (0 where not consumed), ``is_positive``.
 
     Args:
         arm: its policy starts as it is given and learns on the way.
         participants: their states at the start, in the order of the environment's users.
         environment: the truth, never shown to the arm.
         config: length and manner of the experiment.
+        exploration: how the service fills explored positions.
         seed: of all random numbers; arms given the same one are paired.
     """
     states = list(participants)
     tiredness = np.zeros_like(environment.affinity)  # [U, T]
+    served = Exploration(exploration, seed)
     logs = []
     for number in tqdm(range(config.rounds), desc=f"{arm.name} arm", unit="round", disable=None):
-        lists = answer_requests(arm.policy, arm.recommender, states, config)
+        lists = answer_requests(arm.policy, arm.recommender, states, config, served, number)
         log = _tabulate(number, lists, participants, environment)
         users, items, positions = (log[name].to_numpy() for name in ("user", "item", "position"))
         shown = Shown(users, items, positions)
@@ -94,6 +98,7 @@ def _tabulate(
             index_of[entry.item.item_id],
             entry.item.cluster_id,
             entry.from_list is ListName.EXPLORATORY,
+            entry.probability,
             entry.item.cluster_id not in participants[user].consumed_clusters,
         )
         for user, entries in enumerate(lists)
@@ -105,6 +110,7 @@ def _tabulate(
         "item": pl.Int64,
         "cluster": pl.Int64,
         "is_exploratory": pl.Boolean,
+        "probability": pl.Float64,
         "is_novel": pl.Boolean,
     }
     frame = pl.DataFrame(rows, schema=schema, orient="row")

@@ -63,7 +63,9 @@ def main(params: Params) -> None:
     logs = {}
     for name in (ArmName.CONTROL, *(arm for arm in config.arms if arm != ArmName.CONTROL)):
         arm = Arm(name, policies.make(name), system.recommender, system.cluster_of_item)
-        logs[name] = run_arm(arm, participants, environment, config, runtime.seed)
+        logs[name] = run_arm(
+            arm, participants, environment, config, params.serving.exploration, runtime.seed
+        )
     figures = summarise(logs, environment, clusters.n_clusters, rng)
     _write(figures, follow_rounds(logs, len(users)), compare_arms(figures, logs))
 

@@ -13,6 +13,7 @@ from inference.experiment.participants import assemble_participants
 from inference.experiment.policies import ClusterPolicy
 from inference.experiment.simulate import Arm, run_arm
 from inference.experiment.user_outcomes import PER_USER, RATIOS, tabulate_ratios, tabulate_users
+from inference.serving.config import ExplorationPolicy
 from tests.worlds.experiment import (
     CLUSTER_OF_ITEM,
     LIKED,
@@ -27,9 +28,16 @@ N_USERS = 40
 CONFIG = ExperimentConfig(rounds=4, planned_clusters=1, tiring=0.0)
 Logs = dict[ArmName, pl.DataFrame]
 CONTROL, PLANNER = ArmName.CONTROL, ArmName.PLANNER
+RESTING = ExplorationPolicy(cluster_decay=0, item_decay=0, rest_after=2)
+ALWAYS_THE_BEST = ExplorationPolicy(cluster_decay=0, item_decay=0, rest_after=10**9)
 
 
-def run_both(first: int = WANTED, config: ExperimentConfig = CONFIG, seed: int = 0) -> Logs:
+def run_both(
+    first: int = WANTED,
+    config: ExperimentConfig = CONFIG,
+    seed: int = 0,
+    exploration: ExplorationPolicy = ALWAYS_THE_BEST,
+) -> Logs:
     people, environment, system = (
         make_participants(N_USERS),
         make_environment(N_USERS),
@@ -42,6 +50,7 @@ def run_both(first: int = WANTED, config: ExperimentConfig = CONFIG, seed: int =
             people,
             environment,
             config,
+            exploration,
             seed,
         )
         for name, policy in policies.items()
@@ -96,8 +105,33 @@ def test_items_are_shown_to_a_user_once_and_in_full_lists(logs: Logs) -> None:
     for log in logs.values():
         assert not log.select("user", "item").is_duplicated().any()
         assert (log.group_by("user", "round").len()["len"] == CONFIG.count).all()
-    share = logs[PLANNER].filter(pl.col("round") == 0)["is_exploratory"].mean()
-    assert share == CONFIG.exploration_share
+    share = logs[PLANNER]["is_exploratory"].mean()
+    assert share == pytest.approx(CONFIG.exploration_share)  # of ten items two, wherever they begin
+
+
+def test_a_cluster_that_was_shown_and_not_taken_rests() -> None:
+    """Cluster 4 leaves everybody cold: shown twice, it gives way to the one that is wanted."""
+    stubborn = run_both(first=4)[PLANNER]
+    assert set(stubborn.filter("is_exploratory")["cluster"]) == {4}
+    explored = run_both(first=4, exploration=RESTING)[PLANNER].filter("is_exploratory")
+    by_round = explored.group_by("round").agg(pl.col("cluster").unique()).sort("round")["cluster"]
+    assert [set(clusters) for clusters in by_round][:3] == [{4}, {4}, {WANTED}]
+
+
+def test_arms_share_their_luck_and_tell_their_chances() -> None:
+    drawn = ExplorationPolicy(cluster_decay=1, item_decay=1)
+    wide = ExperimentConfig(rounds=3, planned_clusters=3, tiring=0.0)
+    one, two = (run_both(config=wide, exploration=drawn)[PLANNER] for _ in range(2))
+    assert one.equals(two)
+    explored = one.filter("is_exploratory")
+    # of three clusters alike, then of the best five items alike, then of the two clusters left
+    assert set(explored["probability"].round(4)) == {round(1 / 15, 4), round(1 / 10, 4)}
+    assert one.filter(~pl.col("is_exploratory"))["probability"].is_null().all()
+    assert set(explored.filter(pl.col("round") == 0)["cluster"]) == {
+        2,
+        3,
+        4,
+    }  # all that are planned
 
 
 def test_control_ignores_the_table() -> None:
