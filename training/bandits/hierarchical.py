@@ -68,7 +68,7 @@ class HierarchicalBandit:
         open_ = offered.copy()
         chosen: list[list[int]] = [[] for _ in users]
         rows = np.arange(len(users))
-        for _ in range(n):
+        for _ in range(min(n, offered.shape[1])):
             below = open_  # serving clusters under the node that was reached, [U, N]
             for nodes, bound in zip(self._tree.ancestors, bounds, strict=True):
                 of_cluster = np.where(below, bound[:, nodes], -np.inf)  # [U, N]
