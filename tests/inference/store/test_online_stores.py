@@ -70,7 +70,7 @@ def test_a_list_longer_than_a_short_length_and_a_null_item() -> None:
     long = list(range(100_000))
     column = pa.array([long], pa.list_(pa.int64()))
     assert encode_lists(column) == [_message("int64_list_val", long)]
-    with pytest.raises(ValueError, match="1 items of lists are null"):
+    with pytest.raises(ValueError, match="1 elements of lists are null"):
         encode_lists(pa.array([[1, None]], pa.list_(pa.int64())))
 
 

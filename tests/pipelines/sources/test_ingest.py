@@ -14,7 +14,7 @@ import yaml
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import INTERACTIONS, ITEMS
-from pipelines.io import paths, stage
+from pipelines.io import command, paths
 from pipelines.io.artefact_io import read_json, read_table
 from pipelines.params.params import read_params
 from pipelines.stages import ingest
@@ -269,7 +269,7 @@ def test_the_command_exits_with_one_line(fault: str, workplace: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == stage.USER_ERROR_STATUS
+    assert done.returncode == command.USER_ERROR_STATUS
     assert done.stderr.startswith("error: raw/interactions.csv")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
