@@ -116,6 +116,20 @@ def test_it_opens_on_a_person_and_shows_why(page: Page) -> None:
         page.screenshot(path=picture)
 
 
+def test_the_dial_changes_one_list_and_marks_what_differs(page: Page) -> None:
+    dial, explored = page.get_by_label("Explores"), page.locator("#items .differs")
+    expect(explored).to_have_count(2)
+    dial.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator("#share-shown")).to_have_text("0%")
+    expect(explored).to_have_count(0)
+    assert (
+        page.locator("#items .title").all_inner_texts()
+        == page.locator("#plain .title").all_inner_texts()
+    )
+
+
 def test_an_event_changes_interests_and_plan(page: Page) -> None:
     open_person(page, "ben")
     expect(page.locator("#history li")).to_have_count(1)
