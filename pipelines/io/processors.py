@@ -12,7 +12,7 @@ from collections.abc import MutableMapping
 from math import ceil
 from pathlib import Path
 
-SPIN_COUNT = 10_000
+SPIN_COUNT = 1_000
 """Turns that a thread of libgomp waits before it sleeps; by itself it waits 300,000.
 
 Beside another busy process a thread then waits for one that has no processor, and takes the

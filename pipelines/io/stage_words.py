@@ -41,8 +41,9 @@ MADE: Mapping[str, str] = {
     "planner": "the planner",
     "recommender": "the sequence recommender",
     "experiment": "the simulated live experiment",
+    "publish": "features online, models registered",
 }
-"""What the stages make that judge nothing themselves."""
+"""What is made where nothing is judged; publishing is no stage of DVC but says so too."""
 
 
 def describe_stage(name: str) -> str:

@@ -53,12 +53,18 @@ def test_a_stage_says_what_it_made_and_what_the_whole_process_took(tmp_path: Pat
 
 
 def test_every_stage_has_words_whose_figures_it_leaves() -> None:
-    assert {*WORDS, *MADE, "histories"} == set(STAGES)
+    assert {*WORDS, *MADE, "histories"} == {*STAGES, "publish"}
     for name, (concern, words) in WORDS.items():
         left = [*STAGES[name]["outs"], *STAGES[name].get("metrics", [])]
         assert paths.metrics_of(concern).as_posix() in left
         assert concern in FILES
         assert unexplained(concern, re.findall(r"{(\w+):", words)) == []
+
+
+def test_whatever_runs_as_a_stage_has_words() -> None:
+    files = [*(ROOT / "pipelines/stages").glob("*.py"), *(ROOT / "pipelines/commands").glob("*.py")]
+    named = {name for f in files for name in re.findall(r'stage\.run\("(\w+)"', f.read_text())}
+    assert named == {*WORDS, *MADE, "histories"}
 
 
 def test_what_has_no_figures_is_named_all_the_same() -> None:
