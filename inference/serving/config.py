@@ -25,7 +25,7 @@ class ExplorationPolicy(Config):
     cluster_decay: float = Field(default=0.7, ge=0, le=1)
     item_decay: float = Field(default=0.7, ge=0, le=1)
     items_drawn: int = Field(default=5, ge=1)
-    rest_after: int = Field(default=1, ge=1)
+    rest_after: int = Field(default=5, ge=1)
     rest_days: float = Field(default=14.0, ge=0)
     remembered_users: int = Field(default=100_000, ge=0)
 
