@@ -50,7 +50,7 @@ MOVES = 20
 N_OTHERS = 20_000  # four batches of each view: time to kill a load between two of them
 PATIENCE_SECONDS = 300.0
 RECOVERY_SECONDS = 2.0
-ANSWER_SECONDS = 5.0  # the client's own retries would take seven, one request after another
+ANSWER_SECONDS = 6.5  # the client's own retries would take seven, one request after another
 SERVICE_LOG = "service.log"
 PRODUCTION = paths.FEATURE_REPO / "feature_store.production.yaml"
 
