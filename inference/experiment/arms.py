@@ -61,10 +61,6 @@ class Exploration:
         """Start with nothing shown to anybody."""
         self._policy, self._seed, self._shown = policy, seed, ShownClusters(policy)
 
-    def chance(self, user_id: str, round_number: int) -> Random:
-        """Return where the chance of one request comes from."""
-        return Random(f"{self._seed}/{round_number}/{user_id}")
-
     def rest(
         self, user_id: str, plan: Sequence[PlannedCluster], round_number: int
     ) -> tuple[PlannedCluster, ...]:
@@ -75,7 +71,7 @@ class Exploration:
         self, user_id: str, lists: RetrievedLists, count: int, share: float, round_number: int
     ) -> list[BlendedItem]:
         """Return one blended list, and remember which planned clusters it shows."""
-        chance = self.chance(user_id, round_number)
+        chance = Random(f"{self._seed}/{round_number}/{user_id}")
         offset = chance.random()
         n_novel = len(exploratory_positions(count, share, offset))
         novel = draw_novel(lists.novel, n_novel, self._policy, chance)
