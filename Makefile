@@ -48,7 +48,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:  ## leave a fresh tree: every built file goes, the environment too
-	rm -rf $(VENV) artifacts metrics var build site *.egg-info .dvc/cache .dvc/tmp
+	rm -rf $(VENV) artifacts metrics build site *.egg-info .dvc/cache .dvc/tmp
+	@# who asked to be forgotten was not built and stays
+	find var -mindepth 1 -maxdepth 1 ! -name forgotten_users.txt -exec rm -rf {} +
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis dvc_plots
 	@# a lock file of one's own results stays where it has been committed
 	git ls-files --error-unmatch dvc.lock >/dev/null 2>&1 || rm -f dvc.lock

@@ -60,9 +60,22 @@ def read_forgotten(file: Path) -> ForgottenUsers:
     return ForgottenUsers(found)
 
 
+def require_forgotten_list(file: Path) -> None:
+    """Refuse a build without its list: an absent one would bring forgotten people back.
+
+    Raises:
+        UserError: there is no such file, or a line of it is unsound.
+    """
+    if not file.is_file():
+        remedy = f"`git checkout -- {file}`, or copy it from where you keep it"
+        raise UserError(str(file), "the list of forgotten people exists", remedy)
+    read_forgotten(file)
+
+
 def add_forgotten(file: Path, user_id: str, asked_at: datetime) -> None:
     """Put a person at the end of the list, durably; a later time replaces an earlier one."""
     is_new = not file.is_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a", encoding="utf-8") as stream:
         if is_new:
             stream.write(HEADER)

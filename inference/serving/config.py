@@ -70,7 +70,7 @@ class ServingConfig(Config):
     probes: int = Field(default=200, ge=2)
     event_log: str = "var/events/events.db"
     live_events: int = Field(default=200, ge=1)
-    forgotten_users: str = "pipelines/sources/forgotten_users.txt"
+    forgotten_users: str = "var/forgotten_users.txt"
     heal_seconds: float = Field(default=1.0, gt=0)
     cached_rows: int = Field(default=50_000, ge=0)
     workers: int = Field(default=1, ge=1, le=256)

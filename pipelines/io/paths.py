@@ -7,7 +7,8 @@ from pathlib import Path
 PARAMS_FILE = Path("params.yaml")
 ARTIFACTS = Path("artifacts")
 METRICS = Path("metrics")
-VAR = Path("var")  # run-time state; of it a stage reads only what a break left of its own work
+VAR = Path("var")  # run-time state; a stage reads what a break left of its work, and the list below
+FORGOTTEN_USERS = VAR / "forgotten_users.txt"  # the one file there that git keeps
 
 # ingest
 ITEMS = ARTIFACTS / "ingest" / "items.parquet"
@@ -15,8 +16,6 @@ INTERACTIONS = ARTIFACTS / "ingest" / "interactions.parquet"
 TIMELINE = ARTIFACTS / "ingest" / "timeline.json"
 DATA_SEEN = ARTIFACTS / "ingest" / "data_seen.json"
 TRUTH = ARTIFACTS / "truth"  # only the experiment stage and the tests may read it
-
-FORGOTTEN_USERS = Path("pipelines/sources/forgotten_users.txt")  # a source: kept in git
 
 # clusters
 CLUSTERS = ARTIFACTS / "clusters" / "clusters.parquet"

@@ -5,13 +5,10 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 
-from pipelines.io import paths
-
 UNKNOWN = "unknown"
 CODE = (
     *("expectations", "feature_repo", "inference", "pipelines", "training"),
     *("dvc.yaml", "pyproject.toml", "constraints.txt"),
-    f":(exclude){paths.FORGOTTEN_USERS}",
 )
 """What a build runs, as git's pathspecs. Settings, data and results have their own hashes."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,21 @@ def test_a_user_error_keeps_its_line_and_status(tmp_path: Path) -> None:
     assert done.stderr == (
         "error: params.yaml: the file exists. Remedy: run from the top of the repository\n"
     )
+
+
+def test_a_build_without_the_list_of_forgotten_people_is_refused(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    check = [sys.executable, "-m", "pipelines.commands", "check-params"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = partial(subprocess.run, check, cwd=tmp_path, env=environment, capture_output=True)
+    absent = run(check=False)
+    assert absent.returncode == 2
+    assert absent.stderr.decode().startswith(
+        "error: var/forgotten_users.txt: the list of forgotten people exists. Remedy: `git checkout"
+    )
+    (tmp_path / "var").mkdir()
+    shutil.copy(ROOT / "var" / "forgotten_users.txt", tmp_path / "var")
+    assert run(check=False).returncode == 0
 
 
 def test_the_reference_has_every_command_with_its_options_and_example() -> None:

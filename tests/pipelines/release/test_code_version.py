@@ -20,7 +20,7 @@ OTHER = ("dvc.lock", "metrics/planner.json", "docs/guide.md", "params.yaml", "dv
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with one commit of code, and the working directory in it."""
     monkeypatch.chdir(tmp_path)
-    for file in (*CODE, str(paths.FORGOTTEN_USERS)):
+    for file in CODE:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).write_text("a\n")
     name = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
