@@ -2,6 +2,7 @@
 
 PYTHON ?= python3.11
 VENV := .venv
+TRACKING_PORT ?= 5000
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
@@ -38,7 +39,7 @@ report: install  ## print the report of the last run again
 	explorer report
 
 tracking-ui: install  ## MLflow's pages over the local runs and registered models
-	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///var/mlflow.db} --port 5000
+	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///var/mlflow.db} --port $(TRACKING_PORT)
 
 install: $(VENV)/installed
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -136,6 +137,23 @@ def render_page(
         [*command, "--dump-dom", address], check=True, capture_output=True, text=True, timeout=90
     )
     return done.stdout
+
+
+def read_when_ready(address: str) -> str:
+    """Return what a server answers as soon as it does so without an error.
+
+    Raises:
+        OSError: it did not within the patience that a start is given.
+    """
+    deadline = time.monotonic() + SERVICE_START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=10) as response:
+                return str(response.read().decode())
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def free_port() -> int:

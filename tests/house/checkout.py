@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
 from tests.house.imports import ROOT
+from tests.servers import free_port
 
 SMALL_WORLD = {
     "runtime": {"seed": 0, "threads": 2},
@@ -70,6 +73,32 @@ def run_module(checkout: Path, *command: str) -> str:
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     return done.stdout
+
+
+@contextmanager
+def make_target(checkout: Path, target: str, folder: Path, port_variable: str) -> Iterator[str]:
+    """Run a target of the Makefile that serves pages; yield its address, and stop all it started.
+
+    ``port_variable`` is the variable that names the target's port.
+    """
+    port = free_port()
+    here = Path(sys.executable).parent
+    with (folder / f"{target}.log").open("wb") as output:
+        process = subprocess.Popen(
+            ["make", "-o", ".venv/installed", target],  # this interpreter's packages serve
+            cwd=checkout,
+            env=os.environ
+            | {"PATH": f"{here}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(checkout)}
+            | {port_variable: str(port)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
 
 
 def repro(checkout: Path) -> str:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from expectations.contracts.content_hash import hash_content
-from tests.house.checkout import clean_checkout, repro, repro_and_kill, run_module
+from tests.house.checkout import (
+    clean_checkout,
+    make_target,
+    repro,
+    repro_and_kill,
+    run_module,
+    start_repro,
+)
+from tests.servers import read_when_ready
 
 pytestmark = pytest.mark.long
 
@@ -56,15 +65,55 @@ def test_a_second_clean_checkout_has_the_same_lock(reference: Path, tmp_path: Pa
     assert (second / "dvc.lock").read_bytes() == (reference / "dvc.lock").read_bytes()
 
 
-def test_a_promoted_release_comes_back_by_one_command(
-    reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for variable in ("MLFLOW_TRACKING_URI", "FEAST_FS_YAML_FILE_PATH"):
-        monkeypatch.delenv(variable, raising=False)
+@pytest.fixture(scope="module")
+def promoted(reference: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the reference whose release is published and promoted."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("MLFLOW_TRACKING_URI", "FEAST_FS_YAML_FILE_PATH"):
+            patch.delenv(variable, raising=False)
+        checkout = tmp_path_factory.mktemp("promoted") / "checkout"
+        shutil.copytree(reference, checkout, symlinks=True)
+        run_module(checkout, "pipelines.commands", "publish")
+        assert "champion none -> version 1" in run_module(checkout, "pipelines.commands", "promote")
+        yield checkout
+
+
+def test_the_targets_that_serve_pages_serve_them(promoted: Path, tmp_path: Path) -> None:
+    with make_target(promoted, "serve", tmp_path, "EXPLORER_PORT") as address:
+        asked = "v1/users/user-0000000/recommendations?count=10&exploration_share=0.2"  # serve.md
+        answer = json.loads(read_when_ready(f"{address}/{asked}"))
+        assert len(answer["items"]) == 10
+        assert "<html" in read_when_ready(address)
+    with make_target(promoted, "tracking-ui", tmp_path, "TRACKING_PORT") as address:
+        assert "MLflow" in read_when_ready(address)
+
+
+def test_an_experiment_and_a_refresh_go_as_the_guide_says(promoted: Path) -> None:
+    setting = ("-S", "recommender.max_epochs=1", "-S", "table.score=open")
+    run_module(promoted, "dvc", "exp", "run", *setting)
+    assert "recommender.max_epochs" in run_module(promoted, "dvc", "exp", "show", "--csv")
+    shutil.copytree(promoted / "artifacts" / "table", promoted / "kept_table")
+    run_module(promoted, "dvc", "freeze", "base_model", "planner")
+    params = yaml.safe_load((promoted / "params.yaml").read_text())
+    assert (params["recommender"]["max_epochs"], params["table"]["score"]) == (1, "open")
+
+    def name_previous_table(sha256: str) -> None:
+        params["table"]["previous"] = {"folder": "kept_table", "sha256": sha256}
+        (promoted / "params.yaml").write_text(yaml.safe_dump(params))
+
+    name_previous_table("?")
+    log = promoted.with_suffix(".refused.log")
+    assert start_repro(promoted, log).wait() != 0
+    told = re.search(r"set table\.previous\.sha256 to (\w{64})", log.read_text())
+    assert told, log.read_text()[-4000:]
+    name_previous_table(told[1])
+    assert "Running stage 'planner'" not in repro(promoted)
+    assert (promoted / "artifacts" / "table" / "refresh.md").is_file()
+
+
+def test_a_promoted_release_comes_back_by_one_command(promoted: Path, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
-    shutil.copytree(reference, checkout, symlinks=True)
-    run_module(checkout, "pipelines.commands", "publish")
-    assert "champion none -> version 1" in run_module(checkout, "pipelines.commands", "promote")
+    shutil.copytree(promoted, checkout, symlinks=True)
     built = (checkout / "artifacts", checkout / "metrics", checkout / "dvc.lock")
     before = [hash_content(path) for path in built]
     for path in built:
