@@ -20,7 +20,6 @@ from pipelines.io.processors import SPIN_COUNT, THREADS, WAITING
 WAYS: dict[str, dict[str, str]] = {
     "libgomp's own spin": {"GOMP_SPINCOUNT": "300000"},
     f"a spin of {SPIN_COUNT:,} turns (ours)": {"GOMP_SPINCOUNT": str(SPIN_COUNT)},
-    "a spin of 1,000 turns": {"GOMP_SPINCOUNT": "1000"},
     "a spin of 100,000 turns": {"GOMP_SPINCOUNT": "100000"},
     "passive": {"OMP_WAIT_POLICY": "PASSIVE"},
     "one thread": {"OMP_NUM_THREADS": "1"},
