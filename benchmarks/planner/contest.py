@@ -36,11 +36,13 @@ from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json
 from pipelines.io.clusters_reader import read_clusters
+from pipelines.io.plan_reader import read_plan
 from pipelines.io.planner_windows import Split, compare_words, read_window
 from pipelines.params.params import read_params
 from pipelines.stages import alignment, evaluate
 from training.baselines.clusters.window import Window
 from training.clusters.tree_view import ServingClusters
+from training.evaluation.clusters.by_distance import CaseDistances, average_likes
 from training.evaluation.clusters.cases import Scores
 from training.evaluation.clusters.compare import measure_exposure, measure_rankings
 from training.evaluation.clusters.matches import measure_matches
@@ -121,10 +123,13 @@ def compete(
 def gather_field(split: Split) -> Field:
     """Return the field of the clustering in the working folder; another split is not read."""
     clusters = read_clusters(read_params().clusters.serving_level)
-    baselines = list_baselines(evaluate.evaluation_settings(read_params()))
-    words = compare_words(clusters, read_params().clusters.representation)
+    params = read_params()
+    words = compare_words(clusters, params.clusters.representation)
     validation = read_window("validation", clusters, words)
-    chosen = choose_settings(baselines, validation, read_params().plan)
+    liked = average_likes(CaseDistances.of(validation.cases, clusters.ancestors))
+    plan = params.plan.settle(liked)
+    baselines = list_baselines(evaluate.evaluation_settings(params, plan))
+    chosen = choose_settings(baselines, validation, plan)
     if split == "validation":
         return Field(clusters, validation, chosen, validation, chosen.scores)
     test = read_window("test", clusters, words)
@@ -136,7 +141,7 @@ def score_run(field: Field) -> Entry:
     """Return the scores of the planner in the working folder, aligned, and of all baselines."""
     params = read_params()
     alignment.main(params)
-    settings = evaluate.evaluation_settings(params)
+    settings = evaluate.evaluation_settings(params, read_plan())
     n_clusters = field.clusters.n_clusters
     test = evaluate.load_test(field.judged, evaluate.load_table(n_clusters))
     validation = evaluate.load_validation(field.validation, field.clusters.descriptions, settings)
@@ -148,7 +153,7 @@ def score_run(field: Field) -> Entry:
 
 def measure_run(run: PlannerRun, field: Field) -> Outcome:
     """Return what the planner in the working folder comes to, aligned as the settings say."""
-    entry, cases, plan = score_run(field), field.judged.cases, read_params().plan
+    entry, cases, plan = score_run(field), field.judged.cases, read_plan()
     distances = field.judged.distances
     mixes = find_mixes(entry.scores[UNALIGNED], distances, plan, entry.mean_shares)
     ranked = rank_contenders(entry.scores, field.judged, plan, entry.table.depth, mixes)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from benchmarks.planner.contest import Field, score_run
 from benchmarks.planner.pooling import BOOTSTRAP_SEED, RESAMPLES
 from benchmarks.planner.runs import PlannerRun
-from expectations.contracts.errors import UserError
 from inference.evaluation.contenders import AS_SERVED, UNALIGNED
 from inference.evaluation.distance_figures import CURVE_POINTS, turn_mix
 from inference.plans.config import Mix, PlanConfig
@@ -19,6 +18,7 @@ from inference.plans.deal import deal, find_mixes
 from training.clusters.distance import DISTANCES, KNOWN
 from training.evaluation.clusters.by_distance import (
     CaseDistances,
+    average_likes,
     expose_by_distance,
     intervals_where_defined,
     measure_places,
@@ -65,7 +65,8 @@ def measure_distances(run: PlannerRun, field: Field) -> DistanceOutcome:
     drawn = np.random.default_rng(BOOTSTRAP_SEED).random(distances.codes.shape)
     scores = {**entry.scores, CHANCE: drawn}
     depth = entry.table.depth
-    as_liked = mix_of_liked(CaseDistances.of(field.validation.cases, field.clusters.ancestors))
+    liked = average_likes(CaseDistances.of(field.validation.cases, field.clusters.ancestors))
+    as_liked = mix_of(*liked)
     mixes = {AS_LIKED: as_liked, **{name: mix_of(*each) for name, each in FIXED_MIXES.items()}}
     personal = {
         f"{name}{PERSONAL}": find_mixes(
@@ -101,18 +102,6 @@ def measure_distances(run: PlannerRun, field: Field) -> DistanceOutcome:
 def mix_of(*weights: float) -> Mix:
     """Return the mix of these weights, nearest first."""
     return Mix(**dict(zip(DISTANCES, weights, strict=True)))
-
-
-def mix_of_liked(distances: CaseDistances) -> Mix:
-    """Return the mix of what the users of these cases came to like, every case alike.
-
-    Raises:
-        UserError: nobody liked anything.
-    """
-    if not distances.liked.any():
-        raise UserError("the validation window", "holds a case", "choose a wider one")
-    shares = share_by_distance(distances.liked, distances)
-    return mix_of(*(float(np.nanmean(shares[name])) for name in DISTANCES))
 
 
 def pool_outcomes(

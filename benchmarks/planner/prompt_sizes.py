@@ -35,6 +35,7 @@ from pipelines.io.artefact_io import read_table
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.command import run_command
 from pipelines.params.params import read_params
+from training.alignment.alignment import EVEN_SHARES
 from training.clusters.tree_view import ServingClusters
 from training.collective.signal import load_signal
 from training.evaluation.clusters.cases import PlannerCases, Scores
@@ -175,7 +176,7 @@ def ask(
 def look_up_plans(clusters: ServingClusters, cases: PlannerCases) -> Scores:
     """Return what the run's own planner, of before validation, would serve from a table, [B, N]."""
     planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
-    plan = read_params().plan
+    plan = read_params().plan.settle(EVEN_SHARES)  # of the plan only its scores are read
     table = read_params().table
     rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
     return score_served(rows, cases, clusters.ancestors, plan)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from training.clusters.distance import Distance
+from training.clusters.distance import DISTANCES, Distance
 from training.config import Config
 
+AsLiked = Literal["as_liked"]
+AS_LIKED: AsLiked = "as_liked"
+"""Asks for places in the shares in which people came to like clusters of each distance."""
 ByScore = Literal["by_score"]
 BY_SCORE: ByScore = "by_score"
 """Asks for places by score where the settings have a mix."""
@@ -39,8 +43,8 @@ class Mix(Config):
         return (self.adjacent, self.new_family, self.new_field)
 
 
-class PlanConfig(Config):
-    """How the table's rows of one user are combined into the served plan.
+class PlanRules(Config):
+    """How the table's rows of one user become a plan, but for how its places are shared.
 
     Attributes:
         combination: ``mean`` adds up log-probabilities (a cluster must suit all contexts),
@@ -54,7 +58,6 @@ class PlanConfig(Config):
         novelty: the least distance of a planned cluster: ``adjacent`` lets any novel cluster be
             planned, ``new_family`` those of families not consumed from, ``new_field`` those of
             fields not consumed from.
-        mix: how the places are shared by distance; ``None`` gives them out by score.
         personal_mix: whether the mix is that of all people together, and a person has more places
             at a distance that their rows speak for more than others' do; or everybody's alike.
         normalise_over: over which clusters a row becomes a distribution before rows are combined:
@@ -68,9 +71,18 @@ class PlanConfig(Config):
     max_history: int = Field(default=8, ge=2, le=16)
     best_of: int = Field(default=20, ge=1)
     novelty: Distance = "adjacent"
-    mix: Mix | None = None
     personal_mix: bool = True
     normalise_over: Literal["open", "distance"] = "open"
+
+
+class PlanConfig(PlanRules):
+    """How the table's rows of one user are combined into the served plan.
+
+    Attributes:
+        mix: how the places are shared by distance; ``None`` gives them out by score.
+    """
+
+    mix: Mix | None = None
 
     def asked(self, novelty: Distance | None, mix: Mix | ByScore | None) -> PlanConfig:
         """Return these settings with what a request asks for; ``None`` asks for nothing."""
@@ -83,6 +95,34 @@ class PlanConfig(Config):
 
     @model_validator(mode="after")
     def _check_mix(self) -> Self:
-        if self.normalise_over == "distance" and self.mix is None:
-            raise ValueError("normalise_over: distance compares scores at one distance: set a mix")
+        _require_mix(self.normalise_over, self.mix)
         return self
+
+
+class PlanSettings(PlanRules):
+    """How the table's rows of one user are combined into the served plan, before any is measured.
+
+    Attributes:
+        mix: how the places are shared by distance: ``as_liked`` in the shares of each distance
+            among what people came to like in the validation window, weights of one's own, or
+            ``None`` for places by score.
+    """
+
+    mix: Mix | AsLiked | None = AS_LIKED
+
+    def settle(self, liked_shares: Sequence[float]) -> PlanConfig:
+        """Return the settings of a served plan: a mix ``as_liked`` becomes these shares."""
+        settings = self.model_dump()
+        if self.mix == AS_LIKED:
+            settings["mix"] = dict(zip(DISTANCES, liked_shares, strict=True))
+        return PlanConfig.model_validate(settings)
+
+    @model_validator(mode="after")
+    def _check_mix(self) -> Self:
+        _require_mix(self.normalise_over, self.mix)
+        return self
+
+
+def _require_mix(normalise_over: str, mix: object) -> None:
+    if normalise_over == "distance" and mix is None:
+        raise ValueError("normalise_over: distance compares scores at one distance: set a mix")

@@ -40,6 +40,7 @@ SIGNAL_BEFORE_TEST = ARTIFACTS / "collective" / "before_test.safetensors"
 # alignment
 ALIGNMENT_BEFORE_VALIDATION = ARTIFACTS / "alignment" / "before_validation.safetensors"
 ALIGNMENT = ARTIFACTS / "alignment" / "alignment.safetensors"
+PLAN_CONFIG = ARTIFACTS / "alignment" / "plan.json"
 
 # models
 BASE_MODEL = ARTIFACTS / "base_model"
@@ -62,7 +63,6 @@ LIST_FIGURES = ARTIFACTS / "evaluate_recommender" / "list_figures.parquet"
 PLOTS = ARTIFACTS / "plots"  # one folder per stage below it
 RELEASE = ARTIFACTS / "release" / "release.json"
 ITEM_TITLES = ARTIFACTS / "release" / "item_titles.parquet"
-PLAN_CONFIG = ARTIFACTS / "release" / "plan.json"
 
 # run-time state
 STAGE_COSTS = VAR / "stage_costs"

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from expectations.contracts.errors import UserError
 from inference.experiment.config import ExperimentConfig
-from inference.plans.config import PlanConfig
+from inference.plans.config import PlanSettings
 from inference.search.config import TableConfig, TableRunConfig
 from inference.serving.config import ServingConfig
 from pipelines.io.paths import PARAMS_FILE
@@ -48,7 +48,7 @@ class Params(Config):
     recommender: RecommenderConfig = RecommenderConfig()
     table: TableConfig = TableConfig()
     table_run: TableRunConfig = TableRunConfig()
-    plan: PlanConfig = PlanConfig()
+    plan: PlanSettings = PlanSettings()
     alignment: AlignmentConfig = AlignmentConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     gates: GatesConfig = GatesConfig()

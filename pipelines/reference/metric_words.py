@@ -216,6 +216,8 @@ FILES: dict[str, dict[str, str]] = {
         "validation_recall_gain": "what it adds to recall@10",
         "mean_share_(adjacent|new_family|new_field)": "what plans give this distance on average; "
         "who has more gets more of a mix",
+        "liked_share_(adjacent|new_family|new_field)": "this distance's share of what people came "
+        "to like in the validation window; the mix of `plan.mix: as_liked`",
     },
     "planner": {
         "match_rate": "share of prompts for which unconstrained greedy decoding writes exactly one "

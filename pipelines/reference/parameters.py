@@ -96,15 +96,16 @@ def own_parameters(name: str, model: type[Config]) -> list[Parameter]:
 
 
 def meanings(model: type[Config]) -> dict[str, str]:
-    """Return what the keys of a model mean: as its docstring says, else those of its fields."""
+    """Return what the keys of a model mean: as it and its bases say, else their fields."""
     fields = model.model_fields.items()
     own = {info.alias or name: info.description or "" for name, info in fields}
     found = {key: " ".join(said.split()) for key, said in own.items()}
-    text = inspect.getdoc(model) or ""
-    block = re.search(r"^(?:Args|Attributes):\n((?:    .*\n|\n)+)", f"{text}\n", re.MULTILINE)
-    for entry in re.split(r"^    (?=\w+: )", block[1] if block else "", flags=re.MULTILINE)[1:]:
-        field, _, meaning = entry.partition(": ")
-        found[field] = " ".join(meaning.split())
+    for declaring in reversed(model.__mro__[: model.__mro__.index(Config)]):
+        text = inspect.getdoc(declaring) or ""
+        block = re.search(r"^(?:Args|Attributes):\n((?:    .*\n|\n)+)", f"{text}\n", re.MULTILINE)
+        for entry in re.split(r"^    (?=\w+: )", block[1] if block else "", flags=re.MULTILINE)[1:]:
+            field, _, meaning = entry.partition(": ")
+            found[field] = " ".join(meaning.split())
     return found
 
 

@@ -1,4 +1,4 @@
-"""Stage alignment: a model of users' feedback, and how much the planner's proposals heed it."""
+"""Stage alignment: how plans heed what people came to like, by a model of feedback and a mix."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from expectations.contracts.tables import CASES, TRANSITIONS
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
 from inference.plans.align import propose_scored
+from inference.plans.config import PlanConfig
 from inference.plans.deal import find_mixes
 from inference.plans.personal_mix import average_shares
+from inference.search.config import TableConfig
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_table, write_json
 from pipelines.io.clusters_reader import read_clusters
@@ -24,6 +26,7 @@ from training.alignment.alignment_io import save_alignment
 from training.alignment.user_model import fit_user_models
 from training.clusters.distance import DISTANCES
 from training.clusters.tree_view import ServingClusters
+from training.evaluation.clusters.by_distance import CaseDistances, average_likes
 from training.evaluation.clusters.cases import PlannerCases, Scores
 from training.planner.base.model_io import load_planner
 
@@ -41,11 +44,13 @@ def main(params: Params) -> None:
     cases = PlannerCases.from_frame(frame, "validation")
     torch.set_num_threads(runtime.threads)
     with threadpool_limits(runtime.threads):  # another number of threads sums in another order
-        distances = cases.distances(clusters.ancestors)
-        scores = _score(clusters, cases, paths.ADAPTER_BEFORE_VALIDATION, params)
+        found = CaseDistances.of(cases, clusters.ancestors)
+        distances, liked_shares = found.codes, average_likes(found)
+        plan = params.plan.settle(liked_shares)
+        scores = _score(clusters, cases, paths.ADAPTER_BEFORE_VALIDATION, params.table, plan)
         mean_shares = average_shares(scores, distances)
-        mixes = find_mixes(scores, distances, params.plan, mean_shares)
-        proposals = propose_scored(scores, cases, distances, params.plan, mixes)
+        mixes = find_mixes(scores, distances, plan, mean_shares)
+        proposals = propose_scored(scores, cases, distances, plan, mixes)
         models = fit_user_models(
             transitions, ("train",), clusters.n_clusters, config.penalties, config.decay
         )
@@ -58,7 +63,7 @@ def main(params: Params) -> None:
         (user_model,) = fit_user_models(
             transitions, ("train", "validation"), clusters.n_clusters, (penalty,), config.decay
         )
-        mean_shares_now = _average_now(clusters, frame, params) or mean_shares
+        mean_shares_now = _average_now(clusters, frame, params.table, plan) or mean_shares
     before = replace(fitted.alignment, mean_shares=mean_shares)
     now = replace(before, user_model=user_model, mean_shares=mean_shares_now)
     for path, alignment in (
@@ -67,6 +72,7 @@ def main(params: Params) -> None:
     ):
         with atomic_file(path) as file:
             save_alignment(alignment, file)
+    write_json(plan.model_dump(), paths.PLAN_CONFIG)
     figures = {
         "n_validation_cases": len(cases),
         "penalty": penalty,
@@ -77,15 +83,16 @@ def main(params: Params) -> None:
         "validation_gain_error": round(fitted.gain_error, DECIMALS),
         "validation_recall_gain": round(fitted.recall_gain, DECIMALS),
         **{
-            f"mean_share_{distance}": round(share, DECIMALS)
-            for distance, share in zip(DISTANCES, mean_shares_now, strict=True)
+            f"{kind}_share_{distance}": round(share, DECIMALS)
+            for kind, shares in (("mean", mean_shares_now), ("liked", liked_shares))
+            for distance, share in zip(DISTANCES, shares, strict=True)
         },
     }
     write_json(figures, paths.metrics_of("alignment"))
 
 
 def _average_now(
-    clusters: ServingClusters, frame: pl.DataFrame, params: Params
+    clusters: ServingClusters, frame: pl.DataFrame, table: TableConfig, plan: PlanConfig
 ) -> tuple[float, ...] | None:
     """Return what plans of the planner that is released give each distance on average.
 
@@ -95,14 +102,20 @@ def _average_now(
     cases = PlannerCases.from_frame(frame, "test")
     if not len(cases):
         return None
-    scores = _score(clusters, cases, paths.PLANNER_ADAPTER, params)
+    scores = _score(clusters, cases, paths.PLANNER_ADAPTER, table, plan)
     return average_shares(scores, cases.distances(clusters.ancestors))
 
 
-def _score(clusters: ServingClusters, cases: PlannerCases, adapter: Path, params: Params) -> Scores:
+def _score(
+    clusters: ServingClusters,
+    cases: PlannerCases,
+    adapter: Path,
+    table: TableConfig,
+    plan: PlanConfig,
+) -> Scores:
     """Return the scores that the planner of this adapter gives in these cases."""
-    planner, plan = load_planner(paths.BASE_MODEL, adapter), params.plan
-    rows = plan_case_table(planner, clusters.descriptions, cases.histories, params.table, plan)
+    planner = load_planner(paths.BASE_MODEL, adapter)
+    rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
     return score_served(rows, cases, clusters.ancestors, plan)
 
 

@@ -15,6 +15,7 @@ from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.contenders import EvaluationSplit
 from inference.evaluation.planner_evaluation import PlannerEvaluation, evaluate_planner
 from inference.evaluation.settings import EvaluationSettings
+from inference.plans.config import PlanConfig
 from inference.table.plan_table import PlanTable
 from pipelines.guards.bounds import planner_bounds
 from pipelines.guards.guards import StageGuards
@@ -26,6 +27,7 @@ from pipelines.io.artefact_io import (
     write_table,
 )
 from pipelines.io.clusters_reader import read_clusters
+from pipelines.io.plan_reader import read_plan
 from pipelines.io.planner_windows import compare_words, read_window
 from pipelines.params.params import Params, read_params
 from training.alignment.alignment_io import load_alignment
@@ -39,7 +41,7 @@ from training.planner.base.model_io import load_planner
 
 def main(params: Params) -> None:
     """Load planner and cases, evaluate, write figures and plots, then judge."""
-    settings = evaluation_settings(params)
+    settings = evaluation_settings(params, read_plan())
     runtime = params.runtime
     torch.set_num_threads(runtime.threads)
     clusters = read_clusters(params.clusters.serving_level)
@@ -64,12 +66,12 @@ def main(params: Params) -> None:
     guards.settle()
 
 
-def evaluation_settings(params: Params) -> EvaluationSettings:
-    """Return what a planner is evaluated by."""
+def evaluation_settings(params: Params, plan: PlanConfig) -> EvaluationSettings:
+    """Return what a planner is evaluated by, whose plans are made by ``plan``."""
     return EvaluationSettings(
         evaluation=params.evaluation,
         table=params.table,
-        plan=params.plan,
+        plan=plan,
         user_weight_penalty=params.alignment.user_weight_penalty,
         seed=params.runtime.seed,
     )

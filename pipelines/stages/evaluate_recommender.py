@@ -33,6 +33,7 @@ from pipelines.io.artefact_io import (
     write_table,
 )
 from pipelines.io.clusters_reader import read_clusters
+from pipelines.io.plan_reader import read_plan
 from pipelines.params.params import Params, read_params
 from training.alignment.alignment_io import load_alignment
 from training.baselines.items.baselines import (
@@ -75,12 +76,13 @@ def main(params: Params) -> None:
 
     figures = compare_models(recommender, rng)
     ancestors = read_clusters(params.clusters.serving_level).ancestors
-    events, plans = find_planned_events(recommender.layout, ancestors, params.plan)
+    plan_config = read_plan()
+    events, plans = find_planned_events(recommender.layout, ancestors, plan_config)
     planned = [plan[:PLANNED_CLUSTERS] for plan in plans]
     figures |= report_restriction(recommender, events, planned, recommender.layout, rng)
     by_size = compare_plan_sizes(recommender, events, plans, recommender.layout, rng)
 
-    served = measure_served_lists(recommender, ancestors, params.plan)
+    served = measure_served_lists(recommender, ancestors, plan_config)
     write_table(served, paths.LIST_FIGURES, LIST_FIGURES)
     write_json(figures, paths.metrics_of("recommender"))
     with atomic_folder(paths.plots_of("evaluate_recommender")) as folder:

@@ -25,6 +25,7 @@ from pipelines.experiment.simulation import build_environment
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_folder, read_table, scan_table, write_json
 from pipelines.io.clusters_reader import read_clusters
+from pipelines.io.plan_reader import read_plan
 from pipelines.params.params import Params, read_params
 from pipelines.sources.synthetic.people import BACKGROUND_AFFINITY
 from pipelines.sources.synthetic.truth import is_truth_available
@@ -58,7 +59,7 @@ def main(params: Params) -> None:
     if config.world == "null":
         environment = _without_undiscovered(environment, rng)
     clusters = read_clusters(params.clusters.serving_level)
-    system = _load_system(clusters, params.plan)
+    system = _load_system(clusters, read_plan())
     policies = PolicyMaker(system, environment, clusters, params.table, config, runtime.seed)
     logs = {}
     for name in (ArmName.CONTROL, *(arm for arm in config.arms if arm != ArmName.CONTROL)):

@@ -40,14 +40,12 @@ PROBE_USERS = 1000
 
 
 def main(params: Params) -> None:
-    """Name every item, fix the plan's settings, hash all parts, write manifest and summary."""
-    plan = params.plan
+    """Name every item, hash all parts, write manifest and summary."""
     level = params.clusters.serving_level
     items = read_table(paths.ITEMS, ITEMS)
     write_table(
         items.select(ITEM_TITLES.schema.names).sort("item_id"), paths.ITEM_TITLES, ITEM_TITLES
     )
-    write_json(plan.model_dump(), paths.PLAN_CONFIG)
     users = _users()
     changes = TreeChanges.from_json(read_json(paths.CLUSTER_CHANGES))
     manifest = ReleaseManifest(

@@ -51,7 +51,8 @@ def keys_of_chain(model: type[Config], chain: Chain, place: Chain = ()) -> set[s
         return {".".join(here)}
     if hasattr(BaseModel, name):  # such as model_dump
         return leaves_of(model, place)
-    getter = inspect.getattr_static(model, name).fget  # what is no property either is a mistake
+    attribute = inspect.getattr_static(model, name)  # what is no method either is a mistake
+    getter = attribute.fget if isinstance(attribute, property) else attribute
     function = ast.parse(textwrap.dedent(inspect.getsource(getter))).body[0]
     assert isinstance(function, ast.FunctionDef)
     found: set[str] = set()

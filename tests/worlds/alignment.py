@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from inference.plans.config import PlanConfig
+from pipelines.io import paths
+from pipelines.io.artefact_io import write_json
 from training.alignment.alignment import Alignment
 from training.alignment.alignment_io import save_alignment
 from training.baselines.clusters.logistic import N_FEATURE_GROUPS, LogisticModel
@@ -35,6 +38,7 @@ def draw_alignment(rng: np.random.Generator, n_clusters: int) -> Alignment:
 
 
 def leave_alignment(alignment: Alignment, file: Path) -> None:
-    """Write an alignment where a stage would have left it."""
+    """Write an alignment where a stage would have left it, and a plan by score beside it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     save_alignment(alignment, file)
+    write_json(PlanConfig().model_dump(), file.with_name(paths.PLAN_CONFIG.name))

@@ -12,8 +12,10 @@ import yaml
 from expectations.contracts.content_hash import ContentHash, hash_content
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CASES, CLUSTERS, ITEM_CLUSTERS, ITEMS, TRANSITIONS
+from inference.plans.config import PlanConfig
 from pipelines.io import paths
 from pipelines.io.artefact_io import atomic_file, read_json, read_table, write_table
+from pipelines.io.plan_reader import read_plan
 from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import alignment, base_model, planner
@@ -21,6 +23,7 @@ from tests.worlds.collective import make_signal
 from tests.worlds.planner import co_interest_world, planned_rule_world
 from tests.worlds.tiny_models import save_tiny_base
 from training.alignment.alignment_io import load_alignment
+from training.clusters.distance import DISTANCES
 from training.collective.signal import save_signal
 from training.planner.base.model_io import load_planner
 
@@ -83,9 +86,12 @@ def ask_for(transitions: pl.DataFrame) -> pl.DataFrame:
 
 
 def set_params(
-    planner_section: dict[str, object], clusters: dict[str, object] | None = None
+    planner_section: dict[str, object],
+    clusters: dict[str, object] | None = None,
+    plan: dict[str, object] | None = None,
 ) -> None:
     content = {
+        "plan": plan or {},
         "runtime": {"seed": 0, "threads": 1},
         "clusters": clusters or {"levels": [8]},
         "planner": TINY | planner_section,
@@ -171,6 +177,22 @@ def test_the_alignment_is_weighed_on_validation_and_refitted_with_it() -> None:
     assert figures["n_validation_cases"] == read_table(paths.CASES, CASES).height > 0
     assert figures["user_weight"] == round(late.user_weight, 4)
     assert late.mean_shares == early.mean_shares == (1 / 3, 1 / 3, 1.0)  # a tree of one level
+    mix = read_plan().mix
+    assert mix is not None
+    liked = [figures[f"liked_share_{distance}"] for distance in DISTANCES]
+    assert [round(share, 4) for share in mix.weights] == liked
+    assert mix.new_field > 0.9  # all that can be liked in such a tree
+    assert sum(mix.weights) == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("house")
+@pytest.mark.parametrize("mix", [None, {"adjacent": 1.0, "new_family": 2.0, "new_field": 2.0}])
+def test_a_mix_that_was_chosen_is_the_one_that_is_served(mix: dict[str, float] | None) -> None:
+    set_params({}, plan={"mix": mix})
+    base_model.main(read_params())
+    planner.main(read_params())
+    alignment.main(read_params())
+    assert read_plan() == PlanConfig.model_validate({"mix": mix})
 
 
 @pytest.mark.usefixtures("house")

@@ -63,6 +63,18 @@ class CaseDistances:
         return np.where(places == NO_CLUSTER, np.int8(KNOWN), found)
 
 
+def average_likes(distances: CaseDistances) -> tuple[float, ...]:
+    """Return the share of each distance among what people came to like, nearest first.
+
+    Every case counts alike, and one more that likes all distances alike, so that few cases close
+    none of them (Laplace's rule).
+    """
+    shares = share_by_distance(distances.liked, distances)
+    rows = np.stack([shares[name] for name in DISTANCES], axis=1)  # [B, distances]
+    told = rows[np.isfinite(rows).all(axis=1)]
+    return tuple(((told.sum(axis=0) + 1 / len(DISTANCES)) / (len(told) + 1)).tolist())
+
+
 def measure_places(places: Places, distances: CaseDistances) -> dict[str, NDArray[np.float64]]:
     """Return the figures of plans in which everything competes, one for each case, [B].
 

@@ -11,6 +11,7 @@ from expectations.contracts.values import NO_CLUSTER
 from training.clusters.distance import DISTANCES, KNOWN, climb
 from training.evaluation.clusters.by_distance import (
     CaseDistances,
+    average_likes,
     expose_by_distance,
     intervals_where_defined,
     measure_places,
@@ -73,6 +74,16 @@ def test_shares_of_the_open_clusters_are_those_of_their_distances() -> None:
     assert [shares[name][0] for name in DISTANCES] == [0.4, 0.0, 0.6]
     liked = share_by_distance(distances.liked, distances)
     assert [liked[name][0] for name in DISTANCES] == [0.5, 0.0, 0.5]
+
+
+def test_likes_are_shared_by_case_and_one_case_more_likes_all_alike() -> None:
+    codes = np.array([[0, 1, 2], [0, 1, 2], [KNOWN, 1, 2]], dtype=np.int8)
+    liked = np.array([[1, 1, 0], [0, 0, 1], [1, 0, 0]], dtype=bool)  # the last is of no case
+    third = 1 / 3
+    found = average_likes(CaseDistances(codes, liked & (codes != KNOWN)))
+    assert found == pytest.approx(((0.5 + third) / 3, (0.5 + third) / 3, (1 + third) / 3))
+    nobody = CaseDistances(codes[:0], liked[:0])
+    assert average_likes(nobody) == pytest.approx((third, third, third))
 
 
 def test_exposure_is_counted_among_the_clusters_that_can_be_at_a_distance() -> None:
