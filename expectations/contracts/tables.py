@@ -59,6 +59,10 @@ class Table:
 
 USER = Column("user_id", STRING, "who acted")
 ITEM = Column("item_id", STRING, "what was acted on")
+TITLE = Column("title", STRING, "short readable name")
+CATEGORIES = Column(
+    "category_path", pa.list_(STRING), "categories from broad to narrow", nullable=True
+)
 RELEASE = Column("release_id", STRING, "the release the row belongs to")
 LEVEL = Column("level", INTEGER, "level of the cluster tree, 0 at the top", minimum=0)
 CLUSTER = Column("cluster_id", INTEGER, "id of the cluster within its level", minimum=0)
@@ -79,9 +83,9 @@ ITEMS = Table(
     "the catalogue",
     (
         ITEM,
-        Column("title", STRING, "short readable name"),
+        TITLE,
         Column("text", STRING, "longer description, may be empty"),
-        Column("category_path", pa.list_(STRING), "categories from broad to narrow", nullable=True),
+        CATEGORIES,
     ),
     key=("item_id",),
 )
@@ -307,7 +311,7 @@ ITEM_POPULARITY = Table(
 ITEM_TITLES = Table(
     "item_titles",
     "what a service calls an item: the catalogue without its texts",
-    (ITEM, Column("title", STRING, "short readable name")),
+    (ITEM, TITLE, CATEGORIES),
     key=("item_id",),
 )
 

@@ -40,6 +40,14 @@ class UserFeatures:
     consumed_items: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class PersonRows:
+    """What the store holds of a user: the batch's rows, and events, newest first."""
+
+    batch: UserFeatures | None
+    events: tuple[RecordedEvent, ...]
+
+
 class FeatureReader:
     """Reads by release, so that two releases can live side by side in one store.
 
@@ -53,6 +61,21 @@ class FeatureReader:
     def __init__(self, open_store: Callable[[], FeatureStore], cached_rows: int = 0) -> None:
         self._connections = StoreConnections(open_store, (USER_SERVICE, LIVE_SERVICE, PLAN_SERVICE))
         self._rows = RowCache(cached_rows)
+
+    def read_people(self, release_id: str, user_ids: Sequence[str]) -> dict[str, PersonRows]:
+        """Return all that is known of these users, of the batch and live; each has an entry.
+
+        Raises:
+            StoreUnreachableError: the store did not answer.
+        """
+        batch = self.read_users(release_id, user_ids)
+        found: dict[str, PersonRows] = {}
+        for ids in _pieces(user_ids):
+            rows = self._connections.read(LIVE_SERVICE, LIVE_KEYS, [(user_id,) for user_id in ids])
+            for user_id, row in zip(ids, rows, strict=True):
+                events = read_row({name: content_of(row, name) for name in EVENT_LISTS}, user_id)
+                found[user_id] = PersonRows(batch.get(user_id), events)
+        return found
 
     def read_user(self, release_id: str, user_id: str) -> UserFeatures | None:
         """Return one user's features, ``None`` for a user without a row.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from expectations.contracts.errors import ReleaseError
 from expectations.contracts.values import DataSeen
 from inference.plans.config import PlanConfig
+from inference.release.catalogue import Catalogue
 from inference.release.manifest import SERVED_PARTS, ReleaseManifest
 from inference.release.release_source import FetchedRelease
 from training.alignment.alignment import Alignment
@@ -33,6 +35,7 @@ class LoadedRelease:
         clusters: descriptions of the serving clusters and the cluster of every item.
         centroids: where the clusters stand, for items that came after the release.
         titles: readable name of every item.
+        catalogue: categories of items, and the whole cluster tree.
         popular: items by popularity, most liked first, for users of whom nothing is known.
         plan: how table rows are combined and aligned, as in the evaluation of this release.
         alignment: puts a plan's first clusters in the order that suits a user's past.
@@ -45,6 +48,7 @@ class LoadedRelease:
     clusters: ServingClusters
     centroids: TreeCentroids
     titles: dict[str, str]
+    catalogue: Catalogue
     popular: tuple[ScoredItem, ...]
     plan: PlanConfig
     alignment: Alignment
@@ -55,6 +59,22 @@ class LoadedRelease:
     def release_id(self) -> str:
         """The id that the release's online rows are keyed by."""
         return self.manifest.release_id
+
+    @cached_property
+    def _popular_of_cluster(self) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for item in self.popular:
+            found.setdefault(item.cluster_id, []).append(item.item_id)
+        return found
+
+    @cached_property
+    def likes(self) -> dict[str, int]:
+        """How many people liked each item, before the first test origin."""
+        return {item.item_id: int(item.score) for item in self.popular}
+
+    def popular_of(self, cluster_id: int, count: int) -> list[str]:
+        """Return the items of a cluster that most people like, most liked first."""
+        return self._popular_of_cluster.get(cluster_id, [])[:count]
 
 
 def load_release(fetched: FetchedRelease) -> LoadedRelease:
@@ -76,6 +96,7 @@ def load_release(fetched: FetchedRelease) -> LoadedRelease:
         clusters=tree,
         centroids=load_centroids(files["tree_centroids"]),
         titles=dict(zip(titles["item_id"], titles["title"], strict=True)),
+        catalogue=Catalogue.read(files["item_titles"], files["clusters"]),
         popular=_rank_by_popularity(files["item_popularity"], tree),
         plan=_read_plan(files["plan"]),
         alignment=load_alignment(files["alignment"], tree.n_clusters),

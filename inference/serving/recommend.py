@@ -4,127 +4,28 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.events.event import RecordedEvent
-from inference.features.live_history import merge_live
 from inference.features.online_features import FeatureReader, UserFeatures
 from inference.plans.align import align_plan
-from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_for
-from inference.plans.config import ByScore, Mix
+from inference.plans.combine import PlannedCluster, ServedPlan, contexts_to_look_up, plan_for
 from inference.release.loaded_release import LoadedRelease
+from inference.serving.answers import AnsweredBy, PlanAnswer, Reason, Recommendations
+from inference.serving.assemble import assemble_list, assemble_plan
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
-from inference.serving.config import ExplorationPolicy
-from inference.serving.policy import ShownClusters, draw_novel, without_rested_refusals
-from inference.serving.retrieval import RetrievalRequest, retrieve_lists
+from inference.serving.person import Person, nobody, person_of, person_of_session
+from inference.serving.policy import ShownClusters, draw_novel
+from inference.serving.request import SEED_BITS, RecommendationRequest
+from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.store.store_connections import StoreUnreachableError
-from training.clusters.distance import DISTANCES, KNOWN, Distance
-from training.recommender.protocol import ScoredItem
 
-SEED_BITS = 53
-"""A seed is a whole number that JavaScript keeps exactly."""
-
-
-class AnsweredBy(StrEnum):
-    """Which path made the answer."""
-
-    FULL = "full"
-    """Contexts of history clusters were planned for."""
-    SINGLE_CLUSTER = "single_cluster"
-    """The user has one history cluster; its own row was used."""
-    NO_PLAN = "no_plan"
-    """No novel cluster was left or no row was there: the ordinary list alone."""
-    NO_HISTORY = "no_history"
-    """The user is known but has liked nothing of the catalogue yet: popular items."""
-    UNKNOWN_USER = "unknown_user"
-    """The online store has no row for the user, of the batch or live: popular items."""
-    STORE_UNREACHABLE = "store_unreachable"
-    """The online store did not answer: popular items, or the ordinary list if it failed late."""
-
-
-@dataclass(frozen=True)
-class RecommendationRequest:
-    """Whom to recommend to, how many items, what share of them is to be novel, and how far.
-
-    ``novelty`` and ``mix`` are those of the release's plan where they are ``None``.
-    """
-
-    user_id: str
-    count: int
-    exploration_share: float
-    planned_clusters: int
-    novelty: Distance | None = None
-    mix: Mix | ByScore | None = None
-    seed: int | None = None
-    """Repeats what chance decided; without one, each answer differs."""
-    policy: ExplorationPolicy = field(default_factory=ExplorationPolicy)
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """An interest cluster in words: as the planner writes it, and as people read it."""
-
-    cluster_id: int
-    description: str
-    name: str
-
-
-@dataclass(frozen=True)
-class PlannedInterest:
-    """A novel cluster of the served plan, how far it is, and what history clusters led to it."""
-
-    cluster_id: int
-    description: str
-    name: str
-    score: float
-    distance: Distance
-    led_by: tuple[Cluster, ...]
-
-
-@dataclass(frozen=True)
-class RecommendedItem:
-    """One item of the answer, the list it came from, and what led to it if it is planned.
-
-    ``is_novel``: its cluster is new to the person, from whatever list it comes. ``probability``
-    is that of a planned item to stand here, given the items before it; the position itself is an
-    exploratory one with the exploration share for a probability.
-    ``distance`` is how far its cluster is from what the user has consumed: ``None`` where the
-    cluster is among that, or where nothing is known of the user.
-    """
-
-    item_id: str
-    title: str
-    cluster: Cluster
-    from_list: ListName
-    distance: Distance | None
-    is_novel: bool
-    led_by: tuple[Cluster, ...]
-    probability: float | None
-
-
-@dataclass(frozen=True)
-class Recommendations:
-    """The answer, made from one release only.
-
-    ``missing_rows`` counts contexts of history clusters the plan had to do without. ``seed``
-    repeats the answer, while nothing else changes.
-    """
-
-    user_id: str
-    release_id: str
-    answered_by: AnsweredBy
-    history: tuple[Cluster, ...]
-    planned: tuple[PlannedInterest, ...]
-    missing_rows: int
-    exploration_share: float
-    seed: int
-    items: tuple[RecommendedItem, ...]
+EMPTY_PLAN = ServedPlan((), ())
 
 
 def make_recommendations(
@@ -141,38 +42,141 @@ def make_recommendations(
         request: whom to recommend to, and how much of it explores.
         shown: remembers the planned clusters that were shown; absent, none ever rests.
     """
-    if request.seed is None:
-        request = replace(request, seed=secrets.randbits(SEED_BITS))
+    return recommend_to_all(release, reader, [request], shown)[0]
+
+
+def recommend_to_all(
+    release: LoadedRelease,
+    reader: FeatureReader,
+    requests: Sequence[RecommendationRequest],
+    shown: ShownClusters | None = None,
+) -> list[Recommendations]:
+    """Return the lists of several users, each as :func:`make_recommendations` would.
+
+    They are read from the store together, and the recommender is asked once for all.
+    """
     now_us = time.time_ns() // 1000
+    prepared = list(_prepare(release, reader, requests, shown, now_us))
+    retrieved = iter(
+        retrieve_lists(
+            release.recommender,
+            [one.wanted for one in prepared if one.wanted],
+            max(one.n_ordinary for one in prepared),
+            per_cluster=max(one.request.count for one in prepared),
+        )
+    )
+    return [
+        _answer(release, one, next(retrieved) if one.wanted else None, shown, now_us)
+        for one in prepared
+    ]
+
+
+def answer_plan(
+    release: LoadedRelease,
+    reader: FeatureReader,
+    request: RecommendationRequest,
+    shown: ShownClusters | None = None,
+) -> PlanAnswer:
+    """Return what is planned for one user, without any list."""
+    now_us = time.time_ns() // 1000
+    (person,) = _find_people(release, reader, [request], now_us)
+    plan, answered_by = _plan(release, reader, person, request, shown, now_us)
+    return assemble_plan(release, request, answered_by, person, plan)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A request up to the recommender.
+
+    Attributes:
+        request: with a seed.
+        person: whom it is for.
+        plan: of novel clusters.
+        answered_by: how the plan came about.
+        wanted: what the recommender is asked; ``None`` where it knows nothing of the person.
+        n_novel: explored positions.
+        chance: where the rest of the answer's chance comes from.
+        offset: of the explored positions.
+    """
+
+    request: RecommendationRequest
+    person: Person
+    plan: ServedPlan
+    answered_by: AnsweredBy
+    wanted: RetrievalRequest | None
+    n_novel: int
+    chance: Random
+    offset: float
+
+    @property
+    def n_ordinary(self) -> int:
+        """Items of the ordinary list: those of both lists are shown once, so some are to spare."""
+        return self.request.count + self.n_novel
+
+
+def _prepare(
+    release: LoadedRelease,
+    reader: FeatureReader,
+    requests: Sequence[RecommendationRequest],
+    shown: ShownClusters | None,
+    now_us: int,
+) -> Iterator[_Prepared]:
+    people = _find_people(release, reader, requests, now_us)
+    for request, person in zip(requests, people, strict=True):
+        if request.seed is None:
+            request = replace(request, seed=secrets.randbits(SEED_BITS))
+        chance = Random(request.seed)
+        offset = chance.random()
+        n_novel = len(exploratory_positions(request.count, request.exploration_share, offset))
+        plan, answered_by = _plan(release, reader, person, request, shown, now_us)
+        wanted = None
+        if not person.shortfall:
+            user, keep = person.features, request.wanted
+            barred = (
+                release.catalogue.items_outside(keep.category) if keep.category else frozenset()
+            )
+            wanted = RetrievalRequest(
+                user.recent_items,
+                plan.clusters if n_novel else (),
+                {*user.consumed_items, *user.recent_items} | keep.exclude | barred,
+                tuple(sorted(keep.clusters)) or None,
+            )
+        yield _Prepared(request, person, plan, answered_by, wanted, n_novel, chance, offset)
+
+
+def _find_people(
+    release: LoadedRelease,
+    reader: FeatureReader,
+    requests: Sequence[RecommendationRequest],
+    now_us: int,
+) -> list[Person]:
+    named = [request.user_id for request in requests if request.user_id is not None]
     try:
-        batch = reader.read_user(release.release_id, request.user_id)
-        live = reader.read_live(request.user_id)
+        rows = reader.read_people(release.release_id, named) if named else {}
     except StoreUnreachableError:
-        return _answer_popular(release, request, AnsweredBy.STORE_UNREACHABLE, None)
-    user = merge_live(batch, live, release.clusters, release.seen)
-    if user is None:
-        return _answer_popular(release, request, AnsweredBy.UNKNOWN_USER, None)
-    if not user.history_clusters:
-        return _answer_popular(release, request, AnsweredBy.NO_HISTORY, user)
-    open_user = _reopen(release, user, batch, live, request.policy, now_us)
-    plan, answered_by = _plan(release, reader, open_user, request, shown, now_us)
-    blended = _retrieve(release, user, plan, request)
-    if not blended:
-        return _answer_popular(release, request, AnsweredBy.NO_HISTORY, user)
-    if shown is not None:
-        explored = (e.item.cluster_id for e in blended if e.from_list is ListName.EXPLORATORY)
-        shown.note(request.user_id, explored, now_us)
-    return _assemble(release, request, answered_by, user, plan, blended)
+        rows = None
+    people = []
+    for request in requests:
+        if request.user_id is None:
+            people.append(person_of_session(release, request.session, request.interests))
+        elif rows is None:
+            people.append(nobody(AnsweredBy.STORE_UNREACHABLE))
+        else:
+            people.append(person_of(release, rows[request.user_id], request.policy, now_us))
+    return people
 
 
 def _plan(
     release: LoadedRelease,
     reader: FeatureReader,
-    user: UserFeatures,
+    person: Person,
     request: RecommendationRequest,
     shown: ShownClusters | None,
     now_us: int,
 ) -> tuple[ServedPlan, AnsweredBy]:
+    if person.shortfall:
+        return EMPTY_PLAN, person.shortfall
+    user = person.open_features
     config = release.plan.asked(request.novelty, request.mix)
     contexts = contexts_to_look_up(user.history_clusters, config)
     try:
@@ -183,14 +187,22 @@ def _plan(
     distances, alignment = _measure(release, user), release.alignment
     whole = plan_for(contexts, history, distances, rows, config, alignment.mean_shares)
     plan = align_plan(whole, history, consumed, distances, alignment, config)
-    if not plan.clusters:
-        return plan, AnsweredBy.NO_PLAN
-    clusters = plan.clusters
-    if shown is not None:
+    clusters = _keep(plan, request)
+    if not clusters:
+        return replace(plan, clusters=()), AnsweredBy.NO_PLAN
+    if shown is not None and request.user_id is not None:
         clusters = shown.rest(request.user_id, clusters, now_us)
     plan = replace(plan, clusters=clusters[: request.planned_clusters])
+    if person.is_session:
+        return plan, AnsweredBy.SESSION
     is_single = len(user.history_clusters) == 1
     return plan, AnsweredBy.SINGLE_CLUSTER if is_single else AnsweredBy.FULL
+
+
+def _keep(plan: ServedPlan, request: RecommendationRequest) -> tuple[PlannedCluster, ...]:
+    """Return the planned clusters that a request lets in."""
+    within = request.wanted.clusters
+    return tuple(c for c in plan.clusters if c.cluster_id in within) if within else plan.clusters
 
 
 def _measure(release: LoadedRelease, user: UserFeatures) -> NDArray[np.int8]:
@@ -199,118 +211,53 @@ def _measure(release: LoadedRelease, user: UserFeatures) -> NDArray[np.int8]:
     return release.clusters.ancestors.distances_from(known)
 
 
-def _retrieve(
-    release: LoadedRelease, user: UserFeatures, plan: ServedPlan, request: RecommendationRequest
-) -> list[BlendedItem]:
-    consumed = set(user.consumed_items) | set(user.recent_items)
-    chance = Random(request.seed)
-    share, offset = request.exploration_share, chance.random()
-    n_novel = len(exploratory_positions(request.count, share, offset))
-    wanted = RetrievalRequest(user.recent_items, plan.clusters if n_novel else (), consumed)
-    # Items of both lists are shown once, so the ordinary one needs some to spare.
-    lists = retrieve_lists(
-        release.recommender, [wanted], request.count + n_novel, per_cluster=request.count
-    )[0]
-    novel = draw_novel(lists.novel, n_novel, request.policy, chance)
+def _answer(
+    release: LoadedRelease,
+    prepared: _Prepared,
+    lists: RetrievedLists | None,
+    shown: ShownClusters | None,
+    now_us: int,
+) -> Recommendations:
+    request = prepared.request
+    blended = _blend(prepared, lists) if lists else []
+    if not blended:
+        return _answer_popular(release, prepared)
+    if shown is not None and request.user_id is not None:
+        explored = (e.item.cluster_id for e in blended if e.from_list is ListName.EXPLORATORY)
+        shown.note(request.user_id, explored, now_us)
+    return assemble_list(
+        release,
+        request,
+        prepared.answered_by,
+        prepared.person,
+        prepared.plan,
+        blended,
+        Reason.RECOMMENDED,
+    )
+
+
+def _blend(prepared: _Prepared, lists: RetrievedLists) -> list[BlendedItem]:
+    request = prepared.request
+    novel = draw_novel(lists.novel, prepared.n_novel, request.policy, prepared.chance)
+    share, offset = request.exploration_share, prepared.offset
     return blend(lists.ordinary, novel, share, request.count, offset)
 
 
-def _reopen(
-    release: LoadedRelease,
-    user: UserFeatures,
-    batch: UserFeatures | None,
-    live: Sequence[RecordedEvent],
-    policy: ExplorationPolicy,
-    now_us: int,
-) -> UserFeatures:
-    """Return the user without the clusters whose refusal has rested: they may be planned again."""
-    refused = [
-        recorded.event
-        for recorded in live
-        if not release.seen.is_positive(recorded.event.feedback)
-        and release.clusters.has_item(recorded.event.item_id)
-    ]
-    if not refused:
-        return user
-    clusters = release.clusters.clusters_of([event.item_id for event in refused]).tolist()
-    known = (*user.history_clusters, *(batch.consumed_clusters if batch else ()))
-    refusals = zip(clusters, (event.time_us for event in refused), strict=True)
-    consumed = without_rested_refusals(
-        user.consumed_clusters, known, refusals, policy.rest_days, now_us
-    )
-    return replace(user, consumed_clusters=consumed)
-
-
-def _answer_popular(
-    release: LoadedRelease,
-    request: RecommendationRequest,
-    answered_by: AnsweredBy,
-    user: UserFeatures | None,
-) -> Recommendations:
-    consumed = set(user.consumed_items) if user else set()
-    unseen = (item for item in release.popular if item.item_id not in consumed)
-    items = [BlendedItem(item, ListName.ORDINARY) for item in _take(unseen, request.count)]
-    return _assemble(release, request, answered_by, user, ServedPlan((), ()), items)
-
-
-def _take(items: Iterable[ScoredItem], count: int) -> list[ScoredItem]:
-    return [item for item, _ in zip(items, range(count), strict=False)]
-
-
-def _assemble(
-    release: LoadedRelease,
-    request: RecommendationRequest,
-    answered_by: AnsweredBy,
-    user: UserFeatures | None,
-    plan: ServedPlan,
-    items: list[BlendedItem],
-) -> Recommendations:
-    def name(cluster_id: int) -> Cluster:
-        clusters = release.clusters
-        return Cluster(cluster_id, clusters.descriptions[cluster_id], clusters.shown[cluster_id])
-
-    codes = _measure(release, user) if user else np.full(release.clusters.n_clusters, KNOWN)
-
-    def distance(cluster_id: int) -> Distance | None:
-        code = int(codes[cluster_id])
-        return None if code == KNOWN else DISTANCES[code]
-
-    known = {*user.history_clusters, *user.consumed_clusters} if user else set()
-    led_by_of = {planned.cluster_id: planned.led_by for planned in plan.clusters}
-
-    def names(cluster_ids: Iterable[int]) -> tuple[Cluster, ...]:
-        return tuple(name(cluster_id) for cluster_id in cluster_ids)
-
-    return Recommendations(
-        user_id=request.user_id,
-        release_id=release.release_id,
-        answered_by=answered_by,
-        history=names(user.history_clusters if user else ()),
-        planned=tuple(
-            PlannedInterest(
-                planned.cluster_id,
-                release.clusters.descriptions[planned.cluster_id],
-                release.clusters.shown[planned.cluster_id],
-                planned.score,
-                DISTANCES[int(codes[planned.cluster_id])],
-                names(planned.led_by.members),
-            )
-            for planned in plan.clusters
+def _answer_popular(release: LoadedRelease, prepared: _Prepared) -> Recommendations:
+    request, person = prepared.request, prepared.person
+    seen = {*person.features.consumed_items, *request.wanted.exclude}
+    within, category = request.wanted.clusters, request.wanted.category
+    barred = release.catalogue.items_outside(category) if category else frozenset()
+    items = islice(
+        (
+            item
+            for item in release.popular
+            if item.item_id not in seen
+            and item.item_id not in barred
+            and (not within or item.cluster_id in within)
         ),
-        missing_rows=len(plan.missing),
-        exploration_share=request.exploration_share,
-        seed=request.seed or 0,
-        items=tuple(
-            RecommendedItem(
-                entry.item.item_id,
-                release.titles[entry.item.item_id],
-                name(entry.item.cluster_id),
-                entry.from_list,
-                distance(entry.item.cluster_id),
-                entry.item.cluster_id not in known,
-                names(led.members if (led := led_by_of.get(entry.item.cluster_id)) else ()),
-                entry.probability,
-            )
-            for entry in items
-        ),
+        request.count,
     )
+    answered_by = person.shortfall or AnsweredBy.NO_HISTORY
+    blended = [BlendedItem(item, ListName.ORDINARY) for item in items]
+    return assemble_list(release, request, answered_by, person, EMPTY_PLAN, blended, Reason.POPULAR)

@@ -36,11 +36,13 @@ class RetrievalRequest:
         recent_items: of positive interactions, newest first.
         plan: planned clusters, best first; none where nothing novel is wanted.
         exclude: items that may not come back: all the user has consumed.
+        within: clusters that ordinary items are of; ``None`` for the whole catalogue.
     """
 
     recent_items: Sequence[str]
     plan: Sequence[PlannedCluster]
     exclude: AbstractSet[str]
+    within: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class RetrievedLists:
     """The two lists that an answer is blended from, best first.
 
     Attributes:
-        ordinary: the best items of the whole catalogue.
+        ordinary: the best items of the whole catalogue, or of the clusters asked for.
         novel: the best items of the planned clusters, round by round: the best item of every
             planned cluster in the order of the plan, then the second best of each, and so on. So
             a short list holds the plan's first clusters, and no cluster has a second item
@@ -78,7 +80,7 @@ def retrieve_lists(
     queries = []
     for request in requests:
         recent, exclude = request.recent_items, request.exclude
-        queries.append(ItemQuery(recent, n_ordinary, None, exclude))
+        queries.append(ItemQuery(recent, n_ordinary, request.within, exclude))
         queries += [
             ItemQuery(recent, per_cluster, (planned.cluster_id,), exclude)
             for planned in request.plan

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from inference.features.online_features import FeatureReader, UserFeatures
 from inference.release.loaded_release import LoadedRelease
-from inference.serving.blend import ListName
-from inference.serving.config import ServingConfig
-from inference.serving.recommend import (
+from inference.serving.answers import (
     AnsweredBy,
     Cluster,
     PlannedInterest,
-    RecommendationRequest,
     Recommendations,
     RecommendedItem,
-    make_recommendations,
 )
+from inference.serving.blend import ListName
+from inference.serving.config import ServingConfig
+from inference.serving.recommend import make_recommendations
+from inference.serving.request import RecommendationRequest
 from pipelines.report.report_text import DISTANCE_WORDS
 
 WIDTH = 96

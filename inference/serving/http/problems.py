@@ -28,6 +28,10 @@ def _refusal(description: str) -> dict[str, object]:
 
 OUT_OF_RANGE: Responses = {422: _refusal("something in the request is out of its range")}
 NO_RELEASE: Responses = {503: _refusal("no release has been taken into service yet")}
+UNREACHABLE: Responses = {
+    503: _refusal("no release has been taken into service yet, or the store does not answer")
+}
+UNKNOWN: Responses = {404: _refusal("there is no such thing")}
 UNREADABLE_BODY: Responses = {
     400: _refusal("the body is not JSON"),
     408: _refusal("the body did not arrive in time"),

@@ -14,8 +14,9 @@ from inference.release.loaded_release import LoadedRelease
 from inference.release.plug_in import layout_of_release
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ExplorationPolicy
-from inference.serving.recommend import RecommendationRequest, make_recommendations
+from inference.serving.recommend import make_recommendations
 from inference.serving.release_loader import ReleaseLoader
+from inference.serving.request import RecommendationRequest
 from pipelines.online.feature_store import open_store
 from pipelines.release.tracking import tracking_uri
 from tests.inference.serving.asked_service import CONFIG, ask, serve, set_champion

@@ -26,7 +26,8 @@ from inference.release.manifest import ReleaseManifest
 from inference.release.registered import CHALLENGER
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
-from inference.serving.recommend import RecommendationRequest, make_recommendations
+from inference.serving.recommend import make_recommendations
+from inference.serving.request import RecommendationRequest
 from inference.store.store_connections import StoreUnreachableError
 from pipelines.io import paths
 from pipelines.lifecycle.promote import Promoter

@@ -165,7 +165,7 @@ def _write_clusters() -> None:
             "title": [f"{NAMES[c]}, part {item[1]}" for item, c in ids],
             "text": [""] * len(ids),
         }
-    ).with_columns(category_path=pl.lit(None, dtype=pl.List(pl.String)))
+    ).with_columns(category_path=pl.Series([["odd"] if c % 2 else None for _, c in ids]))
     write_table(items.sort("item_id"), paths.ITEMS, tables.ITEMS)
     nodes = [(0, c, None, f"theme {c}", 15, 0.5, None) for c in range(2)]
     nodes += [(1, c, c % 2, name, ITEMS_EACH, 1 / N_CLUSTERS, None) for c, name in enumerate(NAMES)]

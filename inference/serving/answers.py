@@ -1,0 +1,117 @@
+"""What the service answers: lists and plans, and the words in which both are explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from inference.serving.blend import ListName
+from training.clusters.distance import Distance
+
+
+class AnsweredBy(StrEnum):
+    """Which path made the answer."""
+
+    FULL = "full"
+    """Contexts of history clusters were planned for."""
+    SINGLE_CLUSTER = "single_cluster"
+    """The user has one history cluster; its own row was used."""
+    SESSION = "session"
+    """No user was named: items of a session, or interests, stand for a history."""
+    NO_PLAN = "no_plan"
+    """No novel cluster was left or no row was there: the ordinary list alone."""
+    NO_HISTORY = "no_history"
+    """The user is known but has liked nothing of the catalogue yet: popular items."""
+    UNKNOWN_USER = "unknown_user"
+    """The online store has no row for the user, of the batch or live: popular items."""
+    STORE_UNREACHABLE = "store_unreachable"
+    """The online store did not answer: popular items, or the ordinary list if it failed late."""
+
+
+class Reason(StrEnum):
+    """Why an item stands in a list."""
+
+    PLANNED = "planned"
+    """Its interest was planned; ``led_by`` says from what."""
+    RECOMMENDED = "recommended"
+    """It follows from what the person did lately."""
+    POPULAR = "popular"
+    """Many like it; of the person too little is known."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """An interest cluster in words: as the planner writes it, and as people read it."""
+
+    cluster_id: int
+    description: str
+    name: str
+
+
+@dataclass(frozen=True)
+class PlannedInterest:
+    """A novel cluster of the served plan, how far it is, and what history clusters led to it."""
+
+    cluster_id: int
+    description: str
+    name: str
+    score: float
+    distance: Distance
+    led_by: tuple[Cluster, ...]
+
+
+@dataclass(frozen=True)
+class RecommendedItem:
+    """One item of the answer, the list it came from, and what led to it if it is planned.
+
+    ``is_novel``: its cluster is new to the person, from whatever list it comes. ``probability``
+    is that of a planned item to stand here, given the items before it; the position itself is an
+    exploratory one with the exploration share for a probability.
+    ``distance`` is how far its cluster is from what the user has consumed: ``None`` where the
+    cluster is among that, or where nothing is known of the user.
+    """
+
+    item_id: str
+    title: str
+    cluster: Cluster
+    from_list: ListName
+    reason: Reason
+    distance: Distance | None
+    is_novel: bool
+    led_by: tuple[Cluster, ...]
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class PlanAnswer:
+    """A person's interests and what is planned from them, made from one release only.
+
+    ``user_id`` is ``None`` where no user was named. ``missing_rows`` counts contexts of history
+    clusters the plan had to do without.
+    """
+
+    user_id: str | None
+    release_id: str
+    answered_by: AnsweredBy
+    history: tuple[Cluster, ...]
+    planned: tuple[PlannedInterest, ...]
+    missing_rows: int
+
+
+@dataclass(frozen=True)
+class Recommendations(PlanAnswer):
+    """A plan and the list made with it.
+
+    ``seed`` repeats the answer, while nothing else changes.
+    """
+
+    exploration_share: float
+    seed: int
+    items: tuple[RecommendedItem, ...]
+
+
+@dataclass(frozen=True)
+class RecommendationBatch:
+    """An answer for each user of a request, in its order."""
+
+    answers: tuple[Recommendations, ...]

@@ -1,0 +1,151 @@
+"""Puts an answer into words: names of interests, distances, what led to what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.plans.combine import ServedPlan
+from inference.release.loaded_release import LoadedRelease
+from inference.serving.answers import (
+    AnsweredBy,
+    Cluster,
+    PlanAnswer,
+    PlannedInterest,
+    Reason,
+    Recommendations,
+    RecommendedItem,
+)
+from inference.serving.blend import BlendedItem, ListName
+from inference.serving.person import Person
+from inference.serving.request import RecommendationRequest
+from training.clusters.distance import DISTANCES, KNOWN, Distance
+
+
+class Explainer:
+    """Names what one person's answer is made of, by one release.
+
+    Args:
+        release: has the names.
+        person: whom it is for.
+    """
+
+    def __init__(self, release: LoadedRelease, person: Person) -> None:
+        self._release = release
+        self._person = person
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int8]:
+        """How far every cluster is from what the person has consumed, [N]."""
+        known = self.known
+        clusters = self._release.clusters
+        if not known:
+            return np.full(clusters.n_clusters, KNOWN, dtype=np.int8)
+        return clusters.ancestors.distances_from(sorted(known))
+
+    @cached_property
+    def known(self) -> set[int]:
+        """The clusters that are not new to the person."""
+        user = self._person.features
+        return {*user.history_clusters, *user.consumed_clusters}
+
+    def names(self, cluster_ids: Iterable[int]) -> tuple[Cluster, ...]:
+        """Return clusters in words."""
+        return tuple(name_cluster(self._release, cluster_id) for cluster_id in cluster_ids)
+
+    def distance(self, cluster_id: int) -> Distance | None:
+        """Return how far a cluster is; ``None`` for a known one and where nothing is known."""
+        code = int(self._codes[cluster_id])
+        return None if code == KNOWN else DISTANCES[code]
+
+    def history(self) -> tuple[Cluster, ...]:
+        """Return the person's interests, newest first."""
+        return self.names(self._person.features.history_clusters)
+
+    def planned(self, plan: ServedPlan) -> tuple[PlannedInterest, ...]:
+        """Return a plan in words."""
+        clusters = self._release.clusters
+        return tuple(
+            PlannedInterest(
+                planned.cluster_id,
+                clusters.descriptions[planned.cluster_id],
+                clusters.shown[planned.cluster_id],
+                planned.score,
+                DISTANCES[int(self._codes[planned.cluster_id])],
+                self.names(planned.led_by.members),
+            )
+            for planned in plan.clusters
+        )
+
+    def items(
+        self, plan: ServedPlan, items: Sequence[BlendedItem], usual: Reason
+    ) -> tuple[RecommendedItem, ...]:
+        """Return a list in words; ``usual`` is the reason of what is not planned."""
+        led_by = {planned.cluster_id: planned.led_by.members for planned in plan.clusters}
+        titles = self._release.titles
+        return tuple(
+            RecommendedItem(
+                entry.item.item_id,
+                titles[entry.item.item_id],
+                name_cluster(self._release, cluster := entry.item.cluster_id),
+                entry.from_list,
+                Reason.PLANNED if entry.from_list is ListName.EXPLORATORY else usual,
+                self.distance(cluster),
+                cluster not in self.known,
+                self.names(led_by.get(cluster, ())),
+                entry.probability,
+            )
+            for entry in items
+        )
+
+
+def name_cluster(release: LoadedRelease, cluster_id: int) -> Cluster:
+    """Return a cluster in words."""
+    clusters = release.clusters
+    return Cluster(cluster_id, clusters.descriptions[cluster_id], clusters.shown[cluster_id])
+
+
+def assemble_plan(
+    release: LoadedRelease,
+    request: RecommendationRequest,
+    answered_by: AnsweredBy,
+    person: Person,
+    plan: ServedPlan,
+) -> PlanAnswer:
+    """Return the answer to a request for a plan."""
+    explained = Explainer(release, person)
+    return PlanAnswer(
+        request.user_id,
+        release.release_id,
+        answered_by,
+        explained.history(),
+        explained.planned(plan),
+        len(plan.missing),
+    )
+
+
+def assemble_list(
+    release: LoadedRelease,
+    request: RecommendationRequest,
+    answered_by: AnsweredBy,
+    person: Person,
+    plan: ServedPlan,
+    items: Sequence[BlendedItem],
+    usual: Reason,
+) -> Recommendations:
+    """Return the answer to a request for a list; ``usual`` is why ordinary items stand there."""
+    explained = Explainer(release, person)
+    return Recommendations(
+        request.user_id,
+        release.release_id,
+        answered_by,
+        explained.history(),
+        explained.planned(plan),
+        len(plan.missing),
+        request.exploration_share,
+        request.seed or 0,
+        explained.items(plan, items, usual),
+    )

@@ -1,0 +1,78 @@
+"""The options of a request for recommendations, as every route takes them in its query."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Query
+
+from inference.events.identifier import Identifier
+from inference.serving.config import ServingConfig
+from inference.serving.mix import MIX, MIX_PATTERN, NOVELTY, read_mix
+from inference.serving.request import SEED_BITS, ItemFilter, RecommendationRequest
+from training.clusters.distance import Distance
+
+MAX_CATEGORIES = 20
+"""Levels of a path; no catalogue has more."""
+MAX_EXCLUDED = 200
+"""Items; their ids stand in the address, and longer ones are cut off by proxies."""
+MAX_CLUSTER = 2**31 - 1
+"""Of ids, which are small: bounds what a request may make us compare."""
+EXCLUDE = "Items that may not be in the list; what the person has consumed never is."
+INTEREST = "Ids of interest clusters: all items are of one of them."
+CATEGORY = "Categories from broad to narrow: all items' paths begin so."
+SEED = "Repeats what chance decided; the answer tells its own."
+ClusterId = Annotated[int, Query(ge=0, le=MAX_CLUSTER)]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a request says beside for whom it is."""
+
+    count: int
+    exploration_share: float
+    novelty: Distance | None
+    mix: str | None
+    seed: int | None
+    wanted: ItemFilter
+
+    def request_for(self, user_id: str | None, config: ServingConfig) -> RecommendationRequest:
+        """Return the request for one user, or for nobody known."""
+        return RecommendationRequest(
+            user_id,
+            self.count,
+            self.exploration_share,
+            config.planned_clusters,
+            self.novelty,
+            read_mix(self.mix),
+            seed=self.seed,
+            policy=config.exploration,
+            wanted=self.wanted,
+        )
+
+
+def make_options(config: ServingConfig) -> Callable[..., Awaitable[Options]]:
+    """Return what reads the options of a request; defaults and bounds are those of ``config``."""
+
+    async def read_options(
+        count: int = Query(config.count, ge=1, le=config.max_count),
+        exploration_share: float = Query(config.exploration_share, ge=0, le=1, allow_inf_nan=False),
+        novelty: Annotated[Distance | None, Query(description=NOVELTY)] = None,
+        mix: Annotated[str | None, Query(pattern=MIX_PATTERN, description=MIX)] = None,
+        seed: Annotated[int | None, Query(ge=0, lt=2**SEED_BITS, description=SEED)] = None,
+        exclude: Annotated[
+            tuple[Identifier, ...], Query(max_length=MAX_EXCLUDED, description=EXCLUDE)
+        ] = (),
+        interest: Annotated[
+            tuple[ClusterId, ...], Query(max_length=MAX_EXCLUDED, description=INTEREST)
+        ] = (),
+        category: Annotated[
+            tuple[str, ...], Query(max_length=MAX_CATEGORIES, description=CATEGORY)
+        ] = (),
+    ) -> Options:
+        kept = ItemFilter(frozenset(exclude), frozenset(interest), category)
+        return Options(count, exploration_share, novelty, mix, seed, kept)
+
+    return read_options

@@ -1,0 +1,107 @@
+"""Who is asked for: what batch, live events, a session or chosen interests tell of a person.
+
+The tiers of a cold start, from nothing to all: unknown or away (popular items), known but without
+anything liked (popular items), a session or chosen interests, one history cluster, several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from inference.events.event import RecordedEvent
+from inference.features.live_history import merge_live
+from inference.features.online_features import PersonRows, UserFeatures
+from inference.release.loaded_release import LoadedRelease
+from inference.serving.answers import AnsweredBy
+from inference.serving.config import ExplorationPolicy
+from inference.serving.policy import without_rested_refusals
+
+ITEMS_OF_INTEREST = 3
+"""Popular items that stand for an interest somebody chose: one alone could be anything's sequel."""
+NOTHING = UserFeatures((), (), (), ())
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known of a person, as a release sees it.
+
+    Attributes:
+        features: all that is known; nothing of somebody unknown.
+        open_features: the same without clusters whose refusal has rested: what plans look at.
+        shortfall: why there is nothing to plan from; ``None`` where there is.
+        is_session: it is not known who it is.
+    """
+
+    features: UserFeatures
+    open_features: UserFeatures
+    shortfall: AnsweredBy | None = None
+    is_session: bool = False
+
+
+def nobody(why: AnsweredBy) -> Person:
+    """Return a person of whom nothing is known."""
+    return Person(NOTHING, NOTHING, why)
+
+
+def person_of(
+    release: LoadedRelease, rows: PersonRows, policy: ExplorationPolicy, now_us: int
+) -> Person:
+    """Return a user as the online store knows them."""
+    user = merge_live(rows.batch, rows.events, release.clusters, release.seen)
+    if user is None:
+        return nobody(AnsweredBy.UNKNOWN_USER)
+    shortfall = None if user.history_clusters else AnsweredBy.NO_HISTORY
+    return Person(user, _reopen(release, user, rows, policy, now_us), shortfall)
+
+
+def person_of_session(
+    release: LoadedRelease, items: Sequence[str], interests: Sequence[int]
+) -> Person:
+    """Return somebody of whom a session's items are known, and interests; either may be missing.
+
+    A chosen interest stands behind what was done, with its most popular items for a history.
+
+    Args:
+        release: items that it does not know say nothing.
+        items: liked lately, newest first.
+        interests: clusters of the release.
+    """
+    known = [item for item in dict.fromkeys(items) if release.clusters.has_item(item)]
+    clusters = dict.fromkeys(release.clusters.clusters_of(known).tolist())
+    clusters |= dict.fromkeys(interests)
+    recent = [*known, *(i for c in interests for i in release.popular_of(c, ITEMS_OF_INTEREST))]
+    if not clusters:
+        return nobody(AnsweredBy.UNKNOWN_USER)
+    history = tuple(clusters)
+    user = UserFeatures(history, history, tuple(dict.fromkeys(recent)), tuple(items))
+    return Person(user, user, is_session=True)
+
+
+def _reopen(
+    release: LoadedRelease,
+    user: UserFeatures,
+    rows: PersonRows,
+    policy: ExplorationPolicy,
+    now_us: int,
+) -> UserFeatures:
+    """Return the user without the clusters whose refusal has rested: they may be planned again."""
+    refused = _refused(release, rows.events)
+    if not refused:
+        return user
+    clusters = release.clusters.clusters_of([event.event.item_id for event in refused]).tolist()
+    known = (*user.history_clusters, *(rows.batch.consumed_clusters if rows.batch else ()))
+    refusals = zip(clusters, (event.event.time_us for event in refused), strict=True)
+    consumed = without_rested_refusals(
+        user.consumed_clusters, known, refusals, policy.rest_days, now_us
+    )
+    return replace(user, consumed_clusters=consumed)
+
+
+def _refused(release: LoadedRelease, events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    return [
+        recorded
+        for recorded in events
+        if not release.seen.is_positive(recorded.event.feedback)
+        and release.clusters.has_item(recorded.event.item_id)
+    ]

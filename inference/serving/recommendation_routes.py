@@ -1,0 +1,181 @@
+"""The routes that recommend: for a user, for several, for a session; and the plan alone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Annotated
+
+import anyio
+import anyio.to_thread
+import orjson
+from fastapi import Depends, FastAPI, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from inference.events.identifier import Identifier
+from inference.features.online_features import FeatureReader
+from inference.release.loaded_release import LoadedRelease
+from inference.serving.answers import PlanAnswer, RecommendationBatch, Recommendations
+from inference.serving.config import ServingConfig
+from inference.serving.examples import BATCH_EXAMPLE, LIST_EXAMPLE, PLAN_EXAMPLE, answered
+from inference.serving.http.metrics import Metrics
+from inference.serving.http.problems import (
+    NO_RELEASE,
+    OUT_OF_RANGE,
+    UNREADABLE_BODY,
+)
+from inference.serving.options import MAX_CLUSTER, Options, make_options
+from inference.serving.policy import ShownClusters
+from inference.serving.recommend import answer_plan, make_recommendations, recommend_to_all
+from inference.serving.request import RecommendationRequest
+
+MAX_USERS = 100
+"""Of a batch: others wait for the whole of it, a tenth of a second or two."""
+MAX_SESSION = 200
+"""Items of a session, newest first; the recommender reads fewer."""
+MAX_INTERESTS = 50
+"""Chosen interests: more than a page of sign-up shows."""
+Work = Callable[[], bytes]
+
+
+class UserBatch(BaseModel):
+    """Users who each get a list."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"example": {"users": ["ann", "ben"]}}
+    )
+
+    users: tuple[Identifier, ...] = Field(min_length=1, max_length=MAX_USERS)
+
+
+class Session(BaseModel):
+    """Somebody unknown: items liked in this session, newest first, and interests they chose.
+
+    What the release does not know is passed over; where nothing is left, the answer is popular
+    items.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"example": {"items": ["item-0000042"], "interests": [3]}},
+    )
+
+    items: tuple[Identifier, ...] = Field(default=(), max_length=MAX_SESSION)
+    interests: tuple[Annotated[int, Field(strict=True, ge=0, le=MAX_CLUSTER)], ...] = Field(
+        default=(), max_length=MAX_INTERESTS
+    )
+
+
+def add_recommendation_routes(
+    app: FastAPI,
+    release: Callable[[], LoadedRelease],
+    reader: FeatureReader,
+    config: ServingConfig,
+    metrics: Metrics,
+) -> None:
+    """Let ``app`` recommend.
+
+    Args:
+        app: the application.
+        release: returns the release in service.
+        reader: reads features.
+        config: defaults and bounds of requests.
+        metrics: of the service.
+    """
+    run = _runner(config.request_threads)
+    shown = ShownClusters(config.exploration)
+    options = Depends(make_options(config))
+    refused = OUT_OF_RANGE | NO_RELEASE
+
+    def note(made: Recommendations) -> None:
+        metrics.answers.labels(made.answered_by).inc()
+        for item in made.items:
+            metrics.items.labels(item.from_list).inc()
+
+    async def recommend(serving: LoadedRelease, request: RecommendationRequest) -> Response:
+        def answer() -> bytes:
+            made = make_recommendations(serving, reader, request, shown)
+            note(made)
+            return orjson.dumps(made)
+
+        return Response(await run(answer), media_type="application/json")
+
+    # Ids may contain slashes, hence a path.
+    @app.get(
+        "/v1/users/{user_id:anything}/recommendations",
+        response_model=Recommendations,
+        responses=answered(LIST_EXAMPLE) | refused,
+    )
+    async def recommendations(user_id: Identifier, asked: Options = options) -> Response:
+        """Recommend ``count`` items, the given share of them from novel interest clusters.
+
+        Which planned interest stands where is drawn anew for each answer; ``seed`` repeats it.
+        """
+        return await recommend(release(), asked.request_for(user_id, config))
+
+    @app.get(
+        "/v1/users/{user_id:anything}/plan",
+        response_model=PlanAnswer,
+        responses=answered(PLAN_EXAMPLE) | refused,
+    )
+    async def plan(user_id: Identifier, asked: Options = options) -> Response:
+        """Say which novel interests are planned for a user, without any list."""
+        serving, request = release(), asked.request_for(user_id, config)
+
+        def answer() -> bytes:
+            return orjson.dumps(answer_plan(serving, reader, request, shown))
+
+        return Response(await run(answer), media_type="application/json")
+
+    @app.post(
+        "/v1/recommendations/session",
+        response_model=Recommendations,
+        responses=answered(LIST_EXAMPLE | {"user_id": None}) | refused | UNREADABLE_BODY,
+    )
+    async def session_recommendations(session: Session, asked: Options = options) -> Response:
+        """Recommend to somebody of whom only a session's items, or chosen interests, are known."""
+        serving = release()
+        known = serving.clusters.n_clusters
+        interests = tuple(c for c in dict.fromkeys(session.interests) if c < known)
+        request = asked.request_for(None, config)
+        request = replace(request, session=session.items, interests=interests)
+        return await recommend(serving, request)
+
+    @app.post(
+        "/v1/recommendations/batch",
+        response_model=RecommendationBatch,
+        responses=answered(BATCH_EXAMPLE) | refused | UNREADABLE_BODY,
+    )
+    async def batch_recommendations(batch: UserBatch, asked: Options = options) -> Response:
+        """Recommend to several users at once, in their order, each as if asked for alone."""
+        serving = release()
+        requests = [asked.request_for(user_id, config) for user_id in batch.users]
+
+        def answer() -> bytes:
+            made = recommend_to_all(serving, reader, requests, shown)
+            for one in made:
+                note(one)
+            return orjson.dumps(RecommendationBatch(tuple(made)))
+
+        return Response(await run(answer), media_type="application/json")
+
+
+def _runner(n_threads: int) -> Callable[[Work], Awaitable[bytes]]:
+    """Return what runs the work of a request: at once, or in one of ``n_threads`` threads.
+
+    Handing work to a thread and back costs about a fifth of a request, and Python runs one thread
+    at a time in any case; threads are for a recommender that waits for others.
+    """
+    if n_threads == 0:
+
+        async def run_here(work: Work) -> bytes:
+            return work()
+
+        return run_here
+    limiter = anyio.CapacityLimiter(n_threads)
+
+    async def run_in_thread(work: Work) -> bytes:
+        return await anyio.to_thread.run_sync(work, limiter=limiter)
+
+    return run_in_thread
