@@ -63,6 +63,11 @@ class ExperimentConfig(Config):
         tiring: affinity for a topic shrinks by the factor ``exp(-tiring)`` with each item of it
             consumed.
         recovery: share of that tiredness that is gone by the next request.
+        leaving: chance of a user to leave for good after an answer of which nothing was liked; each
+            item liked divides it by e.
+        drift: standard deviation of what is added to an affinity from one request to the next.
+        emerging: share of the undiscovered interests that come up while the experiment runs.
+        arriving: share of the items that are added to the catalogue while it runs.
         bandits: how the bandits learn.
     """
 
@@ -84,4 +89,8 @@ class ExperimentConfig(Config):
     position_decay: float = Field(default=0.9, gt=0, le=1)
     tiring: float = Field(default=0.15, ge=0)
     recovery: float = Field(default=0.3, ge=0, le=1)
+    leaving: float = Field(default=0.0, ge=0, le=1)
+    drift: float = Field(default=0.0, ge=0)
+    emerging: float = Field(default=0.0, ge=0, le=1)
+    arriving: float = Field(default=0.0, ge=0, le=1)
     bandits: BanditConfig = BanditConfig()

@@ -11,18 +11,55 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from inference.experiment.config import ExperimentConfig
+from inference.experiment.luck import CONSUME, EXAMINE, NOISE, Flags, Floats, Integers, draw_uniform
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+DORMANT = 0.3
+"""Of an interest's affinity before the interest has emerged: about that of no interest at all."""
 
-EXAMINE, CONSUME, NOISE = range(3)  # independent streams of random numbers
+
+@dataclass(frozen=True)
+class Shown:
+    """What was shown in one round, lists of all users one after another.
+
+    Attributes:
+        users: [S], who was shown
+        items: [S], what, as an index into the catalogue,
+        positions: [S], and where in the list, from 0.
+    """
+
+    users: Integers
+    items: Integers
+    positions: Integers
+
+
+class ChoiceLaw(Protocol):
+    """Decides what is consumed of what was shown."""
+
+    def __call__(
+        self, appeal: Floats, attention: Floats, shown: Shown, draw: Callable[[int], Floats]
+    ) -> Flags:
+        """Return whether each item was consumed, [S].
+
+        Args:
+            appeal: [S], how each item appeals to its user, 0 to 1.
+            attention: [S], how likely its position is looked at.
+            shown: who was shown what.
+            draw: uniform numbers of a stream, [S].
+        """
+        ...
+
+
+def each_by_itself(
+    appeal: Floats, attention: Floats, shown: Shown, draw: Callable[[int], Floats]
+) -> Flags:
+    """Examine an item by its position, then consume it with its appeal as probability."""
+    return np.asarray((draw(EXAMINE) < attention) & (draw(CONSUME) < appeal))
 
 
 @dataclass(frozen=True)
@@ -36,6 +73,9 @@ class Environment:
         topic_of_item: [n_items], in the same order.
         feedback_law: maps affinities and standard normal noise to feedback.
         positive_threshold: feedback from which it is positive.
+        choice: how what appeals to a user becomes what the user consumes.
+        emerges: [U, T], the round from which an interest is felt; ``None``: all from the start.
+        arrives: [n_items], the round from which an item can be shown; ``None``: all at once.
     """
 
     affinity: Floats
@@ -44,6 +84,9 @@ class Environment:
     topic_of_item: Integers
     feedback_law: Callable[[Floats, Floats], Floats]
     positive_threshold: float
+    choice: ChoiceLaw = each_by_itself
+    emerges: Integers | None = None
+    arrives: Integers | None = None
 
     @property
     def n_users(self) -> int:
@@ -54,6 +97,13 @@ class Environment:
     def index_of(self) -> dict[str, int]:
         """The index of each item in the catalogue."""
         return {item: index for index, item in enumerate(self.item_ids)}
+
+    def not_yet_arrived(self, round_number: int) -> frozenset[str]:
+        """Return the items that cannot be shown in this round."""
+        if self.arrives is None:
+            return frozenset()
+        waiting = np.flatnonzero(self.arrives > round_number)
+        return frozenset(self.item_ids[item] for item in waiting)
 
 
 def without_undiscovered(environment: Environment, background: Floats) -> Environment:
@@ -86,21 +136,6 @@ def expected_liking(environment: Environment, clusters: Integers, n_clusters: in
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What was shown in one round, lists of all users one after another.
-
-    Attributes:
-        users: [S], who was shown
-        items: [S], what, as an index into the catalogue,
-        positions: [S], and where in the list, from 0.
-    """
-
-    users: Integers
-    items: Integers
-    positions: Integers
-
-
-@dataclass(frozen=True)
 class Response:
     """What became of the items shown in one round.
 
@@ -125,8 +160,8 @@ def respond(
 ) -> Response:
     """Return the users' responses to one list each.
 
-    An item is examined by its position, then consumed with the user's affinity for its topic as
-    probability; affinity is lowered by tiredness, in consumption and in feedback alike.
+    What is consumed follows the environment's law of choice, by an item's position and the user's
+    affinity for its topic; affinity is lowered by tiredness, in consumption and in feedback alike.
 
     Args:
         environment: the truth.
@@ -139,12 +174,17 @@ def respond(
     users, items = shown.users, shown.items
     topics = environment.topic_of_item[items]
     fresh = environment.affinity[users, topics]
+    if environment.emerges is not None:
+        is_dormant = environment.emerges[users, topics] > round_number
+        fresh = np.where(is_dormant, DORMANT * fresh, fresh)
     appeal = fresh * np.exp(-config.tiring * tiredness[users, topics])  # [S]
-    attention = config.position_decay**shown.positions
-    is_examined = draw_uniform(seed, EXAMINE, users, items, round_number) < attention
-    is_consumed = is_examined & (draw_uniform(seed, CONSUME, users, items, round_number) < appeal)
-    noise = ndtri(draw_uniform(seed, NOISE, users, items, round_number))
-    feedback = np.where(is_consumed, environment.feedback_law(appeal, noise), 0.0)
+    attention = np.power(np.float64(config.position_decay), shown.positions)  # [S]
+
+    def draw(stream: int) -> Floats:
+        return draw_uniform(seed, stream, users, items, round_number)
+
+    is_consumed = environment.choice(appeal, attention, shown, draw)
+    feedback = np.where(is_consumed, environment.feedback_law(appeal, ndtri(draw(NOISE))), 0.0)
     return Response(
         is_consumed, feedback, is_consumed & (feedback >= environment.positive_threshold)
     )
@@ -161,24 +201,3 @@ def tire(
     grown = tiredness.copy()
     np.add.at(grown, (users, environment.topic_of_item[items]), 1.0)
     return grown * (1 - config.recovery)
-
-
-def draw_uniform(
-    seed: int, stream: int, users: Integers, items: Integers, round_number: int
-) -> Floats:
-    """Return numbers in (0, 1) that depend on the arguments alone, [S].
-
-    A counter-based generator (SplitMix64; Steele, Lea and Flood, 2014) in place of a sequential
-    one: each combination has its own number, however many others are drawn.
-    """
-    state = np.full(len(users), seed, dtype=np.uint64)
-    for part in (stream, round_number, users, items):
-        state = _mix(state + np.asarray(part, dtype=np.uint64))
-    return (np.right_shift(state, np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-
-
-def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    state = state + np.uint64(0x9E3779B97F4A7C15)
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(state ^ (state >> np.uint64(31)), dtype=np.uint64)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.values import ClusterContext
-from inference.experiment.environment import Floats
+from inference.experiment.luck import Floats
 from inference.experiment.participants import Participant
 from inference.plans.align import align_plan
 from inference.plans.combine import PlannedCluster, contexts_to_look_up, plan_for

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from tqdm import tqdm
 
 from inference.experiment.arms import Exploration, answer_requests
+from inference.experiment.change import drift, stay
 from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Environment, Shown, respond, tire
+from inference.experiment.luck import Flags
 from inference.experiment.participants import Participant
 from inference.experiment.policies import ClusterPolicy
 from inference.serving.blend import BlendedItem, ListName
 from inference.serving.config import ExplorationPolicy
 from training.recommender.protocol import Recommender
+
+Retrain = Callable[[Recommender, Sequence[Participant], int], Recommender]
+"""Trains a recommender on with what participants have liked by the end of a round."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,14 @@ class Arm:
         policy: names the novel clusters; ``None`` in the control.
         recommender: picks the items, ours or a team's own.
         cluster_of_item: the serving cluster of every item.
+        retrain: trains the recommender after every round; ``None`` leaves it as it is.
     """
 
     name: ArmName
     policy: ClusterPolicy | None
     recommender: Recommender
     cluster_of_item: Mapping[str, int]
+    retrain: Retrain | None = None
 
 
 def run_arm(
@@ -61,14 +68,18 @@ def run_arm(
     """
     states = list(participants)
     tiredness = np.zeros_like(environment.affinity)  # [U, T]
+    is_present = np.ones(len(states), dtype=bool)
     served = Exploration(exploration, seed)
+    recommender, truth = arm.recommender, environment
     logs = []
     for number in tqdm(range(config.rounds), desc=f"{arm.name} arm", unit="round", disable=None):
-        lists = answer_requests(arm.policy, arm.recommender, states, config, served, number)
+        lists = _ask(
+            arm.policy, recommender, states, is_present, environment, config, served, number
+        )
         log = _tabulate(number, lists, participants, environment)
         users, items, positions = (log[name].to_numpy() for name in ("user", "item", "position"))
         shown = Shown(users, items, positions)
-        response = respond(environment, config, tiredness, shown, number, seed)
+        response = respond(truth, config, tiredness, shown, number, seed)
         logs.append(
             log.with_columns(
                 is_consumed=response.is_consumed,
@@ -81,7 +92,33 @@ def run_arm(
         taken = response.is_consumed
         tiredness = tire(environment, config, tiredness, users[taken], items[taken])
         states = _move_on(states, lists, logs[-1], environment, arm.cluster_of_item)
+        likes = np.zeros(len(states))
+        np.add.at(likes, users, response.is_positive)
+        is_present = stay(config, is_present, likes, number, seed)
+        truth = drift(truth, config, number, seed)
+        if arm.retrain is not None and number + 1 < config.rounds:
+            recommender = arm.retrain(recommender, states, number)
     return pl.concat(logs)
+
+
+def _ask(
+    policy: ClusterPolicy | None,
+    recommender: Recommender,
+    states: Sequence[Participant],
+    is_present: Flags,
+    environment: Environment,
+    config: ExperimentConfig,
+    served: Exploration,
+    number: int,
+) -> list[list[BlendedItem]]:
+    """Return the list of everybody; nothing for those who have left, nothing not yet there."""
+    missing = environment.not_yet_arrived(number)
+    asking = states
+    if missing:
+        asking = [replace(s, excluded_items=s.excluded_items | missing) for s in states]
+    # Who has left is asked for as well: what a policy draws for others must not depend on it.
+    answers = answer_requests(policy, recommender, asking, config, served, number)
+    return [answer if here else [] for answer, here in zip(answers, is_present, strict=True)]
 
 
 def _tabulate(

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from inference.experiment.environment import Environment, Floats
+from inference.experiment.environment import Environment
+from inference.experiment.luck import Floats
 
 KEPT_POSITIVES = 2
 """A second like tells an interest from a chance."""

@@ -31,6 +31,7 @@ from pipelines.commands import (
     retire_releases,
     sequence_benchmark,
     serve,
+    study,
 )
 from pipelines.io.command import run_command
 
@@ -60,7 +61,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         drop_events,
         forget_user,
     ),
-    "Research": (sequence_benchmark,),
+    "Research": (sequence_benchmark, study),
 }
 TAKE_IDS: tuple[Command, ...] = (drop_events, forget_user)
 """Ids are their senders' choice and may begin with a dash: no id is a mistyped option."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
@@ -19,7 +20,7 @@ from expectations.contracts.errors import ContractError, UserError
 from expectations.contracts.tables import Table
 from pipelines.io.table_footer import check_footer, write_footer
 
-COMPRESSION = "zstd"
+COMPRESSION: Final = "zstd"
 ROWS_CHECKED_AT_ONCE = 500_000
 """Of a log, some 50 MB; many enough that reading them outweighs starting each piece."""
 

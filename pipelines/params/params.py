@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from expectations.contracts.errors import UserError
 from inference.experiment.config import ExperimentConfig
+from inference.experiment.study.config import StudyConfig
 from inference.plans.config import PlanSettings
 from inference.search.config import TableConfig, TableRunConfig
 from inference.serving.config import ServingConfig
@@ -53,6 +54,7 @@ class Params(Config):
     evaluation: EvaluationConfig = EvaluationConfig()
     gates: GatesConfig = GatesConfig()
     experiment: ExperimentConfig = ExperimentConfig()
+    study: StudyConfig = StudyConfig()
     serving: ServingConfig = ServingConfig()
     retention: RetentionConfig = RetentionConfig()
 

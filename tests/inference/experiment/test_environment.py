@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.experiment.config import ExperimentConfig
-from inference.experiment.environment import Shown, draw_uniform, respond, tire
+from inference.experiment.environment import Shown, respond, tire
+from inference.experiment.luck import draw_uniform
 from tests.worlds.experiment import ITEMS_PER_CLUSTER, make_environment
 
 STEADY = ExperimentConfig(position_decay=1.0, tiring=0.0)
@@ -16,13 +17,16 @@ STEADY = ExperimentConfig(position_decay=1.0, tiring=0.0)
 def test_random_numbers_are_uniform_and_their_streams_are_unrelated() -> None:
     users = np.repeat(np.arange(200), 100)
     items = np.tile(np.arange(100), 200)
-    one, other, later = (
-        draw_uniform(0, stream, users, items, number) for stream, number in ((0, 0), (1, 0), (0, 1))
+    one, other, later, next_seed = (
+        draw_uniform(seed, stream, users, items, number)
+        for seed, stream, number in ((1, 0, 0), (1, 1, 0), (1, 0, 1), (2, 0, 0))
     )
     counts = np.histogram(one, bins=10, range=(0, 1))[0]
     # 20,000 numbers: a bin holds 2,000 with a deviation of 42
     assert np.abs(counts - 2000).max() < 5 * 42
-    for second in (other, later, np.roll(one, 1)):
+    # of one seed's streams none is another seed's
+    previous = [draw_uniform(0, stream, users, items, 0) for stream in range(3)]
+    for second in (other, later, next_seed, *previous, np.roll(one, 1)):
         assert abs(np.corrcoef(one, second)[0, 1]) < 5 / np.sqrt(len(one))
 
 

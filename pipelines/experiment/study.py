@@ -1,0 +1,140 @@
+"""The full study: runs the cells that are missing, then compares the arms over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import polars as pl
+from tqdm import tqdm
+
+from expectations.contracts.content_hash import hash_content
+from expectations.contracts.errors import UserError
+from inference.experiment.config import ArmName
+from inference.experiment.study.comparison import compare_seeds
+from inference.experiment.study.config import StudyConfig, WorldName
+from inference.experiment.study.measures import follow_run, measure_run
+from pipelines.experiment.study_cells import (
+    Cell,
+    Workbench,
+    leave_in_worker,
+    study_experiment,
+)
+from pipelines.io import paths
+from pipelines.io.artefact_io import atomic_file, read_json, write_json
+from pipelines.io.plan_reader import read_plan
+from pipelines.params.params import Params
+from pipelines.sources.synthetic.truth import is_truth_available
+
+SETTINGS, FIGURES, ARMS, ROUNDS = "settings.json", "figures.json", "arms.csv", "rounds.csv"
+"""Files of a study's folder, beside its logs."""
+SHOWN = (
+    "novel_share_of_shown",
+    "positive_rate_of_novel",
+    "positives_per_user",
+    "uci_at_10",
+    "retention",
+    "cluster_entropy_change_bits",
+    "discoverable_at_1",
+)
+"""Figures that the command prints, of some thirty."""
+
+
+def run_study(params: Params, folder: Path, workers: int) -> None:
+    """Run what is missing in the folder, then write and print what all of it comes to.
+
+    A study that was killed goes on where it was; logs and figures are the same, byte for byte,
+    whatever was killed and however many workers there are.
+
+    Raises:
+        UserError: the folder holds a study of other settings or of another build.
+    """
+    claim_folder(params, folder)
+    cells = list_cells(params.study)
+    missing = [cell for cell in cells if not cell.file_in(folder).exists()]
+    bench = Workbench(params)
+    with tqdm(total=len(cells), initial=len(cells) - len(missing), desc="study", unit="run") as bar:
+        for cell in _run(missing, folder, workers, bench):
+            bar.set_postfix_str(f"{cell.world} {cell.seed} {cell.arm}")
+            bar.update()
+    summarise_study(params, folder, bench)
+
+
+def _run(cells: list[Cell], folder: Path, workers: int, bench: Workbench) -> Iterator[Cell]:
+    """Run the cells, here or in processes of their own, and yield each when its log is there."""
+    if workers == 1:
+        yield from (bench.leave(cell, folder) for cell in cells)
+        return
+    context = get_context("spawn")  # torch and numba must not be forked with threads
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for done in as_completed([pool.submit(leave_in_worker, cell, folder) for cell in cells]):
+            yield done.result()
+
+
+def list_cells(study: StudyConfig) -> list[Cell]:
+    """Return the cells, seed by seed, so that what is there early is of all worlds and arms."""
+    worlds = study.worlds if is_truth_available(paths.TRUTH) else (WorldName.FITTED,)
+    arms = dict.fromkeys((ArmName.CONTROL, *study.arms))
+    return [
+        Cell(world, seed, arm) for seed in range(study.seeds) for world in worlds for arm in arms
+    ]
+
+
+def claim_folder(params: Params, folder: Path) -> None:
+    """Note in the folder what the study depends on, or see that it is the same.
+
+    More seeds, arms or worlds may be asked for later: what is there is then taken over.
+    """
+    build = {
+        str(path): hash_content(path).sha256
+        for path in (paths.RECOMMENDER, paths.NOVEL_CLUSTER_TABLE, paths.ALIGNMENT, paths.TRUTH)
+    }
+    asked = {
+        "build": build,
+        "seed": params.runtime.seed,
+        "users": params.study.users,
+        "experiment": study_experiment(params).model_dump(mode="json", exclude={"arms", "world"}),
+        "exploration": params.serving.exploration.model_dump(mode="json"),
+        "plan": read_plan().model_dump(mode="json"),
+    }
+    file = folder / SETTINGS
+    if not file.exists():
+        write_json(asked, file)
+    found = read_json(file)
+    differing = [name for name in asked if asked[name] != found.get(name)]
+    if differing:
+        rule = f"holds a study of the same {', '.join(differing)}"
+        raise UserError(str(folder), rule, "name another folder, or remove this one")
+
+
+def summarise_study(params: Params, folder: Path, bench: Workbench) -> None:
+    """Write figures.json, arms.csv and rounds.csv, and print the main figures."""
+    cells = list_cells(params.study)
+    figures: dict[str, float] = {"seeds": params.study.seeds, "users_of_a_seed": params.study.users}
+    arms, rounds = [], []
+    for world in dict.fromkeys(cell.world for cell in cells):
+        measured: dict[ArmName, list[dict[str, float]]] = {}
+        for cell in (cell for cell in cells if cell.world is world):
+            log = pl.read_parquet(cell.file_in(folder))
+            _, environment = bench.set_up(world, cell.seed)
+            measured.setdefault(cell.arm, []).append(measure_run(log, environment))
+            names = [pl.lit(str(world)).alias("world"), pl.lit(str(cell.arm)).alias("arm")]
+            rounds.append(follow_run(log, environment).select(*names, pl.all()))
+        compared = compare_seeds(measured)
+        figures |= {f"{world}_{name}": value for name, value in compared.items()}
+        for arm in measured:
+            row = {name: compared[f"{arm}_{name}"] for name in measured[arm][0]}
+            arms.append({"world": str(world), "arm": str(arm), **row})
+        if world is WorldName.FITTED:
+            likeness = bench.worlds.fitted.likeness
+            figures |= {f"{world}_{name}": value for name, value in likeness.items()}
+    table = pl.DataFrame(arms)
+    by_round = pl.concat(rounds).group_by("world", "arm", "round", maintain_order=True).mean()
+    write_json(figures, folder / FIGURES)
+    for frame, name in ((table, ARMS), (by_round, ROUNDS)):
+        with atomic_file(folder / name) as file:
+            frame.write_csv(file, float_precision=6)
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, float_precision=3, tbl_hide_dataframe_shape=True):
+        print(table.select("world", "arm", *SHOWN))

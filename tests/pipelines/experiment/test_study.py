@@ -1,0 +1,118 @@
+"""The study, run for real on a small tree: complete, resumable, the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from expectations.contracts.errors import UserError
+from inference.experiment.study.config import WorldName
+from pipelines.experiment import study
+from pipelines.experiment.study_cells import Workbench
+from pipelines.io.artefact_io import read_json
+from pipelines.params.params import Params, read_params
+from tests.house.imports import ROOT
+from tests.worlds.experiment_tree import PARAMS
+
+ARMS = ["control", "planner", "oracle"]
+SMALL = {"seeds": 2, "users": 12, "rounds": 3, "arms": ARMS, "worlds": ["planted", "null"]}
+OUTS = (study.FIGURES, study.ARMS, study.ROUNDS)
+
+
+@pytest.fixture
+def tree(experiment_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the tree with a small study, the folder one works in."""
+    shutil.copytree(experiment_tree, tmp_path, dirs_exist_ok=True)
+    settings = yaml.safe_dump(PARAMS | {"study": SMALL})
+    (tmp_path / "params.yaml").write_text(settings, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return tmp_path
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_study_goes_on_where_it_was_to_the_same_bytes() -> None:
+    study.run_study(read_params(), Path("whole"), workers=1)
+    whole = content_of(Path("whole"))
+    assert set(OUTS) <= set(whole)
+    figures = read_json(Path("whole") / study.FIGURES)
+    assert figures["planted_oracle_minus_control_latent_interests_found_per_user"] > 0
+    assert figures["null_oracle_latent_interests_found_per_user"] == 0
+    arms = pl.read_csv(Path("whole") / study.ARMS)
+    assert arms.select("world", "arm").rows() == [
+        (world, arm) for world in ("planted", "null") for arm in ARMS
+    ]
+    rounds = pl.read_csv(Path("whole") / study.ROUNDS)
+    assert set(rounds["round"]) == {1, 2, 3}
+
+    shutil.copytree("whole", "broken")
+    for file in (*OUTS, "logs/null/1/planner.parquet", "logs/planted/0/oracle.parquet"):
+        (Path("broken") / file).unlink()
+    study.run_study(read_params(), Path("broken"), workers=1)
+    assert content_of(Path("broken")) == whole
+
+
+def test_halves_of_a_draw_share_no_user_and_show_no_item_in_common(tree: Path) -> None:
+    bench = Workbench(read_params())
+    (ours, mine), (others, theirs) = (bench.set_up(WorldName.PLANTED, seed) for seed in (0, 1))
+    assert not {user.user_id for user in ours} & {user.user_id for user in others}
+    shown = [set(world.item_ids) - world.not_yet_arrived(2) for world in (mine, theirs)]
+    assert shown[0]
+    assert not shown[0] & shown[1]
+
+
+def test_a_folder_with_another_study_is_refused(tree: Path) -> None:
+    params = read_params()
+    study.claim_folder(params, tree / "one")
+    more = {"seeds": 9, "worlds": ["null"]}
+    study.claim_folder(with_study(params, more), tree / "one")  # more of the same is welcome
+    with pytest.raises(UserError, match="experiment"):
+        study.claim_folder(with_study(params, {"rounds": 4}), tree / "one")
+
+
+def with_study(params: Params, changed: dict[str, object]) -> Params:
+    """Return the params with some of the study's settings changed."""
+    settings = params.study.model_copy(update=changed)
+    return params.model_copy(update={"study": settings})
+
+
+def test_the_fitted_world_hides_interests_that_were_never_touched(tree: Path) -> None:
+    bench = Workbench(read_params())
+    users, environment = bench.set_up(WorldName.FITTED, 0)
+    fitted = bench.worlds.fitted
+    taken = fitted.taken[[fitted.row_of_user[user.user_id] for user in users]]
+    assert environment.is_untouched.any(axis=1).all()
+    assert not (environment.is_untouched & (taken > 0)).any()
+    assert (environment.affinity[environment.is_untouched] >= 0.65).all()
+    # figures of the log and of one that the model made, side by side
+    for name in ("novel_share", "repeat_share", "item_gini"):
+        log, simulated = (fitted.likeness[f"{side}_{name}"] for side in ("log", "simulated"))
+        assert simulated == pytest.approx(log, abs=0.1), name
+
+
+@pytest.mark.long
+def test_a_killed_study_ends_with_the_bytes_of_one_that_was_not(tree: Path) -> None:
+    command = [sys.executable, "-m", "pipelines.commands", "study", "--workers", "2"]
+    killed = subprocess.Popen([*command, "--folder", "killed"], start_new_session=True)
+    while not list(Path("killed").rglob("*.parquet")):
+        assert killed.poll() is None
+        time.sleep(0.05)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    for folder in ("killed", "whole"):
+        subprocess.run([*command, "--folder", folder], check=True)
+    assert content_of(Path("killed")) == content_of(Path("whole"))
