@@ -31,7 +31,6 @@ from pipelines.commands import (
     retire_releases,
     sequence_benchmark,
     serve,
-    study,
 )
 from pipelines.io.command import run_command
 
@@ -61,7 +60,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         drop_events,
         forget_user,
     ),
-    "Research": (sequence_benchmark, study),
+    "Research": (sequence_benchmark,),
 }
 TAKE_IDS: tuple[Command, ...] = (drop_events, forget_user)
 """Ids are their senders' choice and may begin with a dash: no id is a mistyped option."""

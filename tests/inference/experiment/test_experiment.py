@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from inference.experiment.arms import answer_requests
+from inference.experiment.arms import Exploration, answer_requests
 from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.outcomes import COMPARED, follow_rounds, summarise
 from inference.experiment.participants import assemble_participants
@@ -132,6 +132,19 @@ def test_arms_share_their_luck_and_tell_their_chances() -> None:
         3,
         4,
     }  # all that are planned
+
+
+def test_with_a_share_of_zero_every_arm_shows_the_plain_recommenders_list() -> None:
+    people, system = make_participants(5), make_system()
+    nothing = CONFIG.model_copy(update={"exploration_share": 0.0})
+    plain = [
+        system.recommender.top_items(user.recent_items, None, user.excluded_items, CONFIG.count)
+        for user in people
+    ]
+    for policy in (None, system.planner()):
+        for exploration in (None, Exploration(ExplorationPolicy(), 0)):
+            lists = answer_requests(policy, system.recommender, people, nothing, exploration)
+            assert [[entry.item for entry in answer] for answer in lists] == plain
 
 
 def test_control_ignores_the_table() -> None:

@@ -106,7 +106,7 @@ def test_the_fitted_world_hides_interests_that_were_never_touched(tree: Path) ->
 
 @pytest.mark.long
 def test_a_killed_study_ends_with_the_bytes_of_one_that_was_not(tree: Path) -> None:
-    command = [sys.executable, "-m", "pipelines.commands", "study", "--workers", "2"]
+    command = [sys.executable, "-m", "benchmarks.study", "--workers", "2"]
     killed = subprocess.Popen([*command, "--folder", "killed"], start_new_session=True)
     while not list(Path("killed").rglob("*.parquet")):
         assert killed.poll() is None
