@@ -1,4 +1,4 @@
-"""The full study: runs the cells that are missing, then compares the arms over all of them."""
+"""The full study: runs the runs that are missing, then compares the arms over all of them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from expectations.contracts.errors import UserError
 from inference.experiment.config import ArmName
 from inference.experiment.study.comparison import compare_seeds
 from inference.experiment.study.config import StudyConfig, WorldName
-from inference.experiment.study.measures import follow_run, measure_run
-from pipelines.experiment.study_cells import (
-    Cell,
+from inference.experiment.study.measures import follow_run, measure_arm
+from pipelines.experiment.study_runs import (
+    StudyRun,
     Workbench,
     leave_in_worker,
     study_experiment,
@@ -52,33 +52,36 @@ def run_study(params: Params, folder: Path, workers: int) -> None:
         UserError: the folder holds a study of other settings or of another build.
     """
     claim_folder(params, folder)
-    cells = list_cells(params.study)
-    missing = [cell for cell in cells if not cell.file_in(folder).exists()]
+    runs = list_runs(params.study)
+    missing = [run for run in runs if not run.file_in(folder).exists()]
     bench = Workbench(params)
-    with tqdm(total=len(cells), initial=len(cells) - len(missing), desc="study", unit="run") as bar:
-        for cell in _run(missing, folder, workers, bench):
-            bar.set_postfix_str(f"{cell.world} {cell.seed} {cell.arm}")
+    with tqdm(total=len(runs), initial=len(runs) - len(missing), desc="study", unit="run") as bar:
+        for run in _run(missing, folder, workers, bench):
+            bar.set_postfix_str(f"{run.world} {run.seed} {run.arm}")
             bar.update()
     summarise_study(params, folder, bench)
 
 
-def _run(cells: list[Cell], folder: Path, workers: int, bench: Workbench) -> Iterator[Cell]:
-    """Run the cells, here or in processes of their own, and yield each when its log is there."""
+def _run(runs: list[StudyRun], folder: Path, workers: int, bench: Workbench) -> Iterator[StudyRun]:
+    """Simulate the runs, here or in processes of their own; yield each when its log is there."""
     if workers == 1:
-        yield from (bench.leave(cell, folder) for cell in cells)
+        yield from (bench.leave(run, folder) for run in runs)
         return
     context = get_context("spawn")  # torch and numba must not be forked with threads
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for done in as_completed([pool.submit(leave_in_worker, cell, folder) for cell in cells]):
+        for done in as_completed([pool.submit(leave_in_worker, run, folder) for run in runs]):
             yield done.result()
 
 
-def list_cells(study: StudyConfig) -> list[Cell]:
-    """Return the cells, seed by seed, so that what is there early is of all worlds and arms."""
+def list_runs(study: StudyConfig) -> list[StudyRun]:
+    """Return the runs, seed by seed, so that what is there early is of all worlds and arms."""
     worlds = study.worlds if is_truth_available(paths.TRUTH) else (WorldName.FITTED,)
     arms = dict.fromkeys((ArmName.CONTROL, *study.arms))
     return [
-        Cell(world, seed, arm) for seed in range(study.seeds) for world in worlds for arm in arms
+        StudyRun(world, seed, arm)
+        for seed in range(study.seeds)
+        for world in worlds
+        for arm in arms
     ]
 
 
@@ -111,16 +114,16 @@ def claim_folder(params: Params, folder: Path) -> None:
 
 def summarise_study(params: Params, folder: Path, bench: Workbench) -> None:
     """Write figures.json, arms.csv and rounds.csv, and print the main figures."""
-    cells = list_cells(params.study)
+    runs = list_runs(params.study)
     figures: dict[str, float] = {"seeds": params.study.seeds, "users_of_a_seed": params.study.users}
     arms, rounds = [], []
-    for world in dict.fromkeys(cell.world for cell in cells):
+    for world in dict.fromkeys(run.world for run in runs):
         measured: dict[ArmName, list[dict[str, float]]] = {}
-        for cell in (cell for cell in cells if cell.world is world):
-            log = pl.read_parquet(cell.file_in(folder))
-            _, environment = bench.set_up(world, cell.seed)
-            measured.setdefault(cell.arm, []).append(measure_run(log, environment))
-            names = [pl.lit(str(world)).alias("world"), pl.lit(str(cell.arm)).alias("arm")]
+        for run in (run for run in runs if run.world is world):
+            log = pl.read_parquet(run.file_in(folder))
+            _, environment = bench.set_up(world, run.seed)
+            measured.setdefault(run.arm, []).append(measure_arm(log, environment))
+            names = [pl.lit(str(world)).alias("world"), pl.lit(str(run.arm)).alias("arm")]
             rounds.append(follow_run(log, environment).select(*names, pl.all()))
         compared = compare_seeds(measured)
         figures |= {f"{world}_{name}": value for name, value in compared.items()}

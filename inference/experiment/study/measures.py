@@ -37,7 +37,7 @@ def corrected_entropy(counts: ArrayLike) -> float:
     return entropy(counted) + max(float(bias), 0.0)
 
 
-def measure_run(log: pl.DataFrame, environment: Environment) -> dict[str, float]:
+def measure_arm(log: pl.DataFrame, environment: Environment) -> dict[str, float]:
     """Return the figures of a run, over all its rounds.
 
     Beside those of the experiment (see ``user_outcomes.py``):
@@ -79,7 +79,7 @@ def measure_run(log: pl.DataFrame, environment: Environment) -> dict[str, float]
 
 
 def follow_run(log: pl.DataFrame, environment: Environment) -> pl.DataFrame:
-    """Return what has come up to the end of each round: the first part of :func:`measure_run`."""
+    """Return what has come up to the end of each round: the first part of :func:`measure_arm`."""
     names = (
         "novel_share_of_shown",
         "positive_rate_of_novel",
@@ -90,7 +90,7 @@ def follow_run(log: pl.DataFrame, environment: Environment) -> pl.DataFrame:
     )
     rows = []
     for number in sorted(log["round"].unique()):
-        figures = measure_run(log.filter(pl.col("round") <= number), environment)
+        figures = measure_arm(log.filter(pl.col("round") <= number), environment)
         own = _consumed_entropy(log.filter(pl.col("round") == number))
         row = {name: round(figures[name], 6) for name in names}
         rows.append({"round": number + 1, **row, "cluster_entropy_of_round": round(own, 6)})

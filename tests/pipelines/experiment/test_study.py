@@ -17,7 +17,7 @@ import yaml
 from expectations.contracts.errors import UserError
 from inference.experiment.study.config import WorldName
 from pipelines.experiment import study
-from pipelines.experiment.study_cells import Workbench
+from pipelines.experiment.study_runs import Workbench
 from pipelines.io.artefact_io import read_json
 from pipelines.params.params import Params, read_params
 from tests.house.imports import ROOT

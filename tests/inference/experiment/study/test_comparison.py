@@ -11,7 +11,7 @@ from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Shown, respond
 from inference.experiment.study.comparison import compare_seeds, interval_over_seeds
 from inference.experiment.study.diversion import divert, half_of_users
-from inference.experiment.study.measures import corrected_entropy, follow_run, measure_run
+from inference.experiment.study.measures import corrected_entropy, follow_run, measure_arm
 from tests.worlds.experiment import (
     ITEM_IDS,
     N_CLUSTERS,
@@ -92,7 +92,7 @@ def test_figures_of_a_run_made_by_hand() -> None:
     columns = ["round", "user", "item", "cluster", "is_exploratory", "is_novel"]
     columns += ["is_consumed", "is_positive"]
     log = pl.DataFrame(rows, schema=columns, orient="row").with_columns(topic="cluster")
-    figures = measure_run(log, environment)
+    figures = measure_arm(log, environment)
     assert figures["positives_per_user"] == 1.5
     assert figures["retention"] == 0.5
     assert figures["explored_share_of_shown"] == 0.5

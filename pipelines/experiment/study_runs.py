@@ -1,4 +1,4 @@
-"""One cell of the study: one arm in one world by one seed, its log kept as a file."""
+"""One run of the study: one arm in one world by one seed, its log kept as a file."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from training.recommender.model.recommender import SequenceRecommender
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What is run at one time."""
+class StudyRun:
+    """What is simulated at one time."""
 
     world: WorldName
     seed: int
@@ -55,7 +55,7 @@ def study_experiment(params: Params) -> ExperimentConfig:
 
 
 class Workbench:
-    """What all cells of a process share: read, loaded and fitted once."""
+    """What all runs of a process share: read, loaded and fitted once."""
 
     def __init__(self, params: Params) -> None:
         """Take the settings."""
@@ -95,14 +95,14 @@ class Workbench:
         arriving = with_arrivals(environment, self._config, base + draw)
         return participants, divert(arriving, half, self._config.rounds, base + draw)
 
-    def run(self, cell: Cell) -> pl.DataFrame:
-        """Return the log of a cell."""
-        participants, environment = self.set_up(cell.world, cell.seed)
-        params, system, seed = self._params, self._system, self._params.runtime.seed + cell.seed
+    def simulate(self, run: StudyRun) -> pl.DataFrame:
+        """Return the log of a run."""
+        participants, environment = self.set_up(run.world, run.seed)
+        params, system, seed = self._params, self._system, self._params.runtime.seed + run.seed
         policies = PolicyMaker(system, environment, self.clusters, params.table, self._config, seed)
         arm = Arm(
-            cell.arm,
-            policies.make(cell.arm),
+            run.arm,
+            policies.make(run.arm),
             system.recommender,
             system.cluster_of_item,
             Retraining(self._histories, seed),
@@ -110,15 +110,15 @@ class Workbench:
         exploration = params.serving.exploration
         return run_arm(arm, participants, environment, self._config, exploration, seed)
 
-    def leave(self, cell: Cell, folder: Path) -> Cell:
-        """Run a cell on one thread and leave its log in the folder, whole or not at all."""
+    def leave(self, run: StudyRun, folder: Path) -> StudyRun:
+        """Simulate a run on one thread and leave its log in the folder, whole or not at all."""
         torch.set_num_threads(1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a factorisation that stops at its bound
-            log = self.run(cell)
-        with atomic_file(cell.file_in(folder)) as file:
+            log = self.simulate(run)
+        with atomic_file(run.file_in(folder)) as file:
             log.write_parquet(file, compression=COMPRESSION)
-        return cell
+        return run
 
 
 @cache
@@ -127,6 +127,6 @@ def _workbench() -> Workbench:
     return Workbench(read_params())
 
 
-def leave_in_worker(cell: Cell, folder: Path) -> Cell:
-    """Run a cell in a process that does nothing else; see :meth:`Workbench.leave`."""
-    return _workbench().leave(cell, folder)
+def leave_in_worker(run: StudyRun, folder: Path) -> StudyRun:
+    """Simulate a run in a process that does nothing else; see :meth:`Workbench.leave`."""
+    return _workbench().leave(run, folder)
