@@ -18,7 +18,7 @@ OPEN = "…"
 FAMILIES: dict[str, tuple[str, ...]] = {
     "Parameters": ("pipelines/params",),
     "Data files": ("pipelines/sources", "expectations/suites", "expectations/contracts/forgotten"),
-    "Tables and artefacts": ("expectations/contracts", "pipelines/io"),
+    "Tables and artefacts": ("expectations/contracts", "pipelines/io", "pipelines/experiment"),
     "Time windows and transitions": ("training/curation",),
     "Gates": ("expectations/gates", "training/curation/leakage", "pipelines/guards"),
     "Clusters and their names": (
