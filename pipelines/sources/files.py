@@ -9,7 +9,7 @@ import polars as pl
 from expectations.contracts.errors import UserError
 from pipelines.sources.column_notes import note_items, note_log
 from pipelines.sources.config import FilesConfig
-from pipelines.sources.raw.cells import as_text, identifier, number, spoken, unescape
+from pipelines.sources.raw.cells import as_text, can_speak, identifier, number, spoken, unescape
 from pipelines.sources.raw.csv_text import CsvForm
 from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.record import ReadingRecord
@@ -53,7 +53,8 @@ def scan_items(path: Path, config: FilesConfig, record: ReadingRecord) -> RawIte
     """
     frame = scan_raw(path, [config.item_id, config.title], record, _form(config))
     types = types_of(frame, path)
-    free = [name for name in types if name not in (config.item_id, config.title)]
+    taken = (config.item_id, config.title)
+    free = [name for name, dtype in types.items() if name not in taken and can_speak(dtype)]
     texts = usual_texts(free) if config.text is None else config.text
     category = usual_category(free) if config.category is None else config.category
     categories = (category,) if category else ()

@@ -23,6 +23,9 @@ CATEGORIES = ("category_path", "categories", "category", "genres", "genre")
 NOTHING_SAID = ("(no genres listed)", "unknown", "none", "null", "nan", "n/a", "\\n")
 LIST_SEPARATORS = r"\s*[|;]\s*"
 BRACKETED = r"""^\s*[\[({]\s*(.*?)\s*,?\s*[\])}]\s*$"""
+OBJECT_NAME = r"""(?i)['"](?:name|title|label)['"]\s*:\s*(?:"([^"]*)"|'([^']*)')"""
+"""In a list of objects, as films have them: ``[{'id': 18, 'name': 'Drama'}]``."""
+IS_OBJECTS = r"^\s*\[?\s*\{\s*['\"]\w+['\"]\s*:"
 QUOTED_COMMA = r"""['"]\s*,\s*['"]"""
 
 
@@ -50,6 +53,8 @@ def is_list(column: str) -> bool:
 def split_list(text: pl.Expr, column: str) -> pl.Expr:
     """Return the elements of lists written as ``A|B``, ``A; B``, ``A, B``, ``['A', 'B']`` or so.
 
+    Of a list of objects the elements are their names.
+
     What says that there is nothing, such as ``(no genres listed)``, is no element. In a column of
     categories a bare comma belongs to a name, as in ``Arts, Crafts & Sewing``.
 
@@ -57,6 +62,10 @@ def split_list(text: pl.Expr, column: str) -> pl.Expr:
         text: the cells.
         column: what their column is called.
     """
+    named = text.str.extract_all(OBJECT_NAME).list.eval(
+        pl.element().str.extract(r"""(?s):\s*['"](.*)['"]$""")
+    )
+    text = pl.when(text.str.contains(IS_OBJECTS)).then(named.list.join("|")).otherwise(text)
     plain = text.str.replace(BRACKETED, "$1").str.replace_all(QUOTED_COMMA, "|")
     plain = plain.str.strip_chars("'\" ")
     has_separator = plain.str.contains(LIST_SEPARATORS)

@@ -21,6 +21,8 @@ WHOLE_AS_FLOAT = r"^-?\d+\.0+$"
 ROUNDED = r"^-?\d(\.\d+)?[eE]\+\d+$"
 EXACT_TO = {"Float32": 2**24, "Float64": 2**53}
 """Up to where floats hold every whole number."""
+SAID = {"true": "1", "t": "1", "yes": "1", "false": "0", "f": "0", "no": "0"}
+"""What databases and pandas write for a boolean, beside 1 and 0."""
 MEND = "mend or drop those rows"
 
 
@@ -99,6 +101,8 @@ def identifier(column: str, sample: pl.Series, file: Path) -> Cell:
 def number(column: str, dtype: pl.DataType, file: Path) -> Cell:
     """Return the reading of a column of numbers; an empty cell says nothing, and is allowed.
 
+    Booleans are 1 and 0, also where a text says them.
+
     Raises:
         UserError: the column is of a type that is no number.
     """
@@ -112,7 +116,8 @@ def number(column: str, dtype: pl.DataType, file: Path) -> Cell:
         return Cell(column, pl.when(value.is_finite()).then(value), rule)
     if dtype in (pl.String, pl.Null, pl.Categorical, pl.Enum):
         text = cell.cast(pl.String).str.strip_chars()
-        value = text.cast(pl.Float32, strict=False)
+        said = text.str.to_lowercase().replace(SAID)
+        value = said.cast(pl.Float32, strict=False)
         return Cell(column, pl.when(value.is_finite()).then(value), rule)
     remedy = "export it as numbers, or name another column in dataset.files.feedback"
     raise UserError(str(file), f"column {column!r} holds numbers", remedy, f"type {dtype}")
@@ -133,9 +138,9 @@ def spoken(column: str, dtype: pl.DataType, file: Path) -> pl.Expr:
 def as_text(column: str, dtype: pl.DataType, file: Path) -> pl.Expr:
     """Return the cells of a column as text. Raises :class:`UserError` as :func:`spoken` does."""
     cell = pl.col(column)
+    if not can_speak(dtype):
+        raise _speechless(column, dtype, file)
     if isinstance(dtype, pl.List | pl.Array):
-        if pl.Series(dtype=dtype).explode().dtype.is_nested():
-            raise _speechless(column, dtype, file)
         elements = cell.arr.to_list() if isinstance(dtype, pl.Array) else cell
         inner = pl.element().cast(pl.String).str.strip_chars()
         kept = elements.list.eval(inner.filter((inner != "").fill_null(False)))
@@ -146,9 +151,14 @@ def as_text(column: str, dtype: pl.DataType, file: Path) -> pl.Expr:
         return pl.when(is_whole).then(whole).otherwise(cell.fill_nan(None).cast(pl.String))
     if dtype == pl.Binary:
         return decode(cell)
-    if dtype.is_nested() or dtype == pl.Object:
-        raise _speechless(column, dtype, file)
     return cell.cast(pl.String)
+
+
+def can_speak(dtype: pl.DataType) -> bool:
+    """Return whether a column of a type says something in words."""
+    if isinstance(dtype, pl.List | pl.Array):
+        return not pl.Series(dtype=dtype).explode().dtype.is_nested()
+    return not dtype.is_nested() and dtype != pl.Object
 
 
 def unescape(text: pl.Expr) -> pl.Expr:

@@ -27,6 +27,15 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+PACKED = (
+    (b"\x1f\x8b", "gzip", "give its name the ending .gz"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard", "give its name the ending .zst"),
+    (b"PAR1", "Parquet", "give its name the ending .parquet"),
+    (b"PK\x03\x04", "a zip archive or a workbook", "unpack it, or export it as CSV"),
+    (b"\xfd7zXZ", "xz", "unpack it"),
+    (b"SQLite format 3", "a database", "export its tables as CSV"),
+)
+"""How files of other kinds begin, what they are, and what helps."""
 ENCODING_REMEDY = (
     "export it again as UTF-8, or name its encoding with dataset.files.encoding, such as latin-1, "
     "cp1252, utf-16 or shift_jis"
@@ -57,6 +66,10 @@ class CsvBytes(io.RawIOBase):
         except UserError:
             self._file.close()
             raise
+        for opening, kind, remedy in PACKED:
+            if start.startswith(opening):
+                self._file.close()
+                raise UserError(str(path), "the file is text", remedy, kind)
         self._decoder: codecs.IncrementalDecoder | None = None
         mark = next(((m, name) for m, name in MARKS if start.startswith(m)), None)
         name = encoding or (mark[1] if mark else "utf-8")

@@ -74,7 +74,8 @@ class CsvFile:
         Column :data:`ROW` numbers the records after the header from 1; records without a letter
         are left out. A pass to the end leaves its counts in the record.
         """
-        schema = dict.fromkeys(names, pl.String()) | {ROW: pl.Int64()}
+        # a comma at the end of every line makes a column without a name: nobody can ask for it
+        schema = dict.fromkeys(filter(None, names), pl.String()) | {ROW: pl.Int64()}
 
         def rows(
             columns: list[str] | None,

@@ -202,3 +202,15 @@ def test_a_column_that_cannot_be_spoken_is_named(column: list[object], tmp_path:
     )
     with pytest.raises(UserError, match=r"column 'mine' is text \(found: type"):
         scan_items(tmp_path / "items.parquet", FilesConfig(text=("mine",)), ReadingRecord())
+
+
+@pytest.mark.parametrize("column", [[[{"id": 1, "name": "Drama"}]], [{"name": "Drama"}], [[["a"]]]])
+def test_a_usual_column_that_cannot_be_spoken_is_left_aside(
+    column: list[object], tmp_path: Path
+) -> None:
+    path = tmp_path / "items.parquet"
+    pl.DataFrame({"item_id": ["a"], "title": ["A"], "genres": column}).write_parquet(path)
+    record = ReadingRecord()
+    items = read_items(scan_items(path, DEFAULTS, record))
+    assert items.select("text", "category_path").row(0) == ("", None)
+    assert "not used: genres" in " ".join(record.notes)

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import lzma
 import random
 from pathlib import Path
 
@@ -356,3 +357,31 @@ def test_a_second_pass_counts_no_row_twice(tmp_path: Path) -> None:
     for _ in range(2):
         assert collect(frame.select(pl.len()), path).item() == 5
     assert record.rows_of(path) == RowCounts(5, 0, 5)
+
+
+@pytest.mark.parametrize("end", [",", ",,", ',""'])
+def test_a_column_without_a_name_is_no_hindrance(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(f"user,item,note,more{end}\nu1,i1,x,y{end}\nu2,i2,x,y{end}\n")
+    frame = scan_raw(path, NAMES[:2], ReadingRecord())
+    assert collect(frame.select("user", "more"), path).rows() == [("u1", "y"), ("u2", "y")]
+    assert collect(frame, path)["user"].to_list() == ["u1", "u2"]
+
+
+OTHER_KINDS = {
+    "gzip": (gzip.compress(b"user,item\n"), ".gz"),
+    "Zstandard": (b"\x28\xb5\x2f\xfd\x04\x00", ".zst"),
+    "Parquet": (b"PAR1\x15\x04", ".parquet"),
+    "a zip archive or a workbook": (b"PK\x03\x04\x14\x00", "unpack it"),
+    "xz": (lzma.compress(b"user,item\n"), "unpack it"),
+    "a database": (b"SQLite format 3\x00", "export its tables"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS)
+def test_a_file_of_another_kind_is_called_what_it_is(tmp_path: Path, kind: str) -> None:
+    content, remedy = OTHER_KINDS[kind]
+    path = tmp_path / "log.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"found: {kind}\)\. Remedy: .*{remedy}"):
+        read(path)

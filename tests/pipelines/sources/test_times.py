@@ -85,6 +85,20 @@ TEXTS = {
     "Oracle, four digits of the year": ("31-MAY-2024 23:59:01", MOMENT),
     "an American day by name": ("May 31, 2024", DAY),
     "an American time by name": ("May 31, 2024, 11:59:01 PM", MOMENT),
+    "Oracle as it comes": ("31-MAY-24 11.59.01.123456 PM", FINE),
+    "Oracle with a zone": ("01-JUN-24 01.59.01.123456 AM +02:00", FINE),
+    "Oracle by the clock of 24 hours": ("31-May-24 23.59.01", MOMENT),
+    "a day of Oracle": ("31-MAY-24", DAY),
+    "Trino's named zone": ("2024-06-01 01:59:01.123456 Europe/Berlin", FINE),
+    "a named zone in winter's half": ("2024-05-31 18:59:01 America/Bogota", MOMENT),
+    "MongoDB": ('{"$date":"2024-05-31T23:59:01Z"}', MOMENT),
+    "MongoDB's number": (
+        '{"$date": {"$numberLong": "1717199941123"}}',
+        MOMENT.replace(microsecond=123000),
+    ),
+    "MongoDB's shell": ('ISODate("2024-05-31T23:59:01Z")', MOMENT),
+    ".NET": ("/Date(1717199941123)/", MOMENT.replace(microsecond=123000)),
+    ".NET with a zone": ("/Date(1717199941000+0200)/", MOMENT),
     "blanks around it": ("  2024-05-31 23:59:01  ", MOMENT),
 }
 
@@ -200,6 +214,7 @@ def log_error(tmp_path: Path, cells: list[object]) -> str:
 
 
 UNREAD = {
+    "zones that do not exist": (["2024-05-31 23:59:01 Mars/Olympus"], "Mars/Olympus"),
     "before our era": (["17", "18"], "17, 18"),
     "an order of rows": (list(range(5)), "0, 1, 2"),
     "days of Excel, or since 1970": (["45443.5"], "45443.5"),
@@ -209,7 +224,7 @@ UNREAD = {
     "rounded milliseconds": (["1717199941", "1.7172E+12"], "row 2: '1.7172E+12'"),
     "too many digits": (["17171999411234567890123"], "17171999411234567890123"),
     "day and month as numbers": (["31/05/2024"], "row 1: '31/05/2024'"),
-    "two digits of the year": (["31-MAY-24"], "row 1: '31-MAY-24'"),
+    "two digits of the year": (["31/05/24"], "row 1: '31/05/24'"),
     "a zone by name": (["2024-05-31 23:59:01 CET"], "row 1: '2024-05-31 23:59:01 CET'"),
     "MySQL's nothing": (["0000-00-00 00:00:00"], "row 1: '0000-00-00 00:00:00'"),
     "a day that is none": (["2023-02-29"], "row 1: '2023-02-29'"),

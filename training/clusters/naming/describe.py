@@ -79,7 +79,7 @@ class _Namer:
         """Return for each cluster the name that it has already, or the best that is not taken."""
         named = {cluster: telling_stems(name.text) for cluster, name in self._kept.items()}
         unnamed = [n for n in range(self._level.n_clusters) if n not in self._kept]
-        drafts = {n: draft_cluster(n, self._index, self._level, self._titles) for n in unnamed}
+        drafts = {n: self._draft(n, config) for n in unnamed}
         themes = {n: want_phrase(draft.candidates, config) for n, draft in drafts.items()}
         wanted = {n: stems_of(theme) for n, theme in themes.items()}
         names = dict(self._kept)
@@ -102,6 +102,10 @@ class _Namer:
                 named[cluster] = stems_of(phrase)
             taken.add(names[cluster].text)
         return tuple(names[cluster] for cluster in range(self._level.n_clusters))
+
+    def _draft(self, cluster: int, config: DescriptionConfig) -> Draft:
+        draft = draft_cluster(cluster, self._index, self._level, self._titles)
+        return draft.without_minorities(config)
 
     def _name_by_example(self, cluster: int, taken: set[str]) -> ClusterName | None:
         known = self._titles[self._level.best_known(cluster, EXAMPLES)]

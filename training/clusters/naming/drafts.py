@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
+from training.clusters.config import DescriptionConfig
 from training.clusters.naming.evidence import find_affinity, find_gains
 from training.clusters.naming.exemplars import read_exemplars
+from training.clusters.naming.phrase_choice import leave_minorities
 from training.clusters.naming.phrases import DECADE, CandidateTerms, Term, stems_of
 from training.clusters.naming.surroundings import Surroundings
 from training.clusters.naming.terms import TITLE_EMPHASIS, TermIndex
@@ -31,6 +33,13 @@ class Draft:
     members: np.ndarray
     columns: np.ndarray
     candidates: CandidateTerms
+
+    def without_minorities(self, config: DescriptionConfig) -> Draft:
+        """Return the draft without the labels that would stand for more than they are true of."""
+        candidates = leave_minorities(self.candidates, config)
+        listed = [term for term in candidates.terms if not term.is_title]
+        columns = np.array([self.column_of(term) for term in listed], dtype=np.int64)
+        return Draft(self.members, columns, candidates)
 
     def column_of(self, term: Term) -> int:
         """Return the id of a listed term; titles have none."""
@@ -63,6 +72,7 @@ def draft_cluster(cluster: int, index: TermIndex, level: Surroundings, titles: p
             held=float(held[rank]),
             worth=float(worth[rank]),
             value=float(values[rank]),
+            is_label=bool(index.is_label[nth]),
         )
         for rank, nth in enumerate(found)
     ]

@@ -17,6 +17,14 @@ TELLING_SHARE = 0.15
 """Of a cluster's items have a term, or it names a curiosity in it. At .18 NPMI rises on Office and
 falls on MovieLens, and names say less (docs/research/experiments.md#clusters)."""
 DECADE_SHARE = 0.35  # of a cluster's items must be of a decade: it speaks for all of them
+LABEL_SHARE = 0.25
+"""Of a cluster's items have a label, such as a genre, that names it: the others are something else,
+while a word that titles lack may still be true of them."""
+MIXED_SHARE = 1 / 3
+"""Where the labels that would name a cluster have less on the mean, most of it is none of them."""
+COMMON_SHARE = 0.4
+"""Of a mixed cluster's items have a label that names it. What misled without these three, and what
+does with them: docs/research/clusters.md#names."""
 CURIOUS_SHARE = 0.02  # a curiosity may tell two like clusters apart if it is a phrase
 RARE_SHARE = 0.03  # before it is told apart by the title of one item
 TELLING_ITEMS = 3  # have a term, unless it is worth so much that two will do
@@ -48,6 +56,18 @@ class Others:
     wanted: Sequence[frozenset[str]]
     tell_apart: Callable[[Phrase], np.ndarray]
     is_written: Callable[[Phrase], bool]
+
+
+def leave_minorities(candidates: CandidateTerms, config: DescriptionConfig) -> CandidateTerms:
+    """Return the candidates, without labels that are true of few.
+
+    What sets a mixed cluster apart is often what a few of its items are, and a reader takes it for
+    what the cluster is. It is better called by what many are, or by example.
+    """
+    labels = [term for term in want_phrase(candidates, config) if _is_kind(term)]
+    is_mixed = sum(term.share for term in labels) < MIXED_SHARE * len(labels)
+    least = COMMON_SHARE if is_mixed else LABEL_SHARE
+    return candidates.without(lambda term: _is_kind(term) and term.share < least)
 
 
 def want_phrase(candidates: CandidateTerms, config: DescriptionConfig) -> Phrase:
@@ -130,6 +150,11 @@ def _is_curious(term: Term) -> bool:
 
 def _is_rare(term: Term) -> bool:
     return not DECADE.match(term.surface) and term.share >= RARE_SHARE and _is_supported(term)
+
+
+def _is_kind(term: Term) -> bool:
+    """Say whether a term is a label that says what an item is; a decade says when."""
+    return term.is_label and not DECADE.match(term.surface)
 
 
 def _is_supported(term: Term) -> bool:

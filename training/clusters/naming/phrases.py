@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
@@ -34,6 +34,7 @@ class Term:
         worth: by whose items it marks and how prominently it stands here.
         value: what it tells about the cluster by itself, weighed by ``worth``.
         is_title: it is the title of one item, for want of a better name.
+        is_label: categories say it of all that it is true of, and nothing else is said of items.
     """
 
     surface: str
@@ -44,6 +45,7 @@ class Term:
     worth: float = 1.0
     value: float = 0.0
     is_title: bool = False
+    is_label: bool = False
 
     @property
     def n_words(self) -> int:
@@ -72,6 +74,15 @@ class CandidateTerms:
     gains: np.ndarray
     affinity: np.ndarray
     narrower: np.ndarray
+
+    def without(self, is_left_out: Callable[[Term], bool]) -> CandidateTerms:
+        """Return the candidates but some."""
+        kept = [nth for nth, term in enumerate(self.terms) if not is_left_out(term)]
+        square = np.ix_(kept, kept)
+        terms = [self.terms[nth] for nth in kept]
+        return CandidateTerms(
+            terms, self.gains[square], self.affinity[square], self.narrower[square]
+        )
 
 
 def stems_of(phrase: Iterable[Term]) -> frozenset[str]:

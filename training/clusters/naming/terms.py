@@ -49,6 +49,7 @@ TEXT_EMPHASIS = 30
 """Running text mentions much that an item is not about."""
 CATEGORY_EMPHASIS = 150
 """A category is said of an item by somebody who has seen all of them."""
+LABELLED_SHARE = 0.8  # of the items that have a term have it in a category: it is a label
 STEMS = tuple(f"stem_{nth}" for nth in range(LONGEST_PHRASE))
 
 
@@ -64,6 +65,8 @@ class TermIndex:
         emphasis: how prominently, 100 standing for the title; same type and shape.
         positions: where in the title a term first stands, from 1; 0 where it does not; same shape.
         is_told: whether texts or categories of several items have the term, bool ``[n_terms]``.
+        is_label: whether it is categories that have it, and texts say nothing that they do not,
+            same type and shape.
     """
 
     surfaces: Sequence[str]
@@ -73,6 +76,7 @@ class TermIndex:
     emphasis: sp.csr_matrix
     positions: sp.csr_matrix
     is_told: np.ndarray
+    is_label: np.ndarray
 
     @cached_property
     def words(self) -> Mapping[str, int]:
@@ -108,6 +112,7 @@ def index_terms(
             _emphasis().max().alias("emphasis"),
             (pl.col("position").filter(pl.col("field") == TITLE).min() + 1).alias("title_position"),
             (pl.col("field") != TITLE).any().alias("told"),
+            (pl.col("field") == CATEGORY).any().alias("labelled"),
         )
         .sort("row", "term")
     )
@@ -121,8 +126,8 @@ def index_terms(
         incidence=incidence,
         emphasis=_lay_out(cells, "emphasis", shape),
         positions=_lay_out(cells.drop_nulls("title_position"), "title_position", shape),
-        is_told=np.bincount(cells.filter("told")["term"], minlength=terms.height)
-        >= MIN_ITEMS_PER_TERM,
+        is_told=_count(cells.filter("told"), terms.height) >= MIN_ITEMS_PER_TERM,
+        is_label=_find_labels(words, cells, terms.height),
     )
 
 
@@ -236,6 +241,22 @@ def _emphasis() -> pl.Expr:
         .then(CATEGORY_EMPHASIS)
         .otherwise(TITLE_EMPHASIS)
     )
+
+
+def _find_labels(words: pl.DataFrame, cells: pl.DataFrame, n_terms: int) -> np.ndarray:
+    """Return which terms are labels, bool ``[n_terms]``: none where texts say more than they do."""
+    in_texts, in_categories = (
+        words.filter(pl.col("field") == field).select("row", "stem") for field in (TEXT, CATEGORY)
+    )
+    if not in_texts.join(in_categories, on=["row", "stem"], how="anti").is_empty():
+        return np.zeros(n_terms, dtype=bool)
+    labelled = _count(cells.filter("labelled"), n_terms)
+    return np.asarray(labelled >= LABELLED_SHARE * _count(cells, n_terms))
+
+
+def _count(cells: pl.DataFrame, n_terms: int) -> np.ndarray:
+    """Return how many items have each term, ``[n_terms]``."""
+    return np.bincount(cells["term"], minlength=n_terms)
 
 
 def _lay_out(cells: pl.DataFrame, values: str, shape: tuple[int, int]) -> sp.csr_matrix:

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.clusters.config import DescriptionConfig
-from training.clusters.naming.phrase_choice import Others, choose_phrase, want_phrase
+from training.clusters.naming.phrase_choice import (
+    COMMON_SHARE,
+    LABEL_SHARE,
+    Others,
+    choose_phrase,
+    leave_minorities,
+    want_phrase,
+)
 from training.clusters.naming.phrases import CandidateTerms, Phrase, Term, order_terms, stems_of
 
 WORDS = DescriptionConfig()
@@ -238,3 +245,33 @@ def test_phrases_never_collide(clusters: list[list[str]], told: dict[str, float]
         assert stems_of(phrase) not in taken
         assert 2 <= sum(term.n_words for term in phrase) <= 6
         taken.append(stems_of(phrase))
+
+
+def label(text: str, share: float, value: float = 1.0) -> Term:
+    return replace(word(text, share, value), is_label=True)
+
+
+def left(*terms: Term) -> list[str]:
+    kept = leave_minorities(independent(terms), WORDS)
+    assert kept.gains.shape == kept.affinity.shape == kept.narrower.shape == (len(kept.terms),) * 2
+    return [term.surface for term in kept.terms]
+
+
+def test_a_label_of_few_items_names_no_cluster() -> None:
+    few, some = label("musical", LABEL_SHARE - 0.01, 0.9), label("drama", 0.5)
+    assert left(some, few, word("fountain", 0.16)) == ["drama", "fountain"]
+    assert left(some, label("war", LABEL_SHARE, 0.9)) == ["drama", "war"]
+
+
+def test_a_mixed_cluster_is_called_by_what_many_of_its_items_are() -> None:
+    minorities = [label(text, 0.26, 3.0) for text in ("horror", "fantasy", "children", "crime")]
+    common = [label("comedy", COMMON_SHARE, 0.5), label("action", 0.45, 0.4)]
+    assert left(*minorities, *common) == ["comedy", "action"]
+    assert left(*minorities, label("mystery", 0.3, 0.5)) == []  # so it is named by example
+    clear = [label("horror", 0.6, 3.0), label("thriller", 0.3, 2.0)]
+    assert left(*clear, *common) == ["horror", "thriller", "comedy", "action"]
+
+
+def test_decades_and_words_of_titles_are_no_minorities() -> None:
+    decade, title = label("1990s", 0.1), word("trek", 0.1)
+    assert left(decade, title, label("sci-fi", 0.9)) == ["1990s", "trek", "sci-fi"]

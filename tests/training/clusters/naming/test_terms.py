@@ -80,3 +80,26 @@ def test_positions_count_from_one_and_only_in_titles() -> None:
     assert found.positions[0, pens] == 2
     assert found.positions[1, gel] == 0
     assert found.incidence[1, gel] == 1
+
+
+def labels_of(found: TermIndex) -> set[str]:
+    return {found.surfaces[nth] for nth in np.flatnonzero(found.is_label)}
+
+
+def test_labels_are_what_categories_say_where_texts_say_no_more() -> None:
+    genres = [["Drama", "War"], ["Drama"], ["War"], ["Drama"]] + [None] * len(FILLER)
+    titles = ["The long road", "A road home", "Iron road", "Home", *(t for t, _ in FILLER)]
+    spoken = [", ".join(genre or []) for genre in genres]
+    found = index(list(zip(titles, spoken, strict=True)), genres)
+    assert labels_of(found) == {"drama", "war"}
+    assert {"road", "home"} <= set(found.surfaces)
+    told = [*spoken[:3], "Drama, a veteran returns", *spoken[4:]]
+    assert labels_of(index(list(zip(titles, told, strict=True)), genres)) == set()
+
+
+def test_a_word_that_titles_have_more_often_than_categories_is_no_label() -> None:
+    genres = [["War"], ["War"], None, None, None] + [None] * len(FILLER)
+    titles = ["Iron", "Steel", "War games", "Cold war", "War of roses", *(t for t, _ in FILLER)]
+    found = index([(title, "") for title in titles], genres)
+    assert "war" in found.surfaces
+    assert "war" not in labels_of(found)
