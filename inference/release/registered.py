@@ -13,6 +13,7 @@ from expectations.contracts.durable import SCHEMA, schema_of
 RELEASE_MODEL = "interest-explorer"
 PLANNER_MODEL = "interest-explorer-planner"
 RECOMMENDER_MODEL = "interest-explorer-recommender"
+BASE_LANGUAGE_MODEL = "interest-explorer-base"
 
 CHAMPION = "champion"
 """Alias of the release that services answer from."""

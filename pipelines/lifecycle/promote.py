@@ -23,7 +23,12 @@ from pipelines.online.feature_store import open_store
 from pipelines.params.gates import PromotionGates
 from pipelines.params.params import read_params
 from pipelines.release.compare_releases import Comparison, MeasuredRelease, compare_releases
-from pipelines.release.model_registry import point_alias, registered_versions, remove_alias
+from pipelines.release.model_registry import (
+    members_follow,
+    point_alias,
+    registered_versions,
+    remove_alias,
+)
 from pipelines.release.promotion import Promotion, previous_champion, write_copy
 from pipelines.release.promotion_history import PromotionHistory, Turn
 from pipelines.release.tracking import open_tracking, tracking_uri
@@ -87,6 +92,7 @@ class Promoter:
         champion = self._source.version_at(CHAMPION)
         turn = self._history.take_turn(champion)
         if champion == candidate:
+            self._lead_members()  # which a break after the last move may have left behind
             return None
         measured = self._measured(candidate)
         unfit, worse = self._unfit(measured.manifest), []
@@ -173,6 +179,7 @@ class Promoter:
         point_alias(self._client, CHAMPION, move.target)
         entry.close(made=True)
         self._point_previous(move.target)
+        self._lead_members()
         self._copy(move.target)
         return promotion
 
@@ -182,6 +189,10 @@ class Promoter:
             remove_alias(self._client, PREVIOUS)
         else:
             point_alias(self._client, PREVIOUS, before)
+
+    def _lead_members(self) -> None:
+        for alias in (CHAMPION, PREVIOUS):
+            members_follow(self._client, alias)
 
     def _copy(self, champion: int) -> None:
         registry = self._history.identity()

@@ -18,10 +18,12 @@ from pipelines.params.params import read_params
 from pipelines.release.case_figures import CaseFigures
 from pipelines.release.dvc_storage import push_artefacts
 from pipelines.release.lineage import log_lineage
-from pipelines.release.model_registry import find_registered, point_alias, register_release
+from pipelines.release.model_registry import find_registered, members_follow, point_alias
+from pipelines.release.registration.members import register_release
 from pipelines.release.release_parts import MEASURED, RELEASE_PARTS
 from pipelines.release.release_record import check_lock
 from pipelines.release.tracking import open_tracking, run_of_release
+from pipelines.report.release_report import log_report
 
 
 def publish_built() -> None:
@@ -30,7 +32,10 @@ def publish_built() -> None:
     check_parts(manifest, {**RELEASE_PARTS, **MEASURED})
     check_lock()
     remote = push_artefacts()
-    rows, version, is_new = publish(open_store(), open_tracking(), manifest)
+    client = open_tracking()
+    rows, version, is_new = publish(open_store(), client, manifest)
+    if is_new:
+        log_report(client, version)
     state = "registered as" if is_new else "was already"
     print(
         f"release {manifest.release_id[:12]}: {rows.users:,} users and {rows.contexts:,} table "
@@ -71,4 +76,5 @@ def publish(
     else:
         version = int(known.version)
     point_alias(client, CHALLENGER, version)
+    members_follow(client, CHALLENGER)
     return rows, version, known is None

@@ -26,6 +26,7 @@ from pipelines.io.tracking_address import SQLITE
 from pipelines.io.tracking_address import tracking_uri as tracking_uri
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import LOCK_FILE
+from pipelines.release.run_datasets import log_datasets
 from pipelines.release.tracking_database import is_database, make_tracking_database, readable
 
 EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
@@ -105,6 +106,7 @@ def run_of_release(client: MlflowClient, release_id: str) -> Iterator[str]:
         _log_params(client, run_id)
         _log_figures(client, run_id)
         _log_files(client, run_id)
+        log_datasets()
         yield run_id
 
 

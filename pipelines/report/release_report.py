@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from mlflow import MlflowClient
 
 from expectations.contracts.errors import ReleaseError
 from inference.features.online_features import FeatureReader
@@ -30,15 +31,20 @@ from pipelines.report.report_people import choose_examples, show_example
 from pipelines.report.report_recommender import show_recommender, show_restriction
 
 RULE = "─" * 96
+REPORT_FILE = "report.txt"
 
 
 def print_report() -> None:
     """Print the report on the release in service, or on the last published one."""
+    open_tracking()
+    print(write_report(*find_reported_release(ReleaseSource(tracking_uri()))))
+
+
+def write_report(release: LoadedRelease, alias: str) -> str:
+    """Return the report on a release that was found by ``alias``, its figures being the tree's."""
     torch.set_num_threads(1)
     params = read_params()
     config = params.serving
-    open_tracking()
-    release, alias = find_reported_release(ReleaseSource(tracking_uri()))
     reader = FeatureReader(open_store)
     people = [
         line
@@ -46,19 +52,28 @@ def print_report() -> None:
         for line in (*show_example(example, release.titles), "")
     ]
     title = f"Interest explorer: release {release.release_id[:12]}"
-    print(
-        "\n".join([RULE, f"{title}, version {release.version} of {RELEASE_MODEL} ({alias})", RULE])
-    )
-    _print("The data and what was built from it", show_sizes(params.clusters.serving_level))
-    _print("The names of the interests", show_names(figures_of("clusters")))
-    _print("The interests of the previous tree", show_changes(read_changes()))
-    _print("The planner", show_planner(figures_of("planner")))
-    _print("The recommender", show_recommender(figures_of("recommender")))
-    _print("What restriction to clusters costs", show_restriction(figures_of("recommender")))
-    _print("A simulated live experiment", show_experiment(figures_of("experiment")))
-    _print("What it cost", show_costs())
-    _print("Three people, answered by the service's own code", people)
-    _print("What next", _next_commands(config))
+    sections = {
+        "The data and what was built from it": show_sizes(params.clusters.serving_level),
+        "The names of the interests": show_names(figures_of("clusters")),
+        "The interests of the previous tree": show_changes(read_changes()),
+        "The planner": show_planner(figures_of("planner")),
+        "The recommender": show_recommender(figures_of("recommender")),
+        "What restriction to clusters costs": show_restriction(figures_of("recommender")),
+        "A simulated live experiment": show_experiment(figures_of("experiment")),
+        "What it cost": show_costs(),
+        "Three people, answered by the service's own code": people,
+        "What next": _next_commands(config),
+    }
+    head = [RULE, f"{title}, version {release.version} of {RELEASE_MODEL} ({alias})", RULE]
+    return "\n".join([*head, *(line for name in sections for line in _show(name, sections[name]))])
+
+
+def log_report(client: MlflowClient, version: int) -> None:
+    """Leave the report on a release just published, as text, in the run that registered it."""
+    with ReleaseSource(tracking_uri()).fetch(version) as fetched:
+        report = write_report(load_release(fetched), CHALLENGER)
+    run_id = client.get_model_version(RELEASE_MODEL, str(version)).run_id
+    client.log_text(run_id, report + "\n", REPORT_FILE)
 
 
 def find_reported_release(source: ReleaseSource) -> tuple[LoadedRelease, str]:
@@ -76,9 +91,10 @@ def find_reported_release(source: ReleaseSource) -> tuple[LoadedRelease, str]:
     raise ReleaseError(RELEASE_MODEL, rule, "run `dvc repro`, then `explorer publish`")
 
 
-def _print(title: str, lines: Sequence[str]) -> None:
-    if lines:
-        print("\n".join(["", title.upper(), "", *(f"  {line}".rstrip() for line in lines)]))
+def _show(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    return ["", title.upper(), "", *(f"  {line}".rstrip() for line in lines)]
 
 
 def _next_commands(config: ServingConfig) -> list[str]:

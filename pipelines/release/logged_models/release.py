@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import mlflow
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
@@ -23,9 +24,17 @@ class ReleaseModel(PythonModel):  # type: ignore[misc]
     def predict(
         self, context: PythonModelContext, model_input: list[str], params: object = None
     ) -> list[str]:
-        """Return the SHA-256 of each named part, an empty text for one it does not hold."""
+        """Return the SHA-256 of each named part.
+
+        Raises:
+            MlflowException: the release has no part of a name.
+        """
         parts = self._manifest.parts
-        return [parts[name].sha256 if name in parts else "" for name in model_input]
+        unknown = [name for name in model_input if name not in parts]
+        if unknown:
+            said = f"the release has no part {unknown[0]!r}; it has {', '.join(sorted(parts))}"
+            raise MlflowException.invalid_parameter_value(said)
+        return [parts[name].sha256 for name in model_input]
 
 
 mlflow.models.set_model(ReleaseModel())

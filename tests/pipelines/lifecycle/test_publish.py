@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from expectations.contracts import tables
+from expectations.contracts.content_hash import hash_content
 from expectations.contracts.errors import ContractError, ReleaseError, UserError
 from expectations.contracts.values import ClusterContext
 from inference.features.online_features import FeatureReader
@@ -94,6 +95,14 @@ def test_the_run_says_what_was_built_and_how_it_measured(tree: PublishedReleases
     files = {file.path for file in client.list_artifacts(version.run_id, "metrics")}
     assert {"metrics/planner.json", "metrics/summary.json"} <= files
     assert len(run.data.tags["dvc_lock_sha256"]) == 64
+    inputs = {given.dataset.name: given for given in run.inputs.dataset_inputs}
+    assert set(inputs) >= {"items", "interactions"}
+    items = inputs["items"].dataset
+    assert json.loads(items.source)["uri"] == paths.ITEMS.as_posix()
+    assert hash_content(paths.ITEMS).sha256.startswith(items.digest)
+    assert [
+        c["name"] for c in json.loads(items.schema)["mlflow_colspec"]
+    ] == tables.ITEMS.schema.names
     curve = client.get_metric_history(version.run_id, "curve.planner.match_rate")
     assert [(point.step, point.value) for point in curve] == [(10, 0.1), (20, 0.9)]
     losses = client.get_metric_history(version.run_id, "curve.recommender.train_loss")
@@ -103,18 +112,12 @@ def test_the_run_says_what_was_built_and_how_it_measured(tree: PublishedReleases
     assert [(point.step, point.value) for point in ndcgs] == [(0, 0.25)]  # none while refitting
 
 
-def test_logged_models_load_without_pickle_and_answer(tree: PublishedReleases) -> None:
-    open_tracking()
-    planner = mlflow.pyfunc.load_model("models:/interest-explorer-planner/1")
-    assert len(planner.predict([[NAMES[0], NAMES[1]]])) == 1
-    recommender = mlflow.pyfunc.load_model("models:/interest-explorer-recommender/1")
-    assert len(recommender.predict([["i0c0"]])[0]) == 10
-    release = mlflow.pyfunc.load_model(f"models:/{RELEASE_MODEL}/{tree.first}")
-    assert [len(sha256) for sha256 in release.predict(["clusters", "nothing"])] == [64, 0]
+def test_nothing_is_stored_as_a_pickle_and_base_weights_once() -> None:
     stored = [file for file in paths.TRACKED_ARTIFACTS.rglob("*") if file.is_file()]
     assert stored
     assert not [file for file in stored if file.suffix in (".pkl", ".pickle", ".bin", ".pt")]
-    assert not [f for f in stored if f.name == "model.safetensors"], "base weights were copied"
+    bases = [file for file in stored if file.name == "model.safetensors"]
+    assert [file.parent.name for file in bases] == ["base"]
 
 
 def test_the_logged_planner_refuses_another_base_model(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mlflow
 import pytest
 import yaml
 
@@ -23,7 +24,7 @@ from inference.experiment.config import ArmName
 from inference.experiment.user_outcomes import PER_USER, RATIOS
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import load_release
-from inference.release.registered import CHAMPION
+from inference.release.registered import CHAMPION, RELEASE_MODEL
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
 from pipelines.io import paths
@@ -31,7 +32,7 @@ from pipelines.io.artefact_io import write_json
 from pipelines.online.feature_store import open_store
 from pipelines.release.model_registry import point_alias
 from pipelines.release.tracking import open_tracking, tracking_uri
-from pipelines.report.release_report import find_reported_release, print_report
+from pipelines.report.release_report import find_reported_release, log_report, print_report
 from pipelines.report.report_figures import (
     ARMS,
     CONTENDERS,
@@ -118,6 +119,15 @@ def test_what_was_born_died_merged_or_split_off_is_counted_by_level() -> None:
     ]
     assert shown[-1].endswith("changes.md")
     assert show_changes(TreeChanges()) == []
+
+
+def test_the_run_of_a_release_keeps_its_report(tree: PublishedReleases) -> None:
+    client = open_tracking()
+    log_report(client, tree.second)
+    run_id = client.get_model_version(RELEASE_MODEL, str(tree.second)).run_id
+    kept = mlflow.artifacts.load_text(f"runs:/{run_id}/report.txt")
+    assert f"version {tree.second} of {RELEASE_MODEL} (challenger)" in kept
+    assert "THREE PEOPLE, ANSWERED BY THE SERVICE'S OWN CODE" in kept
 
 
 def test_the_report_tells_of_a_previous_tree(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from pipelines.io import paths
 from pipelines.lifecycle.publish import publish
 from pipelines.online.feature_store import open_store
 from pipelines.params.params import read_params
-from pipelines.release.model_registry import register_release
+from pipelines.release.registration.members import register_release
 from pipelines.release.tracking import open_tracking, run_of_release
 from pipelines.stages import release
 from tests.worlds.online.serving import (
