@@ -16,6 +16,7 @@ from inference.release.loaded_release import LoadedRelease
 from inference.serving.catalogue_routes import add_catalogue_routes
 from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
+from inference.serving.feature_routes import add_feature_routes
 from inference.serving.http.api_keys import KeyGuard, read_keys
 from inference.serving.http.bounds import BodyBounds
 from inference.serving.http.metrics import Metrics
@@ -96,6 +97,7 @@ def create_app(
     add_state_routes(app, loader, release, config, metrics)
     add_item_routes(app, release)
     add_catalogue_routes(app, release, reader)
+    add_feature_routes(app, release, reader)
     if live is not None:
         add_event_routes(app, live)
     return app
