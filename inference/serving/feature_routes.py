@@ -27,6 +27,7 @@ from inference.store.store_connections import StoreUnreachableError
 MIN_PREFIX = 8
 """Of a release id, as the service's own lines shorten it to 12: two releases hardly share it."""
 DEFAULT_COUNT = 10
+"""As many as a list of recommendations usually has."""
 RELEASE_WANTED = "a release id or its beginning: another release than that in service is refused"
 CLUSTERS_WANTED = "ids of one or two history clusters, in any order"
 

@@ -69,7 +69,7 @@ def open_offline_store(root: Path = Path()) -> Iterator[FeatureStore]:
         registry = RegistryConfig(path=str(Path(scratch) / "registry.db"))
         config = RepoConfig(
             project=settings.project,
-            provider=settings.provider,
+            provider="local",  # nothing is online here
             registry=registry,
             offline_store=settings.offline_store.model_dump(),
             online_store=None,

@@ -19,6 +19,7 @@ from expectations.contracts.tables import (
 )
 from inference.features.online_features import FeatureReader
 from pipelines.io.artefact_io import count_rows, read_pieces, scan_table
+from pipelines.online.freshness import record_freshness
 from pipelines.online.online_writes import ROWS_AT_ONCE, write_rows
 from pipelines.online.read_back import guard_read_back
 
@@ -74,6 +75,9 @@ def write_release_rows(
     users = clusters.join(items, on=USER.name, how="left")
     table = read_pieces(files.novel_cluster_table, ROWS_AT_ONCE, NOVEL_CLUSTER_TABLE)
     compared = guard_read_back(FeatureReader(lambda: store), release_id, users, table)
+    record_freshness(store, USER_CLUSTER_HISTORY, files.user_cluster_history)
+    record_freshness(store, USER_ITEM_HISTORY, files.user_item_history)
+    record_freshness(store, NOVEL_CLUSTER_TABLE, files.novel_cluster_table)
     return OnlineRows(clusters.height, n_contexts, compared)
 
 

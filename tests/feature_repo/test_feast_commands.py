@@ -59,7 +59,7 @@ def tree(
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / room, root / room, ignore=ignored)
     with selected_store(request.param, root), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(root))
+        patch.setenv("PYTHONPATH", f"{root}{os.pathsep}{REPOSITORY}")
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow-of-feast.db'}")
         done = subprocess.run(
             [FEAST, "-c", "feature_repo", "apply"], capture_output=True, text=True, check=False

@@ -24,8 +24,8 @@ def copy_code(entry: Path, folder: Path) -> list[str]:
     """
     finder = ModuleFinder(path=[str(ROOT)])
     finder.run_script(str(entry))
-    files = (Path(str(m.__file__)) for m in finder.modules.values() if m.__file__)
-    for file in files:
+    for module in finder.modules.values():
+        file = Path(getattr(module, "__file__", None) or entry)
         if file != entry:
             target = folder / file.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
