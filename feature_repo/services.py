@@ -47,7 +47,8 @@ def build_services(views: Views) -> Services:
         user_features=_service(
             "user_features",
             [clusters, items],
-            "a user's history, for a recommendation request",
+            "a user's history as it is online, for a recommendation request; training sets take "
+            "cluster_curation and item_curation",
             service,
         ),
         live_events=_service(
@@ -63,12 +64,15 @@ def build_services(views: Views) -> Services:
             service,
         ),
         cluster_curation=_service(
-            "cluster_curation", [clusters], "cluster history as of a label, for curation", stage
+            "cluster_curation",
+            [clusters],
+            "cluster history as of any time, for training sets: a row at every change",
+            stage,
         ),
         item_curation=_service(
             "item_curation",
             [items],
-            "item history as of an evaluation origin, for curation",
+            "item history as of a snapshot only: an evaluation origin, or the data's end and later",
             stage,
         ),
     )

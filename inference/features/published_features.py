@@ -1,9 +1,9 @@
 """Feast's provider with what its callers should not have to know of releases and contexts.
 
 Clusters of a context come in any order, and a release that is not online is an error: by itself
-Feast answers 200 and NOT_FOUND. Loading is left to publishing: ``materialize`` knows no release.
-From the offline files, keyed by the build, it would write rows that nobody reads, or none, and
-mark the views as loaded.
+Feast answers 200 and NOT_FOUND. Item histories are joined as of times that they were kept at, and
+of no other. Loading is left to publishing: ``materialize`` knows no release. From offline files,
+keyed by the build, it would write rows that nobody reads, or none, and mark the views as loaded.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from datetime import datetime
 from typing import TypeVar
 
 import click
+import pandas as pd
 from feast import FeatureService, FeatureView, RepoConfig
 from feast.errors import FeastError
+from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.infra.passthrough_provider import PassthroughProvider
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.online_response import OnlineResponse
@@ -24,6 +26,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, RELEASE
 from expectations.contracts.values import KEY_SEPARATOR, ClusterContext
+from inference.features.snapshot_times import TIME, require_snapshot_times
 
 CONTEXT = NOVEL_CLUSTER_TABLE.column("context_key").name
 ANY_CONTEXT = ClusterContext.of(0)
@@ -69,6 +72,35 @@ class PublishedFeaturesProvider(PassthroughProvider):  # type: ignore[misc]
             NotMaterializedError: always.
         """
         raise NotMaterializedError(feature_view.name)
+
+    def get_historical_features(
+        self,
+        config: RepoConfig,
+        feature_views: list[FeatureView],
+        feature_refs: list[str],
+        entity_df: pd.DataFrame | str | None,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool,
+        **options: object,
+    ) -> RetrievalJob:
+        """Join as Feast does.
+
+        Raises:
+            BetweenSnapshotsError: item histories are asked for as of a time they were not kept at.
+        """
+        if isinstance(entity_df, pd.DataFrame) and TIME in entity_df:
+            require_snapshot_times(feature_views, entity_df)
+        return super().get_historical_features(
+            config,
+            feature_views,
+            feature_refs,
+            entity_df,
+            registry,
+            project,
+            full_feature_names,
+            **options,
+        )
 
     def get_online_features(
         self,

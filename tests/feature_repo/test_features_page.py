@@ -15,9 +15,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from wsgiref.simple_server import make_server
 
 import pytest
-from werkzeug.serving import make_server
 
 from inference.release.manifest import read_manifest
 from inference.release.registered import CHAMPION
