@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from expectations.contracts.errors import SAMPLE_ROWS
@@ -48,6 +48,7 @@ class Validation:
     """What Great Expectations said of one frame, under the name of the guard that asked."""
 
     name: str
+    frame: pd.DataFrame = field(repr=False, compare=False)
     rules: tuple[Rule, ...]
     result: ExpectationSuiteValidationResult
 
@@ -70,7 +71,7 @@ def validate(frame: pd.DataFrame, rules: Sequence[Rule], name: str) -> Validatio
     if not rules:
         raise ValueError("a suite without rules lets everything pass")
     batch = _memory_batch().get_batch(batch_parameters={"dataframe": frame})
-    return Validation(name, tuple(rules), batch.validate(make_suite(name, rules)))
+    return Validation(name, frame, tuple(rules), batch.validate(make_suite(name, rules)))
 
 
 def make_suite(name: str, rules: Sequence[Rule]) -> gx.ExpectationSuite:

@@ -16,6 +16,7 @@ from expectations.contracts.errors import ContractError
 from expectations.contracts.interaction_rules import EARLIEST, LATEST, TIME_RULE
 from expectations.contracts.tables import INTERACTIONS, ITEMS
 from expectations.gates.data_docs import write_page
+from expectations.gates.project import note_validation
 from expectations.gates.report import GateReport
 from expectations.suites.row_guard import JudgedRows, judge_rows
 from expectations.suites.tally import RowCount, declared_counts
@@ -74,7 +75,11 @@ class RawProfile:
 
 
 def check_raw_data(
-    items: pl.DataFrame, interactions: Iterable[pl.DataFrame], names: RawNames, docs: Path
+    items: pl.DataFrame,
+    interactions: Iterable[pl.DataFrame],
+    names: RawNames,
+    docs: Path,
+    notes: Path,
 ) -> RawProfile:
     """Return the profile of a data set, or raise.
 
@@ -83,13 +88,16 @@ def check_raw_data(
         interactions: pieces of the table ``interactions``, in its order.
         names: what to call them.
         docs: folder for the pages about both tables.
+        notes: folder for what the project of guards takes in.
 
     Raises:
         ContractError: the suite does not pass; it names file, rule, sample rows and remedy.
     """
-    of_items = _check("raw_items", item_suite(), [items], names.items, docs)
+    of_items = _check("raw_items", item_suite(), [items], names.items, docs, notes)
     suite = interaction_suite(items["item_id"], names.items)
-    of_interactions = _check(INTERACTIONS_GUARD, suite, interactions, names.interactions, docs)
+    of_interactions = _check(
+        INTERACTIONS_GUARD, suite, interactions, names.interactions, docs, notes
+    )
     return RawProfile(
         n_items=int(of_items.counts[N_ITEMS] or 0),
         n_users=int(of_interactions.counts[N_USERS] or 0),
@@ -162,10 +170,12 @@ def _check(
     pieces: Iterable[pl.DataFrame],
     where: str,
     docs: Path,
+    notes: Path,
 ) -> JudgedRows:
     """Return the counts; the first rule that fails becomes the error."""
     judged = judge_rows(guard, suite, pieces)
     write_page(judged.judgement.validation, docs)
+    note_validation(judged.judgement.validation, notes)
     for verdict in judged.judgement.report.blocked:
         raise ContractError(where, verdict.metric, verdict.look_at, judged.found(verdict.metric))
     return judged

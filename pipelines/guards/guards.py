@@ -13,6 +13,7 @@ import polars as pl
 
 from expectations.gates.bounds import Bound, Judgement, judge_figures
 from expectations.gates.data_docs import INDEX, write_page
+from expectations.gates.project import note_validation
 from expectations.gates.report import GateReport
 from expectations.suites.row_guard import judge_rows
 from expectations.suites.tally import RowCount
@@ -46,6 +47,7 @@ class StageGuards:
     def note(self, judgement: Judgement) -> None:
         """Keep the verdicts of a guard and write its page."""
         write_page(judgement.validation, paths.DATA_DOCS)
+        note_validation(judgement.validation, paths.GUARD_NOTES)
         self._reports.append(judgement.report)
 
     def settle(self) -> None:

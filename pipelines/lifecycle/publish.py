@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from expectations.contracts.forgotten import read_forgotten
 from expectations.contracts.values import DataSeen
+from expectations.gates.project import take_in_notes
 from inference.release.manifest import ReleaseManifest, check_parts, read_manifest
 from inference.release.registered import CHALLENGER, RELEASE_MODEL
 from pipelines.io import paths
@@ -36,6 +37,7 @@ def publish_built() -> None:
     rows, version, is_new = publish(open_store(), client, manifest)
     if is_new:
         log_report(client, version)
+    take_in_notes(paths.GUARD_NOTES, paths.GUARD_PROJECT)
     state = "registered as" if is_new else "was already"
     print(
         f"release {manifest.release_id[:12]}: {rows.users:,} users and {rows.contexts:,} table "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from expectations.gates.bounds import Bound, judge_figures
 from expectations.gates.data_docs import write_page
+from expectations.gates.project import note_validation
 from expectations.suites.raw_data import INTERACTIONS_GUARD, N_INTERACTIONS
 from inference.release.manifest import ReleaseManifest
 from pipelines.guards.table_guards import SCORE_MEDIAN, TABLE_FIGURES
@@ -36,6 +37,7 @@ def find_drift(
     }
     validated = judge_figures(GUARD, figures, drift_bounds(figures, config))
     write_page(validated.validation, paths.DATA_DOCS)
+    note_validation(validated.validation, paths.GUARD_NOTES)
     return [
         f"drift from the champion: {verdict.reason} ({verdict.look_at})"
         for verdict in validated.report.verdicts

@@ -1,4 +1,4 @@
-"""Logs one MLflow run per publish. Beside the model registry the only MLflow writer."""
+"""Logs an MLflow run of a publish or an experiment: beside registration the only writer there."""
 
 from __future__ import annotations
 
@@ -97,10 +97,21 @@ def run_of_release(client: MlflowClient, release_id: str) -> Iterator[str]:
 
     It ends as failed if the block raises, so that a half-registered release is seen as one.
     """
+    tags = {RELEASE_TAG: release_id, LOCK_TAG: lock_hash()}
+    with run_of_build(client, release_id[:12], tags) as run_id:
+        if LOCK_FILE.is_file():
+            client.log_artifact(run_id, str(LOCK_FILE))
+        yield run_id
+
+
+@contextmanager
+def run_of_build(client: MlflowClient, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+    """Yield the id of a run with settings, figures, files and data of the working tree."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
-    tags = {RELEASE_TAG: release_id, LOCK_TAG: lock_hash(), **read_code_version().tags()}
     with mlflow.start_run(
-        experiment_id=experiment.experiment_id, run_name=release_id[:12], tags=tags
+        experiment_id=experiment.experiment_id,
+        run_name=name,
+        tags={**tags, **read_code_version().tags()},
     ) as run:
         run_id = str(run.info.run_id)
         _log_params(client, run_id)
@@ -145,7 +156,7 @@ def _log_figures(client: MlflowClient, run_id: str) -> None:
 
 
 def _log_files(client: MlflowClient, run_id: str) -> None:
-    for file in (paths.PARAMS_FILE, LOCK_FILE, paths.RELEASE, paths.CLUSTER_MAP):
+    for file in (paths.PARAMS_FILE, paths.RELEASE, paths.CLUSTER_MAP):
         if file.is_file():
             client.log_artifact(run_id, str(file))
     for folder in (paths.METRICS, paths.STAGE_COSTS, paths.PLOTS, paths.DATA_DOCS):

@@ -104,7 +104,8 @@ def _write_synthetic(
         write_interactions(_end(changed, split, record), written.interactions)
     names = RawNames("the synthetic catalogue", "the synthetic log")
     pieces = _stored_pieces(written.interactions)
-    return _tell(check_raw_data(items, pieces, names, paths.DATA_DOCS), record, {})
+    profile = check_raw_data(items, pieces, names, paths.DATA_DOCS, paths.GUARD_NOTES)
+    return _tell(profile, record, {})
 
 
 def _write_raw(
@@ -124,7 +125,8 @@ def _write_raw(
     )
     interactions = _end(interactions, split, raw.record)
     names = RawNames(str(raw.items.file), str(raw.interactions.file))
-    profile = check_raw_data(items, in_pieces(interactions), names, paths.DATA_DOCS)
+    pieces = in_pieces(interactions)
+    profile = check_raw_data(items, pieces, names, paths.DATA_DOCS, paths.GUARD_NOTES)
     # tags given in the test period would tell of it: they are cut where fitting ends
     until = make_timeline(interactions.lazy(), split).fit_until
     write_table(add_tags(items, raw, until), written.items, ITEMS)

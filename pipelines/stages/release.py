@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import polars as pl
+from dvc.env import DVC_EXP_NAME
 
 from expectations.contracts.content_hash import hash_content
 from expectations.contracts.tables import (
@@ -20,6 +23,7 @@ from inference.release.manifest import (
     ReleaseCounts,
     ReleaseManifest,
     probe_evenly,
+    read_manifest,
 )
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import (
@@ -111,5 +115,14 @@ def _verdicts() -> tuple[GateVerdict, ...]:
     )
 
 
+def main_and_log(params: Params) -> None:
+    """Make the release, and leave an MLflow run of it if this is an experiment of DVC's."""
+    main(params)
+    if DVC_EXP_NAME in os.environ:  # MLflow takes seconds to import
+        from pipelines.release.experiment_run import log_experiment_run
+
+        log_experiment_run(read_manifest(paths.RELEASE).release_id)
+
+
 if __name__ == "__main__":
-    stage.run("release", lambda: main(read_params()))
+    stage.run("release", lambda: main_and_log(read_params()))

@@ -41,7 +41,7 @@ def docs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_sound_data_pass_with_their_profile(docs: Path) -> None:
-    profile = check_raw_data(ITEMS_FRAME, [LOG], NAMES, docs)
+    profile = check_raw_data(ITEMS_FRAME, [LOG], NAMES, docs, docs.parent / "notes")
     assert profile == RawProfile(3, 3, 6, n_positive=3, report=profile.report)
     assert profile.report.passed
     assert {verdict.guard for verdict in profile.report.verdicts} == {*GUARDS}
@@ -54,7 +54,7 @@ def test_sound_data_pass_with_their_profile(docs: Path) -> None:
 def test_the_profile_does_not_depend_on_the_pieces(docs: Path, cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), LOG.height]
     pieces = [LOG.slice(a, b - a) for a, b in pairwise(edges)]
-    assert check_raw_data(ITEMS_FRAME, pieces, NAMES, docs).n_users == 3
+    assert check_raw_data(ITEMS_FRAME, pieces, NAMES, docs, docs.parent / "notes").n_users == 3
 
 
 def put(row: int, column: str, value: object) -> pl.DataFrame:
@@ -85,7 +85,7 @@ def put(row: int, column: str, value: object) -> pl.DataFrame:
 def test_a_fault_in_the_log_is_named(docs: Path, log: pl.DataFrame, rule: str, sample: str) -> None:
     for pieces in ([log], [log.slice(row, 1) for row in range(log.height)]):
         with pytest.raises(ContractError) as caught:
-            check_raw_data(ITEMS_FRAME, pieces, NAMES, docs)
+            check_raw_data(ITEMS_FRAME, pieces, NAMES, docs, docs.parent / "notes")
         assert rule in caught.value.rule
         assert sample in caught.value.sample
         assert caught.value.where == "log.csv"
@@ -104,7 +104,7 @@ def test_a_fault_in_the_catalogue_is_named(
     docs: Path, items: pl.DataFrame, rule: str, sample: str
 ) -> None:
     with pytest.raises(ContractError) as caught:
-        check_raw_data(items, [LOG], NAMES, docs)
+        check_raw_data(items, [LOG], NAMES, docs, docs.parent / "notes")
     assert rule in caught.value.rule
     assert sample in caught.value.sample
     assert caught.value.where == "items.csv"
