@@ -32,7 +32,6 @@ UNREACHABLE: Responses = {
     503: _refusal("no release has been taken into service yet, or the store does not answer")
 }
 UNKNOWN: Responses = {404: _refusal("there is no such thing")}
-NO_ROW: Responses = {404: _refusal("the release in service has no such row")}
 OTHER_RELEASE: Responses = {409: _refusal("another release than the one asked for is in service")}
 UNREADABLE_BODY: Responses = {
     400: _refusal("the body is not JSON"),

@@ -16,12 +16,11 @@ from inference.events.identifier import Identifier
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.http.problems import (
-    NO_RELEASE,
-    NO_ROW,
     OTHER_RELEASE,
     OUT_OF_RANGE,
+    UNKNOWN,
+    UNREACHABLE,
 )
-from inference.serving.recommend import Cluster
 from inference.store.store_connections import StoreUnreachableError
 
 MIN_PREFIX = 8
@@ -37,6 +36,15 @@ WantedRelease = Annotated[
 
 
 @dataclass(frozen=True)
+class FeatureCluster:
+    """A cluster id of a feature, as the planner writes it, and as people read it."""
+
+    cluster_id: int
+    description: str
+    name: str
+
+
+@dataclass(frozen=True)
 class FeaturesOfUser:
     """What the release in service was built to know of a user; lists are newest first.
 
@@ -46,7 +54,7 @@ class FeaturesOfUser:
 
     release_id: str
     user_id: str
-    history: tuple[Cluster, ...]
+    history: tuple[FeatureCluster, ...]
     consumed_clusters: tuple[int, ...]
     recent_items: tuple[str, ...]
     contexts: tuple[tuple[int, ...], ...]
@@ -67,7 +75,7 @@ class RowOfTable:
     """The row of the novel-cluster table that one or two history clusters have, best first."""
 
     release_id: str
-    clusters: tuple[Cluster, ...]
+    clusters: tuple[FeatureCluster, ...]
     novel: tuple[RankedInterest, ...]
 
 
@@ -81,7 +89,7 @@ def add_feature_routes(
         release: returns the release in service.
         reader: reads features.
     """
-    refusals = OUT_OF_RANGE | NO_RELEASE | NO_ROW | OTHER_RELEASE
+    refusals = OUT_OF_RANGE | UNKNOWN | UNREACHABLE | OTHER_RELEASE
 
     def in_service(wanted: str | None) -> LoadedRelease:
         serving = release()
@@ -142,6 +150,6 @@ def add_feature_routes(
         )
 
 
-def _name(release: LoadedRelease, cluster_ids: Iterable[int]) -> tuple[Cluster, ...]:
+def _name(release: LoadedRelease, cluster_ids: Iterable[int]) -> tuple[FeatureCluster, ...]:
     words, names = release.clusters.descriptions, release.clusters.shown
-    return tuple(Cluster(c, words[c], names[c]) for c in cluster_ids)
+    return tuple(FeatureCluster(c, words[c], names[c]) for c in cluster_ids)

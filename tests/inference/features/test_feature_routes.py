@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +12,13 @@ from expectations.contracts.values import contexts_of_history
 from tests.inference.serving.asked_service import ask, serve, set_champion
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import N_CLUSTERS, NAMES, PEOPLE
+
+
+@pytest.fixture
+def client(tree: PublishedReleases) -> Iterator[TestClient]:
+    set_champion(tree.first)
+    with serve() as client:
+        yield client
 
 
 def test_from_a_user_to_a_plan_without_any_key(client: TestClient) -> None:
