@@ -11,12 +11,12 @@ from fastapi import FastAPI, HTTPException
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from inference.events.live_view import LiveView
-from inference.features.feature_routes import add_feature_routes
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.catalogue_routes import add_catalogue_routes
 from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
+from inference.serving.features.feature_routes import add_feature_routes
 from inference.serving.http.api_keys import KeyGuard, read_keys
 from inference.serving.http.bounds import BodyBounds
 from inference.serving.http.metrics import Metrics
