@@ -1,7 +1,8 @@
 """What outlives the version that wrote it says its schema.
 
 A record of an earlier schema is read, or refused in one line; one of a later schema is refused;
-pydantic passes over entries that a reader does not know.
+entries that a reader does not know are passed over. So an addition that changes what the rest
+means needs a schema of its own.
 """
 
 from __future__ import annotations

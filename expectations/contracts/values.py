@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
 
+from expectations.contracts.durable import SCHEMA, schema_of
+
 HISTORY_SIZE = 2
 """K of the design: how many history clusters stand in one prompt and one table key."""
 
@@ -25,6 +27,9 @@ LIVE_EVENTS_SOURCE = "live_events"
 """Name of the Feast push source that the event path writes to, and nobody else."""
 
 KEY_SEPARATOR = "_"
+
+SEEN_SCHEMA = 2
+"""Of :class:`DataSeen` as a release keeps it; 1 was the same without the field."""
 
 MAX_DESCRIPTION = 80
 """Characters of a cluster description; prompts carry three of them, and people read them."""
@@ -123,7 +128,7 @@ class DataSeen:
 
     def to_json(self) -> dict[str, object]:
         """Return plain JSON values; :meth:`from_json` is the inverse."""
-        return {**asdict(self), "end": self.end.isoformat()}
+        return {SCHEMA: SEEN_SCHEMA, **asdict(self), "end": self.end.isoformat()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, object]) -> DataSeen:
@@ -132,7 +137,9 @@ class DataSeen:
         Raises:
             KeyError: a value is missing.
             ValueError: a value cannot be read.
+            ReleaseError: the schema is a later one.
         """
+        schema_of(content, SEEN_SCHEMA, "what the data holds")
         threshold = content["positive_threshold"]
         return cls(
             end=datetime.fromisoformat(str(content["end"])),

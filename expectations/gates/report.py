@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from expectations.contracts.errors import GateError
+from expectations.contracts.durable import SCHEMA, schema_of
+from expectations.contracts.errors import GateError, ReleaseError
 
 Severity = Literal["block", "promote", "warn"]
+
+REPORT_SCHEMA = 2
+"""1 was the same without the field."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +91,23 @@ class GateReport:
     def to_json(self) -> dict[str, object]:
         """Return the report as JSON content; :meth:`from_json` is its inverse."""
         return {
+            SCHEMA: REPORT_SCHEMA,
             "passed": self.passed,
             "may_be_promoted": self.may_be_promoted,
             "verdicts": [asdict(verdict) for verdict in self.verdicts],
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, object]) -> GateReport:
-        """Return the report that :meth:`to_json` wrote; ``passed`` is worked out afresh."""
-        return cls(TypeAdapter(tuple[Verdict, ...]).validate_python(content["verdicts"]))
+    def from_json(cls, content: Mapping[str, object], where: str = "the gate report") -> GateReport:
+        """Return the report that :meth:`to_json` wrote; ``passed`` is worked out afresh.
+
+        Raises:
+            ReleaseError: the schema is a later one, or a verdict is not whole.
+        """
+        schema_of(content, REPORT_SCHEMA, where)
+        try:
+            verdicts = TypeAdapter(tuple[Verdict, ...]).validate_python(content["verdicts"])
+        except (KeyError, ValidationError) as error:
+            rule, remedy = "holds the verdicts of a gate", "run its stage again"
+            raise ReleaseError(where, rule, remedy, repr(error)[:80]) from None
+        return cls(verdicts)

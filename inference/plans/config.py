@@ -14,6 +14,8 @@ AsLiked = Literal["as_liked"]
 AS_LIKED: AsLiked = "as_liked"
 """Asks for places in the shares in which people came to like clusters of each distance."""
 ByScore = Literal["by_score"]
+PLAN_SCHEMA = 2
+"""Of the settings as a release keeps them; 1 was the same without the field."""
 BY_SCORE: ByScore = "by_score"
 """Asks for places by score where the settings have a mix."""
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
-from pydantic import ValidationError
 
 from expectations.contracts.errors import ReleaseError
 from expectations.contracts.values import DataSeen
@@ -115,8 +114,8 @@ def _rank_by_popularity(file: Path, tree: ServingClusters) -> tuple[ScoredItem, 
 
 def _read_plan(file: Path) -> PlanConfig:
     try:
-        return PlanConfig.model_validate(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, ValidationError) as error:
+        return PlanConfig.from_json(json.loads(file.read_text(encoding="utf-8")), str(file))
+    except (ValueError, AttributeError) as error:
         rule = "holds the settings of the served plan"
         raise ReleaseError(str(file), rule, "run the release stage", str(error)[:120]) from None
 

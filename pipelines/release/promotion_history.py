@@ -7,13 +7,10 @@ is the order of moves, and two moves that were prepared at once see that they we
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
 from uuid import uuid4
 
 from mlflow import MlflowClient
@@ -64,7 +61,7 @@ class PromotionHistory:
         Args:
             champion: the version that the alias points to now.
         """
-        moves = [(entry.tags.get(STATE_TAG), _from_tags(entry)) for entry in self._entries()]
+        moves = [(entry.tags.get(STATE_TAG), _move_of(entry)) for entry in self._entries()]
         return [
             move
             for state, move in moves
@@ -79,7 +76,7 @@ class PromotionHistory:
         """
         entries = self._entries()
         for entry in (entry for entry in entries if entry.tags.get(STATE_TAG) == PENDING):
-            promotion = _from_tags(entry)
+            promotion = _move_of(entry)
             if _is_under_way(entry):
                 rule = "one move of the champion at a time"
                 sample = f"{promotion.who} moves it to version {promotion.to_version}"
@@ -96,7 +93,7 @@ class PromotionHistory:
             ReleaseError: another move was entered since ``turn``.
         """
         self._ensure_model()
-        tags = {**_to_tags(promotion), STATE_TAG: PENDING, PROCESS_TAG: _this_process()}
+        tags = {**promotion.to_tags(), STATE_TAG: PENDING, PROCESS_TAG: _this_process()}
         made = self._client.create_model_version(
             HISTORY_MODEL,
             f"models:/{RELEASE_MODEL}/{promotion.to_version}",
@@ -166,36 +163,5 @@ def _this_process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _to_tags(promotion: Promotion) -> dict[str, str]:
-    return {
-        "action": promotion.action,
-        "when": promotion.when,
-        "who": promotion.who,
-        "why": promotion.why,
-        "from_version": str(promotion.from_version or ""),
-        "to_version": str(promotion.to_version),
-        "release_id": promotion.release_id,
-        "notes": json.dumps(promotion.notes),
-        "overridden": json.dumps(promotion.overridden),
-    }
-
-
-def _from_tags(entry: ModelVersion) -> Promotion:
-    tags: Mapping[str, str] = entry.tags
-    try:
-        return Promotion(
-            action=cast(Literal["promote", "rollback"], tags["action"]),
-            when=tags["when"],
-            who=tags["who"],
-            why=tags["why"],
-            from_version=int(tags["from_version"]) if tags["from_version"] else None,
-            to_version=int(tags["to_version"]),
-            release_id=tags["release_id"],
-            notes=tuple(json.loads(tags["notes"])),
-            overridden=tuple(json.loads(tags.get("overridden", "[]"))),
-        )
-    except (KeyError, ValueError) as error:
-        where = f"{HISTORY_MODEL} version {entry.version}"
-        rule = "holds a move of the champion in its tags"
-        remedy = "put the tag back, or delete that version"
-        raise ReleaseError(where, rule, remedy, repr(error)[:80]) from None
+def _move_of(entry: ModelVersion) -> Promotion:
+    return Promotion.from_tags(entry.tags, f"{HISTORY_MODEL} version {entry.version}")

@@ -99,7 +99,7 @@ def _verdicts() -> tuple[GateVerdict, ...]:
         paths.gates_of("evaluate"),
         paths.gates_of("evaluate_recommender"),
     )
-    report = GateReport.merge(GateReport.from_json(read_json(file)) for file in files)
+    report = GateReport.merge(GateReport.from_json(read_json(file), str(file)) for file in files)
     return tuple(
         GateVerdict(
             guard=verdict.guard,

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import polars as pl
 
+from expectations.contracts.durable import SCHEMA
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
 from inference.table.bulk import plan_batches
 from inference.table.describe import describe_table, measure_certificates
@@ -19,7 +20,12 @@ from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import Params, read_params
 from pipelines.table.previous_table import read_previous_table
 from pipelines.table.refresh_outs import write_no_refresh, write_refresh_outs
-from pipelines.table.table_recipe import TableRecord, describe_code, describe_recipe
+from pipelines.table.table_recipe import (
+    RECORD_SCHEMA,
+    TableRecord,
+    describe_code,
+    describe_recipe,
+)
 from pipelines.table.table_shards import shard_opener
 from training.curation.timeline import Timeline
 
@@ -64,7 +70,7 @@ def main(params: Params) -> None:
         arithmetic=common_arithmetic(rows),
         code=describe_code(),
     )
-    write_json(asdict(record), paths.TABLE_RECORD)
+    write_json({SCHEMA: RECORD_SCHEMA, **asdict(record)}, paths.TABLE_RECORD)
     write_table(table, paths.NOVEL_CLUSTER_TABLE, NOVEL_CLUSTER_TABLE)
     shutil.rmtree(paths.TABLE_SHARDS)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from expectations.contracts.content_hash import hash_files
+from expectations.contracts.durable import schema_of
 from expectations.contracts.errors import UserError
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
 from inference.search.config import TableConfig
@@ -14,7 +15,12 @@ from inference.table.partial_run import PreviousTable
 from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table
-from pipelines.table.table_recipe import TableRecipe, TableRecord, describe_code
+from pipelines.table.table_recipe import (
+    RECORD_SCHEMA,
+    TableRecipe,
+    TableRecord,
+    describe_code,
+)
 
 SECTION = "table.previous"
 REMEDY = f"copy {paths.NOVEL_CLUSTER_TABLE.parent} of that build there, or set {SECTION} to null"
@@ -48,7 +54,7 @@ def read_previous_table(config: TableConfig, recipe: TableRecipe) -> PreviousTab
         rule = f"the table in {folder} has the content that is pinned"
         remedy = f"set {SECTION}.sha256 to {found} if this is the table you mean"
         raise UserError(f"{SECTION}.sha256", rule, remedy, config.previous.sha256[:12])
-    record = _read_record(files[paths.TABLE_RECORD.name])
+    record = read_table_record(files[paths.TABLE_RECORD.name])
     refuse_other_recipe(record, recipe)
     file = folder / paths.NOVEL_CLUSTER_TABLE.name
     frame = read_table(file, NOVEL_CLUSTER_TABLE, may_be_older=True)
@@ -71,9 +77,16 @@ def refuse_other_recipe(record: TableRecipe, recipe: TableRecipe) -> None:
             raise UserError(SECTION, rule, remedy, str(before)[:80])
 
 
-def _read_record(file: Path) -> TableRecord:
+def read_table_record(file: Path) -> TableRecord:
+    """Return what is kept beside a table, in this schema or an earlier one.
+
+    Raises:
+        UserError: it is of a later schema, or no record.
+    """
+    content = read_json(file)
+    schema_of(content, RECORD_SCHEMA, str(file))
     try:
-        return TypeAdapter(TableRecord).validate_python(read_json(file))
+        return TypeAdapter(TableRecord).validate_python(content)
     except ValidationError as error:
         rule, found = "is the record of a table", str(error.errors()[0]["loc"])
         raise UserError(str(file), rule, REMEDY, found) from None

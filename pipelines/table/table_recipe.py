@@ -17,6 +17,8 @@ from inference.search.config import BATCH_SETTINGS, TableConfig, TableRunConfig
 from pipelines.io import paths
 from training.planner.base.base_reference import fingerprint_base
 
+RECORD_SCHEMA = 2
+"""1 was the same without the field."""
 RANKING_SETTINGS = ("score", "depth", "whole_up_to", "score_step")
 
 

@@ -10,12 +10,15 @@ import numpy as np
 import polars as pl
 from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from expectations.contracts.durable import SCHEMA, schema_of
 from expectations.contracts.errors import UserError
 from training.config import Config
 
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WHERE = "params.yaml, section split"
+TIMELINE_SCHEMA = 2
+"""1 was the same without the field."""
 
 
 class SplitConfig(Config):
@@ -85,6 +88,7 @@ class Timeline:
     def to_json(self) -> dict[str, object]:
         """Return the timeline as plain JSON values."""
         return {
+            SCHEMA: TIMELINE_SCHEMA,
             "validation_origins": [origin.isoformat() for origin in self.validation_origins],
             "test_origins": [origin.isoformat() for origin in self.test_origins],
             "end": self.end.isoformat(),
@@ -95,8 +99,9 @@ class Timeline:
         """Return the timeline that :meth:`to_json` wrote.
 
         Raises:
-            UserError: something is missing, as in what an earlier version wrote.
+            UserError: something is missing, or the schema is a later one.
         """
+        schema_of(content, TIMELINE_SCHEMA, "the timeline")
         try:
             texts = TypeAdapter(_TimelineTexts).validate_python(content)
         except ValidationError as error:

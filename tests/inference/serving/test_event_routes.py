@@ -19,7 +19,6 @@ from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
 from inference.serving.release_loader import ReleaseLoader
-from pipelines.io import paths
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view
 from pipelines.release.tracking import tracking_uri
@@ -27,16 +26,9 @@ from tests.inference.serving.asked_service import BEST_FIRST, ask, set_champion
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import NAMES, NOW, PEOPLE, item_of
 
+pytestmark = pytest.mark.usefixtures("store_as_it_was")
+
 LATER = NOW + timedelta(days=1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def store_as_it_was(published: PublishedReleases) -> Iterator[None]:
-    """Put the store back, which other modules share."""
-    database = published.root / paths.VAR / "feast_online.db"
-    before = database.read_bytes()
-    yield
-    database.write_bytes(before)
 
 
 @pytest.fixture

@@ -8,8 +8,13 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from expectations.contracts.durable import SCHEMA, schema_of
+
 Ending = Literal["merged", "died"]
 Beginning = Literal["split", "born"]
+
+CHANGES_SCHEMA = 2
+"""1 was the same without the field."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,14 @@ class TreeChanges:
 
     def to_json(self) -> dict[str, object]:
         """Return the changes as JSON content; :meth:`from_json` is its inverse."""
-        return asdict(self)
+        return {SCHEMA: CHANGES_SCHEMA, **asdict(self)}
 
     @classmethod
     def from_json(cls, content: Mapping[str, object]) -> TreeChanges:
-        """Return the changes that :meth:`to_json` wrote."""
+        """Return the changes that :meth:`to_json` wrote.
+
+        Raises:
+            ReleaseError: the schema is a later one.
+        """
+        schema_of(content, CHANGES_SCHEMA, "what became of the clusters")
         return TypeAdapter(cls).validate_python(content)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from expectations.contracts.durable import SCHEMA, schema_of
 from expectations.contracts.errors import UserError
 from training.clusters.config import RepresentationConfig
 from training.clusters.representation.collaborative import CollaborativeEncoder
@@ -22,6 +23,8 @@ CONFIG_FILE = "representation.json"
 STEMS_FILE = "stems.parquet"
 CONTEXT_FILE = "cooccurrence.parquet"
 ARRAYS_FILE = "arrays.safetensors"
+CENTROIDS_SCHEMA = 2
+"""1 was the same without the field."""
 
 
 def save_centroids(centroids: TreeCentroids, folder: Path) -> None:
@@ -45,7 +48,8 @@ def save_centroids(centroids: TreeCentroids, folder: Path) -> None:
     )
     cooccurrence.write_parquet(folder / CONTEXT_FILE)
     save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / ARRAYS_FILE)
-    text = json.dumps(encoder.config.model_dump(), indent=2, sort_keys=True)
+    content = {SCHEMA: CENTROIDS_SCHEMA, **encoder.config.model_dump()}
+    text = json.dumps(content, indent=2, sort_keys=True)
     (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -57,7 +61,8 @@ def load_centroids(folder: Path) -> TreeCentroids:
     """
     try:
         content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        config = RepresentationConfig.model_validate(content)
+        schema_of(content, CENTROIDS_SCHEMA, str(folder / CONFIG_FILE))
+        config = RepresentationConfig.model_validate(content, extra="ignore")
         arrays = load_file(folder / ARRAYS_FILE)
         cooccurrence = pl.read_parquet(folder / CONTEXT_FILE)
         collaborative = CollaborativeEncoder(

@@ -7,11 +7,14 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from expectations.contracts.durable import SCHEMA, schema_of
 from expectations.contracts.errors import UserError
 
 REFERENCE_FILE = "reference.json"
+BASE_SCHEMA = 2
+"""Of references and of records; 1 was the same without the field."""
 CHUNK_BYTES = 1 << 20
 """Read at one time; no hash depends on it."""
 IDENTITY_FILES = ("*.safetensors", "config.json", "tokenizer.json")
@@ -33,11 +36,20 @@ class BaseReference:
 
 
 def read_reference(folder: Path) -> BaseReference | None:
-    """Return where the base model of ``folder`` lies, or ``None`` if it lies right there."""
+    """Return where the base model of ``folder`` lies, or ``None`` if it lies right there.
+
+    Raises:
+        UserError: the reference is of a later schema, or not whole.
+    """
     file = folder / REFERENCE_FILE
     if not file.is_file():
         return None
-    return TypeAdapter(BaseReference).validate_json(file.read_bytes())
+    content = _read_json(file)
+    try:
+        return TypeAdapter(BaseReference).validate_python(content)
+    except ValidationError as error:
+        rule, found = "says where the base model lies", str(error.errors()[0]["loc"])
+        raise UserError(str(file), rule, "run the base_model stage again", found) from None
 
 
 def write_reference(reference: BaseReference, folder: Path) -> None:
@@ -101,7 +113,7 @@ def check_base_record(base_folder: Path, record: Path) -> None:
     """Raise :class:`UserError` unless the adapter's record names this base model."""
     if not record.is_file():
         raise UserError(str(record), "an adapter names its base model", "run the planner stage")
-    expected = json.loads(record.read_text(encoding="utf-8"))["base_fingerprint"]
+    expected = str(_read_json(record).get("base_fingerprint", "none"))
     found = fingerprint_base(base_folder)
     if found != expected:
         rule = f"the adapter belongs to the base model {expected[:12]}"
@@ -109,4 +121,17 @@ def check_base_record(base_folder: Path, record: Path) -> None:
 
 
 def _write_json(content: dict[str, str | None], file: Path) -> None:
-    file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps({SCHEMA: BASE_SCHEMA, **content}, indent=2, sort_keys=True)
+    file.write_text(text + "\n", encoding="utf-8")
+
+
+def _read_json(file: Path) -> dict[str, object]:
+    try:
+        content: object = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        rule, remedy = "is what its stage wrote", "restore it, or run its stage again"
+        raise UserError(str(file), rule, remedy)
+    schema_of(content, BASE_SCHEMA, str(file))
+    return content

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 
+from expectations.contracts.durable import SCHEMA, schema_of
 from expectations.contracts.errors import UserError
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.layout import ItemLayout
@@ -19,6 +20,8 @@ WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 ITEMS_FILE = "items.parquet"
 NEIGHBOURS_FILE = "neighbours.safetensors"
+FOLDER_SCHEMA = 2
+"""1 was the same without the field."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class RecommenderParts:
         """Write the parts into an existing folder."""
         save_file(self.model.state_dict(), folder / WEIGHTS_FILE)
         content = {
+            SCHEMA: FOLDER_SCHEMA,
             "n_clusters": self.layout.n_clusters,
             "has_neighbours": self.neighbours is not None,
             "config": self.config.model_dump(),
@@ -53,6 +57,7 @@ class RecommenderParts:
         """
         _require(folder, CONFIG_FILE, WEIGHTS_FILE, ITEMS_FILE)
         content = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        schema_of(content, FOLDER_SCHEMA, str(folder / CONFIG_FILE))
         absent = sorted({"n_clusters", "has_neighbours", "config"} - content.keys())
         if absent:
             rule = f"{CONFIG_FILE} says all that this version writes"
@@ -76,7 +81,7 @@ class RecommenderParts:
 
 def _read_config(folder: Path, content: object) -> RecommenderConfig:
     try:
-        return RecommenderConfig.model_validate(content)
+        return RecommenderConfig.model_validate(content, extra="ignore")
     except ValidationError as error:
         wrong = error.errors()[0]
         sample = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"

@@ -12,20 +12,11 @@ from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
 from inference.serving.release_loader import ReleaseLoader
-from pipelines.io import paths
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view
 from pipelines.release.tracking import tracking_uri
 from tests.inference.serving.asked_service import set_champion
 from tests.worlds.online.published import PublishedReleases
-
-
-@pytest.fixture(scope="module", autouse=True)
-def store_as_it_was(published: PublishedReleases) -> Iterator[None]:
-    database = published.root / paths.VAR / "feast_online.db"
-    before = database.read_bytes()
-    yield
-    database.write_bytes(before)
 
 
 @pytest.fixture
@@ -41,7 +32,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> ServingConfig:
 
 
 @pytest.fixture
-def client(tree: PublishedReleases, config: ServingConfig) -> Iterator[TestClient]:
+def client(
+    tree: PublishedReleases, config: ServingConfig, store_as_it_was: None
+) -> Iterator[TestClient]:
     set_champion(tree.first)
     reader = FeatureReader(open_store)
     loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config)
