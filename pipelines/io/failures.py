@@ -37,17 +37,24 @@ def explain(error: BaseException) -> UserError | None:
 
     ``None`` means that nothing is known of it: a fault of this project, to be seen in full.
     """
-    chain = list(_chain(error))
-    for link in chain:
-        full = isinstance(link, OSError) and link.errno in NO_ROOM
-        if full or any(words in str(link).lower() for words in NO_ROOM_WORDS):
-            remedy = "free some, then run the same command again"
-            return UserError("disk", "has room for what is written", remedy, _reason(link))
-    for link in chain:
+    full = no_room(error)
+    if full is not None:
+        remedy = "free some, then run the same command again"
+        return UserError("disk", "has room for what is written", remedy, _reason(full))
+    for link in _chain(error):
         for kind in type(link).__mro__:
             known = AWAY.get(f"{kind.__module__}.{kind.__qualname__}")
             if known and getattr(link, "error_code", OF_THE_SERVER[0]) in OF_THE_SERVER:
                 return UserError(known[0], "answers", known[1], _reason(link))
+    return None
+
+
+def no_room(error: BaseException) -> BaseException | None:
+    """Return what says, of an error and those that led to it, that a disk is full."""
+    for link in _chain(error):
+        full = isinstance(link, OSError) and link.errno in NO_ROOM
+        if full or any(words in str(link).lower() for words in NO_ROOM_WORDS):
+            return link
     return None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import logging
 import math
-import os
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,21 +17,17 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
 from expectations.contracts.content_hash import hash_content
-from expectations.contracts.errors import ReleaseError
 from inference.release.registry_answer import require_registry
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_figures
-from pipelines.io.tracking_address import SQLITE
 from pipelines.io.tracking_address import tracking_uri as tracking_uri
+from pipelines.release.artefact_place import artefact_place, follow_move
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import LOCK_FILE
 from pipelines.release.run_datasets import log_datasets
-from pipelines.release.tracking_database import is_database, make_tracking_database, readable
+from pipelines.release.tracking_database import make_tracking_database, readable
 
 EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
-ARTEFACT_ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
-"""The variable by which ``mlflow server`` is told the same."""
-
 LOCK_TAG = "dvc_lock_sha256"
 RELEASE_TAG = "release_id"
 PARAMS_AT_ONCE = 100
@@ -67,28 +62,9 @@ def open_tracking() -> MlflowClient:
         client = MlflowClient(tracking_uri=uri)
         if client.get_experiment_by_name(EXPERIMENT) is None:
             client.create_experiment(EXPERIMENT, artifact_location=artefact_place(uri))
+        else:
+            follow_move(uri, EXPERIMENT)
     return client
-
-
-def artefact_place(uri: str) -> str | None:
-    """Return where the artefacts of a new store lie: ``None`` lets a tracking server decide.
-
-    A local database has them beside it, so that every clone that uses it finds them. For another
-    database that is opened without a server MLflow would take the working directory.
-
-    Raises:
-        ReleaseError: such a database is used, and nothing says where its artefacts lie.
-    """
-    if uri.startswith(SQLITE):
-        return str(Path(uri.removeprefix(SQLITE)).absolute().parent / paths.TRACKED_ARTIFACTS.name)
-    if not is_database(uri):
-        return None
-    place = os.environ.get(ARTEFACT_ROOT)
-    if not place:
-        rule = f"{ARTEFACT_ROOT} says where artefacts of a database without a server lie"
-        remedy = "set it to a folder or bucket that everyone reaches, or use `mlflow server`"
-        raise ReleaseError("MLFLOW_TRACKING_URI", rule, remedy)
-    return place
 
 
 @contextmanager

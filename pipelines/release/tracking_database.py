@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from expectations.contracts.errors import ReleaseError
+from pipelines.io.failures import no_room
 from pipelines.io.processes import is_running
 from pipelines.io.tracking_address import SQLITE
 
@@ -52,11 +54,14 @@ def readable(uri: str) -> Iterator[None]:
     """Turn what MLflow raises on a store that it cannot read into one line.
 
     Raises:
-        ReleaseError: the store is broken, of another version of MLflow, or away.
+        ReleaseError: the store is broken, of another version of MLflow, or away. An error that a
+            full disk lies behind is raised as it is.
     """
     try:
         yield
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
+        if no_room(error):
+            raise
         rule = "is a tracking store that this version of MLflow can read"
         reason = " ".join(str(error).split())[:MAX_REASON]
         raise ReleaseError(_without_password(uri), rule, _remedy(uri), reason) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 import yaml
@@ -29,6 +31,8 @@ SMALL_WORLD = {
     "experiment": {"max_users": 50, "rounds": 3},
 }
 POLL_SECONDS = 0.05
+CHUNK_BYTES = 1 << 16
+"""Read of a terminal at one time."""
 
 
 def clean_checkout(folder: Path) -> Path:
@@ -99,6 +103,39 @@ def make_target(checkout: Path, target: str, folder: Path, port_variable: str) -
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def run_on_terminal(checkout: Path, *command: str) -> str:
+    """Run ``python -m`` as somebody at a terminal does, and return what stood there; it must work.
+
+    Only there progress bars are drawn.
+    """
+    ours, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=checkout,
+        env=os.environ
+        | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(checkout),
+        },
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        text = b"".join(iter(lambda: _read_screen(screen), b"")).decode(errors="replace")
+    assert process.wait() == 0, text[-4000:]
+    return text
+
+
+def _read_screen(screen: FileIO) -> bytes:
+    try:
+        return screen.read(CHUNK_BYTES)
+    except OSError:  # what Linux answers once nobody holds the terminal any more
+        return b""
 
 
 def repro(checkout: Path) -> str:

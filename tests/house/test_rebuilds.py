@@ -18,6 +18,7 @@ from tests.house.checkout import (
     repro,
     repro_and_kill,
     run_module,
+    run_on_terminal,
     start_repro,
 )
 from tests.servers import read_when_ready
@@ -32,14 +33,24 @@ KILLS = (
     ("table", 5.0),
     ("evaluate", 6.0),
 )
+OURS = (
+    r"users|\d+ clusters|histories|curate|base model|planner|recommender.*|table.*|planning.*|"
+    r"pair counts|lists|ranking by .+|restricting|.+ arm|online rows"
+)
+"""The bars that this project draws, as tqdm names them."""
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout built once without disturbance."""
-    checkout = clean_checkout(tmp_path_factory.mktemp("reference") / "checkout")
-    repro(checkout)
-    return checkout
+def foreign_bars(shown: str) -> list[str]:
+    """Names of the bars on a terminal that are not ours."""
+    names = set(re.findall(r"([^\r\n|]*?):? +\d+%\|", re.sub(r"\x1b\[[0-9;]*\w", "", shown)))
+    return sorted(name for name in names if not re.fullmatch(OURS, name.strip()))
+
+
+def lines_of(shown: str) -> list[str]:
+    """What is left on a terminal when all bars are drawn: of each line its last state, no bars."""
+    plain = re.sub(r"\x1b\[[0-9;]*\w", "", shown)
+    left = [line.rpartition("\r")[2].strip() for line in plain.replace("\r\n", "\n").split("\n")]
+    return [line for line in left if line and "%|" not in line]
 
 
 def test_a_second_repro_does_nothing_and_says_so(reference: Path) -> None:
@@ -59,10 +70,34 @@ def test_every_plot_of_the_pipeline_is_drawn_from_its_file(reference: Path) -> N
     assert len(traffic["data"]["values"]) == levels[-1]
 
 
-def test_a_second_clean_checkout_has_the_same_lock(reference: Path, tmp_path: Path) -> None:
-    second = clean_checkout(tmp_path / "elsewhere" / "checkout")
-    repro(second)
-    assert (second / "dvc.lock").read_bytes() == (reference / "dvc.lock").read_bytes()
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A second clean checkout, built as `make run` does it; and what stood on the terminal."""
+    checkout = clean_checkout(tmp_path_factory.mktemp("elsewhere") / "checkout")
+    return checkout, run_on_terminal(checkout, "dvc", "repro", "--quiet")
+
+
+def test_a_second_clean_checkout_has_the_same_lock(
+    reference: Path, second: tuple[Path, str]
+) -> None:
+    assert (second[0] / "dvc.lock").read_bytes() == (reference / "dvc.lock").read_bytes()
+
+
+def test_a_build_shows_one_line_a_stage_and_bars_of_ours_alone(second: tuple[Path, str]) -> None:
+    checkout, shown = second
+    assert foreign_bars(shown) == []
+    assert all(word in shown for word in ("base model: ", "planner: ", "recommender: "))
+    lines = lines_of(shown)
+    stages = yaml.safe_load((checkout / "dvc.yaml").read_text())["stages"]
+    assert [line.partition(":")[0] for line in lines] == list(stages), lines
+    assert all(line.endswith(" s of processor time)") for line in lines)
+
+
+def test_commands_show_bars_of_ours_alone(promoted: Path) -> None:
+    for command in ("publish", "promote", "report"):
+        shown = run_on_terminal(promoted, "pipelines.commands", command)
+        assert foreign_bars(shown) == []
+        assert "warning" not in shown.lower()
 
 
 @pytest.fixture(scope="module")

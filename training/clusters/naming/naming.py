@@ -98,7 +98,7 @@ def write_names(
     n_written, why = 0, ""
     written: list[tuple[ClusterName, ...]] = []
     total = sum(map(len, keywords)) - sum(map(len, kept))
-    with tqdm(total=total, desc="writing descriptions", unit="cluster") as progress:
+    with tqdm(total=total, desc="writing descriptions", unit="cluster", disable=None) as progress:
         for level, names in enumerate(keywords):
             found = list(names)
             settled = kept[level] if kept else {}
