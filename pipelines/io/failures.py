@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 from collections.abc import Iterator
 
 from expectations.contracts.errors import UserError
@@ -56,6 +57,12 @@ def no_room(error: BaseException) -> BaseException | None:
         if full or any(words in str(link).lower() for words in NO_ROOM_WORDS):
             return link
     return None
+
+
+def says_more(record: logging.LogRecord) -> bool:
+    """Let a library's word through unless it is of a full disk: the command ends with ours."""
+    said = record.getMessage().lower()
+    return not any(words in said for words in NO_ROOM_WORDS)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -20,6 +20,7 @@ from expectations.contracts.content_hash import hash_content
 from inference.release.registry_answer import require_registry
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_figures
+from pipelines.io.failures import says_more
 from pipelines.io.tracking_address import tracking_uri as tracking_uri
 from pipelines.release.artefact_place import artefact_place, follow_move
 from pipelines.release.code_version import read_code_version
@@ -28,6 +29,9 @@ from pipelines.release.run_datasets import log_datasets
 from pipelines.release.tracking_database import make_tracking_database, readable
 
 EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
+WRITERS = ("mlflow.store.db.utils", "feast.mlflow_integration.logger")
+"""Loggers of what writes to the store: they tell of an error before they raise or swallow it."""
+
 LOCK_TAG = "dvc_lock_sha256"
 RELEASE_TAG = "release_id"
 PARAMS_AT_ONCE = 100
@@ -52,6 +56,8 @@ def open_tracking() -> MlflowClient:
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+    for writer in WRITERS:
+        logging.getLogger(writer).addFilter(says_more)
     # MLflow's own use of SQLAlchemy; nothing a user of this project could mend.
     warnings.filterwarnings("ignore", message=".*noload.*", category=DeprecationWarning)
     uri = tracking_uri()
