@@ -18,7 +18,7 @@ import polars as pl
 import yaml
 
 from benchmarks.markdown import to_markdown
-from tests.house.checkout import clean_checkout, repro, run_module
+from tests.house.builds.checkout import clean_checkout, repro, run_module
 from tests.worlds.languages import LANGUAGES, Language, build_catalogue, write_export
 from training.clusters.representation.segmentation import split_words
 

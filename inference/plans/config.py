@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from expectations.contracts.durable import SCHEMA, schema_of
 from training.clusters.distance import DISTANCES, Distance
 from training.config import Config
 
@@ -14,10 +15,10 @@ AsLiked = Literal["as_liked"]
 AS_LIKED: AsLiked = "as_liked"
 """Asks for places in the shares in which people came to like clusters of each distance."""
 ByScore = Literal["by_score"]
-PLAN_SCHEMA = 2
-"""Of the settings as a release keeps them; 1 was the same without the field."""
 BY_SCORE: ByScore = "by_score"
 """Asks for places by score where the settings have a mix."""
+PLAN_SCHEMA = 2
+"""Of the settings as a release keeps them; 1 was the same without the field."""
 
 
 class Mix(Config):
@@ -85,6 +86,21 @@ class PlanConfig(PlanRules):
     """
 
     mix: Mix | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the settings as a release keeps them; :meth:`from_json` is the inverse."""
+        return {SCHEMA: PLAN_SCHEMA, **self.model_dump()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, object], where: str) -> PlanConfig:
+        """Return what :meth:`to_json` wrote, in this schema or an earlier one.
+
+        Raises:
+            ReleaseError: the schema is a later one.
+            ValueError: a setting is not what it may be.
+        """
+        schema_of(content, PLAN_SCHEMA, where)
+        return cls.model_validate(content, extra="ignore")
 
     def asked(self, novelty: Distance | None, mix: Mix | ByScore | None) -> PlanConfig:
         """Return these settings with what a request asks for; ``None`` asks for nothing."""

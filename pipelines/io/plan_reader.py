@@ -13,4 +13,4 @@ def read_plan() -> PlanConfig:
     Raises:
         UserError: the alignment is not built.
     """
-    return PlanConfig.model_validate(read_json(paths.PLAN_CONFIG))
+    return PlanConfig.from_json(read_json(paths.PLAN_CONFIG), str(paths.PLAN_CONFIG))

@@ -72,7 +72,7 @@ def main(params: Params) -> None:
     ):
         with atomic_file(path) as file:
             save_alignment(alignment, file)
-    write_json(plan.model_dump(), paths.PLAN_CONFIG)
+    write_json(plan.to_json(), paths.PLAN_CONFIG)
     figures = {
         "n_validation_cases": len(cases),
         "penalty": penalty,

@@ -41,4 +41,4 @@ def leave_alignment(alignment: Alignment, file: Path) -> None:
     """Write an alignment where a stage would have left it, and a plan by score beside it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     save_alignment(alignment, file)
-    write_json(PlanConfig().model_dump(), file.with_name(paths.PLAN_CONFIG.name))
+    write_json(PlanConfig().to_json(), file.with_name(paths.PLAN_CONFIG.name))

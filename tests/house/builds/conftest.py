@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.checkout import clean_checkout, repro
+from tests.house.builds.checkout import clean_checkout, repro
 
 
 @pytest.fixture(scope="session")

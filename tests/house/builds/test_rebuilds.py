@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from expectations.contracts.content_hash import hash_content
-from tests.house.checkout import (
+from tests.house.builds.checkout import (
     clean_checkout,
     make_target,
     repro,

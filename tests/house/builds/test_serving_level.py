@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipelines.io import paths
-from tests.house.checkout import clean_checkout, repro, run_module
+from tests.house.builds.checkout import clean_checkout, repro, run_module
 from training.collective.signal import load_signal
 from training.recommender.model.recommender import SequenceRecommender
 

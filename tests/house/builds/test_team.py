@@ -11,7 +11,7 @@ import yaml
 
 from expectations.contracts.content_hash import hash_content
 from pipelines.io import paths
-from tests.house.checkout import repro, run_module
+from tests.house.builds.checkout import repro, run_module
 
 pytestmark = pytest.mark.long
 

@@ -1,0 +1,1 @@
+"""Clean checkouts built by the commands that people type: rebuilt, killed, handed on."""
