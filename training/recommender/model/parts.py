@@ -81,7 +81,7 @@ class RecommenderParts:
 
 def _read_config(folder: Path, content: object) -> RecommenderConfig:
     try:
-        return RecommenderConfig.model_validate(content, extra="ignore")
+        return RecommenderConfig.model_validate(content)
     except ValidationError as error:
         wrong = error.errors()[0]
         sample = f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
