@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -101,7 +102,7 @@ def test_a_release_passes_from_hand_to_hand(ann: Path, shared: Path) -> None:
     assert "champion version 2 -> version 1" in undone
     told = explorer(ann, "collect-garbage", "--cloud", "--yes")
     assert told.count("interest-explorer version") == 2
-    assert "removed 1 objects of the cache and 1 of the remote" in told
+    assert re.search(r"removed [1-9]\d* objects of the cache and [1-9]\d* of the remote", told)
 
     for folder in BUILT:
         shutil.rmtree(ben / folder)
