@@ -22,9 +22,13 @@ def hold_forgotten(database: LogDatabase, forgotten: ForgottenUsers) -> None:
         return
     with database.writing(durable=True) as connection:
         note_forgotten(connection, new.items())
-        users = connection.execute("SELECT DISTINCT user_id FROM events").fetchall()
+        query = "SELECT user_id FROM events UNION SELECT user_id FROM choices"
+        users = connection.execute(query).fetchall()
         theirs = [(u, cut) for (u,) in users if (cut := new.get(hash_of_user(u))) is not None]
         connection.executemany("DELETE FROM events WHERE user_id = ? AND time_us <= ?", theirs)
+        connection.executemany(
+            "DELETE FROM choices WHERE user_id = ? AND recorded_at_us <= ?", theirs
+        )
     database.erase_removed()
 
 

@@ -8,10 +8,12 @@ import pandas as pd
 from feast.protos.feast.types.Value_pb2 import Value
 
 from expectations.contracts.tables import USER_LIVE_EVENTS
+from inference.events.choice import Choice, ChoiceKind
 from inference.events.event import ItemEvent, RecordedEvent
 from inference.events.log import UserEvents
 
-EVENT_LISTS = tuple(column.name for column in USER_LIVE_EVENTS.features)
+CHOICE_LISTS = ("choice_interests", "choice_kinds", "choice_items", "choice_values")
+EVENT_LISTS = tuple(c.name for c in USER_LIVE_EVENTS.features if c.name not in CHOICE_LISTS)
 
 
 def to_rows(states: Sequence[UserEvents]) -> pd.DataFrame:
@@ -29,7 +31,33 @@ def to_rows(states: Sequence[UserEvents]) -> pd.DataFrame:
         "has_feedback": [[e.event.feedback is not None for e in s.newest] for s in states],
         "recorded_at_us": [[e.recorded_at_us for e in state.newest] for state in states],
     }
+    columns |= {
+        "choice_interests": [[c.interest for c in state.choices] for state in states],
+        "choice_kinds": [[str(c.kind) for c in state.choices] for state in states],
+        "choice_items": [[c.item_id for c in state.choices] for state in states],
+        "choice_values": [[c.value for c in state.choices] for state in states],
+    }
     return pd.DataFrame(columns)[USER_LIVE_EVENTS.schema.names]
+
+
+def read_choices(lists: Mapping[str, Value | None], user_id: str) -> tuple[Choice, ...]:
+    """Return the choices of one row; none where an earlier version wrote it.
+
+    Args:
+        lists: the columns :data:`CHOICE_LISTS` as Feast stores them.
+        user_id: whose row it is.
+    """
+    interests, kinds, items, values = (lists[name] for name in CHOICE_LISTS)
+    if not (interests and kinds and items and values):
+        return ()
+    rows = zip(
+        interests.string_list_val.val,
+        kinds.string_list_val.val,
+        items.string_list_val.val,
+        values.float_list_val.val,
+        strict=True,
+    )
+    return tuple(Choice(user_id, words, ChoiceKind(k), item, v) for words, k, item, v in rows)
 
 
 def read_row(lists: Mapping[str, Value | None], user_id: str) -> tuple[RecordedEvent, ...]:

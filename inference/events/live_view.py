@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,6 +12,7 @@ from feast import FeatureStore
 from feast.data_source import PushMode
 
 from expectations.contracts.values import LIVE_EVENTS_SOURCE
+from inference.events.choice import Choice
 from inference.events.event import ItemEvent, ReceiptStatus
 from inference.events.live_row import to_rows
 from inference.events.log import EventLog
@@ -78,6 +79,23 @@ class LiveView:
             log.warning("events are recorded but not yet visible: %s", error)
             return Recording(statuses, visible=False)
         return Recording(statuses, visible=True)
+
+    def choose(self, choices: Sequence[Choice], cleared: Iterable[tuple[str, str]] = ()) -> bool:
+        """Keep choices, durably; say whether the users' next requests see them.
+
+        Args:
+            choices: of any users; each replaces the one of its interest.
+            cleared: user and interest of choices that go.
+        """
+        gone = list(cleared)
+        self._events.choose(choices, gone)
+        users = {choice.user_id for choice in choices} | {user for user, _ in gone}
+        try:
+            self._write(sorted(users))
+        except StoreUnreachableError as error:
+            log.warning("choices are kept but not yet visible: %s", error)
+            return False
+        return True
 
     def heal(self) -> int:
         """Write the rows of all users noted as unwritten; return how many they were.

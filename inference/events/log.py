@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expectations.contracts.forgotten import ForgottenUsers, hash_of_user
+from inference.events.choice import Choice, choices_of, write_choices
 from inference.events.event import ItemEvent, ReceiptStatus, RecordedEvent
 from inference.events.forgotten_people import hold_forgotten, is_forgotten, note_forgotten
 from inference.events.log_database import LogDatabase
 
 EVENT_COLUMNS = "event_id, user_id, item_id, time_us, feedback"
+EVERYTHING = " UNION ALL ".join(
+    f"SELECT user_id, recorded_at_us FROM {table}" for table in ("events", "choices")
+)
 NAMES_AT_ONCE = 500
 """SQLite takes a bounded number of values in one statement."""
 
@@ -31,11 +35,13 @@ class UserEvents:
         recorded_at_us: position in the log of the user's last event: the version of the row.
         newest: the user's newest events, by time and event id, newest first; so they do not
             depend on the order in which they were recorded.
+        choices: what the user chose of interests.
     """
 
     user_id: str
     recorded_at_us: int
     newest: tuple[RecordedEvent, ...]
+    choices: tuple[Choice, ...] = ()
 
 
 class EventLog:
@@ -79,6 +85,20 @@ class EventLog:
             _note_unwritten(connection, newest.items())
         return statuses
 
+    def choose(self, choices: Sequence[Choice], cleared: Iterable[tuple[str, str]] = ()) -> None:
+        """Keep these choices, durably, over those of the same interests.
+
+        Args:
+            choices: of any users.
+            cleared: user and interest of choices that go.
+        """
+        gone = list(cleared)
+        with self._database.writing(durable=True) as connection:
+            position = self._database.take_position(connection)
+            write_choices(connection, position, choices, gone)
+            users = {choice.user_id for choice in choices} | {user for user, _ in gone}
+            _note_unwritten(connection, [(user, position) for user in sorted(users)])
+
     def unwritten_among(self, users: Iterable[str]) -> list[str]:
         """Return those of ``users`` whose newest events may not be in the live view, ascending."""
         found: list[str] = []
@@ -103,13 +123,16 @@ class EventLog:
         return [user for user in found if user is not None]
 
     def users(self, after: str, limit: int) -> list[str]:
-        """Return up to ``limit`` users who have events, ascending, that come after ``after``."""
-        query = "SELECT DISTINCT user_id FROM events WHERE user_id > ? ORDER BY user_id LIMIT ?"
+        """Return up to ``limit`` users with events or choices, ascending, beyond ``after``."""
+        query = (
+            "SELECT user_id FROM events WHERE user_id > ?1 UNION"
+            " SELECT user_id FROM choices WHERE user_id > ?1 ORDER BY user_id LIMIT ?2"
+        )
         return [user for (user,) in self._database.connection().execute(query, (after, limit))]
 
     def read_users(self, users: Sequence[str], count: int) -> list[UserEvents]:
-        """Return, as of one moment, the newest ``count`` events of those users who have any."""
-        query = "SELECT MAX(recorded_at_us) FROM events WHERE user_id = ?"
+        """Return, as of one moment, the newest ``count`` events of those users who have a row."""
+        query = f"SELECT MAX(recorded_at_us) FROM ({EVERYTHING}) WHERE user_id = ?"
         with self._database.reading() as connection:
             found = [_read_user(connection, user, query, count) for user in users]
         return [user for user in found if user is not None]
@@ -125,7 +148,7 @@ class EventLog:
         """Note every user with an event recorded later as unwritten; return how many they are."""
         with self._database.writing(durable=False) as connection:
             newest = connection.execute(
-                "SELECT user_id, MAX(recorded_at_us) FROM events WHERE recorded_at_us > ?"
+                f"SELECT user_id, MAX(recorded_at_us) FROM ({EVERYTHING}) WHERE recorded_at_us > ?"
                 " GROUP BY user_id",
                 (recorded_after_us,),
             ).fetchall()
@@ -148,7 +171,8 @@ class EventLog:
         """
         with self._database.writing(durable=True) as connection:
             removed = connection.execute("DELETE FROM events WHERE user_id = ?", (user_id,))
-            connection.execute("DELETE FROM unwritten WHERE user_id = ?", (user_id,))
+            for table in ("unwritten", "choices"):
+                connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
             note_forgotten(connection, [(hash_of_user(user_id), until_us)])
             count = removed.rowcount
         self._database.erase_removed()
@@ -166,10 +190,7 @@ class EventLog:
             for event_id in event_ids:
                 rows = connection.execute(query, (event_id,)).fetchall()
                 dropped += [ItemEvent(*row) for row in rows]
-            position = self._database.next_position(connection)
-            connection.execute(
-                "UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (position,)
-            )
+            position = self._database.take_position(connection)
             _note_unwritten(connection, {event.user_id: position for event in dropped}.items())
         self._database.erase_removed()
         return dropped
@@ -219,4 +240,4 @@ def _read_user(
         (user_id, count),
     )
     events = tuple(RecordedEvent(ItemEvent(*row[:-1]), row[-1]) for row in rows)
-    return UserEvents(user_id, version, events)
+    return UserEvents(user_id, version, events, choices_of(connection, user_id))

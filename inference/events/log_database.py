@@ -11,8 +11,8 @@ from pathlib import Path
 
 from expectations.contracts.errors import UserError
 
-SCHEMA_VERSION = 2
-"""1 had no list of forgotten people; it is brought up to date where a log is opened."""
+SCHEMA_VERSION = 3
+"""1 had no list of forgotten people, 2 no choices; both are brought up to date when opened."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -27,6 +27,15 @@ CREATE INDEX IF NOT EXISTS events_of_user ON events (user_id, time_us, event_id)
 CREATE TABLE IF NOT EXISTS unwritten (
     user_id TEXT PRIMARY KEY,
     recorded_at_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS choices (
+    user_id TEXT NOT NULL,
+    interest TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    value REAL NOT NULL,
+    recorded_at_us INTEGER NOT NULL,
+    PRIMARY KEY (user_id, interest)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS forgotten (
     user_sha256 TEXT PRIMARY KEY,
@@ -92,6 +101,16 @@ class LogDatabase:
         ).fetchone()
         now = time.time_ns() // 1000
         return now if last is None else max(now, last[0] + 1)
+
+    def take_position(self, connection: sqlite3.Connection) -> int:
+        """Return the next position and keep it from events."""
+        position = self.next_position(connection)
+        moved = connection.execute(
+            "UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (position,)
+        )
+        if not moved.rowcount:  # no event was ever recorded
+            connection.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (position,))
+        return position
 
     def erase_removed(self) -> None:
         """Erase what was removed: until then its bytes stand in the write-ahead file."""

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, RELEASE, USER
 from expectations.contracts.values import ClusterContext
+from inference.events.choice import Choice
 from inference.events.event import RecordedEvent
-from inference.events.live_row import EVENT_LISTS, read_row
+from inference.events.live_row import CHOICE_LISTS, EVENT_LISTS, read_choices, read_row
 from inference.store.row_cache import RowCache
 from inference.store.store_connections import StoreConnections, content_of
 from inference.table.plan_table import TableRow
@@ -42,10 +43,11 @@ class UserFeatures:
 
 @dataclass(frozen=True)
 class PersonRows:
-    """What the store holds of a user: the batch's rows, and events, newest first."""
+    """What the store holds of a user: the batch's rows, events, newest first, and choices."""
 
     batch: UserFeatures | None
     events: tuple[RecordedEvent, ...]
+    choices: tuple[Choice, ...] = ()
 
 
 class FeatureReader:
@@ -74,7 +76,9 @@ class FeatureReader:
             rows = self._connections.read(LIVE_SERVICE, LIVE_KEYS, [(user_id,) for user_id in ids])
             for user_id, row in zip(ids, rows, strict=True):
                 events = read_row({name: content_of(row, name) for name in EVENT_LISTS}, user_id)
-                found[user_id] = PersonRows(batch.get(user_id), events)
+                lists = {name: content_of(row, name) for name in CHOICE_LISTS}
+                choices = read_choices(lists, user_id)
+                found[user_id] = PersonRows(batch.get(user_id), events, choices)
         return found
 
     def read_user(self, release_id: str, user_id: str) -> UserFeatures | None:

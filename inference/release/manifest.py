@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -104,7 +105,7 @@ class ReleaseManifest:
     probe_users: tuple[str, ...]
     cluster_ids: ClusterIds
 
-    @property
+    @cached_property
     def release_id(self) -> str:
         """The SHA-256 over names and hashes of the parts."""
         return release_id_of({name: part.sha256 for name, part in self.parts.items()})

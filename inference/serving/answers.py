@@ -18,6 +18,8 @@ class AnsweredBy(StrEnum):
     """The user has one history cluster; its own row was used."""
     SESSION = "session"
     """No user was named: items of a session, or interests, stand for a history."""
+    CHOSEN_INTERESTS = "chosen_interests"
+    """The user has liked nothing yet, but named interests: those stand for a history."""
     NO_PLAN = "no_plan"
     """No novel cluster was left or no row was there: the ordinary list alone."""
     NO_HISTORY = "no_history"
@@ -33,6 +35,8 @@ class Reason(StrEnum):
 
     PLANNED = "planned"
     """Its interest was planned; ``led_by`` says from what."""
+    PINNED = "pinned"
+    """The person pinned its interest."""
     RECOMMENDED = "recommended"
     """It follows from what the person did lately."""
     POPULAR = "popular"
@@ -50,14 +54,18 @@ class Cluster:
 
 @dataclass(frozen=True)
 class PlannedInterest:
-    """A novel cluster of the served plan, how far it is, and what history clusters led to it."""
+    """A novel cluster of the served plan, how far it is, and what history clusters led to it.
+
+    A pinned one leads the plan whatever it is: a known one has no distance, and nothing led to it.
+    """
 
     cluster_id: int
     description: str
     name: str
     score: float
-    distance: Distance
+    distance: Distance | None
     led_by: tuple[Cluster, ...]
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True)

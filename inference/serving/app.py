@@ -22,6 +22,7 @@ from inference.serving.http.bounds import BodyBounds
 from inference.serving.http.metrics import Metrics
 from inference.serving.http.problems import explain_problems
 from inference.serving.http.request_log import RequestLog
+from inference.serving.interest_routes import add_interest_routes
 from inference.serving.new_items import add_item_routes
 from inference.serving.recommendation_routes import add_recommendation_routes
 from inference.serving.release_loader import ReleaseLoader
@@ -100,4 +101,5 @@ def create_app(
     add_feature_routes(app, release, reader)
     if live is not None:
         add_event_routes(app, live)
+        add_interest_routes(app, release, reader, live)
     return app

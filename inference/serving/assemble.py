@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.plans.combine import ServedPlan
+from inference.plans.combine import PlannedCluster, ServedPlan
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import (
     AnsweredBy,
@@ -74,8 +74,9 @@ class Explainer:
                 clusters.descriptions[planned.cluster_id],
                 clusters.shown[planned.cluster_id],
                 planned.score,
-                DISTANCES[int(self._codes[planned.cluster_id])],
-                self.names(planned.led_by.members),
+                self.distance(planned.cluster_id),
+                self.names(self._led_by(planned)),
+                planned.cluster_id in self._person.interests.pinned,
             )
             for planned in plan.clusters
         )
@@ -84,7 +85,7 @@ class Explainer:
         self, plan: ServedPlan, items: Sequence[BlendedItem], usual: Reason
     ) -> tuple[RecommendedItem, ...]:
         """Return a list in words; ``usual`` is the reason of what is not planned."""
-        led_by = {planned.cluster_id: planned.led_by.members for planned in plan.clusters}
+        led_by = {planned.cluster_id: self._led_by(planned) for planned in plan.clusters}
         titles = self._release.titles
         return tuple(
             RecommendedItem(
@@ -92,7 +93,7 @@ class Explainer:
                 titles[entry.item.item_id],
                 name_cluster(self._release, cluster := entry.item.cluster_id),
                 entry.from_list,
-                Reason.PLANNED if entry.from_list is ListName.EXPLORATORY else usual,
+                self._reason(entry, usual),
                 self.distance(cluster),
                 cluster not in self.known,
                 self.names(led_by.get(cluster, ())),
@@ -100,6 +101,17 @@ class Explainer:
             )
             for entry in items
         )
+
+    def _led_by(self, planned: PlannedCluster) -> tuple[int, ...]:
+        """Return what led to a planned cluster: to one that was only pinned, nothing."""
+        members = planned.led_by.members
+        return () if planned.cluster_id in members else members
+
+    def _reason(self, entry: BlendedItem, usual: Reason) -> Reason:
+        if entry.from_list is not ListName.EXPLORATORY:
+            return usual
+        is_pinned = entry.item.cluster_id in self._person.interests.pinned
+        return Reason.PINNED if is_pinned else Reason.PLANNED
 
 
 def name_cluster(release: LoadedRelease, cluster_id: int) -> Cluster:

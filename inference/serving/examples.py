@@ -12,7 +12,9 @@ PLAN_EXAMPLE: Example = {
     "release_id": "0" * 64,
     "answered_by": "single_cluster",
     "history": [JAZZ],
-    "planned": [BIRDS | {"score": -2.31, "distance": "new_field", "led_by": [JAZZ]}],
+    "planned": [
+        BIRDS | {"score": -2.31, "distance": "new_field", "led_by": [JAZZ], "is_pinned": False}
+    ],
     "missing_rows": 0,
 }
 LIST_EXAMPLE: Example = PLAN_EXAMPLE | {

@@ -32,7 +32,7 @@ class Options:
     """What a request says beside for whom it is."""
 
     count: int
-    exploration_share: float
+    exploration_share: float | None
     novelty: Distance | None
     mix: str | None
     seed: int | None
@@ -43,22 +43,27 @@ class Options:
         return RecommendationRequest(
             user_id,
             self.count,
-            self.exploration_share,
+            config.exploration_share if self.exploration_share is None else self.exploration_share,
             config.planned_clusters,
             self.novelty,
             read_mix(self.mix),
             seed=self.seed,
             policy=config.exploration,
             wanted=self.wanted,
+            share_is_default=self.exploration_share is None,
         )
 
 
 def make_options(config: ServingConfig) -> Callable[..., Awaitable[Options]]:
     """Return what reads the options of a request; defaults and bounds are those of ``config``."""
 
+    of_share = f"Absent: what the person chose, else {config.exploration_share:g}."
+
     async def read_options(
         count: int = Query(config.count, ge=1, le=config.max_count),
-        exploration_share: float = Query(config.exploration_share, ge=0, le=1, allow_inf_nan=False),
+        exploration_share: float | None = Query(
+            None, ge=0, le=1, allow_inf_nan=False, description=of_share
+        ),
         novelty: Annotated[Distance | None, Query(description=NOVELTY)] = None,
         mix: Annotated[str | None, Query(pattern=MIX_PATTERN, description=MIX)] = None,
         seed: Annotated[int | None, Query(ge=0, lt=2**SEED_BITS, description=SEED)] = None,

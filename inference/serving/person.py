@@ -15,10 +15,9 @@ from inference.features.online_features import PersonRows, UserFeatures
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import AnsweredBy
 from inference.serving.config import ExplorationPolicy
+from inference.serving.interests import NO_CHOICES, Interests, add_chosen, interests_of
 from inference.serving.policy import without_rested_refusals
 
-ITEMS_OF_INTEREST = 3
-"""Popular items that stand for an interest somebody chose: one alone could be anything's sequel."""
 NOTHING = UserFeatures((), (), (), ())
 
 
@@ -30,13 +29,15 @@ class Person:
         features: all that is known; nothing of somebody unknown.
         open_features: the same without clusters whose refusal has rested: what plans look at.
         shortfall: why there is nothing to plan from; ``None`` where there is.
-        is_session: it is not known who it is.
+        known_by: what stands for a history, where it is no history.
+        interests: what the person chose.
     """
 
     features: UserFeatures
     open_features: UserFeatures
     shortfall: AnsweredBy | None = None
-    is_session: bool = False
+    known_by: AnsweredBy | None = None
+    interests: Interests = NO_CHOICES
 
 
 def nobody(why: AnsweredBy) -> Person:
@@ -48,11 +49,16 @@ def person_of(
     release: LoadedRelease, rows: PersonRows, policy: ExplorationPolicy, now_us: int
 ) -> Person:
     """Return a user as the online store knows them."""
-    user = merge_live(rows.batch, rows.events, release.clusters, release.seen)
-    if user is None:
-        return nobody(AnsweredBy.UNKNOWN_USER)
-    shortfall = None if user.history_clusters else AnsweredBy.NO_HISTORY
-    return Person(user, _reopen(release, user, rows, policy, now_us), shortfall)
+    interests = interests_of(release, rows.choices)
+    known = merge_live(rows.batch, rows.events, release.clusters, release.seen)
+    user = add_chosen(release, known or NOTHING, interests.chosen)
+    shortfall, known_by = None, None
+    if not user.history_clusters:
+        shortfall = AnsweredBy.NO_HISTORY if known else AnsweredBy.UNKNOWN_USER
+    elif known is None or not known.history_clusters:
+        known_by = AnsweredBy.CHOSEN_INTERESTS
+    open_user = _reopen(release, user, rows, policy, now_us)
+    return Person(user, open_user, shortfall, known_by, interests)
 
 
 def person_of_session(
@@ -67,15 +73,13 @@ def person_of_session(
         items: liked lately, newest first.
         interests: clusters of the release.
     """
-    known = [item for item in dict.fromkeys(items) if release.clusters.has_item(item)]
-    clusters = dict.fromkeys(release.clusters.clusters_of(known).tolist())
-    clusters |= dict.fromkeys(interests)
-    recent = [*known, *(i for c in interests for i in release.popular_of(c, ITEMS_OF_INTEREST))]
-    if not clusters:
+    known = tuple(item for item in dict.fromkeys(items) if release.clusters.has_item(item))
+    clusters = tuple(dict.fromkeys(release.clusters.clusters_of(known).tolist()))
+    user = UserFeatures(clusters, clusters, known, tuple(items))
+    user = add_chosen(release, user, interests)
+    if not user.history_clusters:
         return nobody(AnsweredBy.UNKNOWN_USER)
-    history = tuple(clusters)
-    user = UserFeatures(history, history, tuple(dict.fromkeys(recent)), tuple(items))
-    return Person(user, user, is_session=True)
+    return Person(user, user, known_by=AnsweredBy.SESSION)
 
 
 def _reopen(

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from inference.features.online_features import FeatureReader, UserFeatures
 from inference.plans.align import align_plan
-from inference.plans.combine import PlannedCluster, ServedPlan, contexts_to_look_up, plan_for
+from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_for
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import AnsweredBy, PlanAnswer, Reason, Recommendations
 from inference.serving.assemble import assemble_list, assemble_plan
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
+from inference.serving.interests import honour
 from inference.serving.person import Person, nobody, person_of, person_of_session
 from inference.serving.policy import ShownClusters, draw_novel
 from inference.serving.request import SEED_BITS, RecommendationRequest
-from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
+from inference.serving.retrieval import NovelItem, RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.store.store_connections import StoreUnreachableError
 
 EMPTY_PLAN = ServedPlan((), ())
@@ -125,6 +126,9 @@ def _prepare(
     for request, person in zip(requests, people, strict=True):
         if request.seed is None:
             request = replace(request, seed=secrets.randbits(SEED_BITS))
+        share = person.interests.share
+        if request.share_is_default and share is not None:
+            request = replace(request, exploration_share=share)
         chance = Random(request.seed)
         offset = chance.random()
         n_novel = len(exploratory_positions(request.count, request.exploration_share, offset))
@@ -139,7 +143,7 @@ def _prepare(
                 user.recent_items,
                 plan.clusters if n_novel else (),
                 {*user.consumed_items, *user.recent_items} | keep.exclude | barred,
-                tuple(sorted(keep.clusters)) or None,
+                _clusters_within(release, person, request),
             )
         yield _Prepared(request, person, plan, answered_by, wanted, n_novel, chance, offset)
 
@@ -187,22 +191,33 @@ def _plan(
     distances, alignment = _measure(release, user), release.alignment
     whole = plan_for(contexts, history, distances, rows, config, alignment.mean_shares)
     plan = align_plan(whole, history, consumed, distances, alignment, config)
-    clusters = _keep(plan, request)
-    if not clusters:
-        return replace(plan, clusters=()), AnsweredBy.NO_PLAN
+    clusters = plan.clusters
     if shown is not None and request.user_id is not None:
         clusters = shown.rest(request.user_id, clusters, now_us)
+    within = request.wanted.clusters
+    clusters = tuple(
+        planned
+        for planned in honour(release, clusters, person.interests)
+        if not within or planned.cluster_id in within
+    )
     plan = replace(plan, clusters=clusters[: request.planned_clusters])
-    if person.is_session:
-        return plan, AnsweredBy.SESSION
+    if not clusters:
+        return plan, AnsweredBy.NO_PLAN
+    if person.known_by:
+        return plan, person.known_by
     is_single = len(user.history_clusters) == 1
     return plan, AnsweredBy.SINGLE_CLUSTER if is_single else AnsweredBy.FULL
 
 
-def _keep(plan: ServedPlan, request: RecommendationRequest) -> tuple[PlannedCluster, ...]:
-    """Return the planned clusters that a request lets in."""
-    within = request.wanted.clusters
-    return tuple(c for c in plan.clusters if c.cluster_id in within) if within else plan.clusters
+def _clusters_within(
+    release: LoadedRelease, person: Person, request: RecommendationRequest
+) -> tuple[int, ...] | None:
+    """Return the clusters that items may be of; ``None`` where they may be of any."""
+    asked, hidden = request.wanted.clusters, person.interests.hidden
+    if not asked and not hidden:
+        return None
+    clusters = asked or range(release.clusters.n_clusters)
+    return tuple(sorted(set(clusters) - hidden))
 
 
 def _measure(release: LoadedRelease, user: UserFeatures) -> NDArray[np.int8]:
@@ -238,15 +253,28 @@ def _answer(
 
 def _blend(prepared: _Prepared, lists: RetrievedLists) -> list[BlendedItem]:
     request = prepared.request
-    novel = draw_novel(lists.novel, prepared.n_novel, request.policy, prepared.chance)
+    novel = _draw_pinned_first(prepared, lists.novel)
     share, offset = request.exploration_share, prepared.offset
     return blend(lists.ordinary, novel, share, request.count, offset)
+
+
+def _draw_pinned_first(prepared: _Prepared, novel: Sequence[NovelItem]) -> list[NovelItem]:
+    """Return novel items as they fill positions: each pinned interest has one before others."""
+    policy, chance = prepared.request.policy, prepared.chance
+    pinned = set(prepared.person.interests.pinned)
+    of_pinned = [entry for entry in novel if entry.item.cluster_id in pinned]
+    n_first = min(prepared.n_novel, len({entry.item.cluster_id for entry in of_pinned}))
+    first = draw_novel(of_pinned, n_first, policy, chance)
+    others = [entry for entry in novel if entry.item.cluster_id not in pinned]
+    rest = draw_novel(others, prepared.n_novel - n_first, policy, chance)
+    return [*first[:n_first], *rest, *first[n_first:]]
 
 
 def _answer_popular(release: LoadedRelease, prepared: _Prepared) -> Recommendations:
     request, person = prepared.request, prepared.person
     seen = {*person.features.consumed_items, *request.wanted.exclude}
-    within, category = request.wanted.clusters, request.wanted.category
+    within = _clusters_within(release, person, request)
+    category = request.wanted.category
     barred = release.catalogue.items_outside(category) if category else frozenset()
     items = islice(
         (
@@ -254,7 +282,7 @@ def _answer_popular(release: LoadedRelease, prepared: _Prepared) -> Recommendati
             for item in release.popular
             if item.item_id not in seen
             and item.item_id not in barred
-            and (not within or item.cluster_id in within)
+            and (within is None or item.cluster_id in within)
         ),
         request.count,
     )

@@ -49,3 +49,5 @@ class RecommendationRequest:
     interests: tuple[int, ...] = ()
     """Clusters that somebody of whom nothing else is known is interested in."""
     wanted: ItemFilter = field(default_factory=ItemFilter)
+    share_is_default: bool = False
+    """The share was not asked for: one that the person chose stands in its place."""

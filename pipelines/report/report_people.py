@@ -104,7 +104,8 @@ def _lack_of_activity(user: UserFeatures) -> tuple[int, int]:
 
 def _plan_lines(rank: int, planned: PlannedInterest) -> list[str]:
     named = f"    {rank}. {planned.name}"
-    led_by = f"{DISTANCE_WORDS[planned.distance]}, from {_join(planned.led_by)}"
+    far = DISTANCE_WORDS[planned.distance] if planned.distance else "pinned"
+    led_by = f"{far}, from {_join(planned.led_by)}"
     return [named, *textwrap.wrap(led_by, WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7)]
 
 

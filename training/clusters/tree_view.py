@@ -43,6 +43,11 @@ class ServingClusters:
         return len(self.descriptions)
 
     @cached_property
+    def id_of_description(self) -> dict[str, int]:
+        """The cluster of each description; no two have the same."""
+        return {words: cluster for cluster, words in enumerate(self.descriptions)}
+
+    @cached_property
     def _row_of_item(self) -> dict[str, int]:
         return {item: row for row, item in enumerate(self.item_ids)}
 

@@ -18,7 +18,7 @@ log = logging.getLogger("requests")
 REQUEST_ID = b"x-request-id"
 KEPT_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 """What a caller may choose as a request's id: nothing that could forge a line of the log."""
-KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
+KNOWN_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

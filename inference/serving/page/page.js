@@ -3,6 +3,7 @@ import * as service from "./service.js";
 const ANSWERS = {
   full: "Planned from pairs of this person's interests.",
   single_cluster: "One interest so far: planned from that one alone.",
+  chosen_interests: "Nothing liked yet: planned from interests chosen at sign-up.",
   no_plan: "No new interest is left to plan: the ordinary list.",
   no_history: "Nothing liked yet: popular items.",
   unknown_user: "The online store does not know this person: popular items.",
@@ -30,10 +31,35 @@ function fill(id, entries) {
   at(id).replaceChildren(...(entries.length ? entries : [element("li", "none", "dim")]));
 }
 
+const CHOICES = { pin: "Pin", less: "Less", hide: "Hide" };
+const CHOSEN = { pinned: "pinned", less: "less of it", hidden: "hidden", chosen: "chosen at sign-up" };
+
+function choiceButton(cluster, choice, text) {
+  const button = element("button", text);
+  button.type = "button";
+  button.setAttribute("aria-label", `${text} ${cluster.name}`);
+  button.onclick = () => choose(cluster, choice, text);
+  return button;
+}
+
+function chosen(told) {
+  return Object.entries(CHOSEN).flatMap(([kind, word]) => told[kind].map((cluster) => {
+    const row = element("li", "");
+    row.append(
+      choiceButton(cluster, "none", "Undo"), element("span", cluster.name, "title"),
+      element("span", word, "tag"));
+    return row;
+  }));
+}
+
 function planned(entry) {
-  const row = element("li", entry.name);
+  const row = element("li", "");
+  row.append(
+    ...Object.entries(CHOICES).map(([choice, text]) => choiceButton(entry, choice, text)),
+    element("span", entry.name, "title"));
+  if (entry.is_pinned) row.append(element("span", "pinned", "tag"));
   if (entry.distance) row.append(element("span", DISTANCES[entry.distance], "tag"));
-  row.append(element("span", `from ${words(entry.led_by)}`, "led"));
+  if (entry.led_by.length) row.append(element("span", `from ${words(entry.led_by)}`, "led"));
   return row;
 }
 
@@ -70,8 +96,10 @@ async function show() {
     const answer = await service.recommendations(user, { ...query, exploration_share: form.share.value });
     const plain = await service.recommendations(
       user, { ...query, seed: answer.seed, exploration_share: 0 });
+    const told = await service.interests(user);
     if (own !== asked) return;
     seed = answer.seed;
+    fill("chosen", chosen(told));
     fill("history", answer.history.map((c) => element("li", c.name)));
     fill("planned", answer.planned.map(planned));
     const ids = (list) => new Set(list.items.map((entry) => entry.item_id));
@@ -81,7 +109,7 @@ async function show() {
     history.replaceState(null, "", `?${new URLSearchParams({ user })}`);
   } catch (error) {
     if (own !== asked) return;
-    for (const id of ["history", "planned", "items", "plain"]) fill(id, []);
+    for (const id of ["history", "planned", "chosen", "items", "plain"]) fill(id, []);
     explain(error);
   }
 }
@@ -91,6 +119,16 @@ async function like(entry) {
     await service.like(form.user.value, entry.item_id);
     await show();
     say(`Liked: ${entry.title}. Interests and plan are those after it.`);
+  } catch (error) {
+    explain(error);
+  }
+}
+
+async function choose(cluster, choice, text) {
+  try {
+    await service.choose(form.user.value, cluster.cluster_id, choice);
+    await show();
+    say(`${text}: ${cluster.name}. Plan and lists are those after it.`);
   } catch (error) {
     explain(error);
   }

@@ -27,6 +27,16 @@ export function recommendations(user, query) {
   return ask(`v1/users/${encodeURIComponent(user)}/recommendations?${new URLSearchParams(query)}`);
 }
 
+export const interests = (user) => ask(`v1/users/${encodeURIComponent(user)}/interests`);
+
+export function choose(user, cluster, choice) {
+  return ask(`v1/users/${encodeURIComponent(user)}/interests`, {
+    method: "PATCH",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ changes: [{ cluster_id: cluster, choice }] }),
+  });
+}
+
 export function like(user, item) {
   const event = {
     event_id: `page-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`,

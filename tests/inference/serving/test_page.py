@@ -140,6 +140,25 @@ def test_an_event_changes_interests_and_plan(page: Page) -> None:
     assert page.locator("#planned li").all_inner_texts() != before
 
 
+def test_a_person_hides_and_pins_interests_and_takes_it_back(page: Page) -> None:
+    open_person(page, "zoe")
+    planned, chosen = page.locator("#planned li"), page.locator("#chosen li")
+    expect(chosen).to_have_text(["none"])
+    first = planned.first.locator(".title").inner_text()
+    page.get_by_role("button", name=f"Hide {first}").click()
+    expect(page.locator("#state")).to_contain_text(f"Hide: {first}")
+    expect(planned.filter(has_text=first).locator(".title", has_text=first)).to_have_count(0)
+    expect(chosen).to_have_count(1)
+    second = planned.nth(1).locator(".title").inner_text()
+    page.get_by_role("button", name=f"Pin {second}").click()
+    expect(planned.first).to_contain_text(second)
+    expect(planned.first).to_contain_text("pinned")
+    page.get_by_role("button", name=f"Undo {first}").click()
+    expect(chosen).to_have_count(1)
+    page.get_by_role("button", name=f"Undo {second}").click()
+    expect(planned.first.locator(".title")).to_have_text(first)
+
+
 def test_an_unknown_person_gets_popular_items_and_no_markup_of_theirs(page: Page) -> None:
     open_person(page, "<b>nobody")
     expect(page.locator("#state")).to_contain_text("does not know this person")

@@ -16,6 +16,7 @@ from expectations.contracts.forgotten import (
     hash_of_user,
     read_forgotten,
 )
+from inference.events.choice import Choice, ChoiceKind
 from inference.events.event import ItemEvent, ReceiptStatus
 from inference.events.log import EventLog
 from inference.features.online_features import FeatureReader
@@ -56,6 +57,7 @@ def releases(
             ItemEvent(f"{u} {n}", u, "i0c0", now_us + n) for u in (GONE, "ann") for n in (1, 2)
         ]
         open_live_view(CONFIG).record(events)
+        open_live_view(CONFIG).choose([Choice(GONE, "kayaks", ChoiceKind.HIDE, "i0c5")])
         yield published
 
 
@@ -80,6 +82,9 @@ def test_forgetting_a_person(
     assert rows_of(GONE) >= 3  # of two releases, and live
     n_others = rows_of("ann")
 
+    chosen = reader.read_people(releases[0].release_id, [GONE])[GONE].choices
+    assert [choice.interest for choice in chosen] == ["kayaks"]
+
     served = open_live_view(CONFIG)  # by a service that runs meanwhile
     app.run(["forget-user", f" {GONE} "])  # ingest strips ids too
     said = capsys.readouterr().out
@@ -90,6 +95,7 @@ def test_forgetting_a_person(
     assert rows_of(GONE) == 0
     assert rows_of("ann") == n_others
     assert reader.read_live(GONE) == ()
+    assert all(reader.read_people(r.release_id, [GONE])[GONE].choices == () for r in releases)
     assert {r.event.user_id for r in EventLog(Path(CONFIG.event_log)).read(0, 10)} == {"ann"}
     for manifest in releases:
         assert reader.read_user(manifest.release_id, GONE) is None

@@ -99,7 +99,7 @@ class SequenceRecommender:
         for start in range(0, len(order), HISTORIES_AT_ONCE):
             chosen = order[start : start + HISTORIES_AT_ONCE]
             rows = torch.from_numpy(pad(histories.take(chosen)))  # [B, S]
-            with torch.no_grad():
+            with torch.inference_mode():
                 encoded[chosen] = self.model.encode(rows)  # [B, D]
         states: np.ndarray = encoded.numpy()
         return states
