@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import Query
 
 from inference.events.identifier import Identifier
+from inference.plans.config import BY_SCORE, ByScore, Mix
 from inference.serving.config import ServingConfig
-from inference.serving.mix import MIX, MIX_PATTERN, NOVELTY, read_mix
 from inference.serving.request import SEED_BITS, ItemFilter, RecommendationRequest
-from training.clusters.distance import Distance
+from training.clusters.distance import DISTANCES, Distance
 
 MAX_CATEGORIES = 20
 """Levels of a path; no catalogue has more."""
@@ -20,6 +20,13 @@ MAX_EXCLUDED = 200
 """Items; their ids stand in the address, and longer ones are cut off by proxies."""
 MAX_CLUSTER = 2**31 - 1
 """Of ids, which are small: bounds what a request may make us compare."""
+ANY, SOME = r"\d{1,9}", r"[1-9]\d{0,8}"  # weights; one of a mix is above 0
+MIX_PATTERN = rf"^({BY_SCORE}|{SOME}:{ANY}:{ANY}|{ANY}:{SOME}:{ANY}|{ANY}:{ANY}:{SOME})$"
+MIX = (
+    "Weights of adjacent, new-family and new-field clusters among the planned, such as 1:2:2, or "
+    "by_score; the release's own if absent."
+)
+NOVELTY = "The least distance of a planned cluster; the release's own if absent."
 EXCLUDE = "Items that may not be in the list; what the person has consumed never is."
 INTEREST = "Ids of interest clusters: all items are of one of them."
 CATEGORY = "Categories from broad to narrow: all items' paths begin so."
@@ -81,3 +88,11 @@ def make_options(config: ServingConfig) -> Callable[..., Awaitable[Options]]:
         return Options(count, exploration_share, novelty, mix, seed, kept)
 
     return read_options
+
+
+def read_mix(text: str | None) -> Mix | ByScore | None:
+    """Return the mix that a request asks for, ``None`` where it asks for none."""
+    if text is None or text == BY_SCORE:
+        return BY_SCORE if text else None
+    weights = dict(zip(DISTANCES, text.split(":"), strict=True))
+    return Mix.model_validate({name: int(weight) for name, weight in weights.items()})

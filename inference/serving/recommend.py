@@ -216,8 +216,8 @@ def _clusters_within(
     asked, hidden = request.wanted.clusters, person.interests.hidden
     if not asked and not hidden:
         return None
-    clusters = asked or range(release.clusters.n_clusters)
-    return tuple(sorted(set(clusters) - hidden))
+    known = set(range(release.clusters.n_clusters))
+    return tuple(sorted((known & asked if asked else known) - hidden))
 
 
 def _measure(release: LoadedRelease, user: UserFeatures) -> NDArray[np.int8]:

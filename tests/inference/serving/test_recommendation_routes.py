@@ -60,6 +60,9 @@ def test_filters_keep_to_what_was_asked_for(client: TestClient) -> None:
     within = ask(client, "ann", count=6, exploration_share=0.5, interest=[2, 5])
     assert {item["cluster"]["cluster_id"] for item in within["items"]} == {2, 5}
     assert {p["cluster_id"] for p in within["planned"]} <= {2, 5}
+    assert ask(client, "ann", interest=[34039])["items"] == []  # the release has no such cluster
+    some = ask(client, "ann", interest=[2, 34039])
+    assert {item["cluster"]["cluster_id"] for item in some["items"]} == {2}
     stranger = ask(client, "nobody", interest=[2])
     assert {item["cluster"]["cluster_id"] for item in stranger["items"]} == {2}
     odd = ask(client, "ann", count=20, category=["odd"])
