@@ -45,7 +45,7 @@ install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[test,docs,redis,postgres,ray]"
+	$(VENV)/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e ".[test,docs,redis,postgres,ray,gguf]"
 	touch $@
 
 clean:  ## leave a fresh tree: every built file goes, the environment too

@@ -107,9 +107,9 @@ def tune(
     """Return the base model tuned to prompts of up to ``size`` clusters, and its tokens."""
     rng = np.random.default_rng(seed)
     base = load_base(paths.BASE_MODEL, config.hardware)
-    plain = Planner(prepare_for_tuning(base.model, config.hardware), base.tokenizer)
+    plain = Planner(prepare_for_tuning(base.model, config.hardware), base.tokenizer, config.prompt)
     tokens = encode_descriptions(plain, descriptions)
-    planner = Planner(add_adapter(plain.model, config.lora, seed), base.tokenizer)
+    planner = Planner(add_adapter(plain.model, config.lora, seed), base.tokenizer, config.prompt)
     weights = trained_weights(planner.model)
     optimizer, scheduler = make_adapter_optimizer(planner.model, config)
     planner.model.train()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -188,7 +188,7 @@ def large_model(planner: Planner) -> Planner:
         eos_token_id=planner.end_token_id,
         initializer_range=0.1,
     )
-    return Planner(LlamaForCausalLM(sizes).eval(), planner.tokenizer)
+    return replace(planner, model=LlamaForCausalLM(sizes).eval())
 
 
 def consecutive_contexts(n_clusters: int, count: int) -> list[ClusterContext]:

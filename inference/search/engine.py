@@ -73,7 +73,7 @@ class PlanningEngine:
         self._exact = _Pass(planner, descriptions, self._tree, config)
         self._fast: _Pass | None = None
         if config.search_dtype == "bfloat16":
-            fast_scores = Planner(copy.deepcopy(planner.model).bfloat16(), planner.tokenizer)
+            fast_scores = replace(planner, model=copy.deepcopy(planner.model).bfloat16())
             self._fast = _Pass(fast_scores, descriptions, self._tree, config)
         self.peak_cache_bytes = 0
 

@@ -32,13 +32,14 @@ from pipelines.commands import (
     sequence_benchmark,
     serve,
 )
+from pipelines.commands.planner import explain_plan, fetch_base
 from pipelines.io.command import run_command
 
 NAME = "explorer"
 
 
 class Command(Protocol):
-    """What a file of this folder holds: the function to run, and a line that shows its use."""
+    """What a command's file holds: the function to run, and a line that shows its use."""
 
     __name__: str
     EXAMPLE: str
@@ -49,7 +50,7 @@ class Command(Protocol):
 
 
 GROUPS: dict[str, tuple[Command, ...]] = {
-    "Build and look": (check_params, report, list_clusters),
+    "Build and look": (check_params, fetch_base, report, list_clusters, explain_plan),
     "Release": (publish, promote, restore, retire_releases, collect_garbage, keep_tree),
     "Serve and events": (
         serve,
@@ -62,12 +63,12 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     ),
     "Research": (sequence_benchmark,),
 }
-TAKE_IDS: tuple[Command, ...] = (drop_events, forget_user)
+TAKE_IDS: tuple[Command, ...] = (drop_events, explain_plan, forget_user)
 """Ids are their senders' choice and may begin with a dash: no id is a mistyped option."""
 
 
 def name_of(module: Command) -> str:
-    """Return what is typed to run a file of this folder."""
+    """Return what is typed to run a command's file."""
     return module.__name__.rpartition(".")[2].replace("_", "-")
 
 

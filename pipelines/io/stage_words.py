@@ -22,6 +22,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "{train_transitions:,.0f} transitions to train on, {test_cases:,.0f} cases to test on",
     ),
     "collective": ("collective", "the collective signal, validation loss {validation_loss:.3f}"),
+    "planner": (
+        "planner_training",
+        "the planner, best after {best_step:,.0f} of {steps_made:,.0f} steps",
+    ),
     "table": ("table", "{rows:,.0f} rows, coverage@5 {coverage_at_5:.1%}"),
     "alignment": ("alignment", "the alignment, validation recall {validation_recall_gain:+.3f}"),
     "evaluate": (
@@ -38,7 +42,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
 
 MADE: Mapping[str, str] = {
     "base_model": "the base language model",
-    "planner": "the planner",
     "recommender": "the sequence recommender",
     "experiment": "the simulated live experiment",
     "publish": "features online, models registered",

@@ -28,6 +28,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "Base model and planner": (
         "training/planner",
+        "pipelines/planner",
         "training/collective",
         "training/alignment",
         "training/processes",

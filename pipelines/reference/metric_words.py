@@ -160,6 +160,11 @@ FILES: dict[str, dict[str, str]] = {
         "validation_loss": "negative log-likelihood of a validation transition, in nats",
         "weight_{evidence}": "weight of a standardised piece of evidence",
     },
+    "planner_training": {
+        "max_steps": "steps that were planned: `planner.max_steps`, or what the budget allowed",
+        "steps_made": "steps until patience was over, or all of them",
+        "best_step": "steps after which the adapter was kept",
+    },
     "curation": {
         "clusters": "clusters at the serving level",
         "{split}_transitions[_mined]": "transitions kept; `mined`: found before the choice",

@@ -7,12 +7,13 @@ from datetime import datetime
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from expectations.contracts.tables import INTERACTIONS, ITEMS, TRANSITIONS
+from expectations.contracts.tables import TRANSITIONS
 from pipelines.io import paths, stage
-from pipelines.io.artefact_io import atomic_file, read_json, read_table, scan_table, write_json
+from pipelines.io.artefact_io import atomic_file, read_json, read_table, write_json
 from pipelines.io.clusters_reader import read_clusters
+from pipelines.io.evidence_reader import read_evidence
 from pipelines.params.params import Params, read_params
-from training.collective.evidence import Evidence, gather_evidence
+from training.collective.evidence import Evidence
 from training.collective.fit import fit_weights
 from training.collective.signal import save_signal
 from training.curation.timeline import Timeline
@@ -24,21 +25,12 @@ def main(params: Params) -> None:
     config = params.collective
     runtime = params.runtime
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
-    items = read_table(paths.ITEMS, ITEMS)
     clusters = read_clusters(params.clusters.serving_level)
     transitions = read_transitions(read_table(paths.TRANSITIONS, TRANSITIONS), "validation")
 
     def gather(before: datetime) -> Evidence:
-        return gather_evidence(
-            items,
-            scan_table(paths.INTERACTIONS, INTERACTIONS),
-            clusters.item_cluster_frame(),
-            clusters.n_clusters,
-            before,
-            config,
-            params.clusters.representation,
-            np.random.default_rng(runtime.seed),
-        )
+        representation = params.clusters.representation
+        return read_evidence(clusters, before, config, representation, runtime.seed)
 
     with threadpool_limits(runtime.threads):  # another number of threads sums in another order
         evidence = gather(timeline.train_until)

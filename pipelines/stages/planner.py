@@ -10,7 +10,7 @@ import torch
 
 from expectations.contracts.tables import TRANSITIONS
 from pipelines.io import paths, stage
-from pipelines.io.artefact_io import atomic_file, atomic_folder, read_table
+from pipelines.io.artefact_io import atomic_file, atomic_folder, read_table, write_json
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import Params, read_params
 from training.collective.signal import load_signal
@@ -55,6 +55,7 @@ def main(params: Params) -> None:
     if not is_main:
         sys.exit()
     write_adapter(tuned, paths.PLANNER_ADAPTER)
+    write_json(tuned.to_metrics(), paths.metrics_of("planner_training"))
     with atomic_file(paths.PLANNER_CURVE) as file:
         pl.DataFrame(tuned.curve).write_csv(file, float_precision=CURVE_DECIMALS)
 
@@ -62,7 +63,7 @@ def main(params: Params) -> None:
 def write_adapter(tuned: FineTuned, folder: Path) -> None:
     """Write the adapter as it is now."""
     with atomic_folder(folder) as partial:
-        save_adapter(tuned.model, paths.BASE_MODEL, partial)
+        save_adapter(tuned.model, tuned.prompt, paths.BASE_MODEL, partial)
 
 
 if __name__ == "__main__":

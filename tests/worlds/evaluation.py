@@ -116,7 +116,8 @@ def build_house(folder: Path, steps: int = 120, collapsed: bool = False) -> None
     save_base(planner.model, planner.tokenizer, folder / paths.BASE_MODEL)
     with_adapter = add_adapter(planner.model, LoraSettings(rank=2), seed=0)  # adds nothing yet
     for adapter in (paths.PLANNER_ADAPTER, paths.ADAPTER_BEFORE_VALIDATION):
-        save_adapter(with_adapter, folder / paths.BASE_MODEL, folder / adapter)
+        prompt = planner.describe_prompts()
+        save_adapter(with_adapter, prompt, folder / paths.BASE_MODEL, folder / adapter)
     (folder / paths.SIGNAL_BEFORE_TEST).parent.mkdir()
     for signal in (paths.SIGNAL_BEFORE_VALIDATION, paths.SIGNAL_BEFORE_TEST):
         save_signal(make_signal(0, N), folder / signal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,16 @@ class CollectiveWeights:
         counts = evidence.counts.with_prior(self.pair_prior)
         return CollectiveSignal(counts, float(self.of_evidence[0]), association)
 
+    def split(self, evidence: Evidence, context: ClusterContext) -> NDArray[np.float64]:
+        """Return what each piece of evidence adds to the log of every cluster's share, [F, N].
+
+        Their sum is the signal's score but for a number that is the same for every cluster.
+        """
+        shares = evidence.counts.with_prior(self.pair_prior).score_batch([context])  # [1, N]
+        ends = [context.members[0], context.members[-1]]
+        associations = evidence.associations[:, ends].mean(axis=1)  # [F - 1, N]
+        return np.asarray(self.of_evidence[:, None] * np.concatenate([shares, associations]))
+
     def to_metrics(self) -> dict[str, float]:
         """Return them as named figures."""
         named = dict(zip(EVIDENCE, self.of_evidence.round(4).tolist(), strict=True))
@@ -54,6 +65,16 @@ class CollectiveWeights:
             "validation_loss": round(self.loss, 4),
             "n_validation_transitions": self.n_transitions,
         }
+
+
+def weights_from_metrics(figures: Mapping[str, float]) -> CollectiveWeights:
+    """Return the weights that :meth:`CollectiveWeights.to_metrics` rounded to four decimals."""
+    return CollectiveWeights(
+        np.array([figures[f"weight_{name}"] for name in EVIDENCE]),
+        figures["pair_prior"],
+        figures["validation_loss"],
+        int(figures["n_validation_transitions"]),
+    )
 
 
 def fit_weights(

@@ -43,6 +43,16 @@ class EmbeddedConfig(Config):
     history_share: float = Field(default=0.7, ge=0, le=1)
 
 
+class PromptConfig(Config):
+    """How a prompt is put to the base model. It is kept beside the adapter."""
+
+    template: Literal["auto", "plain"] = "auto"
+    """``auto``: the prompt is the user's turn of the chat template, where the tokenizer has one."""
+    system: str | None = None
+    """A line before every prompt: the template's system turn, or else a line of its own. ``None``
+    leaves it to the template, which may have one; an empty one takes that away."""
+
+
 class LoraSettings(Config):
     """The adapter.
 
@@ -88,7 +98,7 @@ class PlannerConfig(Config):
     """The planner.
 
     Attributes:
-        base_model: ``embedded``, a Hugging Face id, or a local model folder.
+        base_model: ``embedded``, a Hugging Face id, a local model folder, or a GGUF file.
         context_sampling: which history clusters stand in a training prompt: the ``newest``, or any
             K of the ``history``, as in the served plan, which combines all its contexts.
         single_share: of the prompts, those with one cluster, for the table's single rows.
@@ -110,6 +120,9 @@ class PlannerConfig(Config):
         warmup_share: of the steps, over which the learning rate rises.
         batch_size: prompts in one step.
         max_steps: of fine-tuning before it is judged for the last time.
+        budget_minutes: of fine-tuning by the clock, its evaluations and the refit among them; takes
+            the place of ``max_steps``. How many steps it allows is measured before the first and
+            differs from run to run: ``metrics/planner_training.json`` has the number.
         evaluate_every: steps between two evaluations on validation.
         patience: evaluations in a row that are not kept before it stops.
         validation_rows: validation transitions that recall is taken on at most.
@@ -131,6 +144,7 @@ class PlannerConfig(Config):
 
     base_model: str = EMBEDDED
     embedded: EmbeddedConfig = EmbeddedConfig()
+    prompt: PromptConfig = PromptConfig()
     lora: LoraSettings = LoraSettings()
     hardware: HardwareConfig = HardwareConfig()
     context_sampling: Literal["newest", "history"] = "history"
@@ -147,6 +161,7 @@ class PlannerConfig(Config):
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     batch_size: int = Field(default=64, ge=1)
     max_steps: int = Field(default=500, ge=1)
+    budget_minutes: float | None = Field(default=None, gt=0)
     evaluate_every: int = Field(default=100, ge=1)
     patience: int = Field(default=4, ge=1)
     validation_rows: int = Field(default=1000, ge=1)

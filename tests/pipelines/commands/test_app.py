@@ -31,7 +31,7 @@ def start(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_file_of_the_folder_is_a_command() -> None:
-    files = {file.stem for file in (ROOT / "pipelines/commands").glob("*.py")} - FRAME
+    files = {file.stem for file in (ROOT / "pipelines/commands").rglob("*.py")} - FRAME
     assert sorted(files) == sorted(name.replace("-", "_") for name in NAMES)
 
 

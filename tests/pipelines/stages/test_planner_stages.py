@@ -21,6 +21,7 @@ from pipelines.reference.metrics import unexplained
 from pipelines.stages import alignment, base_model, planner
 from tests.worlds.collective import make_signal
 from tests.worlds.planner import co_interest_world, planned_rule_world
+from tests.worlds.tiny_gguf import write_gguf
 from tests.worlds.tiny_models import save_tiny_base
 from training.alignment.alignment_io import load_alignment
 from training.clusters.distance import DISTANCES
@@ -221,6 +222,16 @@ def test_a_local_model_folder_can_be_the_base(house: Path) -> None:
     base_model.main(read_params())
     planner.main(read_params())
     assert [file.name for file in paths.BASE_MODEL.iterdir()] == ["reference.json"]
+    assert load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER).model.config.model_type == "llama"
+
+
+def test_a_gguf_file_is_read_once_and_the_planner_does_without_it(house: Path) -> None:
+    descriptions = planned_rule_world().descriptions
+    file = write_gguf(save_tiny_base(house / "mine", "llama", descriptions), house / "mine.gguf")
+    set_params({"base_model": str(file)})
+    base_model.main(read_params())
+    file.unlink()
+    planner.main(read_params())
     assert load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER).model.config.model_type == "llama"
 
 

@@ -10,7 +10,7 @@ from expectations.contracts.values import NO_CLUSTER, contexts_of_history
 from training.baselines.clusters.pair_counts import PairCounts
 from training.collective.config import CollectiveConfig
 from training.collective.evidence import ASSOCIATIONS, Evidence
-from training.collective.fit import EVIDENCE, fit_weights
+from training.collective.fit import EVIDENCE, CollectiveWeights, fit_weights, weights_from_metrics
 from training.planner.data.transitions import Transitions
 
 N = 12
@@ -106,3 +106,24 @@ def test_a_ridge_draws_the_weights_to_zero(ridge: float) -> None:
     )
     assert np.abs(held.of_evidence).sum() < np.abs(is_candidate.of_evidence).sum()
     assert held.loss > is_candidate.loss
+
+
+def test_the_parts_of_the_evidence_add_up_to_the_signal() -> None:
+    evidence = make_evidence()
+    weights = CollectiveWeights(TRUTH, 50.0, 1.0, 10)
+    signal = weights.weigh(evidence)
+    for history in ([2, 7], [4]):
+        (context,) = contexts_of_history(history)
+        parts = weights.split(evidence, context)
+        assert parts.shape == (len(EVIDENCE), N)
+        (scores,) = signal.score_batch([context])
+        others = np.delete(np.arange(N), history)
+        gaps = (parts.sum(axis=0) - scores)[others]
+        np.testing.assert_allclose(gaps, gaps[0], atol=1e-9)
+
+
+def test_weights_come_back_from_their_metrics() -> None:
+    weights = CollectiveWeights(TRUTH, 50.0, 1.25, 10)
+    again = weights_from_metrics(weights.to_metrics())
+    np.testing.assert_array_equal(again.of_evidence, TRUTH)
+    assert (again.pair_prior, again.loss, again.n_transitions) == (50.0, 1.25, 10)

@@ -12,6 +12,7 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 
 from training.planner.base.base_reference import write_base_record
 from training.planner.base.model_io import BASE_RECORD
+from training.planner.base.prompt_record import PromptRecord, write_prompt_record
 from training.planner.config import LoraSettings
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def add_adapter(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Pe
         return get_peft_model(model, config)
 
 
-def save_adapter(model: PeftModel, base_folder: Path, folder: Path) -> None:
-    """Write adapter weights, configuration and the fingerprint of the base model to ``folder``.
+def save_adapter(model: PeftModel, prompt: PromptRecord, base_folder: Path, folder: Path) -> None:
+    """Write adapter weights, configuration, prompts and the base model's print to ``folder``.
 
     The bytes depend on the weights alone: peft's model card goes, sets are sorted, and the base
     model's path is replaced by a neutral name.
@@ -56,3 +57,4 @@ def save_adapter(model: PeftModel, base_folder: Path, folder: Path) -> None:
         config["target_modules"] = sorted(config["target_modules"])
     file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     write_base_record(base_folder, folder / BASE_RECORD)
+    write_prompt_record(prompt, folder)

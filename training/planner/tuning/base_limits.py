@@ -20,9 +20,16 @@ def check_base(planner: Planner, tokens: PlannerTokens) -> None:
     """Check that descriptions can be scored side by side behind one prompt of the base model.
 
     Raises:
-        UserError: the longest prompt and completion do not fit, or the model reads them in an
-            order of its own.
+        UserError: the longest prompt and completion do not fit, the model reads them in an order
+            of its own, or its template puts the date into prompts.
     """
+    if planner.has_turns and "strftime_now" in planner.tokenizer.chat_template:
+        raise UserError(
+            "planner.base_model",
+            "has a chat template that writes the same prompt on every day",
+            "set planner.prompt.template: plain",
+            "strftime_now",
+        )
     by_length = sorted(tokens.descriptions, key=lambda text: len(planner.encode_completion(text)))
     longest = planner.encode_prompt(by_length[-HISTORY_SIZE:])
     _check_context_length(planner, len(longest) + tokens.longest)

@@ -15,12 +15,14 @@ from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.language_model import BaseModel
 from training.planner.base.model_io import Planner
+from training.planner.base.prompt_record import PromptRecord
 from training.planner.config import PlannerConfig
 from training.planner.data.planner_data import Collective, PlannerData
 from training.planner.data.transitions import Transitions
 from training.planner.schedule import make_adapter_optimizer, take_step
 from training.planner.tuning.base_limits import check_base
 from training.planner.tuning.batch import add_gradients, draw_batch
+from training.planner.tuning.budget import settle_steps
 from training.planner.tuning.completion_tree import build_completion_tree, continuations
 from training.planner.tuning.curve import BestAdapter, CurvePoint
 from training.planner.tuning.validation import PlannerTokens, ValidationReport, Validator
@@ -36,8 +38,18 @@ class FineTuned:
     """The model with its best adapter, and how it came about."""
 
     model: PeftModel
+    prompt: PromptRecord
     curve: tuple[CurvePoint, ...]
     best_step: int
+    max_steps: int
+
+    def to_metrics(self) -> dict[str, float]:
+        """Return what the training came to, as named figures."""
+        return {
+            "max_steps": self.max_steps,
+            "steps_made": self.curve[-1].step,
+            "best_step": self.best_step,
+        }
 
 
 def fine_tune(
@@ -73,15 +85,17 @@ def fine_tune(
     """
     rng = np.random.default_rng(seed)
     group = join_process_group(config.hardware.device, "planner.hardware.device")
-    plain = Planner(prepare_for_tuning(base.model, config.hardware), base.tokenizer)
+    ready = prepare_for_tuning(base.model, config.hardware)
+    plain = Planner(ready, base.tokenizer, config.prompt)
     tokens = encode_descriptions(plain, descriptions)
     check_base(plain, tokens)
     model = add_adapter(plain.model, config.lora, seed)
-    planner = Planner(model, base.tokenizer)
+    planner = Planner(model, base.tokenizer, config.prompt)
     data = PlannerData.of(train, len(descriptions), config, collective)
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
     with torch.no_grad():
         group.broadcast(trained_weights(model))
+    config = _within_budget(config, planner, tokens, data, validator, group, seed)
     best = BestAdapter(model, config, len(validator))
     losses: list[float] = []
     for step, loss in _train(planner, tokens, data, config, group, rng, seed):
@@ -93,7 +107,13 @@ def fine_tune(
             if best.should_stop_after(point):
                 break
     best.restore()
-    return FineTuned(model.eval(), tuple(best.curve), best.best_step)
+    return FineTuned(
+        model.eval(),
+        plain.describe_prompts(),
+        tuple(best.curve),
+        best.best_step,
+        config.max_steps,
+    )
 
 
 def refit(
@@ -120,7 +140,7 @@ def refit(
     rate = config.refit_lr_ratio * config.learning_rate
     shorter = config.model_copy(update={"max_steps": n_steps, "learning_rate": rate})
     group = join_process_group(config.hardware.device, "planner.hardware.device")
-    planner = Planner(tuned.model, tokenizer)
+    planner = Planner(tuned.model, tokenizer, config.prompt)
     tokens = encode_descriptions(planner, descriptions)
     data = PlannerData.of(everything, len(descriptions), config, collective)
     rng = np.random.default_rng([seed, 2])
@@ -150,6 +170,31 @@ def _train(
             loss = add_gradients(planner, tokens, batch, data, config, weights, group)
             take_step(weights, optimizer, scheduler)
             yield step, loss
+
+
+def _within_budget(
+    config: PlannerConfig,
+    planner: Planner,
+    tokens: PlannerTokens,
+    data: PlannerData,
+    validator: Validator,
+    group: ProcessGroup,
+    seed: int,
+) -> PlannerConfig:
+    """Return the settings with the steps that a budget allows; what is measured leaves no trace."""
+    weights = trained_weights(planner.model)
+    rng = np.random.default_rng([seed, 3])
+
+    def take_step() -> None:
+        planner.model.train()
+        batch = draw_batch(data, len(tokens.descriptions), config, rng)
+        add_gradients(planner, tokens, batch, data, config, weights, group)
+        for weight in weights:
+            weight.grad = None
+
+    own_gpu = [group.device] if group.device.type == "cuda" else []
+    with torch.random.fork_rng(own_gpu):
+        return settle_steps(config, take_step, lambda: validator.evaluate(planner), group)
 
 
 def trained_weights(model: PeftModel) -> list[Tensor]:

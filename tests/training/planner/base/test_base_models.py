@@ -59,7 +59,7 @@ def learned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     transitions = planned_rule_world(len(DESCRIPTIONS), copies=1).transitions
     splits = (read_transitions(transitions, split) for split in ("train", "validation"))
     tuned = fine_tune(load_base(base), DESCRIPTIONS, *splits, CONFIG, seed=0)
-    save_adapter(tuned.model, base, folder / "adapter")
+    save_adapter(tuned.model, tuned.prompt, base, folder / "adapter")
     planner = load_planner(base, folder / "adapter")
     return Learned(request.param, base, tuned, planner, encode_descriptions(planner, DESCRIPTIONS))
 

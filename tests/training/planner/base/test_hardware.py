@@ -50,7 +50,7 @@ def test_a_base_in_bfloat16_is_tuned_and_merged_in_float32(
     frozen = {dtype for name, dtype in held.items() if "lora_" not in name}
     assert (adapted, frozen) == ({torch.float32}, {torch.bfloat16})
     assert tuned.curve[-1].train_loss < tuned.curve[0].train_loss
-    save_adapter(tuned.model, base, tmp_path / "adapter")
+    save_adapter(tuned.model, tuned.prompt, base, tmp_path / "adapter")
     planner = load_planner(base, tmp_path / "adapter")
     assert {weight.dtype for weight in planner.model.parameters()} == {torch.float32}
 
@@ -72,7 +72,7 @@ def test_a_base_in_four_bits_is_tuned_and_merged_into_the_whole_one(tmp_path: Pa
     assert isinstance(layer, bitsandbytes.nn.Linear4bit)
     assert layer.weight.dtype == torch.uint8
     assert tuned.curve[-1].train_loss < tuned.curve[0].train_loss
-    save_adapter(tuned.model, base, tmp_path / "adapter")
+    save_adapter(tuned.model, tuned.prompt, base, tmp_path / "adapter")
     planner = load_planner(base, tmp_path / "adapter")
     assert {weight.dtype for weight in planner.model.parameters()} == {torch.float32}
 

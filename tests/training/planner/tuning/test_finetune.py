@@ -22,6 +22,7 @@ from training.planner.base.base_model import pretrain, save_base
 from training.planner.base.corpus import write_corpus
 from training.planner.base.decode import write_greedily
 from training.planner.base.model_io import BASE_RECORD, Planner, load_base, load_planner
+from training.planner.base.prompt_record import PROMPT_RECORD
 from training.planner.config import PlannerConfig
 from training.planner.data.transitions import read_transitions
 from training.planner.tuning.curve import CurvePoint
@@ -97,7 +98,7 @@ def train(folder: Path) -> Trained:
         seed=0,
         report=heard.append,
     )
-    save_adapter(tuned.model, base, adapter)
+    save_adapter(tuned.model, tuned.prompt, base, adapter)
     return Trained(world, base, adapter, tuned, heard)
 
 
@@ -136,7 +137,8 @@ def test_the_curve_is_told_and_ends_better_than_it_began(trained: Trained) -> No
 
 def test_only_adapter_weights_are_saved_with_no_trace_of_the_place(trained: Trained) -> None:
     names = sorted(file.name for file in trained.adapter.iterdir())
-    assert names == ["adapter_config.json", "adapter_model.safetensors", BASE_RECORD]
+    weights = ["adapter_config.json", "adapter_model.safetensors"]
+    assert names == [*weights, BASE_RECORD, PROMPT_RECORD]
     config = json.loads((trained.adapter / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "base_model"
     assert config["target_modules"] == sorted(config["target_modules"])

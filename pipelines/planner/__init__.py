@@ -1,0 +1,1 @@
+"""Around the planner: base models that are fetched, and plans that are explained."""
