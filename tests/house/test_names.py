@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.house.imports import ROOT, source_files
 
 SHARED = {
+    "command": "the work of a command of explorer; only the application asks for it, by module",
     "main": "where a stage, a command or a benchmark begins; asked for by no other module",
     "run": "what a runner does, never called without its name: stage.run, app.run",
 }
