@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +15,6 @@ from pipelines.experiment import study
 from pipelines.experiment.study_runs import Workbench
 from pipelines.io.artefact_io import read_json
 from pipelines.params.params import Params, read_params
-from tests.house.imports import ROOT
 from tests.worlds.experiment_tree import PARAMS
 
 ARMS = ["control", "planner", "oracle"]
@@ -35,7 +29,6 @@ def tree(experiment_tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     settings = yaml.safe_dump(PARAMS | {"study": SMALL})
     (tmp_path / "params.yaml").write_text(settings, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return tmp_path
 
 
@@ -102,17 +95,3 @@ def test_the_fitted_world_hides_interests_that_were_never_touched(tree: Path) ->
     for name in ("novel_share", "repeat_share", "item_gini"):
         log, simulated = (fitted.likeness[f"{side}_{name}"] for side in ("log", "simulated"))
         assert simulated == pytest.approx(log, abs=0.1), name
-
-
-@pytest.mark.long
-def test_a_killed_study_ends_with_the_bytes_of_one_that_was_not(tree: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.study", "--workers", "2"]
-    killed = subprocess.Popen([*command, "--folder", "killed"], start_new_session=True)
-    while not list(Path("killed").rglob("*.parquet")):
-        assert killed.poll() is None
-        time.sleep(0.05)
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    for folder in ("killed", "whole"):
-        subprocess.run([*command, "--folder", folder], check=True)
-    assert content_of(Path("killed")) == content_of(Path("whole"))
