@@ -94,7 +94,7 @@ def test_a_build_shows_one_line_a_stage_and_bars_of_ours_alone(second: tuple[Pat
 
 
 def test_commands_show_bars_of_ours_alone(promoted: Path) -> None:
-    for command in ("publish", "promote", "report"):
+    for command in ("publish", "promote", "report", "list-clusters"):
         shown = run_on_terminal(promoted, "pipelines.commands", command)
         assert foreign_bars(shown) == []
         assert "warning" not in shown.lower()
