@@ -82,7 +82,7 @@ def look_at_build(language: Language, checkout: Path) -> LanguageFigures:
     for cluster, name in names.items():
         own = items.filter((pl.col("level") == 1) & (pl.col("cluster_id") == cluster))["item_id"]
         (topic, _), *_ = Counter(int(topic_of_item[int(item)]) for item in own).most_common(1)
-        named += any(word in name for word in split_words(language.topics[topic]))
+        named += any(word in name for word in split_words(language.topics[topic].lower()))
     report = (checkout / REPORT).read_text().splitlines()
     planned = [line for line in report if line.strip()[:2] in ("1.", "2.", "3.")]
     return LanguageFigures(

@@ -19,7 +19,8 @@ from training.clusters.representation.segmentation import BORDER, mark_words
 AND = " and "
 MAX_TITLE = (MAX_DESCRIPTION - len(EXAMPLE_OPENING) - len(AND)) // 2
 ELLIPSIS = "…"
-ASIDE = regex.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])")
+ASIDE = regex.compile(r"(?<=\S)\s*(?:\([^()]*\)|\[[^\[\]]*\])")
+"""Brackets behind a title; in front they are part of it, as in (500) Days of Summer."""
 LATE_ARTICLE = regex.compile(r"^(.+), (The|A|An|Der|Die|Das|Le|La|Les|El|Los|Las|Il)$")
 SUBTITLE = regex.compile(r"\s*[:;|/–—(\[]\s*|\s+-\s+|[,.!?]\s+")
 LETTER = regex.compile(r"\p{L}")

@@ -35,6 +35,7 @@ CONFIG = ClusterConfig(levels=(2,))
         (["Seven Samurai (Shichinin no samurai)", "SEVEN SAMURAI", "Ran"], None),
         (["300", "1984", "Gladiator"], "like Gladiator"),
         (["  Thriller\n[Remastered]\u200b ", "Bad"], "like Thriller and Bad"),
+        (["(500) Days of Summer (2009)", "[REC]"], "like (500) Days of Summer and [REC]"),
         (["红楼梦", "西游记"], "like 红楼梦 and 西游记"),
         (
             [
