@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 import uvicorn
@@ -95,7 +96,8 @@ def page(address: str) -> Iterator[Page]:
 def open_person(page: Page, user: str) -> None:
     page.get_by_label("Person").fill(user)
     page.get_by_role("button", name="Show").click()
-    page.wait_for_url(re.compile(r"\?user="))
+    shown = re.escape(urlencode({"user": user}))  # the address follows when the lists are there
+    page.wait_for_url(re.compile(rf"\?{shown}$"))
 
 
 def test_it_opens_on_a_person_and_shows_why(page: Page) -> None:

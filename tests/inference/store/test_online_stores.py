@@ -214,7 +214,8 @@ def test_rows_are_read_by_feast_as_they_were_written(opener: Opener) -> None:
         schema_overrides={"event_timestamp": pl.Datetime("us", "UTC")},
     )
     _write(store, USER_ITEM_HISTORY, users)
-    _write(store, NOVEL_CLUSTER_TABLE, _frame(FIRST))
+    own: Row = ("0", NOON, [1], [-1.0])  # by which a release is known to be online
+    _write(store, NOVEL_CLUSTER_TABLE, _frame([*FIRST, own]))
     assert (
         type(store.provider.online_store).online_read
         is type(opener(False).provider.online_store).online_read

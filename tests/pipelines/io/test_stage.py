@@ -68,7 +68,7 @@ def test_whatever_runs_as_a_stage_has_words() -> None:
 
 
 def test_what_has_no_figures_is_named_all_the_same() -> None:
-    assert describe_stage("planner") == "the planner"
+    assert describe_stage("base_model") == "the base language model"
 
 
 def test_no_bar_of_another_library_is_shown(

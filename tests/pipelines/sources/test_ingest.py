@@ -50,7 +50,9 @@ def test_files_become_tables_a_timeline_and_an_empty_truth() -> None:
     assert read_table(paths.ITEMS, ITEMS).height == 8
     assert read_table(paths.INTERACTIONS, INTERACTIONS).height == 30
     assert read_json(paths.TRUTH / "about.json") == {"available": False}
-    assert set(read_json(paths.TIMELINE)) == {"validation_origins", "test_origins", "end"}
+    assert set(read_json(paths.TIMELINE)) == {
+        *("schema", "validation_origins", "test_origins", "end")
+    }
     assert not list(Path().rglob("*.partial*"))
 
 
