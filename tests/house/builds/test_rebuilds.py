@@ -123,27 +123,29 @@ def test_the_targets_that_serve_pages_serve_them(promoted: Path, tmp_path: Path)
         assert "MLflow" in read_when_ready(address)
 
 
-def test_an_experiment_and_a_refresh_go_as_the_guide_says(promoted: Path) -> None:
+def test_an_experiment_and_a_refresh_go_as_the_guide_says(reference: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(reference, checkout, symlinks=True)
     setting = ("-S", "recommender.max_epochs=1", "-S", "table.score=open")
-    run_module(promoted, "dvc", "exp", "run", *setting)
-    assert "recommender.max_epochs" in run_module(promoted, "dvc", "exp", "show", "--csv")
-    shutil.copytree(promoted / "artifacts" / "table", promoted / "kept_table")
-    run_module(promoted, "dvc", "freeze", "base_model", "planner")
-    params = yaml.safe_load((promoted / "params.yaml").read_text())
+    run_module(checkout, "dvc", "exp", "run", *setting)
+    assert "recommender.max_epochs" in run_module(checkout, "dvc", "exp", "show", "--csv")
+    shutil.copytree(checkout / "artifacts" / "table", checkout / "kept_table")
+    run_module(checkout, "dvc", "freeze", "base_model", "planner")
+    params = yaml.safe_load((checkout / "params.yaml").read_text())
     assert (params["recommender"]["max_epochs"], params["table"]["score"]) == (1, "open")
 
     def name_previous_table(sha256: str) -> None:
         params["table"]["previous"] = {"folder": "kept_table", "sha256": sha256}
-        (promoted / "params.yaml").write_text(yaml.safe_dump(params))
+        (checkout / "params.yaml").write_text(yaml.safe_dump(params))
 
     name_previous_table("?")
-    log = promoted.with_suffix(".refused.log")
-    assert start_repro(promoted, log).wait() != 0
+    log = checkout.with_suffix(".refused.log")
+    assert start_repro(checkout, log).wait() != 0
     told = re.search(r"set table\.previous\.sha256 to (\w{64})", log.read_text())
     assert told, log.read_text()[-4000:]
     name_previous_table(told[1])
-    assert "Running stage 'planner'" not in repro(promoted)
-    assert (promoted / "artifacts" / "table" / "refresh.md").is_file()
+    assert "Running stage 'planner'" not in repro(checkout)
+    assert (checkout / "artifacts" / "table" / "refresh.md").is_file()
 
 
 def test_a_promoted_release_comes_back_by_one_command(promoted: Path, tmp_path: Path) -> None:
