@@ -17,6 +17,7 @@ from pipelines.params.params import read_params
 from pipelines.reference.metrics import unexplained
 from pipelines.stages import clusters as stage
 from tests.worlds.clusters import CUT, TopicWorld, build_topic_world
+from training.clusters.lineage.change_records import CHANGES_SCHEMA
 from training.curation.timeline import Timeline
 
 PARAMS = """
@@ -98,6 +99,7 @@ def pin(folder: str, sha256: str) -> None:
 def test_a_rebuild_from_a_pinned_tree_keeps_ids_and_names_and_says_so() -> None:
     stage.main(read_params())
     assert read_json(paths.CLUSTER_CHANGES) == {
+        "schema": CHANGES_SCHEMA,
         "previous_tree": None,
         "reused_ids": [],
         "survivors": [],
