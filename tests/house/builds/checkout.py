@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,6 +112,7 @@ def run_on_terminal(checkout: Path, *command: str) -> str:
     Only there progress bars are drawn.
     """
     ours, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))  # a new one has no width, so no bar either
     process = subprocess.Popen(
         [sys.executable, "-m", *command],
         cwd=checkout,
