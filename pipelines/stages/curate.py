@@ -85,7 +85,7 @@ def mine(
             mine_cases(chunk, timeline),
             mine_item_cases(chunk, timeline),
         )
-        for chunk in tqdm(chunks, desc="curate", unit="chunk", disable=None)
+        for chunk in tqdm(chunks, desc="curate", leave=False, disable=None)
     ]
     labels, cases, item_cases = zip(*found, strict=True)
     return pl.concat(labels), pl.concat(cases), pl.concat(item_cases)

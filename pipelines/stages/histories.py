@@ -43,7 +43,7 @@ def write_histories(params: Params) -> None:
         TableWriter(paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY) as cluster_histories,
         TableWriter(paths.USER_ITEM_HISTORY, USER_ITEM_HISTORY) as item_histories,
     ):
-        for chunk in tqdm(chunks, desc="histories", unit="chunk", disable=None):
+        for chunk in tqdm(chunks, desc="histories", leave=False, disable=None):
             cluster_histories.write(cluster_history_rows(chunk, config))
             item_histories.write(item_history_rows(chunk, times, config))
 

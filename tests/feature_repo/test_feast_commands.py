@@ -41,10 +41,10 @@ ROWS = {
         "consumed_items": [["b", "a", "c"]],
     },
     "novel_cluster_table": {
-        "release_id": ["r1"],
-        "context_key": ["1_3"],
-        "novel_clusters": [[2, 0]],
-        "scores": [[-0.5, -1.5]],
+        "release_id": ["r1", "r1"],
+        "context_key": ["1_3", "0"],  # the latter tells that the release is online
+        "novel_clusters": [[2, 0], [1]],
+        "scores": [[-0.5, -1.5], [-1.0]],
     },
 }
 

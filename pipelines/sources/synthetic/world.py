@@ -121,7 +121,7 @@ def _write_people(
 ) -> None:
     item_ids = shelf.item_ids
     begins = range(0, config.n_users, USERS_PER_CHUNK)
-    for chunk, begin in enumerate(tqdm(begins, desc="users", unit="chunk", disable=None)):
+    for chunk, begin in enumerate(tqdm(begins, desc="users", leave=False, disable=None)):
         size = min(USERS_PER_CHUNK, config.n_users - begin)
         rng = _generator(seed, PEOPLE, chunk)
         people = draw_people(size, mechanism, config, rng)

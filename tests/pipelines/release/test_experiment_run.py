@@ -23,7 +23,7 @@ DVC = str(Path(sys.executable).with_name("dvc"))
 STAGE = {
     "cmd": f"{sys.executable} -m pipelines.stages.release",
     "params": ["clusters.levels", "serving.planned_clusters"],
-    "outs": [path.as_posix() for path in (paths.RELEASE, paths.ITEM_TITLES, paths.PLAN_CONFIG)],
+    "outs": [path.as_posix() for path in (paths.RELEASE, paths.ITEM_TITLES)],
     "metrics": [{paths.metrics_of("summary").as_posix(): {"cache": False}}],
 }
 
