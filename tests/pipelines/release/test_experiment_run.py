@@ -38,6 +38,7 @@ def call(*command: str) -> None:
 def test_an_experiment_leaves_a_run_wherever_it_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow itself sets it
     monkeypatch.chdir(build_tree(tmp_path))
     # Only the last stage: what the others leave comes with the tree, as git has it.
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"release": STAGE}}), encoding="utf-8")
