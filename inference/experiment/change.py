@@ -12,7 +12,15 @@ from scipy.special import ndtri
 
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.environment import Environment
-from inference.experiment.luck import ARRIVE, DRIFT, EMERGE, LEAVE, Flags, Floats, draw_uniform
+from inference.experiment.random_streams import (
+    ARRIVE,
+    DRIFT,
+    EMERGE,
+    LEAVE,
+    Flags,
+    Floats,
+    draw_uniform,
+)
 
 
 def with_arrivals(environment: Environment, config: ExperimentConfig, seed: int) -> Environment:

@@ -17,7 +17,15 @@ import numpy as np
 from scipy.special import ndtri
 
 from inference.experiment.config import ExperimentConfig
-from inference.experiment.luck import CONSUME, EXAMINE, NOISE, Flags, Floats, Integers, draw_uniform
+from inference.experiment.random_streams import (
+    CONSUME,
+    EXAMINE,
+    NOISE,
+    Flags,
+    Floats,
+    Integers,
+    draw_uniform,
+)
 
 DORMANT = 0.3
 """Of an interest's affinity before the interest has emerged: about that of no interest at all."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.experiment.luck import Floats
+from inference.experiment.random_streams import Floats
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import polars as pl
 
 from inference.experiment.config import ArmName
 from inference.experiment.environment import Environment
-from inference.experiment.luck import Floats
 from inference.experiment.pooled_outcomes import describe_pooled, pooled_measures
+from inference.experiment.random_streams import Floats
 from inference.experiment.user_outcomes import PER_USER, RATIOS, tabulate_ratios, tabulate_users
 from training.evaluation.metrics import LEVEL, Interval, resample_sums
 

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.values import ClusterContext
-from inference.experiment.luck import Floats
 from inference.experiment.participants import Participant
+from inference.experiment.random_streams import Floats
 from inference.plans.align import align_plan
 from inference.plans.combine import PlannedCluster, contexts_to_look_up, plan_for
 from inference.plans.config import PlanConfig

@@ -13,9 +13,9 @@ from inference.experiment.arms import Exploration, answer_requests
 from inference.experiment.change import drift, stay
 from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Environment, Shown, respond, tire
-from inference.experiment.luck import Flags
 from inference.experiment.participants import Participant
 from inference.experiment.policies import ClusterPolicy
+from inference.experiment.random_streams import Flags
 from inference.serving.blend import BlendedItem, ListName
 from inference.serving.config import ExplorationPolicy
 from training.recommender.protocol import Recommender

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from inference.experiment.environment import Environment
-from inference.experiment.luck import Floats
+from inference.experiment.random_streams import Floats
 
 KEPT_POSITIVES = 2
 """A second like tells an interest from a chance."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from inference.experiment.environment import Environment
-from inference.experiment.luck import DIVERT, draw_uniform
+from inference.experiment.random_streams import DIVERT, draw_uniform
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import logit
 
 from inference.experiment.environment import Environment, Shown
-from inference.experiment.luck import CONSUME, OUTSIDE, Flags, Floats, Integers
+from inference.experiment.random_streams import CONSUME, OUTSIDE, Flags, Floats, Integers
 
 CHOICES = 3
 """Items that a user takes of a list at most, one after another: about what the planted world's

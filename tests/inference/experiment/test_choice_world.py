@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logit, softmax
 
 from inference.experiment.environment import Shown
-from inference.experiment.luck import draw_uniform
+from inference.experiment.random_streams import draw_uniform
 from inference.experiment.worlds.choice import (
     CHOICES,
     CROWD_APPEAL,

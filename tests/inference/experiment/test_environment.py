@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inference.experiment.config import ExperimentConfig
 from inference.experiment.environment import Shown, respond, tire
-from inference.experiment.luck import draw_uniform
+from inference.experiment.random_streams import draw_uniform
 from tests.worlds.experiment import ITEMS_PER_CLUSTER, make_environment
 
 STEADY = ExperimentConfig(position_decay=1.0, tiring=0.0)

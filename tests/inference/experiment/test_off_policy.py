@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.experiment.luck import Floats
 from inference.experiment.off_policy import (
     LoggedChoices,
     effective_size,
@@ -14,6 +13,7 @@ from inference.experiment.off_policy import (
     estimate_switch,
     unsupported_share,
 )
+from inference.experiment.random_streams import Floats
 
 LOGGED = np.array([[0.5, 0.3, 0.2], [0.2, 0.2, 0.6]])  # two kinds of people, three clusters
 JUDGED = np.array([[0.1, 0.1, 0.8], [0.7, 0.2, 0.1]])
