@@ -26,7 +26,7 @@ test: install  ## style, types and every fast test; at most 15 minutes on 2 core
 	mypy
 	python -m pytest -m "not long"
 
-test-long: install  ## kills, double builds, soaks and other processors; at most 30 minutes on 2 cores
+test-long: install  ## kills, double builds, soaks and other processors; some 40 minutes on 2 cores
 	python -m pytest -m long
 
 docs: install  ## the documents as a site, site/index.html; a dead link fails
