@@ -21,6 +21,7 @@ from inference.release.registry_answer import require_registry
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_figures
 from pipelines.io.failures import says_more
+from pipelines.io.tracking_address import require_one_server
 from pipelines.io.tracking_address import tracking_uri as tracking_uri
 from pipelines.release.artefact_place import artefact_place, follow_move
 from pipelines.release.code_version import read_code_version
@@ -52,7 +53,8 @@ def open_tracking() -> MlflowClient:
 
     Raises:
         RegistryUnreachableError: nobody answers there.
-        ReleaseError: the store is broken, or of another version of MLflow.
+        ReleaseError: the store is broken, or of another version of MLflow, or the registry is to
+            lie elsewhere.
     """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
@@ -61,11 +63,12 @@ def open_tracking() -> MlflowClient:
     # MLflow's own use of SQLAlchemy; nothing a user of this project could mend.
     warnings.filterwarnings("ignore", message=".*noload.*", category=DeprecationWarning)
     uri = tracking_uri()
+    require_one_server(uri)
     with readable(uri):
         require_registry(uri)
         make_tracking_database(uri)
         mlflow.set_tracking_uri(uri)
-        client = MlflowClient(tracking_uri=uri)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         if client.get_experiment_by_name(EXPERIMENT) is None:
             client.create_experiment(EXPERIMENT, artifact_location=artefact_place(uri))
         else:

@@ -8,14 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from wsgiref.simple_server import make_server
 
 import pytest
 
@@ -33,7 +30,7 @@ pytestmark = pytest.mark.long
 
 PAGE = REPOSITORY / "docs" / "guide" / "features.md"
 START_SECONDS = 120
-FEAST = str(Path(sys.executable).with_name("feast"))
+FEAST, MLFLOW = (str(Path(sys.executable).with_name(name)) for name in ("feast", "mlflow"))
 
 
 class Server:
@@ -57,24 +54,6 @@ class Server:
         self._process.wait(timeout=30)
 
 
-@contextmanager
-def registry_server(port: int) -> Iterator[None]:
-    """MLflow's own application, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("_MLFLOW_SERVER_FILE_STORE", tracking_uri())
-        patch.setenv("_MLFLOW_SERVER_REGISTRY_STORE", tracking_uri())
-        from mlflow.server import app
-
-        server = make_server("127.0.0.1", port, app)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_every_line_of_the_page_works(tree: PublishedReleases, tmp_path: Path) -> None:
     require_program(shutil.which("curl"), "curl")
     require_program(shutil.which("jq"), "jq")
@@ -89,15 +68,20 @@ def test_every_line_of_the_page_works(tree: PublishedReleases, tmp_path: Path) -
         script = script.replace(f"127.0.0.1:{written}\n", f"127.0.0.1:{used}\n")
     serve = [sys.executable, "-m", "pipelines.commands", "serve", "--port", str(service)]
     serve_feast = [FEAST, "-c", "feature_repo", "serve", "--port", str(feast)]
+    options = ("--backend-store-uri", tracking_uri(), "--port", str(mlflow), "--workers", "1")
+    serve_registry = [MLFLOW, "server", *options]
     with ExitStack() as servers:
-        wells = {service: (serve, "readyz"), feast: (serve_feast, "health")}
+        wells = {
+            service: (serve, "readyz"),
+            feast: (serve_feast, "health"),
+            mlflow: (serve_registry, "health"),
+        }
         started = [
-            Server(command, f"http://127.0.0.1:{port}/{health}", tmp_path / f"{health}.log")
+            Server(command, f"http://127.0.0.1:{port}/{health}", tmp_path / f"{port}.log")
             for port, (command, health) in wells.items()
         ]
         for server in started:
             servers.callback(server.stop)
-        servers.enter_context(registry_server(mlflow))
         for server in started:
             server.wait()
         done = subprocess.run(

@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 
 from expectations.contracts.errors import ReleaseError
-from pipelines.io.tracking_address import SQLITE
+from pipelines.io.tracking_address import SQLITE, require_one_server
 from pipelines.release.tracking_database import make_tracking_database, readable
 
 MAKE = "import sys; from pipelines.release.tracking_database import make_tracking_database as m; "
@@ -56,6 +56,16 @@ def test_a_password_stays_out_of_the_line(monkeypatch: pytest.MonkeyPatch) -> No
     uri = "postgresql://owner:secret@127.0.0.1:1/runs"
     with pytest.raises(ReleaseError, match="MLFLOW_TRACKING_URI") as caught, readable(uri):
         MlflowClient(tracking_uri=uri).get_experiment_by_name("any")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_registry_apart_from_the_runs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = uri_of(Path("here"))
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", runs)  # as MLflow itself sets it
+    require_one_server(runs)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", "postgresql://owner:secret@elsewhere/models")
+    with pytest.raises(ReleaseError, match="unset MLFLOW_REGISTRY_URI") as caught:
+        require_one_server(runs)
     assert "secret" not in str(caught.value)
 
 
