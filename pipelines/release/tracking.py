@@ -27,6 +27,7 @@ from pipelines.release.artefact_place import artefact_place, follow_move
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import LOCK_FILE
 from pipelines.release.run_datasets import log_datasets
+from pipelines.release.run_plots import draw_plots
 from pipelines.release.tracking_database import make_tracking_database, readable
 
 EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
@@ -41,6 +42,9 @@ METRICS_AT_ONCE = 1000
 """MLflow's own limit on the metrics of one call."""
 MAX_PARAM_LENGTH = 6000
 """MLflow's own limit on a parameter's value."""
+
+PICTURES = "pictures"
+"""Folder of a run with the plots of `dvc.yaml` as pictures."""
 
 CURVES: Mapping[str, Path] = {
     "planner": paths.PLANNER_CURVE,
@@ -147,6 +151,8 @@ def _log_files(client: MlflowClient, run_id: str) -> None:
     for folder in (paths.METRICS, paths.STAGE_COSTS, paths.PLOTS, paths.DATA_DOCS):
         if folder.is_dir():
             client.log_artifacts(run_id, str(folder), folder.name)
+    for name, picture in draw_plots():
+        client.log_figure(run_id, picture, f"{PICTURES}/{name}")
 
 
 def _curve(prefix: str, file: Path, now: int) -> list[Metric]:
