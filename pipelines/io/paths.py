@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PARAMS_FILE = Path("params.yaml")
+PIPELINE_FILE = Path("dvc.yaml")
 ARTIFACTS = Path("artifacts")
 METRICS = Path("metrics")
 VAR = Path("var")  # run-time state; a stage reads what a break left of its work, and the list below

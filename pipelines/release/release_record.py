@@ -23,11 +23,10 @@ from pipelines.release.code_version import CodeVersion
 
 RECORD_FOLDER = "record"
 LOCK_FILE = Path("dvc.lock")
-PIPELINE_FILE = Path("dvc.yaml")
 ORIGIN_FILE = "origin.json"
 ORIGIN_SCHEMA = 2
 """1 was the same without the field."""
-RECORDED_FILES = (LOCK_FILE, PIPELINE_FILE, paths.PARAMS_FILE)
+RECORDED_FILES = (LOCK_FILE, paths.PIPELINE_FILE, paths.PARAMS_FILE)
 
 
 @dataclass(frozen=True)

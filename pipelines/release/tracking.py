@@ -26,8 +26,8 @@ from pipelines.io.tracking_address import tracking_uri as tracking_uri
 from pipelines.release.artefact_place import artefact_place, follow_move
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import LOCK_FILE
-from pipelines.release.run_datasets import log_datasets
-from pipelines.release.run_plots import draw_plots
+from pipelines.release.runs.datasets import log_datasets
+from pipelines.release.runs.plots import draw_plots
 from pipelines.release.tracking_database import make_tracking_database, readable
 
 EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipelines.release.run_plots import BARS, SCATTER, draw_plots, list_plots
+from pipelines.release.runs.plots import BARS, SCATTER, draw_plots, list_plots
 from tests.worlds.online.serving import REPOSITORY
 
 CURVE = "artifacts/planner/curve.csv"

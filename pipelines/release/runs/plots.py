@@ -17,7 +17,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipelines.release.release_record import PIPELINE_FILE
+from pipelines.io.paths import PIPELINE_FILE
 
 BARS = "bars_from_zero"
 """Our template: one bar a row, its length in the column `x`, its name in the column of `y`."""
