@@ -42,6 +42,8 @@ class ArmName(StrEnum):
     """The planner, places for clusters of new families first."""
     PLANNER_NEW_FIELD = "planner_new_field"
     """The planner, places for clusters of new fields first."""
+    CALIBRATED = "planner_calibrated"
+    """The planner as served, by a share of exploration that follows what people like."""
 
 
 class ExperimentConfig(Config):

@@ -10,6 +10,7 @@ import polars as pl
 from tqdm import tqdm
 
 from inference.experiment.arms import Exploration, answer_requests
+from inference.experiment.calibration import ShareCalibration
 from inference.experiment.change import drift, stay
 from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Environment, Shown, respond, tire
@@ -34,6 +35,7 @@ class Arm:
         recommender: picks the items, ours or a team's own.
         cluster_of_item: the serving cluster of every item.
         retrain: trains the recommender after every round; ``None`` leaves it as it is.
+        calibration: sets the exploration share anew after every round; ``None`` leaves it.
     """
 
     name: ArmName
@@ -41,6 +43,7 @@ class Arm:
     recommender: Recommender
     cluster_of_item: Mapping[str, int]
     retrain: Retrain | None = None
+    calibration: ShareCalibration | None = None
 
 
 def run_arm(
@@ -72,9 +75,12 @@ def run_arm(
     served = Exploration(exploration, seed)
     recommender, truth = arm.recommender, environment
     logs = []
+    asked = config
     for number in tqdm(range(config.rounds), desc=f"{arm.name} arm", unit="round", disable=None):
+        if arm.calibration is not None:
+            asked = config.model_copy(update={"exploration_share": arm.calibration.share})
         lists = _ask(
-            arm.policy, recommender, states, is_present, environment, config, served, number
+            arm.policy, recommender, states, is_present, environment, asked, served, number
         )
         log = _tabulate(number, lists, participants, environment)
         users, items, positions = (log[name].to_numpy() for name in ("user", "item", "position"))
@@ -89,6 +95,8 @@ def run_arm(
         )
         if arm.policy is not None:
             arm.policy.learn(states, logs[-1])
+        if arm.calibration is not None:
+            arm.calibration.learn(logs[-1])
         taken = response.is_consumed
         tiredness = tire(environment, config, tiredness, users[taken], items[taken])
         states = _move_on(states, lists, logs[-1], environment, arm.cluster_of_item)

@@ -74,6 +74,7 @@ class PolicyMaker:
             ArmName.NEURAL_LINEAR: self._neural_linear,
             ArmName.UNALIGNED: lambda _: self._tabulated(self._system.table),
             ArmName.PLANNER: lambda _: self._system.planner(),
+            ArmName.CALIBRATED: lambda _: self._system.planner(),
             ArmName.PLACEBO: self._placebo,
             ArmName.ORACLE: lambda _: self._oracle(),
             ArmName.PLANNER_ADJACENT: lambda _: self._led(1, 0, 0),

@@ -36,6 +36,7 @@ SHOWN = (
     "positives_per_user",
     "uci_at_10",
     "retention",
+    "explored_share_at_end",
     "cluster_entropy_change_bits",
     "discoverable_at_1",
 )

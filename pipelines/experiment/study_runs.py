@@ -12,6 +12,7 @@ import polars as pl
 import torch
 
 from inference.experiment.arms import System
+from inference.experiment.calibration import calibration_of
 from inference.experiment.change import with_arrivals
 from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Environment
@@ -106,6 +107,7 @@ class Workbench:
             system.recommender,
             system.cluster_of_item,
             Retraining(self._histories, seed),
+            calibration_of(run.arm, self._config),
         )
         exploration = params.serving.exploration
         return run_arm(arm, participants, environment, self._config, exploration, seed)

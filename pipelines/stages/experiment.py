@@ -7,6 +7,7 @@ import polars as pl
 import torch
 
 from expectations.contracts.tables import INTERACTIONS
+from inference.experiment.calibration import calibration_of
 from inference.experiment.config import ArmName
 from inference.experiment.environment import Environment, without_undiscovered
 from inference.experiment.outcomes import compare_arms, follow_rounds, summarise
@@ -52,7 +53,13 @@ def main(params: Params) -> None:
     policies = PolicyMaker(system, environment, clusters, params.table, config, runtime.seed)
     logs = {}
     for name in (ArmName.CONTROL, *(arm for arm in config.arms if arm != ArmName.CONTROL)):
-        arm = Arm(name, policies.make(name), system.recommender, system.cluster_of_item)
+        arm = Arm(
+            name,
+            policies.make(name),
+            system.recommender,
+            system.cluster_of_item,
+            calibration=calibration_of(name, config),
+        )
         logs[name] = run_arm(
             arm, participants, environment, config, params.serving.exploration, runtime.seed
         )

@@ -48,6 +48,7 @@ class StudyConfig(Config):
         ArmName.NEURAL_LINEAR,
         ArmName.PLANNER,
         ArmName.UNALIGNED,
+        ArmName.CALIBRATED,
         ArmName.PLACEBO,
         ArmName.ORACLE,
     )

@@ -43,6 +43,8 @@ def measure_arm(log: pl.DataFrame, environment: Environment) -> dict[str, float]
     Beside those of the experiment (see ``user_outcomes.py``):
 
     - ``positives_per_user``: the enjoyment of the whole run; who leaves has none any more;
+    - ``explored_share_of_shown``, and the same in the last third of the rounds,
+      ``explored_share_at_end``;
     - ``retention``: the share of the users who are there in the last round;
     - ``cluster_entropy_bits`` of what is consumed, ``cluster_entropy_change_bits`` from the first
       third of the rounds to the last;
@@ -55,18 +57,19 @@ def measure_arm(log: pl.DataFrame, environment: Environment) -> dict[str, float]
     """
     n_users = environment.n_users
     rounds = int(log["round"].to_numpy().max()) + 1
+    third = max(rounds // 3, 1)
     per_user = tabulate_users(log, environment).mean(axis=0)
     sums = tabulate_ratios(log, n_users).sum(axis=0)
     figures = dict(zip(PER_USER, per_user.tolist(), strict=True))
     figures |= dict(zip(RATIOS, (sums[1::2] / np.maximum(sums[::2], 1)).tolist(), strict=True))
     figures["positives_per_user"] = log["is_positive"].sum() / n_users
     figures["explored_share_of_shown"] = float(log["is_exploratory"].to_numpy().mean())
+    end = log.filter(pl.col("round") >= rounds - third)
+    figures["explored_share_at_end"] = float(end["is_exploratory"].to_numpy().mean())
     figures["retention"] = log.filter(pl.col("round") == rounds - 1)["user"].n_unique() / n_users
     figures["cluster_entropy_bits"] = _consumed_entropy(log)
-    third = max(rounds // 3, 1)
     first = _consumed_entropy(log.filter(pl.col("round") < third))
-    last = _consumed_entropy(log.filter(pl.col("round") >= rounds - third))
-    figures["cluster_entropy_change_bits"] = last - first
+    figures["cluster_entropy_change_bits"] = _consumed_entropy(end) - first
     could_be_shown = np.ones(len(environment.item_ids), dtype=bool)
     if environment.arrives is not None:
         could_be_shown = environment.arrives < rounds

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import polars as pl
@@ -16,9 +21,12 @@ from pipelines.experiment.study_runs import Workbench
 from pipelines.io.artefact_io import read_json
 from pipelines.params.params import Params, read_params
 from tests.worlds.experiment_tree import PARAMS
+from tests.worlds.online.serving import REPOSITORY
 
 ARMS = ["control", "planner", "oracle"]
 SMALL = {"seeds": 2, "users": 12, "rounds": 3, "arms": ARMS, "worlds": ["planted", "null"]}
+PATIENCE_SECONDS = 600
+"""Of twelve small runs on a busy machine, imports of three processes included."""
 OUTS = (study.FIGURES, study.ARMS, study.ROUNDS)
 
 
@@ -57,6 +65,27 @@ def test_a_study_goes_on_where_it_was_to_the_same_bytes() -> None:
         (Path("broken") / file).unlink()
     study.run_study(read_params(), Path("broken"), workers=1)
     assert content_of(Path("broken")) == whole
+
+
+@pytest.mark.long
+def test_a_study_killed_with_its_workers_goes_on_to_the_same_bytes(tree: Path) -> None:
+    study.run_study(read_params(), Path("whole"), workers=1)
+    command = [sys.executable, "-m", "benchmarks.study", "--folder", "killed", "--workers", "2"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
+    end = time.monotonic() + PATIENCE_SECONDS
+    while len(list(Path("killed").rglob("*.parquet"))) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)  # the workers too, in the middle of their runs
+    process.wait()
+    assert not (Path("killed") / study.FIGURES).exists()
+    subprocess.run(command, env=environment, check=True, timeout=PATIENCE_SECONDS)
+    logs = {name for name in content_of(tree / "killed") if not name.endswith(".partial")}
+    whole = content_of(tree / "whole")
+    assert logs >= set(whole)
+    assert {name: content_of(tree / "killed")[name] for name in whole} == whole
 
 
 def test_halves_of_a_draw_share_no_user_and_show_no_item_in_common(tree: Path) -> None:
