@@ -1,0 +1,1 @@
+"""The client: held against the OpenAPI document, and put to the real service."""
