@@ -104,7 +104,9 @@ def postgres_server(folder: Path) -> Iterator[str]:
     command = [*as_owner, str(initdb.with_name("postgres")), "-D", str(data), *options]
     try:
         subprocess.run([*as_owner, *setup], check=True, capture_output=True, cwd="/")
-        with _running(command, folder / "postgres.log", lambda: _accepts(port)):
+        # while it starts up it accepts connections, and refuses them one by one
+        asked = [str(initdb.with_name("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        with _running(command, folder / "postgres.log", partial(_succeeds, asked)):
             yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
     finally:
         shutil.rmtree(data, ignore_errors=True)
@@ -191,3 +193,7 @@ def _running(
 def _accepts(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, check=False).returncode == 0

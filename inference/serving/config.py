@@ -43,6 +43,7 @@ class ServingConfig(Config):
         poll_seconds: time between two looks at the champion alias.
         probes: users and table rows looked up before a release is taken in.
         event_log: file that every event goes to first; what writes events on one machine shares it.
+            Empty, the service takes no events and no choices: where another machine does.
         live_events: newest events of a user that the live view holds.
         forgotten_users: list of people who asked to be forgotten; their rows may be absent.
         heal_seconds: time between two looks for events that the live view does not hold yet.

@@ -112,6 +112,7 @@ def add_state_routes(
         """Tell the metrics as Prometheus reads them."""
         status = loader.status
         metrics.ready.set(status.is_ready)
+        metrics.problem.set(bool(status.problem))
         metrics.version.set(status.release.version if status.release else 0)
         metrics.store.set(status.store is StoreState.COMPLETE)
         return Response(metrics.page(), media_type=CONTENT_TYPE)

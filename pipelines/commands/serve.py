@@ -19,6 +19,10 @@ def command(
     workers: Annotated[
         int | None, typer.Option(envvar="EXPLORER_WORKERS", min=1, help="processes on the port")
     ] = None,
+    api_keys: Annotated[
+        str | None,
+        typer.Option(envvar="EXPLORER_API_KEYS", help="file of keys that are let in"),
+    ] = None,
 ) -> None:
     """Serve the champion release over HTTP until interrupted, following the alias.
 
@@ -26,4 +30,4 @@ def command(
     """
     from pipelines.online import serve as work
 
-    work.serve(host=host, port=port, workers=workers)
+    work.serve(host=host, port=port, workers=workers, api_keys=api_keys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import read_forgotten
 from inference.events.live_view import LiveView
 from inference.events.log import EventLog
@@ -17,7 +18,14 @@ LOCKS = "locks"
 
 
 def open_event_log(config: ServingConfig) -> EventLog:
-    """Return the event log without the past of forgotten people; made if there is none yet."""
+    """Return the event log without the past of forgotten people; made if there is none yet.
+
+    Raises:
+        UserError: this machine keeps no log.
+    """
+    if not config.event_log:
+        remedy = "run it where the events are taken, or name a file"
+        raise UserError("serving.event_log", "names the file of the event log", remedy, "empty")
     return EventLog(Path(config.event_log), read_forgotten(Path(config.forgotten_users)))
 
 

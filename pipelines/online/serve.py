@@ -30,24 +30,31 @@ from pipelines.online.live_events import open_live_view
 from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking, tracking_uri
 
+WORKER_SECONDS = 120
+"""A worker answers its parent once it has imported torch and Feast, after ten seconds and more.
+
+Uvicorn would kill it after five, and the next one too, for ever.
+"""
+
 
 def serve(
     plug_in: PlugIn = keep_ours,
     host: str | None = None,
     port: int | None = None,
     workers: int | None = None,
+    api_keys: str | None = None,
 ) -> None:
     """Serve the champion release until interrupted.
 
     Args:
         plug_in: puts a team's own recommender in place of ours; with several workers it is a
             function of a module, which each of them can import.
-        host: in place of the one in ``params.yaml``, as are ``port`` and ``workers``.
+        host: in place of the one in ``params.yaml``, as are ``port``, ``workers`` and ``api_keys``.
 
     Raises:
-        UserError: the address cannot be listened on.
+        UserError: the address cannot be listened on, or nothing was published yet.
     """
-    asked = {"host": host, "port": port, "workers": workers}
+    asked = {"host": host, "port": port, "workers": workers, "api_keys": api_keys}
     given = {name: value for name, value in asked.items() if value is not None}
     config = read_params().serving
     config = ServingConfig.model_validate(config.model_dump() | given)
@@ -66,11 +73,13 @@ def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=config.grace_seconds,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
     print(f"recommendations and events on http://{config.host}:{config.port} (ends with Ctrl-C)")
     if config.workers == 1:
         uvicorn.Server(settings).run(sockets=[bound])
     else:
+        open_reader(config)  # features that are not registered are told once, not by each process
         with tempfile.TemporaryDirectory() as folder:
             os.environ.update(dict.fromkeys(SHARED, folder))
             Multiprocess(settings, sockets=[bound]).run()
@@ -101,9 +110,19 @@ def make_app(config: ServingConfig, plug_in: PlugIn) -> FastAPI:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small
     open_tracking()
-    reader = FeatureReader(partial(open_for_reading, config.store_seconds), config.cached_rows)
+    reader = open_reader(config)
     loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config, plug_in)
-    return create_app(loader, reader, config, open_live_view(config))
+    live = open_live_view(config) if config.event_log else None
+    return create_app(loader, reader, config, live)
+
+
+def open_reader(config: ServingConfig) -> FeatureReader:
+    """Return what reads features for requests.
+
+    Raises:
+        UserError: nothing was published yet.
+    """
+    return FeatureReader(partial(open_for_reading, config.store_seconds), config.cached_rows)
 
 
 def open_for_reading(seconds: float) -> FeatureStore:

@@ -57,6 +57,12 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemin",
         )
+        self.problem = Gauge(
+            "explorer_problem",
+            "1 while readiness tells a problem, such as a champion that is refused",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.store = Gauge(
             "explorer_online_store_complete",
             "1 while the online store answers and has the release's rows",

@@ -1,0 +1,1 @@
+"""What ``deploy/`` holds: put to the tools that will read it, and held against the code."""
