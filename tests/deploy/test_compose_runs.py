@@ -44,6 +44,16 @@ pytestmark = pytest.mark.long
 PATIENCE_SECONDS = 180.0
 ONCE = Retries(attempts=1)
 PROGRAMS = Path(sys.executable).parent
+PROMOTE = ("-m", "pipelines.commands", "promote", "--why", "first")
+PUBLISH = """
+from inference.release.manifest import read_manifest
+from pipelines.io import paths
+from pipelines.lifecycle.publish import publish
+from pipelines.online.feature_store import open_store
+from pipelines.release.tracking import open_tracking
+publish(open_store(), open_tracking(), read_manifest(paths.RELEASE))
+"""
+"""The work of `explorer publish`, which itself wants the lock of a whole build."""
 
 
 class Containers:
@@ -121,10 +131,10 @@ def lay_out_image(folder: Path) -> Path:
     return folder
 
 
-def run_explorer(cwd: Path, environment: Mapping[str, str], *words: str) -> str:
-    """Type a command of ours in a folder; it must not fail."""
+def run_python(cwd: Path, environment: Mapping[str, str], *words: str) -> str:
+    """Run Python in a folder, as a container's environment has it; it must not fail."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.commands", *words],
+        [sys.executable, *words],
         cwd=cwd, env=dict(environment), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -181,13 +191,11 @@ def test_the_commands_of_the_compose_file_serve_a_release(
         assert [status_of(registry, f"{host}:{mlflow}") for host in hosts] == [200, 200, 403]
 
         environment = containers.environment("service") | {"PYTHONPATH": str(image)}
-        (tree / ".dvc").mkdir()  # publishing asks DVC whether there is a remote: there is none
-        (tree / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
         production = "feature_repo/feature_store.production.yaml"
         shutil.copyfile(ROOT / production, tree / production)
         monkeypatch.chdir(tree)
         release.main(read_params())
-        run_explorer(tree, environment, "publish")
+        run_python(tree, environment, "-c", PUBLISH)
         service = stack.enter_context(
             containers.running("service", image, PYTHONPATH=str(image), OMP_NUM_THREADS="1")
         )
@@ -195,7 +203,7 @@ def test_the_commands_of_the_compose_file_serve_a_release(
         client = stack.enter_context(ServiceClient(address, key, retries=ONCE))
         assert "no alias champion" in client.send(calls.readiness()).problem
         # in the container, which has the code and the settings alone
-        assert "champion" in run_explorer(image, environment, "promote", "--why", "first")
+        assert "champion" in run_python(image, environment, *PROMOTE)
         wait_until(lambda: client.send(calls.readiness()).ready, service, tmp_path / "service.log")
 
         liked = client.send(calls.recommend("ann", ListOptions(count=4, exploration_share=0.5)))
