@@ -158,6 +158,11 @@ def test_the_route_sends_to_the_log_what_needs_the_log() -> None:
         ), path
 
 
+def test_a_route_without_a_gateway_is_refused() -> None:
+    with pytest.raises(helm_python.HelmError, match="names no Gateway"):
+        render({"httpRoute": {"enabled": True}})
+
+
 def _matches(asked: str, path: dict[str, str]) -> bool:
     if path["type"] == "PathPrefix":
         return asked == path["value"] or asked.startswith(f"{path['value'].rstrip('/')}/")
