@@ -10,7 +10,7 @@ export GX_ANALYTICS_ENABLED := false
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 
-.PHONY: run test test-long docs serve report tracking-ui clean install
+.PHONY: run test test-long docs serve report tracking-ui sbom clean install
 
 run: install  ## build, publish and promote a release from params.yaml, then report on it
 	explorer check-params
@@ -40,6 +40,12 @@ report: install  ## print the report of the last run again
 
 tracking-ui: install  ## MLflow's pages over the local runs and registered models
 	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///var/mlflow.db} --port $(TRACKING_PORT)
+
+# in an environment of its own: the bill is of ours, not of the tool
+sbom: install  ## the software bill of materials of the environment, build/sbom.json (CycloneDX)
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt cyclonedx-bom
+	build/sbom/bin/cyclonedx-py environment --output-reproducible --of JSON -o build/sbom.json $(VENV)/bin/python
 
 install: $(VENV)/installed
 

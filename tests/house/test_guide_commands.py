@@ -21,6 +21,7 @@ RUN_BY = {
     "python -m pytest": "Makefile::test",
     "make serve": PAGES,
     "make tracking-ui": PAGES,
+    "make sbom": "tests/deploy/test_sbom.py::test_make_sbom_bills_every_installed_package",
     "curl": PAGES,
     "dvc exp": EXPERIMENT,
     "dvc freeze": EXPERIMENT,
