@@ -16,6 +16,9 @@ ENOUGH_CLUSTERS = 2
 ITEMS_OF_INTEREST = 3
 """Popular items that stand for an interest somebody chose: one alone could be anything's sequel."""
 
+SHARE_DIGITS = 6
+"""Of a share: a live row holds it in 32 bits, which would answer 0.4 with 0.4000000059604645."""
+
 
 @dataclass(frozen=True)
 class Interests:
@@ -47,7 +50,7 @@ def interests_of(release: LoadedRelease, choices: Sequence[Choice]) -> Interests
     share = None
     for choice in choices:
         if choice.kind is ChoiceKind.SHARE:
-            share = choice.value
+            share = round(choice.value, SHARE_DIGITS)
         elif (cluster := find_cluster(release, choice)) is not None:
             of_kind[choice.kind][cluster] = None
     return Interests(

@@ -182,13 +182,13 @@ def test_every_question_gets_its_typed_reply(client: ServiceClient) -> None:
 
 
 def test_choices_are_made_seen_and_taken_back(client: ServiceClient) -> None:
-    changed = calls.change_interests("zoe", [InterestChoice(4, "hide")], 0.5)
+    changed = calls.change_interests("zoe", [InterestChoice(4, "hide")], 0.4)
     assert client.send(changed).visible
     told = client.send(calls.interests("zoe"))
-    assert ([c.cluster_id for c in told.hidden], told.exploration_share) == ([4], 0.5)
+    assert ([c.cluster_id for c in told.hidden], told.exploration_share) == ([4], 0.4)
     client.send(calls.change_interests("zoe", [InterestChoice(4, "none")]))
     told = client.send(calls.interests("zoe"))
-    assert (told.hidden, told.exploration_share) == ((), 0.5)
+    assert (told.hidden, told.exploration_share) == ((), 0.4)
     client.send(calls.change_interests("zoe", [], "default"))
     assert client.send(calls.interests("zoe")).exploration_share is None
 
