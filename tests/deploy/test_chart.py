@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +158,37 @@ def test_the_route_sends_to_the_log_what_needs_the_log() -> None:
         assert any(_matches(asked, one["path"]) for one in to_log["matches"]) == (
             path not in without_log
         ), path
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"readers": {"replica": 3}}, "replica"),
+        ({"events": {"replicas": 2}}, "replicas"),
+        ({"port": 80}, "port"),  # below 1024 only root may listen
+        ({"serviceMonitor": {"enabled": "yes"}}, "enabled"),
+    ],
+)
+def test_a_value_that_is_misspelt_or_out_of_range_is_refused(
+    values: dict[str, Any], named: str
+) -> None:
+    report = helm_python.lint(CHART, values, strict=True)
+    assert named in " ".join(said["error"] for said in report["messages"])
+    assert report["errors"]
+
+
+def test_the_schema_knows_every_value_and_no_other() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+
+    def keys(content: Any, known: dict[str, Any], where: str = "") -> Iterator[str]:
+        for name in content.keys() ^ known.get("properties", content).keys():
+            yield f"{where}{name}"
+        for name in content.keys() & known.get("properties", {}).keys():
+            if isinstance(content[name], dict):
+                yield from keys(content[name], known["properties"][name], f"{name}.")
+
+    assert list(keys(values, schema)) == ["global"]  # what Helm itself hands to charts in charts
 
 
 def test_a_route_without_a_gateway_is_refused() -> None:
