@@ -100,16 +100,6 @@ class SequenceTransformer(nn.Module):
         clusters = self.clusters(self.cluster_of_item[FIRST_ITEM:])  # [I, D]
         return functional.normalize(self.items.weight[FIRST_ITEM:] + clusters, dim=-1)  # [I, D]
 
-    def encode(self, items: Tensor) -> Tensor:
-        """Return the unit vector of each history as of its last item.
-
-        Args:
-            items: as for :meth:`forward`, at least one item a row, int64 ``[B, S]``.
-        """
-        states = self.forward(items)  # [B, S, D]
-        last = (items != PADDING_INDEX).sum(dim=1) - 1  # [B]
-        return states[torch.arange(len(items)), last]  # [B, D]
-
 
 class Block(nn.Module):
     """Causal self-attention, then a two-layer perceptron, each added to what it read."""

@@ -14,16 +14,14 @@ import torch
 
 from training.item_scoring.block_scoring import Bonus
 from training.recommender.config import RecommenderConfig
-from training.recommender.data.histories import Sequences, pad
-from training.recommender.data.layout import ItemLayout
+from training.recommender.data.histories import Sequences
+from training.recommender.data.layout import FIRST_ITEM, ItemLayout
 from training.recommender.data.neighbours import SequentialNeighbours
+from training.recommender.model.history_encoder import HistoryEncoder
 from training.recommender.model.item_ranker import ItemRanker
 from training.recommender.model.model import SequenceTransformer
 from training.recommender.model.parts import RecommenderParts
 from training.recommender.protocol import ItemQuery, ScoredItem
-
-HISTORIES_AT_ONCE = 256
-"""Bounds the memory of scoring the whole catalogue; no score depends on it."""
 
 
 class EmptyHistoryError(ValueError):
@@ -57,6 +55,7 @@ class SequenceRecommender:
         with torch.no_grad():
             scaled = model.item_vectors() / config.temperature
         self._ranker = ItemRanker(scaled.contiguous().numpy(), layout)  # [I, D]
+        self._encoder = HistoryEncoder(model)
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -94,15 +93,7 @@ class SequenceRecommender:
         Args:
             histories: embedding indices, of one item to ``config.max_length``, oldest first.
         """
-        order = np.argsort(histories.lengths, kind="stable")  # like lengths together: less padding
-        encoded = torch.empty(len(histories), self.config.dimension)  # [U, D]
-        for start in range(0, len(order), HISTORIES_AT_ONCE):
-            chosen = order[start : start + HISTORIES_AT_ONCE]
-            rows = torch.from_numpy(pad(histories.take(chosen)))  # [B, S]
-            with torch.inference_mode():
-                encoded[chosen] = self.model.encode(rows)  # [B, D]
-        states: np.ndarray = encoded.numpy()
-        return states
+        return self._encoder.encode(histories)
 
     def top_items(
         self,
@@ -143,7 +134,8 @@ class SequenceRecommender:
         """
         parts = RecommenderParts.load(folder)
         recommender = cls(parts.model, parts.layout, parts.config, parts.neighbours)
-        recommender._ranker.scorer.prepare()  # the first request is not to wait for it
+        recommender._ranker.scorer.prepare()  # the first request is not to wait for either
+        recommender.encode(Sequences.of([[FIRST_ITEM]]))
         return recommender
 
     def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
