@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
+from training.baselines.clusters.logistic_scores import score_touched
 from training.baselines.clusters.visit_transitions import VisitTransitions
 from training.baselines.clusters.visits import Pasts
 
@@ -37,8 +38,13 @@ class LogisticModel:
 
     def score(self, pasts: Pasts) -> NDArray[np.float64]:
         """Return the score of every cluster after these pasts, [B, N], before any is dropped."""
-        features, _ = featurise_pasts(pasts, self.weights.shape[1], self.decay)
-        return np.asarray(features @ self.weights + self.popularity, dtype=np.float64)
+        rows, clusters, liked, ages = _flatten(pasts)
+        offsets = np.searchsorted(rows, np.arange(len(pasts) + 1))
+        recency = self.decay ** ages.astype(np.float32)
+        scores: NDArray[np.float64] = score_touched(
+            self.weights, self.popularity, offsets, clusters, liked, recency
+        )
+        return scores
 
 
 def fit_logistic(
@@ -98,12 +104,20 @@ def fit_on_features(
 
 def featurise_pasts(pasts: Pasts, n_clusters: int, decay: float) -> tuple[csr_matrix, Cells]:
     """Return features, float32 [B, F], and the cells (past, cluster) of what was touched."""
+    rows, clusters, liked, ages = _flatten(pasts)
+    shape = (len(pasts), n_clusters)
+    return _build_features(rows, clusters, liked, ages, shape, decay), (rows, clusters)
+
+
+def _flatten(
+    pasts: Pasts,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
+    """Return the past, the cluster, whether it was liked first, and its age, of each entry."""
     rows = np.repeat(np.arange(len(pasts)), [len(each) for each in pasts.clusters])
     clusters = np.array([c for each in pasts.clusters for c in each], dtype=np.int64)
     liked = np.array([flag for each in pasts.liked_first for flag in each], dtype=np.bool_)
     ages = np.array([age for each in pasts.ages for age in each], dtype=np.int64)
-    shape = (len(pasts), n_clusters)
-    return _build_features(rows, clusters, liked, ages, shape, decay), (rows, clusters)
+    return rows, clusters, liked, ages
 
 
 def _fit_weights(

@@ -10,6 +10,7 @@ score above zero.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from training.item_scoring.block_scoring import Bonus
 from training.recommender.config import NeighbourConfig
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM
+from training.recommender.data.neighbour_shares import share_neighbours
 from training.recommender.data.pair_counts import weigh_pairs
 
 MAX_RECENT = 50
@@ -56,20 +58,9 @@ class SequentialNeighbours:
             float32 ``[n_histories, I]``, columns ascending within a row; a row sums to 1, or to
             0 where no item of the history leads anywhere.
         """
-        recency_weights = self._recency_weights()
-        histories = histories.newest(len(recency_weights))
-        lengths = histories.lengths
-        owner = np.repeat(np.arange(len(histories)), lengths)
-        age = histories.offsets[1:][owner] - 1 - np.arange(len(owner))
-        cells = (recency_weights[age], (owner, histories.items - FIRST_ITEM))
+        rows, shares, starts = self._find_shares(histories)
         shape = (len(histories), self.weights.shape[0])
-        scores = (sparse.csr_matrix(cells, shape=shape) @ self.weights).tocsr()  # [n, I]
-        scores.sort_indices()
-        totals = np.asarray(scores.sum(axis=1), dtype=np.float32).ravel()
-        scores.data /= np.repeat(
-            np.maximum(totals, np.finfo(np.float32).tiny), np.diff(scores.indptr)
-        )
-        return scores
+        return sparse.csr_matrix((shares, rows, starts), shape=shape)
 
     def find_bonuses(self, histories: Sequences) -> list[Bonus]:
         """Return what each history adds to the scores of single items.
@@ -78,11 +69,10 @@ class SequentialNeighbours:
         same in catalogues of any size: ``weight * log(1 + share * I / floor)``, like a
         log-probability that is cut off below.
         """
-        shares = self.find_shares(histories)
-        relative = shares.data * np.float32(shares.shape[1] / self.config.floor)
+        rows, shares, starts = self._find_shares(histories)
+        relative = shares * np.float32(self.weights.shape[1] / self.config.floor)
         values = np.float32(self.config.weight) * np.log1p(relative)
-        rows = shares.indices.astype(np.int64)
-        spans = pairwise(shares.indptr.tolist())
+        spans = pairwise(starts.tolist())
         return [Bonus(rows[first:end], values[first:end]) for first, end in spans]
 
     def score_sequences(self, sequences: Sequences) -> np.ndarray:
@@ -90,6 +80,16 @@ class SequentialNeighbours:
         scores: np.ndarray = self.find_shares(sequences).toarray()
         return scores
 
+    def _find_shares(self, histories: Sequences) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return items, their shares, and where those of each history start; see the function."""
+        newest = histories.newest(len(self._recency_weights))
+        cells, rows = self.weights, newest.items - np.int64(FIRST_ITEM)
+        rows, shares, starts = share_neighbours(
+            cells.indptr, cells.indices, cells.data, rows, newest.offsets, self._recency_weights
+        )
+        return rows, shares, starts
+
+    @cached_property
     def _recency_weights(self) -> np.ndarray:
         """Return what the newest items of a history weigh by age, as far as they count."""
         recency_weights: np.ndarray = self.config.history_decays[0] ** np.arange(MAX_RECENT)

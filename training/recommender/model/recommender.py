@@ -15,7 +15,7 @@ import torch
 from training.item_scoring.block_scoring import Bonus
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.histories import Sequences
-from training.recommender.data.layout import FIRST_ITEM, ItemLayout
+from training.recommender.data.layout import ItemLayout
 from training.recommender.data.neighbours import SequentialNeighbours
 from training.recommender.model.history_encoder import HistoryEncoder
 from training.recommender.model.item_ranker import ItemRanker
@@ -134,8 +134,8 @@ class SequenceRecommender:
         """
         parts = RecommenderParts.load(folder)
         recommender = cls(parts.model, parts.layout, parts.config, parts.neighbours)
-        recommender._ranker.scorer.prepare()  # the first request is not to wait for either
-        recommender.encode(Sequences.of([[FIRST_ITEM]]))
+        # What is compiled or quantised at its first use is so now: no request is to wait for it.
+        recommender.top_items(parts.layout.item_ids[:1], None, frozenset(), 1)
         return recommender
 
     def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.worlds.circles import N, draw_window, past_of, visits_of
 from tests.worlds.curation import Event
 from training.baselines.clusters.cluster_transformer import score_pasts, train_path
-from training.baselines.clusters.logistic import fit_logistic
+from training.baselines.clusters.logistic import LogisticModel, featurise_pasts, fit_logistic
 from training.baselines.clusters.sequence_batches import MAX_LENGTH
 from training.baselines.clusters.user_knn import score_by_neighbours
 from training.baselines.clusters.visit_transitions import make_visit_transitions
-from training.baselines.clusters.visits import Visits
+from training.baselines.clusters.visits import Pasts, Visits
 from training.evaluation.clusters.compare import measure_rankings
 
 LOGS = st.lists(
@@ -202,3 +202,26 @@ def test_without_a_transition_all_is_popularity() -> None:
     assert logistic.score(past_of([0])) == pytest.approx(np.log(np.full((1, N), 1 / N)))
     (transformer,) = train_path(transitions, [1], 0)
     assert np.isfinite(score_pasts(transformer, past_of([0], []))).all()
+
+
+PASTS = st.lists(
+    st.lists(st.tuples(st.integers(0, N - 1), st.booleans(), st.integers(0, 9)), max_size=12),
+    max_size=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PASTS)
+def test_scores_are_the_product_of_features_and_weights(
+    entries: list[list[tuple[int, bool, int]]],
+) -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(3 * N + 1, N)).astype(np.float32)
+    model = LogisticModel(weights, rng.normal(size=N).astype(np.float32), 0.8)
+    columns = [[[entry[at] for entry in past] for past in entries] for at in range(3)]
+    pasts = Pasts(*columns)  # type: ignore[arg-type]
+    features, _ = featurise_pasts(pasts, N, model.decay)
+    expected = features.toarray().astype(np.float64) @ weights + model.popularity
+    found = model.score(pasts)
+    assert found.shape == (len(entries), N)
+    assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)

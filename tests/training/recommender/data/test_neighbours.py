@@ -34,7 +34,7 @@ configs = st.builds(
 @pytest.fixture(scope="module", autouse=True)
 def compiled_counting() -> None:
     """The first counting is compiled, for which no test's deadline has room."""
-    fit_neighbours(sequences_of([[0, 1]]), N_ITEMS, PLAIN)
+    fit_neighbours(sequences_of([[0, 1]]), N_ITEMS, PLAIN).find_shares(sequences_of([[0]]))
 
 
 def sequences_of(rows: Log) -> Sequences:
@@ -143,3 +143,27 @@ def test_saved_and_loaded_weights_are_equal(tmp_path: Path) -> None:
     assert (loaded.weights != fitted.weights).nnz == 0
     with pytest.raises(ValueError, match="index"):
         SequentialNeighbours.load(tmp_path / "file", N_ITEMS - 3, PLAIN)
+
+
+def test_shares_are_those_of_a_product_of_matrices() -> None:
+    """In a catalogue of thousands, where a history leads to few of them."""
+    rng = np.random.default_rng(0)
+    log = sequences_of(rng.integers(0, 3001, (400, 12)).tolist())
+    fitted = fit_neighbours(log, 3001, NeighbourConfig())
+    histories = sequences_of([rng.integers(0, 3001, n).tolist() for n in (1, 0, 9, 60, 60)])
+    found = fitted.find_shares(histories)
+    by_age = 0.75 ** np.arange(50)
+    by_age = by_age[by_age >= neighbours.MIN_RECENCY_WEIGHT]
+    given = np.zeros((len(histories), 3001))
+    for row in range(len(histories)):
+        for weight, item in zip(by_age, histories[row][::-1], strict=False):
+            given[row, item - FIRST_ITEM] += weight
+    expected = fitted.weights.T.dot(given.T).T
+    expected /= np.maximum(expected.sum(axis=1, keepdims=True), 1e-30)
+    assert found.toarray() == pytest.approx(expected, rel=1e-4, abs=1e-9)
+    assert 0 < found.nnz < found.shape[1]
+    together = fitted.find_bonuses(histories)
+    for row, bonus in enumerate(together):
+        (alone,) = fitted.find_bonuses(histories.take(np.array([row])))
+        assert alone.rows.tolist() == bonus.rows.tolist()
+        assert alone.values.tolist() == bonus.values.tolist()
