@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import combinations
 
 from expectations.contracts.durable import SCHEMA, schema_of
@@ -30,6 +31,12 @@ KEY_SEPARATOR = "_"
 
 SEEN_SCHEMA = 2
 """Of :class:`DataSeen` as a release keeps it; 1 was the same without the field."""
+
+HISTORIES_KEPT = 64
+"""Lengths of histories whose contexts' positions are remembered."""
+
+CONTEXTS_KEPT = 50_000
+"""Contexts that are not made anew: all of 200 clusters, in both orders."""
 
 MAX_DESCRIPTION = 80
 """Characters of a cluster description; prompts carry three of them, and people read them."""
@@ -87,12 +94,23 @@ def contexts_of_history(history_clusters: list[int]) -> list[ClusterContext]:
     """
     if len(history_clusters) < HISTORY_SIZE:
         return [ClusterContext.of(cluster) for cluster in history_clusters]
-    ranked = combinations(range(len(history_clusters)), HISTORY_SIZE)
-    by_recency = sorted(ranked, key=lambda positions: (max(positions), positions))
     return [
-        ClusterContext.of(*(history_clusters[position] for position in positions))
-        for positions in by_recency
+        _context_of(*(history_clusters[position] for position in positions))
+        for positions in _positions_by_recency(len(history_clusters))
     ]
+
+
+@lru_cache(HISTORIES_KEPT)
+def _positions_by_recency(n_clusters: int) -> tuple[tuple[int, ...], ...]:
+    """Return which positions of a history make a context, newest first."""
+    ranked = combinations(range(n_clusters), HISTORY_SIZE)
+    return tuple(sorted(ranked, key=lambda positions: (max(positions), positions)))
+
+
+@lru_cache(CONTEXTS_KEPT)
+def _context_of(*members: int) -> ClusterContext:
+    """Return a context that may have been made before: making one checks it."""
+    return ClusterContext.of(*members)
 
 
 def release_id_of(content_hashes: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER
-from inference.plans.combine import PlanBatch, ServedPlan
+from inference.plans.combine import PlanBatch, PlannedCluster, ServedPlan
 from inference.plans.config import PlanConfig
 from inference.plans.deal import place_clusters
 from training.alignment.alignment import Alignment, Proposals
@@ -46,7 +46,7 @@ def align_plan(
     )
     order = alignment.order(proposals)[0].tolist()
     aligned = (
-        replace(first[index], score=ranked.score)
+        PlannedCluster(first[index].cluster_id, ranked.score, first[index].led_by)
         for index, ranked in zip(order, first, strict=True)
     )
     return replace(plan, clusters=(*aligned, *plan.clusters[config.best_of :]))

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER, ClusterContext, contexts_of_history
+from inference.plans.combining import combine_rows
 from inference.plans.config import PlanConfig
 from inference.plans.deal import find_mixes, place_clusters
 from inference.table.plan_table import NO_ROW, PlanTable, TableRow
@@ -23,8 +26,8 @@ SCORE_DECIMALS = 6
 """Sums of other order differ beyond them; within them the order of equal scores is that of ids."""
 CELLS_AT_ONCE = 2_000_000
 """Floats of a block of users x contexts x clusters: 16 MB each, a handful of such arrays live."""
-TINY = 1e-300
-"""Keeps a division or logarithm finite where everything was excluded; no weight comes near it."""
+MAX_WEIGHTS_KEPT = 64
+"""Of histories of each length that a release may combine, for a few settings."""
 
 # Shapes: B users, P contexts of each (padded), D depth of a row, N clusters.
 
@@ -74,23 +77,23 @@ def plan_for(
         config: how rows are combined, and what may be planned.
         mean_shares: what plans give each distance on average, by which a mix is made personal.
     """
-    found = [
-        context for context in contexts if context in rows and len(rows[context].novel_clusters)
-    ]
-    missing = tuple(context for context in contexts if context not in found)
+    is_found = [context in rows and len(rows[context].novel_clusters) > 0 for context in contexts]
+    found = list(compress(contexts, is_found))
+    missing = tuple(context for context, there in zip(contexts, is_found, strict=True) if not there)
     if not found:
         return ServedPlan((), missing)
     n_history = min(len(history_clusters), config.max_history)
-    weight_of = dict(zip(contexts, _weights(n_history, config), strict=True))
-    weights = np.array([[weight_of[context] for context in found]])  # [1, P]
+    weights = _weights(n_history, config.recency)[is_found]  # [P]
     clusters, scores = _stack([rows[context] for context in found])  # [P, D], [P, D]
-    shares, combined = _combine(clusters[None], scores[None], weights, distances[None], config)
+    combined, leaders = _combine(
+        clusters[None], scores[None], weights[None], distances[None], config
+    )  # [1, N] each
     mixes = find_mixes(combined, distances[None], config, mean_shares)
     places = place_clusters(combined, distances[None], config, len(distances), mixes)[0]  # [N]
-    leaders = shares[0].argmax(axis=0)  # [P, N] -> [N]
+    of_cluster, leader = combined[0].tolist(), leaders[0].tolist()
     return ServedPlan(
         tuple(
-            PlannedCluster(c, float(combined[0, c]), found[leaders[c]])
+            PlannedCluster(c, of_cluster[c], found[leader[c]])
             for c in places.tolist()
             if c != NO_CLUSTER
         ),
@@ -139,7 +142,7 @@ def plan_batch(
             for user, history in enumerate(histories)
             if min(len(history), config.max_history) == n_history
         ]
-        weights = _weights(n_history, config)  # [P]
+        weights = _weights(n_history, config.recency)  # [P]
         step = max(1, CELLS_AT_ONCE // (len(weights) * table.n_clusters))
         for start in range(0, len(users), step):
             chosen = users[start : start + step]
@@ -153,7 +156,7 @@ def plan_batch(
             )  # [B, N]
             clusters = np.where(absent[..., None], NO_CLUSTER, table.clusters[rows])  # [B, P, D]
             found = np.where(absent, 0.0, weights)  # [B, P]
-            _, combined = _combine(clusters, table.scores[rows], found, distances, config)
+            combined, _ = _combine(clusters, table.scores[rows], found, distances, config)
             mixes = find_mixes(combined, distances, config, mean_shares)
             places = place_clusters(combined, distances, config, depth, mixes)  # [B, depth]
             width, at = places.shape[1], np.maximum(places, 0)
@@ -170,12 +173,16 @@ def _contexts_of_positions(n_history: int) -> list[ClusterContext]:
     return contexts_of_history(list(range(n_history)))
 
 
-def _weights(n_history: int, config: PlanConfig) -> NDArray[np.float64]:
+@lru_cache(MAX_WEIGHTS_KEPT)
+def _weights(n_history: int, recency: float) -> NDArray[np.float64]:
+    """Return the weight of each context of a history of so many clusters, [P]."""
     ages = [
         sum(context.members) - len(context.members) + 1
         for context in _contexts_of_positions(n_history)
     ]
-    return np.asarray(config.recency ** np.array(ages))
+    weights = np.asarray(recency ** np.array(ages))
+    weights.setflags(write=False)
+    return weights
 
 
 def _rows_of_contexts(histories: Sequence[Sequence[int]], table: PlanTable) -> NDArray[np.int32]:
@@ -203,56 +210,15 @@ def _combine(
     weights: NDArray[np.float64],
     distances: NDArray[np.int8],
     config: PlanConfig,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (each context's share of a cluster's probability [B, P, N], combined scores [B, N]).
-
-    Every row becomes a distribution over the clusters that this user may still be offered, or one
-    over those of each distance. A
-    cluster beyond a row's depth is given the row's last score, the most it can have had there;
-    one that no row names is not planned, nor is a known one or one too near to be planned: minus
-    infinity.
-    """
-    n_users, n_contexts, _ = clusters.shape
-    n_clusters = distances.shape[1]
-    listed = clusters != NO_CLUSTER  # [B, P, D]
-    last = np.where(listed, scores, np.inf).min(axis=2)  # [B, P]
-    floor = np.where(np.isfinite(last), last, 0.0)[..., None]  # [B, P, 1]
-    wide = np.broadcast_to(floor, (n_users, n_contexts, n_clusters + 1)).astype(np.float64)
-    column = np.where(listed, clusters, n_clusters)  # padding goes to a column cut off below
-    np.put_along_axis(wide, column, scores.astype(np.float64), axis=2)
-    wide = wide[..., :-1]  # [B, P, N]
-    named = np.zeros((n_users, n_clusters + 1), dtype=bool)
-    np.put_along_axis(named, column.reshape(n_users, -1), True, axis=1)
-    offered = named[:, :-1] & (distances >= DISTANCES.index(config.novelty))  # [B, N]
-    wide = np.where(offered[:, None], wide, -np.inf)
-    log_probs = wide - _log_totals(wide, distances, config)  # [B, P, N]
-    shares = (weights / np.maximum(weights.sum(axis=1, keepdims=True), TINY))[..., None]
-    if config.combination == "mean":
-        combined = (shares * np.where(offered[:, None], log_probs, 0.0)).sum(axis=1)  # [B, N]
-    else:
-        with np.errstate(divide="ignore"):
-            combined = np.log((shares * np.exp(log_probs)).sum(axis=1))  # [B, N]
-    combined = np.where(offered, np.round(combined, SCORE_DECIMALS), -np.inf)
-    return shares * np.exp(log_probs), combined
-
-
-def _log_totals(
-    wide: NDArray[np.float64], distances: NDArray[np.int8], config: PlanConfig
-) -> NDArray[np.float64]:
-    """Return the log of the sum that each cluster's probability is a share of, [B, P, N or 1]."""
-    if config.normalise_over == "open":
-        return _log_sum_exp(wide)[..., None]
-    totals = np.zeros_like(wide)
-    for code in range(len(DISTANCES)):
-        at_distance = (distances == code)[:, None]  # [B, 1, N]
-        total = _log_sum_exp(np.where(at_distance, wide, -np.inf))[..., None]
-        totals = np.where(at_distance, total, totals)
-    return totals
-
-
-def _log_sum_exp(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log(sum(exp)) over the last axis; 0 where every score is minus infinity."""
-    highest = scores.max(axis=-1, keepdims=True)
-    highest = np.where(np.isfinite(highest), highest, 0.0)
-    total = np.exp(scores - highest).sum(axis=-1)
-    return np.asarray(np.where(total > 0, np.log(np.maximum(total, TINY)), 0.0)) + highest[..., 0]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return combined scores, and which context has most of each, [B, N] each; see the loops."""
+    combined, leaders = combine_rows(
+        clusters,
+        scores,
+        weights,
+        distances,
+        DISTANCES.index(config.novelty),
+        len(DISTANCES) if config.normalise_over == "distance" else 1,
+        config.combination == "mean",
+    )
+    return np.round(combined, SCORE_DECIMALS), leaders
