@@ -17,7 +17,7 @@ from inference.events.choice import Choice
 from inference.events.event import RecordedEvent
 from inference.events.live_row import CHOICE_LISTS, EVENT_LISTS, read_choices, read_row
 from inference.store.row_cache import RowCache
-from inference.store.store_connections import StoreConnections, content_of
+from inference.store.store_connections import StoreConnections, Wanted, content_of
 from inference.table.plan_table import TableRow
 
 USER_SERVICE = "user_features"
@@ -70,15 +70,19 @@ class FeatureReader:
         Raises:
             StoreUnreachableError: the store did not answer.
         """
-        batch = self.read_users(release_id, user_ids)
         found: dict[str, PersonRows] = {}
         for ids in _pieces(user_ids):
-            rows = self._connections.read(LIVE_SERVICE, LIVE_KEYS, [(user_id,) for user_id in ids])
-            for user_id, row in zip(ids, rows, strict=True):
+            batch, live = self._connections.read_together(
+                [
+                    Wanted(USER_SERVICE, USER_KEYS, [(release_id, user_id) for user_id in ids]),
+                    Wanted(LIVE_SERVICE, LIVE_KEYS, [(user_id,) for user_id in ids]),
+                ]
+            )
+            for user_id, known, row in zip(ids, batch, live, strict=True):
                 events = read_row({name: content_of(row, name) for name in EVENT_LISTS}, user_id)
                 lists = {name: content_of(row, name) for name in CHOICE_LISTS}
                 choices = read_choices(lists, user_id)
-                found[user_id] = PersonRows(batch.get(user_id), events, choices)
+                found[user_id] = PersonRows(_user_of(known), events, choices)
         return found
 
     def read_user(self, release_id: str, user_id: str) -> UserFeatures | None:

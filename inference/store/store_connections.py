@@ -3,6 +3,7 @@
 Reads go through ``FeatureStore.provider`` and its ``online_read``, the interface that Feast
 documents for its stores. ``get_online_features`` makes a response for its feature server of the
 same rows, which costs several times the read itself (docs/research/features.md has the figures).
+A store that gives encoded rows is asked once for all that a request wants of it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import islice
 
 from feast import FeatureStore, FeatureView
 from feast.errors import FeatureServiceNotFoundException
@@ -22,6 +24,8 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
 from expectations.contracts.errors import UserError
+from inference.store.online_stores.encoded_rows import EncodedRead, GivesEncodedRows
+from inference.store.online_stores.wire_format import encode_entities
 
 REOPEN_SECONDS = 1.0
 """How long a connection that failed is used as it is before it is opened anew."""
@@ -54,6 +58,21 @@ class ViewColumns:
     features: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be read of one feature service.
+
+    Attributes:
+        service: its name.
+        join_keys: names of the parts of an entity.
+        entities: the parts of each, in the order of ``join_keys``.
+    """
+
+    service: str
+    join_keys: tuple[str, ...]
+    entities: Sequence[Sequence[str]]
+
+
 class StoreConnections:
     """Reads rows by feature service, from as many threads as like.
 
@@ -77,17 +96,16 @@ class StoreConnections:
         self._asked_again_at = 0.0
 
     def read(
-        self, service: str, join_keys: Sequence[str], entities: Sequence[Sequence[str]]
+        self, service: str, join_keys: tuple[str, ...], entities: Sequence[Sequence[str]]
     ) -> list[dict[str, Value]]:
-        """Return the features of ``entities``, in their order.
+        """Return the features of ``entities``, in their order; see :meth:`read_together`."""
+        return self.read_together([Wanted(service, join_keys, entities)])[0]
 
-        Of an absent row sqlite gives no features, Redis gives them without content; look at
+    def read_together(self, asked: Sequence[Wanted]) -> list[list[dict[str, Value]]]:
+        """Return the features of the entities that are wanted of each service, in their order.
+
+        Of an absent row a store gives no features, or gives them without content; look at
         :func:`content_of`.
-
-        Args:
-            service: the feature service.
-            join_keys: names of the parts of an entity.
-            entities: the parts of each, in the order of ``join_keys``.
 
         Raises:
             StoreUnreachableError: the store did not answer.
@@ -95,10 +113,10 @@ class StoreConnections:
         started = time.monotonic()
         if started < self._asked_again_at:
             raise StoreUnreachableError("it did not answer in time a moment ago")
-        keys = [_entity_key(join_keys, entity) for entity in entities]
+        reads = [(columns, one) for one in asked for columns in self._columns[one.service]]
         connection = self._take()
         try:
-            rows = [connection.read(columns, keys) for columns in self._columns[service]]
+            found = iter(connection.read(reads))
         except STORE_FAILURES as error:
             connection.note_failure()
             now = time.monotonic()
@@ -107,11 +125,9 @@ class StoreConnections:
             raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error
         finally:
             self._idle.append(connection)
-        if len(rows) == 1:
-            return rows[0]
         return [
-            {name: value for row in of for name, value in row.items()}
-            for of in zip(*rows, strict=True)
+            _join(list(islice(found, len(self._columns[one.service]))), len(one.entities))
+            for one in asked
         ]
 
     def _take(self) -> _Connection:
@@ -135,10 +151,34 @@ class _Connection:
     def note_failure(self) -> None:
         self._reopen_at = min(self._reopen_at, time.monotonic() + REOPEN_SECONDS)
 
-    def read(self, columns: ViewColumns, keys: list[EntityKey]) -> list[dict[str, Value]]:
+    def read(self, reads: Sequence[tuple[ViewColumns, Wanted]]) -> list[list[dict[str, Value]]]:
+        """Return the rows of each read, in the order of its entities."""
+        store = self._provider.online_store
+        if not isinstance(store, GivesEncodedRows):
+            return [self._read_by_feast(columns, wanted) for columns, wanted in reads]
+        keys = {id(w): encode_entities(w.join_keys, w.entities) for _, w in reads}
+        encoded = [EncodedRead(c.view, c.features, keys[id(wanted)]) for c, wanted in reads]
+        return [
+            [{name: Value.FromString(value) for name, value in row.items()} for row in rows]
+            for rows in store.read_encoded(self._config, encoded)
+        ]
+
+    def _read_by_feast(self, columns: ViewColumns, wanted: Wanted) -> list[dict[str, Value]]:
+        keys = [_entity_key(wanted.join_keys, entity) for entity in wanted.entities]
         # The list of features is given anew: the Redis store appends to it.
         found = self._provider.online_read(self._config, columns.view, keys, list(columns.features))
         return [row or {} for _, row in found]
+
+
+def _join(views: Sequence[list[dict[str, Value]]], n_rows: int) -> list[dict[str, Value]]:
+    """Return rows that hold the features of several views."""
+    if len(views) == 1:
+        return views[0]
+    rows: list[dict[str, Value]] = [{} for _ in range(n_rows)]
+    for view in views:
+        for row, of_view in zip(rows, view, strict=True):
+            row.update(of_view)
+    return rows
 
 
 def content_of(row: Mapping[str, Value], feature: str) -> Value | None:

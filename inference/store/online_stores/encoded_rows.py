@@ -1,9 +1,12 @@
-"""Rows of a feature view as an online store keeps them, and what a store that takes them offers."""
+"""Rows of a feature view as an online store keeps them, and what a store that takes them offers.
+
+And gives: a request reads several views, each of which is a query of its own to Feast.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,4 +39,36 @@ class TakesEncodedRows(ABC):
             config: of the feature store.
             view: where it is applied.
             rows: what to write; safe to write again.
+        """
+
+
+@dataclass(frozen=True)
+class EncodedRead:
+    """Rows that are wanted of one feature view.
+
+    Attributes:
+        view: where it is applied.
+        features: of the view.
+        keys: serialized entity keys, version 3.
+    """
+
+    view: FeatureView
+    features: tuple[str, ...]
+    keys: Sequence[bytes]
+
+
+class GivesEncodedRows(ABC):
+    """An online store that reads rows of several views at once, as its ``online_read`` would."""
+
+    @abstractmethod
+    def read_encoded(
+        self, config: RepoConfig, reads: Sequence[EncodedRead]
+    ) -> list[list[dict[str, bytes]]]:
+        """Return the serialized ``feast.types.Value`` of each feature, by read and key.
+
+        What is not there is missing from a row; a row that is not there is empty.
+
+        Args:
+            config: of the feature store.
+            reads: what to read, all of it in one exchange with the store.
         """

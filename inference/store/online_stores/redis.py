@@ -1,9 +1,10 @@
-"""Feast's Redis store that also takes encoded rows. Needs the extra `redis`."""
+"""Feast's Redis store that also takes and gives encoded rows. Needs the extra `redis`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 import mmh3
@@ -13,7 +14,15 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 from google.protobuf.timestamp_pb2 import Timestamp
 from redis import Redis
 
-from inference.store.online_stores.encoded_rows import EncodedRows, TakesEncodedRows
+from inference.store.online_stores.encoded_rows import (
+    EncodedRead,
+    EncodedRows,
+    GivesEncodedRows,
+    TakesEncodedRows,
+)
+
+VIEWS_KEPT = 64
+"""Views whose fields' names are remembered; the project has a handful."""
 
 
 class BulkRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
@@ -26,7 +35,11 @@ class BulkRedisOnlineStoreConfig(RedisOnlineStoreConfig):  # type: ignore[misc]
     skip_dedup: Literal[False] = False
 
 
-class BulkRedisOnlineStore(RedisOnlineStore, TakesEncodedRows):  # type: ignore[misc]
+class BulkRedisOnlineStore(
+    RedisOnlineStore,  # type: ignore[misc]
+    TakesEncodedRows,
+    GivesEncodedRows,
+):
     """The store of Feast's type ``redis``: the same hashes, the same reading, the same rows."""
 
     def write_encoded(self, config: RepoConfig, view: FeatureView, rows: EncodedRows) -> None:
@@ -51,6 +64,31 @@ class BulkRedisOnlineStore(RedisOnlineStore, TakesEncodedRows):  # type: ignore[
                 pipe.execute_command("HSET", key, time_field, texts[time], *cells)
             pipe.execute()
 
+    def read_encoded(
+        self, config: RepoConfig, reads: Sequence[EncodedRead]
+    ) -> list[list[dict[str, bytes]]]:
+        """Return the rows of all reads from one pipeline, as ``online_read`` would of each."""
+        versioned = config.registry.enable_online_feature_view_versioning
+        project = config.project.encode()
+        fields = [_fields(compute_versioned_name(r.view, versioned), r.features) for r in reads]
+        wanted = [
+            (key + project, list(names))
+            for read, names in zip(reads, fields, strict=True)
+            for key in read.keys
+        ]
+        found = iter(self._read_hash_fields(config, wanted))
+        return [
+            [
+                {
+                    name: bytes(value)
+                    for name, value in zip(read.features, next(found), strict=True)
+                    if value is not None
+                }
+                for _ in read.keys
+            ]
+            for read in reads
+        ]
+
 
 def _nanoseconds_there(client: Redis, keys: Iterable[bytes], time_field: str) -> dict[bytes, int]:
     """Return the event time of each key that has a row."""
@@ -66,6 +104,11 @@ def _timestamp(time: datetime) -> Timestamp:
     message = Timestamp()
     message.FromDatetime(time)
     return message
+
+
+@lru_cache(VIEWS_KEPT)
+def _fields(view: str, features: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(_field(view, feature) for feature in features)
 
 
 def _field(view: str, feature: str) -> bytes:

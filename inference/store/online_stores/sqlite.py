@@ -1,7 +1,8 @@
-"""Feast's sqlite store that also takes encoded rows."""
+"""Feast's sqlite store that also takes and gives encoded rows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -11,7 +12,12 @@ from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStor
 from feast.utils import to_naive_utc
 from pydantic import field_validator
 
-from inference.store.online_stores.encoded_rows import EncodedRows, TakesEncodedRows
+from inference.store.online_stores.encoded_rows import (
+    EncodedRead,
+    EncodedRows,
+    GivesEncodedRows,
+    TakesEncodedRows,
+)
 
 KILOBYTES_KEPT = 65_536
 """Pages that a batch changed and that wait in memory for its end: written sooner, they would keep
@@ -33,7 +39,11 @@ class BulkSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):  # type: ignore[misc
         return is_on
 
 
-class BulkSqliteOnlineStore(SqliteOnlineStore, TakesEncodedRows):  # type: ignore[misc]
+class BulkSqliteOnlineStore(
+    SqliteOnlineStore,  # type: ignore[misc]
+    TakesEncodedRows,
+    GivesEncodedRows,
+):
     """The store of Feast's type ``sqlite``: the same tables, the same reading, the same rows."""
 
     def write_encoded(self, config: RepoConfig, view: FeatureView, rows: EncodedRows) -> None:
@@ -60,6 +70,23 @@ class BulkSqliteOnlineStore(SqliteOnlineStore, TakesEncodedRows):  # type: ignor
         connection.execute(f"PRAGMA cache_size = -{KILOBYTES_KEPT}")
         with connection:
             connection.executemany(statement, cells)
+
+    def read_encoded(
+        self, config: RepoConfig, reads: Sequence[EncodedRead]
+    ) -> list[list[dict[str, bytes]]]:
+        """Return the rows of all reads from one statement, as ``online_read`` would of each."""
+        versioned = config.registry.enable_online_feature_view_versioning
+        statement = " UNION ALL ".join(
+            f"SELECT {number}, entity_key, feature_name, value"
+            f' FROM "{compute_table_id(config.project, read.view, versioned)}"'
+            f" WHERE entity_key IN ({','.join('?' * len(read.keys))})"
+            for number, read in enumerate(reads)
+        )
+        found: list[dict[bytes, dict[str, bytes]]] = [{key: {} for key in r.keys} for r in reads]
+        keys = [key for read in reads for key in read.keys]
+        for number, key, feature, value in self._get_conn(config).execute(statement, keys):
+            found[number][key][feature] = value
+        return [[rows[key] for key in read.keys] for read, rows in zip(reads, found, strict=True)]
 
 
 def _seconds(time: datetime) -> int:

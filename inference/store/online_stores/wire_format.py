@@ -9,7 +9,7 @@ byte against Feast's own messages and keys.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -72,6 +72,23 @@ def encode_keys(own_name: str, own_values: Iterable[str], *rest: tuple[str, str]
     start += b"".join(_key_part(value) for name, value in others if name < own_name)
     end = b"".join(_key_part(value) for name, value in others if name > own_name)
     return [start + _key_part(value) + end for value in own_values]
+
+
+def encode_entities(names: tuple[str, ...], entities: Iterable[Sequence[str]]) -> list[bytes]:
+    """Return the same key of each entity.
+
+    Args:
+        names: of the join keys.
+        entities: their values, in the order of ``names``.
+    """
+    start, order = _start_and_order(names)
+    return [start + b"".join([_key_part(entity[at]) for at in order]) for entity in entities]
+
+
+@cache
+def _start_and_order(names: tuple[str, ...]) -> tuple[bytes, tuple[int, ...]]:
+    order = tuple(sorted(range(len(names)), key=names.__getitem__))
+    return serialize_entity_key_prefix(list(names)), order
 
 
 def _key_part(value: str) -> bytes:

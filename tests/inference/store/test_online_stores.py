@@ -24,9 +24,11 @@ from pydantic import ValidationError
 
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE, USER_ITEM_HISTORY, Table
 from inference.features.online_features import PLAN_SERVICE, USER_SERVICE
+from inference.store import store_connections
 from inference.store.online_stores.redis import BulkRedisOnlineStoreConfig
 from inference.store.online_stores.sqlite import BulkSqliteOnlineStoreConfig
-from inference.store.online_stores.wire_format import encode_keys, encode_lists
+from inference.store.online_stores.wire_format import encode_entities, encode_keys, encode_lists
+from inference.store.store_connections import StoreConnections, Wanted, content_of
 from pipelines.io import paths
 from pipelines.online.feature_store import apply_definitions, open_store
 from pipelines.online.online_writes import write_rows
@@ -80,7 +82,9 @@ def test_keys_are_encoded_as_feast_does(own: str, others: dict[str, str]) -> Non
     key = EntityKey(join_keys=["m", *others])
     for part in (own, *others.values()):
         key.entity_values.add().string_val = part
-    assert encode_keys("m", [own], *others.items()) == [serialize_entity_key(key, 3)]
+    expected = [serialize_entity_key(key, 3)]
+    assert encode_keys("m", [own], *others.items()) == expected
+    assert encode_entities(("m", *others), [(own, *others.values())]) == expected
 
 
 Opener = Callable[[bool], FeatureStore]
@@ -228,6 +232,44 @@ def test_rows_are_read_by_feast_as_they_were_written(opener: Opener) -> None:
     found = store.get_online_features(store.get_feature_service(PLAN_SERVICE), keys).to_dict()
     assert found["novel_clusters"] == [row[2] for row in FIRST]
     assert found["scores"] == [pytest.approx(row[3], rel=1e-6) for row in FIRST]
+
+
+def test_rows_of_several_views_are_read_at_once_as_feast_reads_each(opener: Opener) -> None:
+    """Absent keys and views without rows among them, keys that stand twice, another order."""
+    store = opener(True)
+    _write(store, NOVEL_CLUSTER_TABLE, _frame(FIRST))
+    users = pl.DataFrame(
+        {
+            "user_id": ["ann", "bob"],
+            "event_timestamp": [NOON] * 2,
+            "recent_items": [["b"], None],
+            "consumed_items": [["b", "a"], []],
+        },
+        schema_overrides={"event_timestamp": pl.Datetime("us", "UTC")},
+    )
+    _write(store, USER_ITEM_HISTORY, users)
+    pairs = [("r1", key) for key in ("2", "nothing", "0_1", "2")]
+    people = [("r1", user) for user in ("bob", "nobody", "ann")]
+    asked = [
+        Wanted(PLAN_SERVICE, ("release_id", "context_key"), pairs),
+        Wanted(USER_SERVICE, ("release_id", "user_id"), people),
+    ]
+    connections = StoreConnections(lambda: store, [one.service for one in asked])
+    together = connections.read_together(asked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_connections, "GivesEncodedRows", type("Nobody", (), {}))
+        by_feast = connections.read_together(asked)
+
+    def contents(rows: list[dict[str, Value]]) -> list[dict[str, Value]]:
+        return [{n: v for n in row if (v := content_of(row, n)) is not None} for row in rows]
+
+    found = [contents(rows) for rows in together]
+    assert found == [contents([_without_time(row) for row in rows]) for rows in by_feast]
+    assert [len(row) for rows in found for row in rows] == [2, 0, 2, 2, 1, 0, 2]
+
+
+def _without_time(row: dict[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in row.items() if not name.startswith("_ts:")}
 
 
 def test_settings_that_bytes_cannot_serve_are_refused() -> None:
