@@ -77,13 +77,27 @@ def s3_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def recommendation_service(root: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def recommendation_service(
+    root: Path, port: int, log: Path, *module: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start the service of the working tree at ``root`` by the command people type.
 
     It listens on the port that the tree's ``params.yaml`` names, which is ``port``; it may begin
-    without a release.
+    without a release. ``module``: another one that serves, and its arguments.
     """
-    command = [sys.executable, "-m", "pipelines.commands", "serve"]
+    command = [sys.executable, "-m", *(module or ("pipelines.commands", "serve"))]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    start = partial(_running, command, log, lambda: _accepts(port), cwd=root, env=environment)
+    with start(patience_seconds=SERVICE_START_SECONDS) as process:
+        yield process
+
+
+@contextmanager
+def feast_server(root: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start Feast's server on the store of the working tree at ``root``, with one worker."""
+    feast = str(Path(sys.executable).with_name("feast"))
+    command = [feast, "-c", "feature_repo", "serve", "--port", str(port), "--no-access-log"]
+    command += ["--max-requests", "0"]  # or a worker ends after a thousand
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     start = partial(_running, command, log, lambda: _accepts(port), cwd=root, env=environment)
     with start(patience_seconds=SERVICE_START_SECONDS) as process:

@@ -1,34 +1,48 @@
-"""What the recommendations endpoint bears: requests a second over HTTP, and how long they take.
+"""What the recommendations endpoint bears beside Feast's server and full-catalogue scoring.
 
 Run from the top of a working tree with a release in it: `python -m benchmarks.serving.requests`.
 The release is published to an empty store of each kind in a temporary folder (own Redis and
-PostgreSQL), made champion, and served by the command people use, in one process. Clients keep
-their connections and ask for one user after another, drawn among all users of the release, with
-the service's defaults: so every answer is made from the store, the table and the recommender. They
-run in one process beside the service; CPU time of the service is counted apart.
+PostgreSQL), made champion, and served by the commands people use, in one process each, all in one
+run and on the same core. A process beside it makes the load: one user of the release after
+another, in random order, with the service's defaults, over connections that are kept.
+
+- `recommendations`: the whole endpoint;
+- `full catalogue`: the same, by a recommender that scores all items for every list;
+- `feast, user row`: what Feast's server takes to read the user's batch features alone;
+- `feast, three reads`: the same, then the live row, then the table's rows that a plan combines.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import numpy as np
-import polars as pl
+import psutil
 import yaml
 
-from expectations.contracts.tables import USER, USER_CLUSTER_HISTORY
-from inference.features.online_features import FeatureReader
+from benchmarks.markdown import to_markdown
+from benchmarks.serving.load import request_of
+from expectations.contracts.tables import RELEASE, USER, USER_CLUSTER_HISTORY
+from inference.features.online_features import (
+    LIVE_SERVICE,
+    PLAN_SERVICE,
+    USER_SERVICE,
+    FeatureReader,
+)
+from inference.plans.combine import contexts_to_look_up
+from inference.plans.config import PlanConfig
 from inference.release.manifest import read_manifest
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
@@ -40,133 +54,199 @@ from pipelines.online.feature_store import open_store
 from pipelines.params.gates import PromotionGates
 from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.inference.serving.readers import recommendations_of
-from tests.servers import (
-    SERVICE_START_SECONDS,
-    free_port,
-    recommendation_service,
-)
+from tests.servers import feast_server, free_port, read_when_ready, recommendation_service
 from tests.worlds.online.stores import STORES, selected_store
 
-CLIENTS = (1, 8, 32)
-SECONDS = 20.0
-WARM_UP_SECONDS = 5.0
-TIMEOUT_SECONDS = 60.0
+CLIENTS = (1, 32)
+SHARE_OF_CAPACITY = 0.7
+"""Of what one process answers to clients without a pause; arrivals are then a Poisson process."""
+QUIET_RATE = 50.0
+"""Requests a second that leave a core mostly idle."""
+WARM_UP_SECONDS = 3.0
 PER_MILLE = 1000
 CARRIED = (paths.ARTIFACTS, paths.METRICS, Path("dvc.lock"), Path("dvc.yaml"))
+FULL_CATALOGUE = "benchmarks.serving.full_catalogue"
+COLUMNS = (
+    "store",
+    "what",
+    "load",
+    "a second",
+    "processor ms each",
+    "median ms",
+    "p99 ms",
+    "p99 / median",
+    "failed",
+)
+Users = dict[str, list[int]]
+"""History clusters of each, newest first."""
 
 
-@dataclass
-class Heard:
-    """Seconds of each request, how it was answered, and the statuses of those that were not."""
+@dataclass(frozen=True)
+class Served:
+    """A server that is ready.
 
-    seconds: list[float] = field(default_factory=list)
-    paths: Counter[str] = field(default_factory=Counter)
-    failures: Counter[int] = field(default_factory=Counter)
+    Attributes:
+        port: of loopback.
+        pid: of its first process.
+        ready_seconds: from its start on.
+    """
+
+    port: int
+    pid: int
+    ready_seconds: float
 
 
 def main() -> None:
-    """Print one line a store and number of clients."""
+    """Print a table of what was measured."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.serving.requests", description=__doc__
     )
     parser.add_argument("--stores", nargs="+", choices=STORES, default=STORES)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each line")
     options = parser.parse_args()
-    print(
-        "store       clients  requests  failed  answers/s  median ms  p99 ms  "
-        "answers per CPU second of the service"
-    )
+    rows = []
     for kind in options.stores:
-        with tempfile.TemporaryDirectory() as folder, service(kind, Path(folder)) as (address, pid):
-            asyncio.run(ask(address, known_users(), CLIENTS[-1], WARM_UP_SECONDS))
-            for n_clients in CLIENTS:
-                print(f"{kind:<12}{measure(address, pid, n_clients)}", flush=True)
+        with tempfile.TemporaryDirectory() as folder, published_tree(kind, Path(folder)) as root:
+            users, release_id = known_users(), read_manifest(paths.RELEASE).release_id
+            ours = [[request_of("GET", recommendations_of(user))] for user in users]
+            row, reads = feast_cases(users, release_id)
+            contenders: list[tuple[str, Callable[[], object], list[list[bytes]]]] = [
+                ("recommendations", lambda r=root: ours_of(r), ours),
+                ("full catalogue", lambda r=root: ours_of(r, FULL_CATALOGUE), ours),
+                ("feast, user row", lambda r=root: feast_of(r), row),
+                ("feast, three reads", lambda r=root: feast_of(r), reads),
+            ]
+            for name, serve, cases in contenders:
+                file = Path(folder) / "cases.json"
+                file.write_text(json.dumps([[one.decode() for one in case] for case in cases]))
+                with serve() as served:
+                    print(f"{kind}, {name}: ready after {served.ready_seconds:.1f} s", flush=True)
+                    for line in measure(served, file, options.seconds):
+                        rows.append((kind, name, *line))
+                        print(rows[-1], flush=True)
+    print(to_markdown(COLUMNS, rows, n_texts=3))
 
 
 @contextmanager
-def service(kind: str, folder: Path) -> Iterator[tuple[str, int]]:
-    """Serve the working tree's release from a store of its own; yield address and process id."""
-    here, root, port = Path.cwd(), folder / "tree", free_port()
-    with ExitStack() as stack:
-        stack.enter_context(selected_store(kind, root))
+def published_tree(kind: str, folder: Path) -> Iterator[Path]:
+    """Publish the working tree's release to a store of its own, and make it champion there."""
+    here, root = Path.cwd(), folder / "tree"
+    with selected_store(kind, root):
         for path in CARRIED:
             (root / path).symlink_to(here / path)
-        params = yaml.safe_load((here / "params.yaml").read_text())
-        params.setdefault("serving", {})["port"] = port
-        (root / "params.yaml").write_text(yaml.safe_dump(params))
+        (root / "params.yaml").write_text((here / "params.yaml").read_text())
         publish(open_store(), open_tracking(), read_manifest(paths.RELEASE))
         source, reader = ReleaseSource(tracking_uri()), FeatureReader(open_store)
-        promoter = Promoter(
-            open_tracking(),
-            source,
-            reader,
-            ServingConfig().probes,
-            paths.PROMOTIONS,
-            PromotionGates(),
-        )
+        probes = ServingConfig().probes
+        gates = PromotionGates()
+        promoter = Promoter(open_tracking(), source, reader, probes, paths.PROMOTIONS, gates)
         promoter.promote("benchmark", "to be measured")
-        log = folder / "service.log"
-        process = stack.enter_context(recommendation_service(root, port, log))
-        address = f"http://127.0.0.1:{port}"
-        wait_until_ready(address)
-        yield address, process.pid
+        yield root
 
 
-def wait_until_ready(address: str) -> None:
-    """Return when a release is in service."""
-    end = time.monotonic() + SERVICE_START_SECONDS
-    while httpx.get(f"{address}/readyz", timeout=TIMEOUT_SECONDS).status_code != httpx.codes.OK:
-        if time.monotonic() > end:
-            raise RuntimeError("the service takes no release")
-        time.sleep(0.1)
+@contextmanager
+def ours_of(root: Path, module: str = "pipelines.commands") -> Iterator[Served]:
+    """Serve recommendations on the first core."""
+    port = free_port()
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params.setdefault("serving", {})["port"] = port
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    arguments = ["serve"] if module == "pipelines.commands" else ["--port", str(port)]
+    started = time.monotonic()
+    with ExitStack() as stack:
+        log = root / "service.log"
+        process = stack.enter_context(recommendation_service(root, port, log, module, *arguments))
+        read_when_ready(f"http://127.0.0.1:{port}/readyz")
+        yield Served(port, process.pid, time.monotonic() - started)
 
 
-def known_users() -> list[str]:
+@contextmanager
+def feast_of(root: Path) -> Iterator[Served]:
+    """Serve features by Feast on the first core."""
+    port, started = free_port(), time.monotonic()
+    with feast_server(root, port, root / "feast.log") as process:
+        read_when_ready(f"http://127.0.0.1:{port}/health")
+        yield Served(port, process.pid, time.monotonic() - started)
+
+
+def known_users() -> Users:
     """Return the users of the release, in a random order that is always the same."""
     histories = scan_table(paths.USER_CLUSTER_HISTORY, USER_CLUSTER_HISTORY)
-    users = histories.select(pl.col(USER.name).unique().sort()).collect()[USER.name].to_list()
-    return [users[index] for index in np.random.default_rng(0).permutation(len(users))]
+    newest = histories.sort("event_timestamp").group_by(USER.name).last().sort(USER.name).collect()
+    rows = list(newest.select(USER.name, "history_clusters").iter_rows())
+    return dict(rows[index] for index in np.random.default_rng(0).permutation(len(rows)))
 
 
-async def ask(address: str, users: Sequence[str], n_clients: int, seconds: float) -> Heard:
-    """Let clients ask, each one request after another, for this long."""
-    heard, end = Heard(), time.perf_counter() + seconds
-    limits = httpx.Limits(max_connections=n_clients)
-    async with httpx.AsyncClient(
-        base_url=address, limits=limits, timeout=TIMEOUT_SECONDS
-    ) as client:
+def feast_cases(users: Users, release_id: str) -> tuple[list[list[bytes]], list[list[bytes]]]:
+    """Return what asks Feast for the user's row, and for all that a recommendation reads."""
 
-        async def one(number: int) -> None:
-            index = number
-            while (started := time.perf_counter()) < end:
-                answer = await client.get(recommendations_of(users[index % len(users)]))
-                heard.seconds.append(time.perf_counter() - started)
-                if answer.status_code == httpx.codes.OK:
-                    heard.paths[answer.json()["answered_by"]] += 1
-                else:
-                    heard.failures[answer.status_code] += 1
-                index += n_clients
+    def read(service: str, **entities: Sequence[str]) -> bytes:
+        asked = {"feature_service": service, "entities": entities}
+        return request_of("POST", "/get-online-features", json.dumps(asked))
 
-        await asyncio.gather(*(one(number) for number in range(n_clients)))
-    return heard
+    alone, whole = [], []
+    for user, history in users.items():
+        row = read(USER_SERVICE, **{RELEASE.name: [release_id], USER.name: [user]})
+        keys = [context.key for context in contexts_to_look_up(history, PlanConfig())]
+        alone.append([row])
+        if keys:
+            live = read(LIVE_SERVICE, **{USER.name: [user]})
+            entities = {RELEASE.name: [release_id] * len(keys), "context_key": keys}
+            whole.append([row, live, read(PLAN_SERVICE, **entities)])
+    return alone, whole
 
 
-def measure(address: str, pid: int, n_clients: int) -> str:
-    """Ask for a while and say how it went."""
-    cpu, started = cpu_seconds(pid), time.perf_counter()
-    heard = asyncio.run(ask(address, known_users(), n_clients, SECONDS))
-    wall, cpu = time.perf_counter() - started, cpu_seconds(pid) - cpu
-    count, quantiles = len(heard.seconds), statistics.quantiles(heard.seconds, n=100)
-    median, p99 = (quantiles[percent - 1] * PER_MILLE for percent in (50, 99))
-    return (
-        f"{n_clients:>7}{count:>10,}{heard.failures.total():>8}{count / wall:>11,.0f}"
-        f"{median:>11.1f}{p99:>8.1f}{count / cpu:>10,.0f}  {dict(heard.paths)}"
-    )
+def measure(served: Served, cases: Path, seconds: float) -> Iterator[tuple[object, ...]]:
+    """Yield a line for each load."""
+    server = psutil.Process(served.pid)
+    pin([server, *server.children(recursive=True)], 0)
+    last_core = max(os.sched_getaffinity(0))
+    load(served.port, cases, WARM_UP_SECONDS, last_core, "--clients", str(CLIENTS[-1]))
+    capacity = 0.0
+    loads = [("--clients", str(n), f"{n} clients") for n in CLIENTS]
+    loads += [
+        ("--rate", "", "70% of that"),
+        ("--rate", str(QUIET_RATE), f"{QUIET_RATE:g} a second"),
+    ]
+    for option, value, name in loads:
+        value = value or f"{SHARE_OF_CAPACITY * capacity:.1f}"
+        before = cpu_seconds(server)
+        heard = load(served.port, cases, seconds, last_core, option, value)
+        spent, count = cpu_seconds(server) - before, len(heard["seconds"])
+        if option == "--clients":
+            capacity = max(capacity, count / heard["wall"])
+        quantiles = statistics.quantiles(heard["seconds"], n=100)
+        median, p99 = (quantiles[percent - 1] * PER_MILLE for percent in (50, 99))
+        yield (
+            name,
+            f"{count / heard['wall']:,.0f}",
+            f"{spent / count * PER_MILLE:.2f}",
+            f"{median:.1f}",
+            f"{p99:.1f}",
+            f"{p99 / median:.1f}",
+            sum(Counter(heard["failures"]).values()),
+        )
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return what a process has spent in user and in kernel mode."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+def load(port: int, cases: Path, seconds: float, core: int, *options: str) -> dict:
+    """Make load from another process, on a core of its own, and return what it heard."""
+    command = [sys.executable, "-m", "benchmarks.serving.load", str(cases), "--port", str(port)]
+    command += ["--seconds", str(seconds), "--core", str(core), *options]
+    repository = Path(__file__).resolve().parents[2]
+    return json.loads(subprocess.check_output(command, text=True, cwd=repository))
+
+
+def pin(processes: Sequence[psutil.Process], core: int) -> None:
+    """Keep processes, all their threads, on one core."""
+    for process in processes:
+        for thread in process.threads():
+            os.sched_setaffinity(thread.id, {core})
+
+
+def cpu_seconds(server: psutil.Process) -> float:
+    """Return what a server's processes have spent in user and in kernel mode."""
+    spent = [one.cpu_times() for one in (server, *server.children(recursive=True))]
+    return sum(times.user + times.system for times in spent)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,9 @@ def combine_rows(
         least: code of the least distance of what is planned.
         n_distances: K where each distance has a distribution of its own; 1 for one over them all.
         adds_logs: whether log-probabilities are added up, or probabilities.
+
+    Raises:
+        IndexError: a row names a cluster that there is not.
     """
     n_users, n_contexts, depth = clusters.shape
     n_clusters = distances.shape[1]
@@ -50,7 +53,11 @@ def combine_rows(
         for context in range(n_contexts):
             for at in range(depth):
                 cluster = clusters[user, context, at]
-                if cluster != NO_CLUSTER and distances[user, cluster] >= least:
+                if cluster == NO_CLUSTER:
+                    continue
+                if not 0 <= cluster < n_clusters:
+                    raise IndexError("there is no such cluster")
+                if distances[user, cluster] >= least:
                     is_offered[cluster] = True
         offered = np.flatnonzero(is_offered)
         if n_distances > 1:

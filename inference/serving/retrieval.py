@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import cast
 
 from expectations.contracts.values import ClusterContext
 from inference.plans.combine import PlannedCluster
@@ -94,8 +95,8 @@ def retrieve_lists(
 
 def _answer(recommender: Recommender, queries: Sequence[ItemQuery]) -> list[list[ScoredItem]]:
     """Return the items of each query: in one pass where the recommender can, else one by one."""
-    if isinstance(recommender, BatchRecommender):
-        return recommender.answer(queries)
+    if hasattr(recommender, "answer"):  # isinstance would look for every member of the protocol
+        return cast(BatchRecommender, recommender).answer(queries)
     return [
         recommender.top_items(query.recent_items, query.clusters, query.exclude, query.k)
         for query in queries

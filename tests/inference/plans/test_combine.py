@@ -248,3 +248,12 @@ def test_shares_within_a_distance_need_a_mix() -> None:
     assert own.asked("new_field", BY_SCORE) == PlanConfig(novelty="new_field")
     other = Mix(adjacent=1, new_family=0, new_field=0)
     assert own.asked(None, other).mix == other
+
+
+def test_a_cluster_that_there_is_not_is_refused() -> None:
+    """Compiled loops look at no bounds by themselves."""
+    context = ClusterContext.of(1, 2)
+    for strange in (N, -2):
+        row = TableRow(np.array([3, strange]), np.array([-1.0, -2.0], dtype=np.float32))
+        with pytest.raises(IndexError):
+            plan_of([1, 2], [], {context: row}, PlanConfig())

@@ -29,8 +29,14 @@ def score_touched(
         clusters: of one past after the other, int64 ``[V]``.
         liked: whether each was liked first, ``[V]``.
         recency: how recent each was, float32 ``[V]``; read where it was liked.
+
+    Raises:
+        IndexError: a cluster is none.
     """
     n = len(popularity)
+    for cluster in clusters:
+        if not 0 <= cluster < n:
+            raise IndexError("there is no such cluster")
     scores = np.empty((len(offsets) - 1, n))
     for past in range(len(scores)):
         of_past = scores[past]

@@ -225,3 +225,6 @@ def test_scores_are_the_product_of_features_and_weights(
     found = model.score(pasts)
     assert found.shape == (len(entries), N)
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    for strange in (N, -1):
+        with pytest.raises(IndexError):
+            model.score(Pasts([[strange]], [[True]], [[0]]))
