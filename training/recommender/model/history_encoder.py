@@ -112,7 +112,7 @@ class HistoryEncoder:
             found = f"{lengths.min()} to {lengths.max()}"
             raise ValueError(f"a history has 1 to {most} items, not {found}")
         shape = self._n_heads, self._epsilon
-        # Products this small take longer on two threads than on one.
+        # Of several threads the number would show in the last bits, and these products are small.
         with self._blas.limit(limits=1):
             states: np.ndarray = encode_histories(
                 self._weights, *shape, histories.items, histories.offsets
