@@ -104,6 +104,8 @@ class PlanConfig(PlanRules):
 
     def asked(self, novelty: Distance | None, mix: Mix | ByScore | None) -> PlanConfig:
         """Return these settings with what a request asks for; ``None`` asks for nothing."""
+        if novelty is None and mix is None:
+            return self  # as nearly every request has it; copies cost
         changes: dict[str, object] = {} if novelty is None else {"novelty": novelty}
         if mix == BY_SCORE:
             changes |= {"mix": None, "normalise_over": "open"}

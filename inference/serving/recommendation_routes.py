@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Annotated
@@ -90,8 +91,8 @@ def add_recommendation_routes(
 
     def note(made: Recommendations) -> None:
         metrics.answers.labels(made.answered_by).inc()
-        for item in made.items:
-            metrics.items.labels(item.from_list).inc()
+        for name, count in Counter(item.from_list for item in made.items).items():
+            metrics.items.labels(name).inc(count)
 
     async def recommend(serving: LoadedRelease, request: RecommendationRequest) -> Response:
         def answer() -> bytes:
