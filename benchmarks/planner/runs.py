@@ -26,7 +26,8 @@ from pipelines.io import paths
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA_STAGES = ("ingest",)
-CLUSTERING_STAGES = ("clusters", "histories", "curate", "collective")
+TREE_STAGES = ("clusters", "histories", "curate")
+SIGNAL_STAGES = ("collective",)
 RECOMMENDER_STAGES = ("recommender",)
 PLANNER_STAGES = ("base_model", "planner", "table")
 DATA_SECTIONS = ("dataset", "split")
@@ -97,40 +98,50 @@ class Clustering:
 
 def make_data(settings: Settings, root: Path) -> Path:
     """Return the folder of the data that these settings read."""
-    folder = root / f"data_{_name(settings, DATA_SECTIONS)}"
-    _run_stages(DATA_STAGES, settings, settings["runtime"]["seed"], folder, "")
+    folder = root / f"data_{name_settings(settings, DATA_SECTIONS)}"
+    run_stages(DATA_STAGES, settings, settings["runtime"]["seed"], folder, "")
     return folder
 
 
 def make_clustering(settings: Settings, seed: int, root: Path) -> Clustering:
     """Return the clustering of that seed; the data are the same for all."""
-    folder = root / f"clustering_{seed}_{_name(settings, CLUSTERING_SECTIONS)}"
+    tree = make_tree(settings, seed, root)
+    mark = run_stages(SIGNAL_STAGES, settings, seed, tree.folder, tree.mark)
+    run_stages(RECOMMENDER_STAGES, settings, seed, tree.folder, mark)  # no planner depends on it
+    return Clustering(seed, tree.folder, mark)
+
+
+def make_tree(settings: Settings, seed: int, root: Path) -> Clustering:
+    """Return the same before anything is learnt on it: its transitions are mined."""
+    folder = root / f"clustering_{seed}_{name_settings(settings, CLUSTERING_SECTIONS)}"
     shutil.copytree(
         REPOSITORY / paths.FEATURE_REPO, folder / paths.FEATURE_REPO, dirs_exist_ok=True
     )
-    mark = _run_stages(DATA_STAGES, settings, settings["runtime"]["seed"], folder, "")
-    mark = _run_stages(CLUSTERING_STAGES, settings, seed, folder, mark)
-    _run_stages(RECOMMENDER_STAGES, settings, seed, folder, mark)  # no planner depends on it
+    mark = run_stages(DATA_STAGES, settings, settings["runtime"]["seed"], folder, "")
+    mark = run_stages(TREE_STAGES, settings, seed, folder, mark)
     return Clustering(seed, folder, mark)
 
 
 def make_planner(settings: Settings, clustering: Clustering, seed: int, root: Path) -> PlannerRun:
     """Return a planner trained on the clustering, with its table."""
-    name = f"planner_{clustering.seed}_{seed}_{_name(settings, PLANNER_SECTIONS)}"
+    name = f"planner_{clustering.seed}_{seed}_{name_settings(settings, PLANNER_SECTIONS)}"
     run = PlannerRun(settings["split"]["test_start"], clustering.seed, seed, root / name)
     copied = run.folder / MARKS / "clustering"
     if not copied.exists() or copied.read_text() != clustering.mark:
         shutil.rmtree(run.folder, ignore_errors=True)
         shutil.copytree(clustering.folder / paths.ARTIFACTS, run.folder / paths.ARTIFACTS)
-        _leave(copied, clustering.mark)
-    _run_stages(PLANNER_STAGES, settings, seed, run.folder, clustering.mark)
+        leave_mark(copied, clustering.mark)
+    run_stages(PLANNER_STAGES, settings, seed, run.folder, clustering.mark)
     return run
 
 
-def _run_stages(
+def run_stages(
     stages: Sequence[str], settings: Settings, seed: int, folder: Path, mark: str
 ) -> str:
-    """Run those of the stages that have not run like this, after ``mark``; return the last mark."""
+    """Run those of the stages that have not run like this, after ``mark``; return the last mark.
+
+    What tells a run apart but for settings and code is for ``mark`` to say.
+    """
     own = deepcopy(settings)
     own["runtime"]["seed"] = seed
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +152,7 @@ def _run_stages(
         if not left.exists() or left.read_text() != mark:
             left.unlink(missing_ok=True)
             _run_stage(stage, own["runtime"]["threads"], folder)
-            _leave(left, mark)
+            leave_mark(left, mark)
     return mark
 
 
@@ -158,7 +169,8 @@ def _run_stage(stage: str, threads: int, folder: Path) -> None:
         raise UserError(f"stage {stage} in {folder}", "ends well", f"see {LOG}", " ".join(last))
 
 
-def _leave(file: Path, mark: str) -> None:
+def leave_mark(file: Path, mark: str) -> None:
+    """Write down what something was made with."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(mark)
 
@@ -176,6 +188,7 @@ def _mark(stage: str, settings: Settings, before: str) -> str:
     return found.hexdigest()
 
 
-def _name(settings: Settings, sections: Sequence[str]) -> str:
+def name_settings(settings: Settings, sections: Sequence[str]) -> str:
+    """Return what folders of these sections' settings are called by."""
     chosen = {name: settings.get(name) for name in sections}
     return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:DIGITS]

@@ -156,6 +156,8 @@ FILES: dict[str, dict[str, str]] = {
     },
     "collective": {
         "n_validation_transitions": "validation transitions the weights are fitted on",
+        "backoff_{evidence}": "weight of a piece of evidence where a cluster has no log",
+        "backoff_level": "score of such a cluster above the mean of the others, its evidence aside",
         "pair_prior": "strength of the back-off of pair counts that was chosen, in observations",
         "validation_loss": "negative log-likelihood of a validation transition, in nats",
         "weight_{evidence}": "weight of a standardised piece of evidence",

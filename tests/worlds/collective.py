@@ -20,4 +20,6 @@ def make_signal(seed: int, n_clusters: int) -> CollectiveSignal:
         rng.integers(1, 20, size=n_clusters).astype(float),
         prior=3.0,
     )
-    return CollectiveSignal(counts, 0.7, rng.normal(size=(n_clusters, n_clusters)))
+    return CollectiveSignal(
+        counts, np.full(n_clusters, 0.7), rng.normal(size=(n_clusters, n_clusters))
+    )

@@ -43,6 +43,12 @@ class Evidence:
         """Clusters at the serving level."""
         return len(self.counts.popularity)
 
+    @property
+    def has_log(self) -> NDArray[np.bool_]:
+        """Whether anybody touched a cluster, [N]."""
+        popularity = self.associations[ASSOCIATIONS.index("popularity"), 0]
+        return np.asarray(popularity > 0)
+
 
 def gather_evidence(
     items: pl.DataFrame,

@@ -29,13 +29,13 @@ class CollectiveSignal:
 
     Attributes:
         counts: novel likes after pairs, with their back-off.
-        pair_weight: of the logarithm of their shares.
+        pair_weights: of the logarithm of their shares, by the cluster that follows, [N].
         association: what cluster a says for cluster c, weighed, [N, N]; a context's is the mean of
             its members'.
     """
 
     counts: PairCounts
-    pair_weight: float
+    pair_weights: NDArray[np.float64]
     association: NDArray[np.float64]
 
     def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
@@ -46,7 +46,7 @@ class CollectiveSignal:
         ends = np.array(
             [(context.members[0], context.members[-1]) for context in contexts]
         )  # [B, 2]
-        scores = self.pair_weight * self.counts.score_batch(contexts)
+        scores = self.pair_weights * self.counts.score_batch(contexts)
         scores += (self.association[ends[:, 0]] + self.association[ends[:, 1]]) / 2
         np.put_along_axis(scores, ends, -np.inf, axis=1)
         highest = scores.max(axis=1, keepdims=True)
@@ -65,7 +65,8 @@ def save_signal(signal: CollectiveSignal, file: Path) -> None:
         "singles": signal.counts.singles,
         "popularity": signal.counts.popularity,
         "association": signal.association,
-        "weights": np.array([signal.counts.prior, signal.pair_weight]),
+        "prior": np.array([signal.counts.prior]),
+        "pair_weights": signal.pair_weights,
     }
     save_file({name: np.ascontiguousarray(part) for name, part in parts.items()}, file)
 
@@ -83,9 +84,9 @@ def load_signal(file: Path) -> CollectiveSignal:
             (parts["pair_counts"], parts["pair_targets"], parts["pair_starts"]),
             shape=(n_clusters**2, n_clusters),
         )
-        prior, pair_weight = parts["weights"].tolist()
+        (prior,) = parts["prior"].tolist()
         counts = PairCounts(pairs, parts["singles"], parts["popularity"], prior)
-        return CollectiveSignal(counts, pair_weight, parts["association"])
+        return CollectiveSignal(counts, parts["pair_weights"], parts["association"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         remedy = "run the stage collective again"
         raise UserError(str(file), "holds a collective signal", remedy, str(error)[:200]) from None

@@ -18,11 +18,13 @@ from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import read_params
 from pipelines.planner.explain_plan import ExplainedPlan, explain_plan
 from tests.worlds.evaluation import NAMES, TIMELINE, N, build_house, next_on_circle
+from training.collective.backoff import BackoffWeights
 from training.collective.fit import CollectiveWeights
 
 ABOVE = 3.0
 """Nats by which the planted row prefers its answer over every other cluster."""
-COUNTED = CollectiveWeights(np.array([1.0, 0.0, 0.0, 0.0, 0.0]), 1.0, 1.0, 10)
+BACKOFF = BackoffWeights(np.zeros(3), 0.0)
+COUNTED = CollectiveWeights(np.array([1.0, 0.0, 0.0, 0.0, 0.0]), 1.0, 1.0, 10, BACKOFF)
 """Weights of a signal that counts what came next, and nothing else."""
 
 

@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 
 from expectations.contracts.values import NO_CLUSTER, contexts_of_history
 from training.baselines.clusters.pair_counts import PairCounts
+from training.collective.backoff import BackoffWeights
 from training.collective.config import CollectiveConfig
 from training.collective.evidence import ASSOCIATIONS, Evidence
 from training.collective.fit import EVIDENCE, CollectiveWeights, fit_weights, weights_from_metrics
@@ -16,6 +17,7 @@ from training.planner.data.transitions import Transitions
 N = 12
 CONFIG = CollectiveConfig(pair_priors=(1.0, 50.0), ridge=0.0, max_transitions=100_000)
 TRUTH = np.array([0.8, 0.5, 1.5, -1.0, 0.0])
+BACKOFF = BackoffWeights(np.zeros(3), 0.0)
 
 
 def make_evidence(seed: int = 0) -> Evidence:
@@ -110,7 +112,7 @@ def test_a_ridge_draws_the_weights_to_zero(ridge: float) -> None:
 
 def test_the_parts_of_the_evidence_add_up_to_the_signal() -> None:
     evidence = make_evidence()
-    weights = CollectiveWeights(TRUTH, 50.0, 1.0, 10)
+    weights = CollectiveWeights(TRUTH, 50.0, 1.0, 10, BACKOFF)
     signal = weights.weigh(evidence)
     for history in ([2, 7], [4]):
         (context,) = contexts_of_history(history)
@@ -123,7 +125,7 @@ def test_the_parts_of_the_evidence_add_up_to_the_signal() -> None:
 
 
 def test_weights_come_back_from_their_metrics() -> None:
-    weights = CollectiveWeights(TRUTH, 50.0, 1.25, 10)
+    weights = CollectiveWeights(TRUTH, 50.0, 1.25, 10, BACKOFF)
     again = weights_from_metrics(weights.to_metrics())
     np.testing.assert_array_equal(again.of_evidence, TRUTH)
     assert (again.pair_prior, again.loss, again.n_transitions) == (50.0, 1.25, 10)

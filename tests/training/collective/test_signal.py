@@ -32,7 +32,9 @@ def permute(signal: CollectiveSignal, order: list[int]) -> CollectiveSignal:
         counts.popularity[order],
         counts.prior,
     )
-    return CollectiveSignal(renamed, signal.pair_weight, signal.association[np.ix_(order, order)])
+    return CollectiveSignal(
+        renamed, signal.pair_weights[order], signal.association[np.ix_(order, order)]
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -59,7 +61,7 @@ def test_the_ids_of_clusters_do_not_matter(seed: int, order: list[int]) -> None:
 
 def test_weights_mean_what_they_say() -> None:
     signal = make_signal(1, N)
-    (row,) = CollectiveSignal(signal.counts, 0.0, signal.association).score_batch(
+    (row,) = CollectiveSignal(signal.counts, np.zeros(N), signal.association).score_batch(
         [ClusterContext.of(1, 4)]
     )
     is_candidate = [0, 2, 3, 5]
@@ -68,7 +70,7 @@ def test_weights_mean_what_they_say() -> None:
         row[is_candidate],
         np.log(np.exp(association[is_candidate]) / np.exp(association[is_candidate]).sum()),
     )
-    (alone,) = CollectiveSignal(signal.counts, 1.0, 0 * signal.association).score_batch(
+    (alone,) = CollectiveSignal(signal.counts, np.ones(N), 0 * signal.association).score_batch(
         [ClusterContext.of(1, 4)]
     )
     (counted,) = signal.counts.score_batch([ClusterContext.of(1, 4)])
