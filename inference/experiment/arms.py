@@ -59,7 +59,7 @@ class Exploration:
 
     def __init__(self, policy: ExplorationPolicy, seed: int) -> None:
         """Start with nothing shown to anybody."""
-        self._policy, self._seed, self._shown = policy, seed, ShownClusters(policy)
+        self.policy, self._seed, self._shown = policy, seed, ShownClusters(policy)
 
     def rest(
         self, user_id: str, plan: Sequence[PlannedCluster], round_number: int
@@ -74,7 +74,7 @@ class Exploration:
         chance = Random(f"{self._seed}/{round_number}/{user_id}")
         offset = chance.random()
         n_novel = len(exploratory_positions(count, share, offset))
-        novel = draw_novel(lists.novel, n_novel, self._policy, chance)
+        novel = draw_novel(lists.novel, n_novel, self.policy, chance)
         blended = blend(lists.ordinary, novel, share, count, offset)
         explored = (e.item.cluster_id for e in blended if e.from_list is ListName.EXPLORATORY)
         self._shown.note(user_id, explored, round_number * US_PER_DAY)
@@ -99,10 +99,12 @@ def answer_requests(
         participants: as they are now.
         config: length of a list, share of it that explores, clusters that are planned.
         exploration: draws explored positions and lets clusters rest; without it the best stand
-            at evenly spread positions, so that a list depends on the release alone.
+            at evenly spread positions, by default settings, so that a list depends on the release
+            alone.
         round_number: which request of each participant this is; requests are a day apart.
     """
     share = config.exploration_share if policy is not None else 0.0
+    filled = ExplorationPolicy() if exploration is None else exploration.policy
     plans: Plans = [() for _ in participants]
     if policy is not None and share:
         depth = config.planned_clusters if exploration is None else EVERY_CLUSTER
@@ -113,7 +115,9 @@ def answer_requests(
             for user, plan in zip(participants, plans, strict=True)
         ]
     requests = [
-        RetrievalRequest(user.recent_items, plan, user.excluded_items)
+        RetrievalRequest(
+            user.recent_items, plan, user.excluded_items, popularity_weight=filled.popularity_weight
+        )
         for user, plan in zip(participants, plans, strict=True)
     ]
     n_novel = len(exploratory_positions(config.count, share, MOST))

@@ -144,6 +144,7 @@ def _prepare(
                 plan.clusters if n_novel else (),
                 {*user.consumed_items, *user.recent_items} | keep.exclude | barred,
                 _clusters_within(release, person, request),
+                request.policy.popularity_weight,
             )
         yield _Prepared(request, person, plan, answered_by, wanted, n_novel, chance, offset)
 

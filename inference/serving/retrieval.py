@@ -38,12 +38,14 @@ class RetrievalRequest:
         plan: planned clusters, best first; none where nothing novel is wanted.
         exclude: items that may not come back: all the user has consumed.
         within: clusters that ordinary items are of; ``None`` for the whole catalogue.
+        popularity_weight: of the logarithm of likes in the scores of planned clusters' items.
     """
 
     recent_items: Sequence[str]
     plan: Sequence[PlannedCluster]
     exclude: AbstractSet[str]
     within: Sequence[int] | None = None
+    popularity_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,9 @@ def retrieve_lists(
         recent, exclude = request.recent_items, request.exclude
         queries.append(ItemQuery(recent, n_ordinary, request.within, exclude))
         queries += [
-            ItemQuery(recent, per_cluster, (planned.cluster_id,), exclude)
+            ItemQuery(
+                recent, per_cluster, (planned.cluster_id,), exclude, request.popularity_weight
+            )
             for planned in request.plan
         ]
     answers = iter(_answer(recommender, queries))

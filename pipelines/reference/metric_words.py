@@ -70,7 +70,9 @@ PARTS: dict[str, dict[str, str]] = {
     "where": {
         "anywhere": "the whole catalogue",
         "unconsumed": "all clusters that are new to the user",
-        "planned": "the planned clusters, as retrieval uses them",
+        "planned": "the planned clusters, items in the recommender's own order",
+        "planned_served": "the same, popularity weighed in as in a request",
+        "planned_popular": "the same, the most liked items first",
         "random": "as many random new clusters, mean of 20 draws",
         "true": "the clusters of what was liked: a perfect plan",
     },
@@ -89,6 +91,7 @@ PARTS: dict[str, dict[str, str]] = {
         "planner_adjacent": "the planner, adjacent clusters first",
         "planner_new_family": "the planner, clusters of new families first",
         "planner_new_field": "the planner, clusters of new fields first",
+        "planner_calibrated": "the planner, by a share of exploration that follows what is liked",
     },
     "evidence": {
         "pair_counts": "how often it came next after both, with back-off",

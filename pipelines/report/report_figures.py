@@ -69,6 +69,7 @@ ARMS: Mapping[str, str] = {
     "planner_adjacent": "planner, next door first",
     "planner_new_family": "planner, new families first",
     "planner_new_field": "planner, new fields first",
+    "planner_calibrated": "planner, calibrated share",
 }
 
 

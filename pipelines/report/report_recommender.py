@@ -26,6 +26,8 @@ RESTRICTIONS: Mapping[str, str] = {
     "anywhere": "anywhere",
     "unconsumed": "all new clusters",
     "planned": "planned clusters",
+    "planned_served": "same, as served",
+    "planned_popular": "same, by popularity",
     "random": "random clusters",
     "true": "the true clusters",
 }
@@ -85,7 +87,7 @@ def show_restriction(figures: Figures) -> list[str]:
             show_interval(figures, f"novel_planned_over_{where}_hit_rate_at_10"),
         ]
         for where, words in RESTRICTIONS.items()
-        if where != "planned"
+        if where != "planned" and f"novel_planned_over_{where}_hit_rate_at_10" in figures
     ]
     return [
         f"what {figures['n_novel_users']:,} people came to like in clusters that were new to them "

@@ -37,6 +37,8 @@ from pipelines.io.plan_reader import read_plan
 from pipelines.params.params import Params, read_params
 from training.alignment.alignment_io import load_alignment
 from training.baselines.items.baselines import (
+    Popularity,
+    WithPopularity,
     count_popularity,
     fit_item_neighbours,
     fit_markov_chain,
@@ -79,7 +81,9 @@ def main(params: Params) -> None:
     plan_config = read_plan()
     events, plans = find_planned_events(recommender.layout, ancestors, plan_config)
     planned = [plan[:PLANNED_CLUSTERS] for plan in plans]
-    figures |= report_restriction(recommender, events, planned, recommender.layout, rng)
+    weight = params.serving.exploration.popularity_weight
+    others = list_orders(recommender, weight)
+    figures |= report_restriction(recommender, events, planned, recommender.layout, rng, others)
     by_size = compare_plan_sizes(recommender, events, plans, recommender.layout, rng)
 
     served = measure_served_lists(recommender, ancestors, plan_config)
@@ -141,6 +145,17 @@ def choose_ease_penalty(layout: ItemLayout, validation_start: datetime) -> float
     )
     cases = ItemCases.from_frame(read_table(paths.ITEM_CASES, ITEM_CASES), "validation")
     return choose_penalty(earlier, cases.hold_out(layout), layout)
+
+
+def list_orders(recommender: SequenceRecommender, weight: float) -> dict[str, SequenceScorer]:
+    """Return what else may order the items of planned clusters: as served, and popularity."""
+    likes = recommender.likes
+    if likes is None:
+        return {}
+    return {
+        "served": WithPopularity(recommender, likes, weight),
+        "popular": Popularity(likes),
+    }
 
 
 def find_planned_events(

@@ -30,12 +30,16 @@ class ItemQuery:
         clusters: serving clusters to stay within; ``None`` for the whole catalogue.
         exclude: item ids that must not come back, as a rule everything already consumed.
         k: how many items at most.
+        popularity_weight: of the logarithm of an item's likes, which is added to its score: for
+            clusters of which the user knows nothing. A recommender that has no likes, or one that
+            is asked through :meth:`Recommender.top_items`, orders items as it always does.
     """
 
     recent_items: Sequence[str]
     k: int
     clusters: Sequence[int] | None = None
     exclude: AbstractSet[str] = field(default_factory=frozenset)
+    popularity_weight: float = 0.0
 
 
 @runtime_checkable

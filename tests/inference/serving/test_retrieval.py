@@ -57,6 +57,7 @@ REQUESTS = st.builds(
     recent_items=st.lists(ITEMS, min_size=1, max_size=5),
     plan=st.lists(st.integers(0, world.N_CLUSTERS - 1), unique=True).map(plan_of),
     exclude=st.frozensets(ITEMS),
+    popularity_weight=st.sampled_from([0.0, 10.0]),
 )
 
 

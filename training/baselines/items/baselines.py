@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from training.evaluation.items.ranks import SequenceScorer
 from training.recommender.config import NeighbourConfig
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout
 from training.recommender.data.neighbours import SequentialNeighbours, fit_neighbours
+from training.recommender.model.popularity import count_in_sequences
 
 PLAIN_NEIGHBOURS = NeighbourConfig(window=5, step_decay=0.7, backward=0.0, history_decays=(0.7,))
 """Sequential kNN as it is known, a short window and one direction: that B followed A says nothing
@@ -34,6 +36,27 @@ class Popularity:
     def score_sequences(self, sequences: Sequences) -> np.ndarray:
         """Return scores ``[U, I]``; see ``SequenceScorer``."""
         return np.tile(self.likes.astype(np.float32), (len(sequences), 1))
+
+
+@dataclass(frozen=True)
+class WithPopularity:
+    """A scorer with the weighted logarithm of likes added: how planned clusters' items are ordered.
+
+    Attributes:
+        scorer: scores every item.
+        likes: int64 ``[I]``.
+        weight: of their logarithm.
+    """
+
+    scorer: SequenceScorer
+    likes: np.ndarray
+    weight: float
+
+    def score_sequences(self, sequences: Sequences) -> np.ndarray:
+        """Return scores ``[U, I]``; see ``SequenceScorer``."""
+        added = np.float32(self.weight) * np.log1p(self.likes).astype(np.float32)
+        scores: np.ndarray = self.scorer.score_sequences(sequences) + added
+        return scores
 
 
 @dataclass(frozen=True)
@@ -79,7 +102,7 @@ class MarkovChain:
 
 def count_popularity(sequences: Sequences, layout: ItemLayout) -> Popularity:
     """Return the popularity baseline of the training sequences."""
-    return Popularity(_likes(sequences, layout))
+    return Popularity(count_in_sequences(sequences, layout.n_items))
 
 
 def fit_item_neighbours(sequences: Sequences, layout: ItemLayout) -> ItemNeighbours:
@@ -88,7 +111,8 @@ def fit_item_neighbours(sequences: Sequences, layout: ItemLayout) -> ItemNeighbo
     cells = (np.ones(len(owner)), (owner, sequences.items - FIRST_ITEM))
     liked = sparse.csr_matrix(cells, shape=(len(sequences), layout.n_items))
     liked.data[:] = 1.0  # once is as good as often
-    scale = sparse.diags(1 / np.sqrt(_likes(sequences, layout) + SIMILARITY_SHRINKAGE))
+    likes = count_in_sequences(sequences, layout.n_items)
+    scale = sparse.diags(1 / np.sqrt(likes + SIMILARITY_SHRINKAGE))
     similarity = (scale @ (liked.T @ liked) @ scale).tocsr()
     similarity.setdiag(0)
     return ItemNeighbours(similarity)
@@ -107,9 +131,5 @@ def fit_markov_chain(sequences: Sequences, layout: ItemLayout) -> MarkovChain:
     cells = (rows[:-1][is_same_user], rows[1:][is_same_user])
     ones = np.ones(len(cells[0]))
     followed = sparse.csr_matrix((ones, cells), shape=(layout.n_items, layout.n_items))
-    likes = _likes(sequences, layout)
+    likes = count_in_sequences(sequences, layout.n_items)
     return MarkovChain(followed, likes / (likes.sum() + 1))
-
-
-def _likes(sequences: Sequences, layout: ItemLayout) -> np.ndarray:
-    return np.bincount(sequences.items - FIRST_ITEM, minlength=layout.n_items)

@@ -18,7 +18,15 @@ MODELS = (
     "ease",
     "popularity",
 )
-RESTRICTIONS = ("anywhere", "unconsumed", "planned", "random", "true")
+RESTRICTIONS = (
+    "anywhere",
+    "unconsumed",
+    "planned",
+    "planned_served",
+    "planned_popular",
+    "random",
+    "true",
+)
 
 
 def frame_models(figures: Mapping[str, float]) -> pl.DataFrame:

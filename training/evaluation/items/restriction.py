@@ -10,6 +10,7 @@ Figures are named ``novel_{where}_{measure}``, with bounds under ``_low`` and ``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -67,6 +68,7 @@ def report_restriction(
     planned: Plans,
     layout: ItemLayout,
     rng: np.random.Generator,
+    others: Mapping[str, SequenceScorer] = MappingProxyType({}),
 ) -> dict[str, float]:
     """Return flat figures of the same recommender under five restrictions.
 
@@ -75,6 +77,8 @@ def report_restriction(
     - ``planned``: the planned clusters;
     - ``random``: as many unconsumed ones, the mean of ``N_DRAWS`` draws in each case;
     - ``true``: the clusters that were novel in the window, what a perfect plan would allow.
+
+    Of each other scorer ``planned_{name}``: what it finds in the planned clusters.
 
     ``reach`` is the share of a case's wanted items that lie within, the most that recall can be;
     ``searched_share`` the share of the catalogue that is.
@@ -85,6 +89,7 @@ def report_restriction(
         planned: the served plan of each case, cut to the clusters that retrieval would use.
         layout: the catalogue.
         rng: draws the random clusters and the bootstrap's users.
+        others: scorers by name.
     """
     n_planned = max((len(plan) for plan in planned), default=0)
     figures: dict[str, float] = {
@@ -108,6 +113,9 @@ def report_restriction(
     ranks = rank_within(scorer, events, layout, plans | draws)
     drawn = [_measure(ranks[name], plan, events, layout) for name, plan in draws.items()]
     compared = {name: _measure(ranks[name], plan, events, layout) for name, plan in plans.items()}
+    for name, other in others.items():
+        within = rank_within(other, events, layout, {name: planned})[name]
+        compared[f"planned_{name}"] = _measure(within, planned, events, layout)
     compared["random"] = {
         measure: np.mean([measured[measure] for measured in drawn], axis=0)
         for measure in compared["planned"]

@@ -8,6 +8,7 @@ from training.processes import ProcessGroup
 from training.recommender.data.histories import Sequences
 from training.recommender.data.neighbours import fit_neighbours
 from training.recommender.fitting.trainer import Trainer
+from training.recommender.model.popularity import count_in_sequences
 from training.recommender.model.recommender import SequenceRecommender
 
 
@@ -39,4 +40,5 @@ def train_on(
     neighbours = recommender.neighbours
     if neighbours is not None:
         neighbours = fit_neighbours(sequences, layout.n_items, neighbours.config)
-    return SequenceRecommender(model, layout, recommender.config, neighbours)
+    likes = count_in_sequences(sequences, layout.n_items)
+    return SequenceRecommender(model, layout, recommender.config, neighbours, likes)

@@ -23,6 +23,7 @@ from training.recommender.fitting.validation import (
 )
 from training.recommender.model.item_text import embed_cold_items
 from training.recommender.model.model import SequenceTransformer
+from training.recommender.model.popularity import count_in_sequences
 from training.recommender.model.recommender import SequenceRecommender
 
 
@@ -76,7 +77,8 @@ def choose_n_epochs(
     model = trainer.copy_model()
     model.load_state_dict(run.best_weights)
     model = _finish(model, sequences, text)
-    return run.best_epoch, SequenceRecommender(model, layout, config, neighbours)
+    likes = count_in_sequences(sequences, layout.n_items)
+    return run.best_epoch, SequenceRecommender(model, layout, config, neighbours, likes)
 
 
 def fit_recommender(
@@ -116,7 +118,8 @@ def fit_recommender(
             run.finish_epoch(EpochReport("refit", trainer.position.epochs, loss, None))
             bar.update()
     model = _finish(trainer.copy_model(), sequences, text)
-    return SequenceRecommender(model, layout, config, neighbours)
+    likes = count_in_sequences(sequences, layout.n_items)
+    return SequenceRecommender(model, layout, config, neighbours, likes)
 
 
 def _finish(

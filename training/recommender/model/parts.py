@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
+from safetensors.numpy import load_file as load_likes
+from safetensors.numpy import save_file as save_likes
 from safetensors.torch import load_file, save_file
 
 from expectations.contracts.durable import SCHEMA, schema_of
@@ -20,18 +23,28 @@ WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 ITEMS_FILE = "items.parquet"
 NEIGHBOURS_FILE = "neighbours.safetensors"
-FOLDER_SCHEMA = 2
-"""1 was the same without the field."""
+LIKES_FILE, LIKES = "likes.safetensors", "likes"
+FOLDER_SCHEMA = 3
+"""1 was the same without the field; 2 without likes, whose absence stands for none."""
 
 
 @dataclass(frozen=True)
 class RecommenderParts:
-    """The parts of one training run; ``neighbours`` is ``None`` where the transformer is alone."""
+    """The parts of one training run.
+
+    Attributes:
+        model: the transformer.
+        layout: its items.
+        config: how it was made.
+        neighbours: the counting model; ``None`` where the transformer is alone.
+        likes: how often each item was liked, int64 ``[n_items]``; ``None`` where nobody counted.
+    """
 
     model: SequenceTransformer
     layout: ItemLayout
     config: RecommenderConfig
     neighbours: SequentialNeighbours | None
+    likes: np.ndarray | None = None
 
     def save(self, folder: Path) -> None:
         """Write the parts into an existing folder."""
@@ -47,6 +60,8 @@ class RecommenderParts:
         self.layout.save(folder / ITEMS_FILE)
         if self.neighbours is not None:
             self.neighbours.save(folder / NEIGHBOURS_FILE)
+        if self.likes is not None:
+            save_likes({LIKES: self.likes.astype(np.int64)}, folder / LIKES_FILE)
 
     @classmethod
     def load(cls, folder: Path) -> RecommenderParts:
@@ -65,18 +80,22 @@ class RecommenderParts:
         config = _read_config(folder, content["config"])
         layout = ItemLayout.load(folder / ITEMS_FILE, content["n_clusters"])
         model = make_empty_model(layout, config)
-        neighbours = None
+        neighbours, likes = None, None
         try:
             model.load_state_dict(load_file(folder / WEIGHTS_FILE))
             if content["has_neighbours"]:
                 _require(folder, NEIGHBOURS_FILE)
                 file = folder / NEIGHBOURS_FILE
                 neighbours = SequentialNeighbours.load(file, layout.n_items, config.neighbours)
+            if (folder / LIKES_FILE).is_file():
+                likes = load_likes(folder / LIKES_FILE)[LIKES]
+                if likes.shape != (layout.n_items,):
+                    raise ValueError(f"{len(likes)} likes of {layout.n_items} items")
         except (RuntimeError, ValueError, KeyError) as error:
-            rule = "weights, neighbours, config and items belong together"
+            rule = "weights, neighbours, likes, config and items belong together"
             remedy = "restore the files of one training run, or train the recommender again"
             raise UserError(str(folder), rule, remedy, str(error)[:200]) from None
-        return cls(model, layout, config, neighbours)
+        return cls(model, layout, config, neighbours, likes)
 
 
 def _read_config(folder: Path, content: object) -> RecommenderConfig:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
-from training.recommender.data.layout import ItemLayout
+from training.recommender.data.histories import Sequences
+from training.recommender.data.layout import FIRST_ITEM, ItemLayout
+
+
+def count_in_sequences(sequences: Sequences, n_items: int) -> np.ndarray:
+    """Return how often each item stands in what users liked, int64 ``[n_items]``, by row."""
+    return np.bincount(sequences.items - FIRST_ITEM, minlength=n_items)
 
 
 def count_likes(interactions: pl.LazyFrame, layout: ItemLayout, until: datetime) -> pl.DataFrame:

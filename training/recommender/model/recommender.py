@@ -21,6 +21,7 @@ from training.recommender.model.history_encoder import HistoryEncoder
 from training.recommender.model.item_ranker import ItemRanker
 from training.recommender.model.model import SequenceTransformer
 from training.recommender.model.parts import RecommenderParts
+from training.recommender.model.popularity_bonus import PopularityBonus
 from training.recommender.protocol import ItemQuery, ScoredItem
 
 
@@ -39,6 +40,8 @@ class SequenceRecommender:
         layout: its items, a serving cluster being one block.
         config: how it was made.
         neighbours: the counting model; ``None`` where the transformer stands alone.
+        likes: how often each item was liked, int64 ``[I]`` by row, for who asks with a
+            ``popularity_weight``; ``None`` where nobody counted.
     """
 
     def __init__(
@@ -47,11 +50,14 @@ class SequenceRecommender:
         layout: ItemLayout,
         config: RecommenderConfig,
         neighbours: SequentialNeighbours | None = None,
+        likes: np.ndarray | None = None,
     ) -> None:
         self.model = model
         self.layout = layout
         self.config = config
         self.neighbours = neighbours
+        self.likes = likes
+        self._popularity = None if likes is None else PopularityBonus(likes, layout.block_starts)
         with torch.no_grad():
             scaled = model.item_vectors() / config.temperature
         self._ranker = ItemRanker(scaled.contiguous().numpy(), layout)  # [I, D]
@@ -119,11 +125,15 @@ class SequenceRecommender:
         distinct = Sequences.of(list(state_of))
         states = self.encode(distinct)  # [U, D]
         asking = [state_of.get(history) for history in histories]
-        return self._ranker.answer(states, asking, queries, self._bonuses_of(distinct))
+        bonuses = self._bonuses_of(distinct)
+        if self._popularity is not None and any(query.popularity_weight for query in queries):
+            states, asking, bonuses = self._popularity.add(states, asking, queries, bonuses)
+        return self._ranker.answer(states, asking, queries, bonuses)
 
     def save(self, folder: Path) -> None:
         """Write weights, neighbours, configuration and item layout into an existing folder."""
-        RecommenderParts(self.model, self.layout, self.config, self.neighbours).save(folder)
+        parts = RecommenderParts(self.model, self.layout, self.config, self.neighbours, self.likes)
+        parts.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> SequenceRecommender:
@@ -133,7 +143,7 @@ class SequenceRecommender:
             UserError: the folder lacks a file, or its parts do not fit together.
         """
         parts = RecommenderParts.load(folder)
-        recommender = cls(parts.model, parts.layout, parts.config, parts.neighbours)
+        recommender = cls(parts.model, parts.layout, parts.config, parts.neighbours, parts.likes)
         # What is compiled or quantised at its first use is so now: no request is to wait for it.
         recommender.top_items(parts.layout.item_ids[:1], None, frozenset(), 1)
         return recommender

@@ -73,7 +73,8 @@ def test_a_true_cluster_helps_and_a_wrong_plan_finds_nothing(fitted: SequenceRec
     events = find_novel_events(*make_tables(users), fitted.layout, "test")
     wrong = [[1]] * len(events)
     rng = np.random.default_rng(0)
-    figures = report_restriction(fitted, events, wrong, fitted.layout, rng)
+    others = {"served": fitted}
+    figures = report_restriction(fitted, events, wrong, fitted.layout, rng, others)
 
     assert figures["n_novel_cases"] == len(events) == len(users)
     assert figures["novel_true_recall_at_10"] == figures["novel_true_reach"] == 1
@@ -86,7 +87,9 @@ def test_a_true_cluster_helps_and_a_wrong_plan_finds_nothing(fitted: SequenceRec
     assert figures["novel_random_hit_rate_at_10_low"] <= figures["novel_random_hit_rate_at_10"]
     loss = figures["novel_planned_over_true_hit_rate_at_10"]
     assert loss == figures["novel_planned_over_true_hit_rate_at_10_high"] == -1
-    assert frame_restrictions(figures).height == 5
+    assert figures["novel_planned_served_recall_at_10"] == 0
+    assert figures["novel_planned_over_planned_served_hit_rate_at_10"] == 0
+    assert frame_restrictions(figures).height == 6
     # all that is consumed is of the first ring
     assert figures["novel_unconsumed_searched_share"] == 0.75
     assert figures["novel_unconsumed_reach"] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ QUERIES = st.builds(
     k=st.integers(1, 45),
     clusters=st.none() | st.lists(st.integers(0, world.N_CLUSTERS - 1), max_size=6),
     exclude=st.frozensets(ITEMS | st.just("stranger"), max_size=30),
+    popularity_weight=st.sampled_from([0.0, 0.0, 0.5, 10.0]),
 )
 LAST_BITS = 1e-4
 """Matrix products of another shape differ in their last bits."""
@@ -35,12 +37,14 @@ def rank_by_mask(recommender: SequenceRecommender, query: ItemQuery) -> list[Sco
     if not set(query.recent_items) & set(recommender.item_ids):
         return []
     clusters = recommender.layout.cluster_of_row
+    assert recommender.likes is not None
+    popularity = query.popularity_weight * np.log1p(recommender.likes)
     scored = [
         ScoredItem(item, int(cluster), float(score))
         for item, cluster, score in zip(
             recommender.item_ids,
             clusters,
-            recommender.score_batch([query.recent_items])[0],
+            recommender.score_batch([query.recent_items])[0] + popularity,
             strict=True,
         )
         if (query.clusters is None or cluster in query.clusters) and item not in query.exclude
@@ -65,7 +69,30 @@ def test_restricted_scoring_is_full_scoring_with_a_mask(
 
 
 def _unlimited(query: ItemQuery) -> ItemQuery:
-    return ItemQuery(query.recent_items, 1000, query.clusters, query.exclude)
+    return replace(query, k=1000)
+
+
+def test_popularity_orders_a_cluster_for_who_asks_so(fitted: SequenceRecommender) -> None:
+    likes = np.zeros(len(fitted.item_ids), dtype=np.int64)
+    favourite, other = fitted.layout.rows_of(["i09b", "i05c"])
+    likes[favourite], likes[other] = 1000, 10
+    asked = SequenceRecommender(
+        fitted.model, fitted.layout, fitted.config, fitted.neighbours, likes
+    )
+    plain, popular, whole = asked.answer(
+        [
+            ItemQuery(["i00a"], 50, [1]),
+            ItemQuery(["i00a"], 50, [1], popularity_weight=100.0),
+            ItemQuery(["i00a"], 2, None, popularity_weight=1000.0),
+        ]
+    )
+    assert plain == fitted.top_items(["i00a"], [1], set(), 50)
+    assert popular[0].item_id == "i09b"
+    rest = [item.item_id for item in plain if item.item_id != "i09b"]
+    assert [item.item_id for item in popular[1:]] == rest  # equally liked: the recommender's order
+    assert [item.item_id for item in whole] == ["i09b", "i05c"]
+    uncounted = SequenceRecommender(fitted.model, fitted.layout, fitted.config, fitted.neighbours)
+    assert uncounted.answer([ItemQuery(["i00a"], 50, [1], popularity_weight=100.0)]) == [plain]
 
 
 def test_a_plan_touches_its_own_blocks_only() -> None:
@@ -120,6 +147,7 @@ def test_saved_and_loaded_answers_alike(fitted: SequenceRecommender, tmp_path: P
     assert files == [
         "config.json",
         "items.parquet",
+        "likes.safetensors",
         "neighbours.safetensors",
         "weights.safetensors",
     ]
@@ -127,6 +155,8 @@ def test_saved_and_loaded_answers_alike(fitted: SequenceRecommender, tmp_path: P
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     loaded = SequenceRecommender.load(tmp_path / "one")
     assert loaded.config == fitted.config
+    assert loaded.likes is not None
+    assert np.array_equal(loaded.likes, fitted.likes)
     assert np.array_equal(loaded.score_batch([["i03b"]])[0], fitted.score_batch([["i03b"]])[0])
 
 
@@ -144,6 +174,20 @@ def test_a_folder_of_mixed_or_missing_parts_is_refused(
     (tmp_path / "config.json").unlink()
     with pytest.raises(UserError, match=r"holds config\.json"):
         SequenceRecommender.load(tmp_path)
+
+
+def test_likes_are_of_the_folders_items_or_of_an_older_version_none(
+    fitted: SequenceRecommender, tmp_path: Path
+) -> None:
+    fitted.save(tmp_path)
+    file = tmp_path / "likes.safetensors"
+    save_file({"likes": np.ones(3, dtype=np.int64)}, file)
+    with pytest.raises(UserError, match=f"3 likes of {len(fitted.item_ids)} items"):
+        SequenceRecommender.load(tmp_path)
+    file.unlink()
+    content = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(content | {"schema": 2}))
+    assert SequenceRecommender.load(tmp_path).likes is None
 
 
 def test_a_loaded_recommender_is_ready_to_search(

@@ -1,0 +1,76 @@
+"""What popularity adds to an item's score, for clusters of which a user knows nothing.
+
+A history says which clusters lie near and little about which item of an unknown one to begin with;
+there the most liked items are the better way in (docs/research/recommender.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from training.item_scoring.block_scoring import NO_ROWS, NO_VALUES, Bonus
+from training.recommender.protocol import ItemQuery
+
+# Shapes: U states, D dimension, I items.
+
+Asked = tuple[np.ndarray, list[int | None], list[Bonus]]
+
+
+class PopularityBonus:
+    """Adds the weighted logarithm of likes to the items of the clusters that a query names.
+
+    Args:
+        likes: how often each item was liked, int64 ``[I]``, by row.
+        block_starts: cluster ``c`` fills the rows ``block_starts[c]`` up to
+            ``block_starts[c + 1]``.
+    """
+
+    def __init__(self, likes: np.ndarray, block_starts: np.ndarray) -> None:
+        self._logs = np.log1p(likes).astype(np.float32)
+        self._starts = block_starts
+
+    def add(
+        self,
+        states: np.ndarray,
+        asking: Sequence[int | None],
+        queries: Sequence[ItemQuery],
+        bonuses: Sequence[Bonus] | None,
+    ) -> Asked:
+        """Return states, the one that each query asks by, and the bonus of each state.
+
+        Queries with a weight get a state of their own, the same vector with another bonus; those
+        of one user and weight share it, over all clusters that they name.
+
+        Args:
+            states: float32 ``[U, D]``.
+            asking: the state of each query.
+            queries: what is asked.
+            bonuses: of each state so far.
+        """
+        of_states = list(bonuses or [Bonus(NO_ROWS, NO_VALUES)] * len(states))
+        clusters: dict[tuple[int, float], list[int]] = {}
+        for state, query in zip(asking, queries, strict=True):
+            if state is not None and query.popularity_weight:
+                named = range(len(self._starts) - 1) if query.clusters is None else query.clusters
+                clusters.setdefault((state, query.popularity_weight), []).extend(named)
+        own = {key: len(states) + number for number, key in enumerate(clusters)}
+        for (state, weight), named in clusters.items():
+            of_states.append(self._join(of_states[state], weight, sorted(set(named))))
+        asked = [
+            state if state is None else own.get((state, query.popularity_weight), state)
+            for state, query in zip(asking, queries, strict=True)
+        ]
+        return np.concatenate([states, states[[state for state, _ in own]]]), asked, of_states
+
+    def _join(self, bonus: Bonus, weight: float, clusters: Sequence[int]) -> Bonus:
+        """Return the bonus of items in these clusters, with their popularity."""
+        starts = self._starts
+        rows = np.concatenate([NO_ROWS, *(np.arange(starts[c], starts[c + 1]) for c in clusters)])
+        values = np.float32(weight) * self._logs[rows]
+        at = np.searchsorted(rows, bonus.rows)
+        inside = at < len(rows)
+        inside[inside] = rows[at[inside]] == bonus.rows[inside]
+        values[at[inside]] += bonus.values[inside]
+        return Bonus(rows, values)
