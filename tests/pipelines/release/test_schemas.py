@@ -144,7 +144,8 @@ def test_a_later_or_odd_schema_is_refused_in_one_line(
 ) -> None:
     content = {**json.loads((kept / name).read_text()), "schema": schema}
     (kept / name).write_text(json.dumps(content))
-    with pytest.raises(ReleaseError, match="is of schema 2 or earlier") as met:
+    newest = 3 if name.endswith("recommender/config.json") else 2
+    with pytest.raises(ReleaseError, match=f"is of schema {newest} or earlier") as met:
         READERS[name](kept)
     assert "\n" not in str(met.value)
 
