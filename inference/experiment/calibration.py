@@ -84,7 +84,7 @@ def _compare_positions(ranked: pl.DataFrame) -> np.ndarray:
         later=(pl.col("likes") * pl.col("n_before") / total).sum(),
         earlier=(pl.col("likes_before") * pl.col("n") / total).sum(),
     )
-    return weighed.to_numpy()[0].astype(np.float64)
+    return np.asarray(weighed.to_numpy()[0], dtype=np.float64)
 
 
 def _tally_last(ranked: pl.DataFrame, persistence: float) -> np.ndarray:

@@ -23,6 +23,8 @@ BARS = "bars_from_zero"
 """Our template: one bar a row, its length in the column `x`, its name in the column of `y`."""
 SCATTER = "scatter"
 WIDTH, HEIGHT = 8.0, 4.5
+COLOURS, N_COLOURS = colormaps["tab20"], 20
+"""As many as there are contenders."""
 ROW_HEIGHT = 0.22
 """Inches, of a bar."""
 
@@ -73,7 +75,7 @@ def _draw(plot: Plot, frames: dict[Path, pl.DataFrame]) -> Figure:
     columns = [column for drawn in plot.y.values() for column in drawn]
     is_one = plot.template != BARS and len(columns) == 1
     axes = figure.add_subplot(title=plot.title, xlabel=plot.x, ylabel=columns[0] * is_one)
-    axes.set_prop_cycle(color=colormaps["tab20"].colors)  # as many as there are contenders
+    axes.set_prop_cycle(color=[COLOURS(number) for number in range(N_COLOURS)])
     for file, frame in frames.items():
         for column in plot.y[file]:
             if plot.template == BARS:
