@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.markdown import to_markdown
+from expectations.contracts.errors import UserError
 from expectations.contracts.tables import CASES, ITEM_CASES
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
@@ -22,6 +23,7 @@ from training.clusters.distance import DISTANCES
 from training.evaluation.items.novel_events import find_novel_events
 from training.evaluation.items.ranks import iterate_scores, ranked_ahead
 from training.recommender.data.layout import FIRST_ITEM
+from training.recommender.model.popularity import score_popularity
 from training.recommender.model.recommender import SequenceRecommender
 
 WEIGHTS = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -40,7 +42,9 @@ def main() -> None:
         for liked, consumed in zip(events.history_clusters, events.consumed_clusters, strict=True)
     ]
     distances = clusters.ancestors.distances_of(known)  # [C, N]
-    added = np.outer(WEIGHTS, np.log1p(recommender.likes))  # [W, I]
+    if recommender.likes is None:
+        raise UserError(str(paths.RECOMMENDER_BEFORE_VALIDATION), "counts likes", "train it again")
+    added = [score_popularity(recommender.likes, weight) for weight in WEIGHTS]  # [I] each
     codes, ranks = [], []
     for case, row in iterate_scores(recommender, events.held_out):
         for index in (events.held_out.positives[case] - FIRST_ITEM).tolist():

@@ -16,7 +16,7 @@ from training.recommender.config import NeighbourConfig
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM, ItemLayout
 from training.recommender.data.neighbours import SequentialNeighbours, fit_neighbours
-from training.recommender.model.popularity import count_in_sequences
+from training.recommender.model.popularity import count_in_sequences, score_popularity
 
 PLAIN_NEIGHBOURS = NeighbourConfig(window=5, step_decay=0.7, backward=0.0, history_decays=(0.7,))
 """Sequential kNN as it is known, a short window and one direction: that B followed A says nothing
@@ -54,7 +54,7 @@ class WithPopularity:
 
     def score_sequences(self, sequences: Sequences) -> np.ndarray:
         """Return scores ``[U, I]``; see ``SequenceScorer``."""
-        added = np.float32(self.weight) * np.log1p(self.likes).astype(np.float32)
+        added = score_popularity(self.likes, self.weight)
         scores: np.ndarray = self.scorer.score_sequences(sequences) + added
         return scores
 

@@ -16,6 +16,12 @@ def count_in_sequences(sequences: Sequences, n_items: int) -> np.ndarray:
     return np.bincount(sequences.items - FIRST_ITEM, minlength=n_items)
 
 
+def score_popularity(likes: np.ndarray, weight: float) -> np.ndarray:
+    """Return what popularity adds to scores: the weighted logarithm of likes, float32."""
+    scores: np.ndarray = np.float32(weight) * np.log1p(likes).astype(np.float32)
+    return scores
+
+
 def count_likes(interactions: pl.LazyFrame, layout: ItemLayout, until: datetime) -> pl.DataFrame:
     """Return ITEM_POPULARITY: positive interactions of each item before ``until``.
 

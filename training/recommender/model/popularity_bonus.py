@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.item_scoring.block_scoring import NO_ROWS, NO_VALUES, Bonus
+from training.recommender.model.popularity import score_popularity
 from training.recommender.protocol import ItemQuery
 
 # Shapes: U states, D dimension, I items.
@@ -28,7 +29,7 @@ class PopularityBonus:
     """
 
     def __init__(self, likes: np.ndarray, block_starts: np.ndarray) -> None:
-        self._logs = np.log1p(likes).astype(np.float32)
+        self._likes = likes
         self._starts = block_starts
 
     def add(
@@ -68,7 +69,7 @@ class PopularityBonus:
         """Return the bonus of items in these clusters, with their popularity."""
         starts = self._starts
         rows = np.concatenate([NO_ROWS, *(np.arange(starts[c], starts[c + 1]) for c in clusters)])
-        values = np.float32(weight) * self._logs[rows]
+        values = score_popularity(self._likes[rows], weight)
         at = np.searchsorted(rows, bonus.rows)
         inside = at < len(rows)
         inside[inside] = rows[at[inside]] == bonus.rows[inside]
