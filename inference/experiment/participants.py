@@ -26,6 +26,11 @@ class Participant:
     history_clusters: tuple[int, ...]
     consumed_clusters: frozenset[int]
 
+    @property
+    def known_clusters(self) -> frozenset[int]:
+        """Clusters that are no news: consumed, or in the history."""
+        return self.consumed_clusters.union(self.history_clusters)
+
     def after(
         self,
         shown: Sequence[str],

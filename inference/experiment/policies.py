@@ -134,9 +134,9 @@ class BanditPolicy:
         """See :class:`ClusterPolicy`."""
         offered = np.ones((len(participants), len(self._clusters)), dtype=bool)
         for row, user in enumerate(participants):
-            offered[row, list(_known(user))] = False
+            offered[row, list(user.known_clusters)] = False
         chosen = self._bandit.choose(self._vectors(participants), offered, n)
-        return [_as_plan(picked, user) for picked, user in zip(chosen, participants, strict=True)]
+        return [as_plan(picked, user) for picked, user in zip(chosen, participants, strict=True)]
 
     def learn(self, participants: Sequence[Participant], log: pl.DataFrame) -> None:
         """See :class:`ClusterPolicy`; learns from what explored, the rest was not its choice."""
@@ -161,21 +161,20 @@ def shuffle_table(table: PlanTable, rng: np.random.Generator) -> PlanTable:
     return PlanTable(table.row_of_context, names[table.clusters], table.scores)
 
 
-def _best(scores: Floats, user: Participant, n: int) -> tuple[PlannedCluster, ...]:
-    known = _known(user)
-    order = np.argsort(-scores, kind="stable")
-    named = [int(c) for c in order if int(c) not in known and np.isfinite(scores[c])]
-    return _as_plan(named[:n], user)
+def as_plan(clusters: Sequence[int], user: Participant) -> tuple[PlannedCluster, ...]:
+    """Return clusters as a plan of this user, best first.
 
-
-def _known(user: Participant) -> frozenset[int]:
-    return user.consumed_clusters.union(user.history_clusters)
-
-
-def _as_plan(clusters: Sequence[int], user: Participant) -> tuple[PlannedCluster, ...]:
-    """Return clusters as a plan: scores fall by rank; the newest context stands for the reason."""
+    Scores fall by rank, and the newest context stands for the reason.
+    """
     history = user.history_clusters
     if not history:
         return ()
     newest = ClusterContext.of(*history[:2])
     return tuple(PlannedCluster(c, -float(rank), newest) for rank, c in enumerate(clusters))
+
+
+def _best(scores: Floats, user: Participant, n: int) -> tuple[PlannedCluster, ...]:
+    known = user.known_clusters
+    order = np.argsort(-scores, kind="stable")
+    named = [int(c) for c in order if int(c) not in known and np.isfinite(scores[c])]
+    return as_plan(named[:n], user)

@@ -75,12 +75,13 @@ class Workbench:
         return WorldMaker(self.clusters, params.dataset.threshold, params.runtime.seed)
 
     @cached_property
-    def _system(self) -> System:
+    def system(self) -> System:
+        """What is under test, as it would be served."""
         return load_system(self.clusters, read_plan())
 
     @cached_property
     def _histories(self) -> dict[str, list[int]]:
-        recommender = self._system.recommender
+        recommender = self.system.recommender
         if not isinstance(recommender, SequenceRecommender):
             return {}
         return read_histories(recommender.layout)
@@ -99,7 +100,7 @@ class Workbench:
     def simulate(self, run: StudyRun) -> pl.DataFrame:
         """Return the log of a run."""
         participants, environment = self.set_up(run.world, run.seed)
-        params, system, seed = self._params, self._system, self._params.runtime.seed + run.seed
+        params, system, seed = self._params, self.system, self._params.runtime.seed + run.seed
         policies = PolicyMaker(system, environment, self.clusters, params.table, self._config, seed)
         arm = Arm(
             run.arm,
