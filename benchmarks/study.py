@@ -6,7 +6,8 @@ Run from the top of the repository, after `dvc repro`:
 
 Each arm's recommender is trained on after every round with the log that the arm has made. A study
 that was stopped goes on where it was, with the same result, and no figure depends on how many
-workers there are. Logs, figures.json, arms.csv and rounds.csv lie in the folder.
+workers there are. Logs, figures.json, arms.csv, rounds.csv and pictures lie in the folder; with
+--log they become a run of MLflow, too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pipelines.experiment.log_study import log_study
 from pipelines.experiment.study import run_study
 from pipelines.io.command import run_command
 from pipelines.params.params import read_params
@@ -26,8 +28,12 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, default=Path("var/study"), help="kept in here")
     parser.add_argument("--workers", type=int, default=2, help="processes, each on one thread")
+    parser.add_argument("--log", action="store_true", help="leave a run in MLflow, too")
     arguments = parser.parse_args()
-    run_study(read_params(), arguments.folder, max(arguments.workers, 1))
+    params = read_params()
+    run_study(params, arguments.folder, max(arguments.workers, 1))
+    if arguments.log:
+        print(f"logged to MLflow as run {log_study(params, arguments.folder)}")
 
 
 if __name__ == "__main__":

@@ -77,13 +77,6 @@ def follow_rounds(logs: Logs, n_users: int) -> pl.DataFrame:
     return first
 
 
-def compare_arms(figures: Mapping[str, float], arms: Logs) -> pl.DataFrame:
-    """Return the two axes of the live experiment by arm: how much is novel, and how it is liked."""
-    axes = ("novel_share_of_shown", "positive_rate_of_novel", "positives_per_shown")
-    rows = [(str(arm), *(figures[f"{arm}_{axis}"] for axis in axes)) for arm in arms]
-    return pl.DataFrame(rows, schema=["arm", *axes], orient="row")
-
-
 def _draw(
     logs: Logs, environment: Environment, rng: np.random.Generator
 ) -> dict[ArmName, dict[str, Floats]]:

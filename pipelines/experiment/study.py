@@ -16,6 +16,7 @@ from inference.experiment.config import ArmName
 from inference.experiment.study.comparison import compare_seeds
 from inference.experiment.study.config import StudyConfig, WorldName
 from inference.experiment.study.measures import follow_run, measure_arm
+from pipelines.experiment.study_pictures import draw_study
 from pipelines.experiment.study_runs import (
     StudyRun,
     Workbench,
@@ -23,13 +24,15 @@ from pipelines.experiment.study_runs import (
     study_experiment,
 )
 from pipelines.io import paths
-from pipelines.io.artefact_io import atomic_file, read_json, write_json
+from pipelines.io.artefact_io import atomic_file, atomic_folder, read_json, write_json
 from pipelines.io.plan_reader import read_plan
 from pipelines.params.params import Params
 from pipelines.sources.synthetic.truth import is_truth_available
 
 SETTINGS, FIGURES, ARMS, ROUNDS = "settings.json", "figures.json", "arms.csv", "rounds.csv"
 """Files of a study's folder, beside its logs."""
+PICTURES = "pictures"
+"""Its folder of pictures."""
 SHOWN = (
     "novel_share_of_shown",
     "positive_rate_of_novel",
@@ -114,31 +117,37 @@ def claim_folder(params: Params, folder: Path) -> None:
 
 
 def summarise_study(params: Params, folder: Path, bench: Workbench) -> None:
-    """Write figures.json, arms.csv and rounds.csv, and print the main figures."""
+    """Write figures.json, arms.csv, rounds.csv and pictures, and print the main figures."""
     runs = list_runs(params.study)
     figures: dict[str, float] = {"seeds": params.study.seeds, "users_of_a_seed": params.study.users}
-    arms, rounds = [], []
-    for world in dict.fromkeys(run.world for run in runs):
-        measured: dict[ArmName, list[dict[str, float]]] = {}
-        for run in (run for run in runs if run.world is world):
-            log = pl.read_parquet(run.file_in(folder))
-            _, environment = bench.set_up(world, run.seed)
-            measured.setdefault(run.arm, []).append(measure_arm(log, environment))
-            names = [pl.lit(str(world)).alias("world"), pl.lit(str(run.arm)).alias("arm")]
-            rounds.append(follow_run(log, environment).select(*names, pl.all()))
+    worlds = list(dict.fromkeys(run.world for run in runs))
+    arms = list(dict.fromkeys(run.arm for run in runs))
+    rows, rounds = [], []
+    for world in worlds:
+        measured: dict[ArmName, list[dict[str, float]]] = {arm: [] for arm in arms}
+        for seed in range(params.study.seeds):
+            _, environment = bench.set_up(world, seed)
+            for arm in arms:
+                log = pl.read_parquet(StudyRun(world, seed, arm).file_in(folder))
+                measured[arm].append(measure_arm(log, environment))
+                names = [pl.lit(str(world)).alias("world"), pl.lit(str(arm)).alias("arm")]
+                rounds.append(follow_run(log, environment).select(*names, pl.all()))
         compared = compare_seeds(measured)
         figures |= {f"{world}_{name}": value for name, value in compared.items()}
-        for arm in measured:
+        for arm in arms:
             row = {name: compared[f"{arm}_{name}"] for name in measured[arm][0]}
-            arms.append({"world": str(world), "arm": str(arm), **row})
+            rows.append({"world": str(world), "arm": str(arm), **row})
         if world is WorldName.FITTED:
             likeness = bench.worlds.fitted.likeness
             figures |= {f"{world}_{name}": value for name, value in likeness.items()}
-    table = pl.DataFrame(arms)
+    table = pl.DataFrame(rows)
     by_round = pl.concat(rounds).group_by("world", "arm", "round", maintain_order=True).mean()
     write_json(figures, folder / FIGURES)
     for frame, name in ((table, ARMS), (by_round, ROUNDS)):
         with atomic_file(folder / name) as file:
             frame.write_csv(file, float_precision=6)
+    with atomic_folder(folder / PICTURES) as pictures:
+        for file_name, picture in draw_study(figures, by_round, worlds, arms):
+            picture.savefig(pictures / file_name)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, float_precision=3, tbl_hide_dataframe_shape=True):
         print(table.select("world", "arm", *SHOWN))

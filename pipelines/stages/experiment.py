@@ -10,8 +10,10 @@ from expectations.contracts.tables import INTERACTIONS
 from inference.experiment.calibration import calibration_of
 from inference.experiment.config import ArmName
 from inference.experiment.environment import Environment, without_undiscovered
-from inference.experiment.outcomes import compare_arms, follow_rounds, summarise
+from inference.experiment.outcomes import Logs, follow_rounds, summarise
+from inference.experiment.plot_tables import tabulate_axes, tabulate_lift, tabulate_uci
 from inference.experiment.simulate import Arm, run_arm
+from inference.experiment.study.measures import follow_run
 from pipelines.experiment.policies import PolicyMaker
 from pipelines.experiment.simulation import build_environment
 from pipelines.experiment.system import choose_participants, load_system
@@ -23,12 +25,16 @@ from pipelines.params.params import Params, read_params
 from pipelines.sources.synthetic.people import BACKGROUND_AFFINITY
 from pipelines.sources.synthetic.truth import is_truth_available
 
-ROUNDS_FILE = "rounds.csv"
-ARMS_FILE = "arms.csv"
-NO_ROUNDS = pl.DataFrame(
-    schema=["round", "control_novel_clusters_per_user", "planner_novel_clusters_per_user"]
-)
-NO_ARMS = pl.DataFrame(schema=["arm", "novel_share_of_shown", "positive_rate_of_novel"])
+ROUNDS, ARMS, UCI, LIFT, PROGRESS = "rounds", "arms", "uci", "lift", "progress"
+"""Tables that are plotted, a CSV each."""
+EMPTY = {
+    ROUNDS: ("round", "control_novel_clusters_per_user", "planner_novel_clusters_per_user"),
+    ARMS: ("arm", "novel_share_of_shown", "positive_rate_of_novel"),
+    UCI: ("arm", "unique_clusters", "share_of_users"),
+    LIFT: ("figure", "arm", "lift_percent"),
+    PROGRESS: ("arm", "round", "novel_share_of_shown", "positive_rate_of_novel", "uci_at_10"),
+}
+"""The columns that `dvc.yaml` plots, for a tree without an experiment."""
 
 
 def main(params: Params) -> None:
@@ -39,7 +45,7 @@ def main(params: Params) -> None:
     torch.set_num_threads(runtime.threads)
     if threshold is None or not is_truth_available(paths.TRUTH):
         print("No experiment: what users would have liked is known of the synthetic world only.")
-        _write({"experiment_available": 0}, NO_ROUNDS, NO_ARMS)
+        _write({"experiment_available": 0}, {k: pl.DataFrame(schema=v) for k, v in EMPTY.items()})
         return
     rng = np.random.default_rng(runtime.seed)
     participants = choose_participants(config.max_users, rng)
@@ -64,7 +70,24 @@ def main(params: Params) -> None:
             arm, participants, environment, config, params.serving.exploration, runtime.seed
         )
     figures = summarise(logs, environment, clusters.n_clusters, rng)
-    _write(figures, follow_rounds(logs, len(users)), compare_arms(figures, logs))
+    _write(figures, _tabulate(figures, logs, environment))
+
+
+def _tabulate(
+    figures: dict[str, float], logs: Logs, environment: Environment
+) -> dict[str, pl.DataFrame]:
+    """Return the tables that are plotted, by name."""
+    progress = (
+        follow_run(log, environment).select(pl.lit(str(arm)).alias("arm"), pl.all())
+        for arm, log in logs.items()
+    )
+    return {
+        ROUNDS: follow_rounds(logs, environment.n_users),
+        ARMS: tabulate_axes(figures, logs),
+        UCI: tabulate_uci(figures, logs),
+        LIFT: tabulate_lift(figures, logs),
+        PROGRESS: pl.concat(progress),
+    }
 
 
 def _without_undiscovered(environment: Environment, rng: np.random.Generator) -> Environment:
@@ -72,11 +95,11 @@ def _without_undiscovered(environment: Environment, rng: np.random.Generator) ->
     return without_undiscovered(environment, background)
 
 
-def _write(figures: dict[str, float], rounds: pl.DataFrame, arms: pl.DataFrame) -> None:
+def _write(figures: dict[str, float], tables: dict[str, pl.DataFrame]) -> None:
     write_json(figures, paths.metrics_of("experiment"))
     with atomic_folder(paths.plots_of("experiment")) as folder:
-        rounds.write_csv(folder / ROUNDS_FILE)
-        arms.write_csv(folder / ARMS_FILE)
+        for name, table in tables.items():
+            table.write_csv(folder / f"{name}.csv")
 
 
 if __name__ == "__main__":

@@ -15,11 +15,15 @@ import pytest
 import yaml
 
 from expectations.contracts.errors import UserError
+from inference.experiment.config import ArmName
 from inference.experiment.study.config import WorldName
 from pipelines.experiment import study
+from pipelines.experiment.log_study import is_headline, log_study
+from pipelines.experiment.study_pictures import FOLLOWED, draw_study
 from pipelines.experiment.study_runs import Workbench
 from pipelines.io.artefact_io import read_json
 from pipelines.params.params import Params, read_params
+from pipelines.release.tracking import open_tracking
 from tests.worlds.experiment_tree import PARAMS
 from tests.worlds.online.serving import REPOSITORY
 
@@ -59,12 +63,64 @@ def test_a_study_goes_on_where_it_was_to_the_same_bytes() -> None:
     ]
     rounds = pl.read_csv(Path("whole") / study.ROUNDS)
     assert set(rounds["round"]) == {1, 2, 3}
+    check_pictures(figures, rounds)
+    check_run(Path("whole"), figures)
 
     shutil.copytree("whole", "broken")
     for file in (*OUTS, "logs/null/1/planner.parquet", "logs/planted/0/oracle.parquet"):
         (Path("broken") / file).unlink()
     study.run_study(read_params(), Path("broken"), workers=1)
     assert content_of(Path("broken")) == whole
+
+
+def check_pictures(figures: dict[str, float], rounds: pl.DataFrame) -> None:
+    """The pictures have a panel for each world, and in it what the figures say of each arm."""
+    worlds, arms = [WorldName.PLANTED, WorldName.NULL], [ArmName(arm) for arm in ARMS]
+    drawn = dict(draw_study(figures, rounds, worlds, arms))
+    folder = Path("whole") / study.PICTURES
+    assert {file.name for file in folder.iterdir()} == set(drawn)
+    for file in folder.iterdir():
+        assert file.read_bytes().startswith(b"\x89PNG"), file
+    for panel, world in zip(drawn["novelty_and_liking.png"].axes, worlds, strict=True):
+        points = {line.get_label(): line.get_xydata()[0].tolist() for line in panel.lines}
+        for arm in ARMS:
+            axes = ("novel_share_of_shown", "positive_rate_of_novel")
+            assert points[arm] == [figures[f"{world}_{arm}_{axis}"] for axis in axes]
+    followed = drawn["over_rounds.png"].axes
+    assert len(followed) == len(worlds) * len(FOLLOWED)
+    (oracle,) = (line for line in followed[0].lines if line.get_label() == "oracle")
+    there = rounds.filter(pl.col("world") == "planted", pl.col("arm") == "oracle")
+    assert list(oracle.get_ydata()) == there["novel_share_of_shown"].to_list()
+
+
+def check_run(folder: Path, figures: dict[str, float]) -> None:
+    """One call leaves a run of its own with settings, headlines, tables and pictures."""
+    run_id = log_study(read_params(), folder)
+    client = open_tracking()
+    run = client.get_run(run_id)
+    assert run.info.run_name == "study"
+    assert run.data.params["study.seeds"] == "2"
+    name = "planted_oracle_minus_control_positives_per_shown_low"
+    assert run.data.metrics[name] == pytest.approx(figures[name])
+    assert all(is_headline(name) for name in run.data.metrics)
+    left = {file.path for file in client.list_artifacts(run_id)}
+    assert left == {*OUTS, study.SETTINGS, study.PICTURES}
+    pictures = {file.path for file in client.list_artifacts(run_id, study.PICTURES)}
+    assert pictures == {f"{study.PICTURES}/{f.name}" for f in (folder / study.PICTURES).iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("planted_planner_uci_at_10", True),
+        ("planted_planner_minus_control_uci_at_10_low", True),
+        ("planted_planner_minus_hcb_uci_at_10", False),
+        ("planted_planner_retention", False),
+        ("fitted_log_novel_share", False),
+    ],
+)
+def test_a_run_has_the_headlines_for_metrics(name: str, is_one: bool) -> None:
+    assert is_headline(name) == is_one
 
 
 @pytest.mark.long

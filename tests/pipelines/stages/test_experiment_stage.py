@@ -16,6 +16,13 @@ from pipelines.reference.metrics import unexplained
 from pipelines.sources.synthetic.truth import ABOUT
 from pipelines.stages import experiment
 from tests.worlds.experiment_tree import PARAMS
+from tests.worlds.online.serving import REPOSITORY
+
+
+def read_tables() -> dict[str, pl.DataFrame]:
+    """The tables that the stage has left to be plotted."""
+    files = paths.plots_of("experiment").glob("*.csv")
+    return {file.stem: pl.read_csv(file) for file in files}
 
 
 def test_exploration_finds_more_latent_interests(
@@ -33,10 +40,19 @@ def test_exploration_finds_more_latent_interests(
     assert figures["planner_minus_placebo_latent_interests_found_per_user_low"] > 0
     oracle = figures["oracle_latent_interests_found_per_user"]
     assert oracle > figures["planner_latent_interests_found_per_user"]
-    arms = pl.read_csv(paths.plots_of("experiment") / experiment.ARMS_FILE)
-    assert arms["arm"].to_list() == [str(arm) for arm in ArmName]
-    rounds = pl.read_csv(paths.plots_of("experiment") / experiment.ROUNDS_FILE)
-    assert rounds["round"].to_list() == [1, 2, 3]
+    tables = read_tables()
+    assert tables[experiment.ROUNDS]["round"].to_list() == [1, 2, 3]
+    assert all(set(names) <= set(tables[k].columns) for k, names in experiment.EMPTY.items())
+    every_arm = [str(arm) for arm in ArmName]
+    assert tables[experiment.ARMS]["arm"].to_list() == every_arm
+    assert tables[experiment.UCI]["unique_clusters"].to_list() == [5, 10, 20] * len(every_arm)
+    progress, uci = tables[experiment.PROGRESS], tables[experiment.UCI]
+    at_end = progress.filter(pl.col("round") == 3).select("arm", share_at_end="uci_at_10")
+    ten = uci.filter(pl.col("unique_clusters") == 10).join(at_end, on="arm")
+    assert ten["share_of_users"].to_list() == pytest.approx(ten["share_at_end"].to_list())
+    lift = tables[experiment.LIFT].filter(pl.col("arm") == "oracle", figure="positives_per_shown")
+    oracle, control = (figures[f"{arm}_positives_per_shown"] for arm in ("oracle", "control"))
+    assert lift["lift_percent"].item() == pytest.approx(100 * (oracle / control - 1), abs=1e-2)
 
 
 def test_where_nobody_has_an_undiscovered_interest_exploration_is_a_cost(
@@ -57,14 +73,11 @@ def test_two_runs_leave_the_same_bytes(
     experiment_tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(experiment_tree)
-    outs = (
-        paths.metrics_of("experiment"),
-        paths.plots_of("experiment") / experiment.ROUNDS_FILE,
-    )
     seen = []
     for _ in range(2):
         experiment.main(read_params())
-        seen.append([out.read_bytes() for out in outs])
+        outs = (paths.metrics_of("experiment"), *paths.plots_of("experiment").iterdir())
+        seen.append({str(out): out.read_bytes() for out in outs})
     assert seen[0] == seen[1]
 
 
@@ -78,5 +91,10 @@ def test_without_a_truth_it_says_so(
     experiment.main(read_params())
     assert read_json(paths.metrics_of("experiment")) == {"experiment_available": 0}
     assert "synthetic world only" in capsys.readouterr().out
-    rounds = pl.read_csv(paths.plots_of("experiment") / experiment.ROUNDS_FILE)
-    assert rounds.is_empty()
+    plotted = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
+    tables = read_tables()
+    assert all(table.is_empty() for table in tables.values())
+    for entry in (entry for named in plotted for entry in named.values()):
+        for file, columns in entry["y"].items():
+            if Path(file).parent == paths.plots_of("experiment"):
+                assert {entry["x"], *columns} <= set(tables[Path(file).stem].columns), file
