@@ -16,6 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 PINS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 ELSEWHERE = {
+    "obp": "asks for Python below 3.11: its golden numbers are made beside our environment",
     "pytorch_lightning": "comes with RecTools",
     "rectools": "needs numpy below 2: its benchmark makes it an environment of its own",
 }
