@@ -14,6 +14,9 @@ from training.evaluation.metrics import entropy, gini
 
 Integers = NDArray[np.int64]
 
+TOP_SHARE = 0.1
+"""Of the catalogue, the items consumed most: a head whose weight is told in one figure."""
+
 
 @dataclass(frozen=True)
 class Log:
@@ -39,7 +42,10 @@ def describe_log(log: Log, cluster_of_item: Integers) -> dict[str, float]:
     - ``events_per_user``: the mean length of a history;
     - ``cluster_entropy_bits``: of what a user consumes, the mean over users;
     - ``repeat_share``: of the events with one before, those in the cluster of the one before;
-    - ``novel_share``: of the same, those in a cluster that the user had not consumed.
+    - ``novel_share``: of the same, those in a cluster that the user had not consumed;
+    - ``clusters_per_user``: distinct ones, and ``top_items_share``: of the events, those on the
+      tenth of the catalogue consumed most. Nothing is calibrated by these two: they tell whether
+      a model that has the other figures is like the log in what it was not told, too.
 
     Args:
         log: real or simulated.
@@ -55,10 +61,14 @@ def describe_log(log: Log, cluster_of_item: Integers) -> dict[str, float]:
     counts = np.bincount(cells, minlength=log.n_users * n_clusters)
     active = np.flatnonzero(np.bincount(log.users, minlength=log.n_users))
     per_user = counts.reshape(log.n_users, n_clusters)[active]
+    consumption = np.sort(np.bincount(log.items, minlength=log.n_items))[::-1]
+    top = consumption[: max(round(TOP_SHARE * log.n_items), 1)]
     return {
-        "item_gini": gini(np.bincount(log.items, minlength=log.n_items)),
+        "item_gini": gini(consumption),
         "events_per_user": len(log.users) / max(len(active), 1),
         "cluster_entropy_bits": float(np.mean([entropy(row) for row in per_user])),
         "repeat_share": float((clusters[1:] == clusters[:-1])[follows].mean()),
         "novel_share": float(is_novel[1:][follows].mean()),
+        "clusters_per_user": float((per_user > 0).sum(axis=1).mean()),
+        "top_items_share": float(top.sum() / max(len(log.items), 1)),
     }

@@ -31,6 +31,8 @@ def test_figures_of_a_log_made_by_hand() -> None:
     assert figures["novel_share"] == pytest.approx(1 / 3)
     assert figures["cluster_entropy_bits"] == pytest.approx(0.811278 / 2, abs=1e-6)  # 3:1, and 1
     assert figures["item_gini"] == pytest.approx(1 - 5 / 60)  # five items of sixty, alike
+    assert figures["clusters_per_user"] == 1.5
+    assert figures["top_items_share"] == 1.0  # the five items are among the six of a tenth
 
 
 def test_calibrated_habits_bring_the_figures_of_the_log() -> None:
