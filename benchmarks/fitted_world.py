@@ -4,8 +4,8 @@ Run from the top of a tree in which the stages ingest and clusters are built, of
 
     python -m benchmarks.fitted_world
 
-prints one Markdown table. The model reads the ingested log alone; by clusters_per_user and
-top_items_share nothing was calibrated.
+prints one Markdown table. The model reads the ingested log alone; by clusters_per_user,
+top_items_share and the last two nothing was calibrated.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from pipelines.sources.synthetic.people import BACKGROUND_AFFINITY, INTEREST_AFF
 from training.clusters.tree_view import ServingClusters
 from training.log_model.calibration import calibrate
 from training.log_model.model import LogModel, fit_log_model, sample_log, touched_topics
+from training.log_model.predictability import measure_predictability
 from training.log_model.statistics import Log, describe_log
 
 LIKING_SHARE = 0.7
@@ -92,6 +93,7 @@ def compare_logs(
     figures: dict[str, float] = {}
     for side, which in (("log", log), ("simulated", drawn)):
         described = describe_log(which, cluster_of_item)
+        described |= measure_predictability(which, cluster_of_item)
         figures |= {f"{side}_{name}": round(value, 6) for name, value in described.items()}
     return figures
 
