@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
@@ -41,15 +41,17 @@ def tabulate_uci(figures: Figures, arms: Iterable[ArmName]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def tabulate_lift(figures: Figures, arms: Iterable[ArmName]) -> pl.DataFrame:
+def tabulate_lift(
+    figures: Figures, arms: Iterable[ArmName], names: Sequence[str] = LIFTED
+) -> pl.DataFrame:
     """Return by how many percent of the control's figure each arm differs from it.
 
     Where the control's figure is 0 there is no lift to tell.
     """
-    rows = []
-    for name in LIFTED:
+    rows, order = [], list(arms)
+    for name in names:
         base = figures[f"{ArmName.CONTROL}_{name}"]
-        for arm in arms if base > 0 else ():
+        for arm in order if base > 0 else ():
             if arm is not ArmName.CONTROL:
                 lift = (figures[f"{arm}_minus_{ArmName.CONTROL}_{name}{edge}"] for edge in EDGES)
                 rows.append((name, str(arm), *(round(100 * value / base, 6) for value in lift)))

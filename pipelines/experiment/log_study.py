@@ -8,8 +8,8 @@ from pathlib import Path
 import mlflow
 from mlflow.entities import Metric
 
-from inference.experiment.plot_tables import LIFTED
 from pipelines.experiment.study import ARMS, FIGURES, PICTURES, ROUNDS, SETTINGS
+from pipelines.experiment.study_pictures import FOLLOWED
 from pipelines.io.artefact_io import read_figures
 from pipelines.params.params import Params
 from pipelines.release.code_version import read_code_version
@@ -58,6 +58,6 @@ def log_study(params: Params, folder: Path) -> str:
 
 
 def is_headline(name: str) -> bool:
-    """Whether a figure of the study is one of :data:`LIFTED`, or an arm's difference in one."""
+    """Whether a figure of the study is one of :data:`FOLLOWED`, or an arm's difference in one."""
     plain = name.removesuffix("_low").removesuffix("_high")
-    return plain.endswith(LIFTED) and ("_minus_" not in plain or "_minus_control_" in plain)
+    return plain.endswith(FOLLOWED) and ("_minus_" not in plain or "_minus_control_" in plain)

@@ -19,7 +19,7 @@ PANEL_WIDTH, PANEL_HEIGHT = 3.6, 3.4
 LEGEND_WIDTH = 1.8
 """Inches, beside the panels."""
 FOLLOWED = ("novel_share_of_shown", "positive_rate_of_novel", "uci_at_10", "positives_per_user")
-"""Figures that are followed over the rounds, a row of panels each."""
+"""The study's headlines: followed over the rounds, a row of panels each, and lifted."""
 COLOURS = colormaps["tab20"]
 """An arm has the same colour in every picture: its place among the arms there are."""
 
@@ -55,7 +55,7 @@ def draw_study(
         axes.set(xlabel="unique clusters consumed, at least", ylabel="share of the people")
 
     def lifted(axes: Axes, world: WorldName) -> None:
-        draw_rows(axes, tabulate_lift(of(world), arms), "lift_percent", "arm")
+        draw_rows(axes, tabulate_lift(of(world), arms, FOLLOWED), "lift_percent", "arm")
         axes.set(xlabel="lift on the control, percent")
 
     def followed(name: str) -> Drawer:

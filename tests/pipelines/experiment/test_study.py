@@ -100,7 +100,7 @@ def check_run(folder: Path, figures: dict[str, float]) -> None:
     run = client.get_run(run_id)
     assert run.info.run_name == "study"
     assert run.data.params["study.seeds"] == "2"
-    name = "planted_oracle_minus_control_positives_per_shown_low"
+    name = "planted_oracle_minus_control_positives_per_user_low"
     assert run.data.metrics[name] == pytest.approx(figures[name])
     assert all(is_headline(name) for name in run.data.metrics)
     left = {file.path for file in client.list_artifacts(run_id)}
