@@ -14,9 +14,13 @@ from urllib.parse import quote
 from inference.client.decode import Reply
 from inference.client.replies import (
     ChangeReply,
+    ClusterMapReply,
     EventReply,
     EventsReply,
     FeaturesReply,
+    FoundItemsReply,
+    FoundUsersReply,
+    GatesReply,
     HealthReply,
     InterestsReply,
     ItemInterestReply,
@@ -141,6 +145,22 @@ def similar_clusters(cluster_id: int, count: int = 10) -> Call[SimilarReply]:
     return Call("GET", "/v1/clusters/{cluster_id}/similar", SimilarReply, named, query)
 
 
+def cluster_map() -> Call[ClusterMapReply]:
+    """Tell where the clusters of every level lie on a map."""
+    return Call("GET", "/v1/clusters/map", ClusterMapReply)
+
+
+def find_items(words: str, count: int = 10) -> Call[FoundItemsReply]:
+    """Find items by words of their titles, most liked first."""
+    return Call("GET", "/v1/items", FoundItemsReply, {}, (("words", words), ("count", str(count))))
+
+
+def find_users(begins: str, count: int = 10) -> Call[FoundUsersReply]:
+    """Find people by the beginning of their id, among those that the release names."""
+    query = (("begins", begins), ("count", str(count)))
+    return Call("GET", "/v1/users", FoundUsersReply, {}, query)
+
+
 def item(item_id: str) -> Call[ItemReply]:
     """Tell what the release knows of an item."""
     return Call("GET", "/v1/items/{item_id}", ItemReply, {"item_id": item_id})
@@ -177,6 +197,11 @@ def novel_clusters(
 def release() -> Call[ReleaseReply]:
     """Describe the release in service."""
     return Call("GET", "/v1/release", ReleaseReply)
+
+
+def gates() -> Call[GatesReply]:
+    """Tell what the gates said of the release in service."""
+    return Call("GET", "/v1/release/gates", GatesReply)
 
 
 def readiness() -> Call[ReadinessReply]:

@@ -49,14 +49,40 @@ class ReadinessReply:
 
 @dataclass(frozen=True)
 class ReleaseReply:
-    """The release in service, its sizes, some users that it knows."""
+    """The release in service, its sizes, some users that it knows.
+
+    ``data_until``: what it was built from ends before that time, ISO 8601.
+    """
 
     release_id: str
     version: int
     n_users: int
     n_items: int
     n_clusters: int
+    data_until: str
     example_users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One rule of one guard: the figure it met, its bounds, and the reason if it did not hold."""
+
+    guard: str
+    metric: str
+    figure: float | None
+    minimum: float | None
+    maximum: float | None
+    severity: str
+    passed: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class GatesReply:
+    """What the gates said of the release in service."""
+
+    release_id: str
+    gates: tuple[Gate, ...]
 
 
 @dataclass(frozen=True)
@@ -210,6 +236,57 @@ class SimilarReply:
 
 
 @dataclass(frozen=True)
+class CircleOnMap:
+    """Where a cluster of any level lies: within its parent's circle, but for level 0."""
+
+    level: int
+    cluster_id: int
+    parent_id: int | None
+    name: str
+    x: float
+    y: float
+    radius: float
+
+
+@dataclass(frozen=True)
+class ClusterMapReply:
+    """The cluster tree as circles within circles, on a plane of ``width`` by ``height``."""
+
+    release_id: str
+    serving_level: int
+    width: float
+    height: float
+    circles: tuple[CircleOnMap, ...]
+
+
+@dataclass(frozen=True)
+class TitledItem:
+    """An item that a search found, and its interest."""
+
+    item_id: str
+    title: str
+    cluster_id: int
+    cluster_name: str
+    n_positive: int
+
+
+@dataclass(frozen=True)
+class FoundItemsReply:
+    """Items whose titles have some words, most liked first."""
+
+    release_id: str
+    items: tuple[TitledItem, ...]
+
+
+@dataclass(frozen=True)
+class FoundUsersReply:
+    """Ids that begin so, of people that the release names."""
+
+    release_id: str
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ItemReply:
     """What the release knows of an item."""
 
@@ -237,11 +314,16 @@ class ItemInterestReply:
 
 @dataclass(frozen=True)
 class PastItem:
-    """An item of a person's past; title and cluster where the release knows it."""
+    """An item of a person's past; title and cluster where the release knows it.
+
+    ``acted_at``, ISO 8601, is known of live events alone.
+    """
 
     item_id: str
     title: str | None
     cluster: NamedCluster | None
+    is_liked: bool
+    acted_at: str | None
 
 
 @dataclass(frozen=True)

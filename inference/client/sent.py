@@ -23,6 +23,7 @@ class ListOptions:
         mix: weights of adjacent, new-family and new-field interests, such as ``1:2:2``, or
             ``by_score``.
         seed: repeats what chance decided.
+        shown_to: ``nobody`` for a look from outside, which does not count as shown to the person.
         exclude: items that may not be in the list.
         interests: clusters that all items are of.
         category: what all items' categories begin with, from broad to narrow.
@@ -33,6 +34,7 @@ class ListOptions:
     novelty: Literal["adjacent", "new_family", "new_field"] | None = None
     mix: str | None = None
     seed: int | None = None
+    shown_to: Literal["person", "nobody"] | None = None
     exclude: tuple[str, ...] = ()
     interests: tuple[int, ...] = ()
     category: tuple[str, ...] = ()
@@ -45,6 +47,7 @@ class ListOptions:
             "novelty": self.novelty,
             "mix": self.mix,
             "seed": self.seed,
+            "shown_to": self.shown_to,
         }
         several = {
             "exclude": self.exclude,

@@ -13,6 +13,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from inference.events.live_view import LiveView
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
+from inference.serving.browse.browse_routes import add_browse_routes
 from inference.serving.catalogue_routes import add_catalogue_routes
 from inference.serving.config import ServingConfig
 from inference.serving.event_routes import add_event_routes
@@ -97,6 +98,7 @@ def create_app(
     add_recommendation_routes(app, release, reader, config, metrics)
     add_state_routes(app, loader, release, config, metrics)
     add_item_routes(app, release)
+    add_browse_routes(app, release, Path(config.forgotten_users))
     add_catalogue_routes(app, release, reader)
     add_feature_routes(app, release, reader)
     if live is not None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 import numpy as np
 import orjson
 from fastapi import FastAPI, HTTPException, Path, Query, Response
 
+from inference.events.event import EPOCH, MICROSECOND, RecordedEvent
 from inference.events.identifier import Identifier
 from inference.features.live_history import merge_live
-from inference.features.online_features import FeatureReader
+from inference.features.online_features import FeatureReader, UserFeatures
 from inference.release.catalogue import TreeNode
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import Cluster
@@ -67,11 +69,17 @@ class ItemAnswer:
 
 @dataclass(frozen=True)
 class ItemTold:
-    """An item of a user's past; a title and a cluster where the release knows it."""
+    """An item of a user's past; a title and a cluster where the release knows it.
+
+    ``acted_at`` is known of live events alone: the features of a release are in order of time,
+    and hold no times.
+    """
 
     item_id: str
     title: str | None
     cluster: Cluster | None
+    is_liked: bool
+    acted_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -159,12 +167,22 @@ def add_catalogue_routes(
             serving.release_id,
             tuple(name_cluster(serving, c) for c in user.history_clusters),
             tuple(name_cluster(serving, c) for c in user.consumed_clusters),
-            tuple(_tell(serving, item_id) for item_id in user.consumed_items[:ITEMS_TOLD]),
+            tuple(_tell(serving, user, rows.events)),
         )
 
 
-def _tell(release: LoadedRelease, item_id: str) -> ItemTold:
-    if not release.clusters.has_item(item_id):
-        return ItemTold(item_id, None, None)
-    (cluster,) = release.clusters.clusters_of([item_id]).tolist()
-    return ItemTold(item_id, release.titles[item_id], name_cluster(release, cluster))
+def _tell(
+    release: LoadedRelease, user: UserFeatures, events: Sequence[RecordedEvent]
+) -> Iterator[ItemTold]:
+    """Yield a user's newest items, newest first."""
+    liked = set(user.recent_items)
+    oldest_first = sorted(events, key=lambda recorded: recorded.event.time_us)
+    times = {recorded.event.item_id: recorded.event.time_us for recorded in oldest_first}
+    for item_id in user.consumed_items[:ITEMS_TOLD]:
+        time_us = times.get(item_id)
+        acted_at = None if time_us is None else EPOCH + time_us * MICROSECOND
+        title, cluster = None, None
+        if release.clusters.has_item(item_id):
+            title = release.titles[item_id]
+            cluster = name_cluster(release, int(release.clusters.clusters_of([item_id])[0]))
+        yield ItemTold(item_id, title, cluster, item_id in liked, acted_at)

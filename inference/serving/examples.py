@@ -1,10 +1,9 @@
-"""Examples of answers for the OpenAPI document; a test holds them against its schemas."""
+"""Examples of plans and lists for the OpenAPI document."""
 
 from __future__ import annotations
 
-from inference.serving.http.problems import Responses
+from inference.serving.http.answer_examples import Example
 
-Example = dict[str, object]
 JAZZ: Example = {"cluster_id": 3, "description": "jazz guitar", "name": "jazz guitar"}
 BIRDS: Example = {"cluster_id": 7, "description": "garden birds", "name": "garden birds"}
 PLAN_EXAMPLE: Example = {
@@ -35,8 +34,3 @@ LIST_EXAMPLE: Example = PLAN_EXAMPLE | {
     ],
 }
 BATCH_EXAMPLE: Example = {"answers": [LIST_EXAMPLE]}
-
-
-def answered(example: Example) -> Responses:
-    """Return an example of what a route answers, as FastAPI takes it."""
-    return {200: {"content": {"application/json": {"example": example}}}}

@@ -18,7 +18,8 @@ from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import PlanAnswer, RecommendationBatch, Recommendations
 from inference.serving.config import ServingConfig
-from inference.serving.examples import BATCH_EXAMPLE, LIST_EXAMPLE, PLAN_EXAMPLE, answered
+from inference.serving.examples import BATCH_EXAMPLE, LIST_EXAMPLE, PLAN_EXAMPLE
+from inference.serving.http.answer_examples import answered
 from inference.serving.http.metrics import Metrics
 from inference.serving.http.problems import (
     NO_RELEASE,

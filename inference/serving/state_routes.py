@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -11,13 +12,30 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Res
 
 from expectations.contracts.forgotten import read_forgotten
 from inference.release.loaded_release import LoadedRelease
+from inference.release.manifest import GateVerdict
 from inference.serving.config import ServingConfig
+from inference.serving.http.answer_examples import Example, answered
 from inference.serving.http.metrics import CONTENT_TYPE, Metrics
 from inference.serving.http.problems import NO_RELEASE, problem
 from inference.serving.release_loader import ReleaseLoader, StoreState
 
 PAGE = Path(__file__).with_name("page")
 PAGE_FILES = {file.name: file for file in PAGE.iterdir() if file.suffix in (".css", ".js")}
+GATES_EXAMPLE: Example = {
+    "release_id": "0" * 64,
+    "gates": [
+        {
+            "guard": "planner_figures",
+            "metric": "match_rate",
+            "figure": 0.99,
+            "minimum": 0.95,
+            "maximum": None,
+            "severity": "block",
+            "passed": True,
+            "reason": "",
+        }
+    ],
+}
 N_EXAMPLE_USERS = 5
 """Of the page: enough to try it without knowing an id."""
 
@@ -46,14 +64,26 @@ class Readiness:
 
 @dataclass(frozen=True)
 class ReleaseSummary:
-    """The release in service: its id, its sizes, a few users it knows."""
+    """The release in service: its id, its sizes, a few users it knows.
+
+    ``data_until``: what it was built from ends before that time.
+    """
 
     release_id: str
     version: int
     n_users: int
     n_items: int
     n_clusters: int
+    data_until: datetime
     example_users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GatesAnswer:
+    """What the gates said of the release in service, each with the figure it met and its bounds."""
+
+    release_id: str
+    gates: tuple[GateVerdict, ...]
 
 
 def add_state_routes(
@@ -104,8 +134,15 @@ def add_state_routes(
             n_users=manifest.counts.n_users,
             n_items=manifest.counts.n_items,
             n_clusters=manifest.counts.n_clusters,
+            data_until=serving.seen.end,
             example_users=tuple(known[:N_EXAMPLE_USERS]),
         )
+
+    @app.get("/v1/release/gates", responses=answered(GATES_EXAMPLE) | NO_RELEASE)
+    async def gate_report() -> GatesAnswer:
+        """Tell what the gates said of the release in service."""
+        manifest = release().manifest
+        return GatesAnswer(manifest.release_id, manifest.gates)
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics_page() -> Response:

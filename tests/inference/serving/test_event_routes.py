@@ -87,6 +87,17 @@ def test_a_person_nobody_knew_is_known_after_one_event(client: TestClient) -> No
     assert answer["history"][0]["description"] == NAMES[5]
 
 
+def test_a_look_up_tells_what_was_liked_and_the_times_of_live_events(client: TestClient) -> None:
+    known = client.get("/v1/users/ben/profile").json()["recent_items"][-1]
+    assert (known["is_liked"], known["acted_at"]) == (True, None)
+    client.post("/v1/events", json=sent("look 1", "looked", item_of(2, 4), LATER, feedback=5))
+    client.post("/v1/events", json=sent("look 2", "looked", item_of(3, 4), NOW, feedback=1))
+    liked, refused = client.get("/v1/users/looked/profile").json()["recent_items"]
+    assert (liked["item_id"], liked["is_liked"]) == (item_of(2, 4), True)
+    assert datetime.fromisoformat(liked["acted_at"]) == LATER
+    assert (refused["item_id"], refused["is_liked"]) == (item_of(3, 4), False)
+
+
 def test_a_refused_cluster_rests_and_is_planned_again(client: TestClient) -> None:
     before = history(ask_all(client, "zoe"))
     now = datetime.now(UTC) - timedelta(minutes=1)

@@ -1,0 +1,1 @@
+"""What one leafs through: the map of interests, items by their titles, people by their ids."""
