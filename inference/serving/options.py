@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Query
 
@@ -30,6 +30,7 @@ NOVELTY = "The least distance of a planned cluster; the release's own if absent.
 EXCLUDE = "Items that may not be in the list; what the person has consumed never is."
 INTEREST = "Ids of interest clusters: all items are of one of them."
 CATEGORY = "Categories from broad to narrow: all items' paths begin so."
+SHOWN_TO = "nobody: a look from outside, which does not count as shown to the person."
 SEED = "Repeats what chance decided; the answer tells its own."
 ClusterId = Annotated[int, Query(ge=0, le=MAX_CLUSTER)]
 
@@ -43,6 +44,7 @@ class Options:
     novelty: Distance | None
     mix: str | None
     seed: int | None
+    shown_to: Literal["person", "nobody"]
     wanted: ItemFilter
 
     def request_for(self, user_id: str | None, config: ServingConfig) -> RecommendationRequest:
@@ -58,6 +60,7 @@ class Options:
             policy=config.exploration,
             wanted=self.wanted,
             share_is_default=self.exploration_share is None,
+            counts_as_shown=self.shown_to == "person",
         )
 
 
@@ -74,6 +77,7 @@ def make_options(config: ServingConfig) -> Callable[..., Awaitable[Options]]:
         novelty: Annotated[Distance | None, Query(description=NOVELTY)] = None,
         mix: Annotated[str | None, Query(pattern=MIX_PATTERN, description=MIX)] = None,
         seed: Annotated[int | None, Query(ge=0, lt=2**SEED_BITS, description=SEED)] = None,
+        shown_to: Annotated[Literal["person", "nobody"], Query(description=SHOWN_TO)] = "person",
         exclude: Annotated[
             tuple[Identifier, ...], Query(max_length=MAX_EXCLUDED, description=EXCLUDE)
         ] = (),
@@ -85,7 +89,7 @@ def make_options(config: ServingConfig) -> Callable[..., Awaitable[Options]]:
         ] = (),
     ) -> Options:
         kept = ItemFilter(frozenset(exclude), frozenset(interest), category)
-        return Options(count, exploration_share, novelty, mix, seed, kept)
+        return Options(count, exploration_share, novelty, mix, seed, shown_to, kept)
 
     return read_options
 

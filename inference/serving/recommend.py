@@ -238,7 +238,7 @@ def _answer(
     blended = _blend(prepared, lists) if lists else []
     if not blended:
         return _answer_popular(release, prepared)
-    if shown is not None and request.user_id is not None:
+    if shown is not None and request.user_id is not None and request.counts_as_shown:
         explored = (e.item.cluster_id for e in blended if e.from_list is ListName.EXPLORATORY)
         shown.note(request.user_id, explored, now_us)
     return assemble_list(

@@ -51,3 +51,5 @@ class RecommendationRequest:
     wanted: ItemFilter = field(default_factory=ItemFilter)
     share_is_default: bool = False
     """The share was not asked for: one that the person chose stands in its place."""
+    counts_as_shown: bool = True
+    """The person sees the answer: a planned interest shown often enough rests."""

@@ -7,7 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from inference.serving import examples
-from tests.inference.serving.asked_service import ask
+from inference.serving.config import ExplorationPolicy
+from tests.inference.serving.asked_service import CONFIG, ask, serve, set_champion
+from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import NAMES, PEOPLE, POPULAR, item_of
 
 BATCH, SESSION = "/v1/recommendations/batch", "/v1/recommendations/session"
@@ -125,3 +127,20 @@ def test_examples_are_what_the_document_says(client: TestClient) -> None:
         jsonschema.validate(example, schema)
         named = document["components"]["schemas"][name]
         assert set(example) == set(named["properties"])
+
+
+def test_a_look_from_outside_does_not_count_as_shown(tree: PublishedReleases) -> None:
+    set_champion(tree.first)
+    hasty = ExplorationPolicy(cluster_decay=0, item_decay=0, rest_after=1)
+    with serve(config=CONFIG.model_copy(update={"exploration": hasty})) as client:
+
+        def first(**more: str) -> int:
+            answer = ask(client, "ann", count=4, exploration_share=0.25, **more)
+            cluster: int = answer["planned"][0]["cluster_id"]
+            return cluster
+
+        looked = [first(shown_to="nobody") for _ in range(3)]
+        shown = [first(), first()]
+    assert looked == [2, 2, 2]
+    assert shown[0] == 2
+    assert shown[1] != 2
