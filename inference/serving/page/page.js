@@ -1,85 +1,27 @@
+// Puts the page together: one person at a time, and what one does to their interests.
+import { at, element, replace } from "./dom.js";
+import { drawLists, tellLists } from "./lists.js";
+import { mapOn, tellMap } from "./map.js";
+import { look } from "./person.js";
+import { drawAll, drawChosen, drawPlan, tellChange } from "./plan.js";
+import { drawRelease } from "./release.js";
+import { exampleChips, searchItems, suggestPeople } from "./search.js";
 import * as service from "./service.js";
+import { drawTimeline } from "./timeline.js";
+import { ANSWERS, count, day, percent, sentence } from "./words.js";
 
-const ANSWERS = {
-  full: "Planned from pairs of this person's interests.",
-  single_cluster: "One interest so far: planned from that one alone.",
-  chosen_interests: "Nothing liked yet: planned from interests chosen at sign-up.",
-  no_plan: "No new interest is left to plan: the ordinary list.",
-  no_history: "Nothing liked yet: popular items.",
-  unknown_user: "The online store does not know this person: popular items.",
-  store_unreachable: "The online store did not answer: a list made without it.",
-};
-const DISTANCES = {
-  adjacent: "next door",
-  new_family: "a new family",
-  new_field: "a new field",
-};
-const at = (id) => document.getElementById(id);
-const form = at("ask").elements;
-const words = (clusters) => clusters.map((c) => c.name).join(" + ");
-let seed = null;
-let asked = 0;  // only the answer to the newest question is shown
+const asking = at("ask").elements;
+const dials = at("dials").elements;
+const picture = mapOn(at("map"));
+let world = null;   // the release in service and its map
+let seen = null;    // the person on the page
+let seed = null;    // of the draw on the page
+let share = null;   // null: as the person or the service has it
+let asked = 0;      // only the answer to the newest question is shown
 
-function element(tag, text, className) {
-  const node = document.createElement(tag);
-  node.textContent = text;
-  if (className) node.className = className;
-  return node;
-}
-
-function fill(id, entries) {
-  at(id).replaceChildren(...(entries.length ? entries : [element("li", "none", "dim")]));
-}
-
-const CHOICES = { pin: "Pin", less: "Less", hide: "Hide" };
-const CHOSEN = { pinned: "pinned", less: "less of it", hidden: "hidden", chosen: "chosen at sign-up" };
-
-function choiceButton(cluster, choice, text) {
-  const button = element("button", text);
-  button.type = "button";
-  button.setAttribute("aria-label", `${text} ${cluster.name}`);
-  button.onclick = () => choose(cluster, choice, text);
-  return button;
-}
-
-function chosen(told) {
-  return Object.entries(CHOSEN).flatMap(([kind, word]) => told[kind].map((cluster) => {
-    const row = element("li", "");
-    row.append(
-      choiceButton(cluster, "none", "Undo"), element("span", cluster.name, "title"),
-      element("span", word, "tag"));
-    return row;
-  }));
-}
-
-function planned(entry) {
-  const row = element("li", "");
-  row.append(
-    ...Object.entries(CHOICES).map(([choice, text]) => choiceButton(entry, choice, text)),
-    element("span", entry.name, "title"));
-  if (entry.is_pinned) row.append(element("span", "pinned", "tag"));
-  if (entry.distance) row.append(element("span", DISTANCES[entry.distance], "tag"));
-  if (entry.led_by.length) row.append(element("span", `from ${words(entry.led_by)}`, "led"));
-  return row;
-}
-
-function item(entry, others) {
-  const differs = entry.from_list === "exploratory" || !others.has(entry.item_id);
-  const row = element("li", "", differs ? "differs" : "");
-  const button = element("button", "Like");
-  button.type = "button";
-  button.setAttribute("aria-label", `Like ${entry.title}`);
-  button.onclick = () => like(entry);
-  row.append(button, element("span", entry.title, "title"));
-  if (entry.is_novel) row.append(element("span", DISTANCES[entry.distance] || "new", "tag"));
-  const why = entry.led_by.length ? ` — because of ${words(entry.led_by)}` : "";
-  row.append(element("span", entry.cluster.name + why, "led"));
-  return row;
-}
-
-function say(text, isProblem = false) {
-  at("state").className = isProblem ? "problem" : "dim";
-  at("state").textContent = text;
+function say(words, isProblem = false) {
+  at("state").className = isProblem ? "problem" : "";
+  at("state").textContent = words;
 }
 
 function explain(error) {
@@ -87,96 +29,160 @@ function explain(error) {
   say(error.message, true);
 }
 
-async function show() {
-  const user = form.user.value;
+async function loadWorld() {
+  const [release, { gates }, map, ready] = await Promise.all([
+    service.release(), service.gates(), service.clusterMap(), service.readiness().catch((error) => (
+      { problem: error.message }))]);
+  world = { release, map };
+  picture.load(map);
+  drawRelease(release, gates, ready.problem);
+}
+
+// The plan looks at the newest interests of a history; the page tells older ones too.
+function likedOf({ answer }, past) {
+  const known = new Map([...answer.history, ...past.liked].map((cluster) => [cluster.cluster_id, cluster]));
+  return [...known.values()];
+}
+
+function drawWho({ answer, profile }, liked) {
+  at("who-title").textContent = answer.user_id;
+  document.title = `${answer.user_id}: Interest explorer`;
+  const lately = sentence(liked.slice(0, 2).map((cluster) => cluster.name));
+  const tried = profile && profile.consumed.length > liked.length ? `, of ${profile.consumed.length} tried` : "";
+  replace("who", ...(liked.length
+    ? [`Likes ${count(liked.length, "interest")}${tried}: lately `, element("strong", {}, lately), "."]
+    : ["Of this person no interest is known yet."]));
+  for (const chip of at("examples").querySelectorAll("button")) {
+    chip.setAttribute("aria-pressed", String(chip.dataset.user === answer.user_id));
+  }
+}
+
+function tellPast(past) {
+  const until = day(world.release.data_until);
+  const fresh = past.fresh ? ` ${count(past.fresh, "item")} since the release was built (${until}), circled.` : "";
+  return past.items
+    ? `The newest ${count(past.items, "item")}, oldest at the left; a line for each interest, the latest first.`
+      + ` Filled: liked. Hollow: not liked.${fresh}`
+    : "Nothing that this person did is known.";
+}
+
+function draw(before) {
+  const { answer, plain, told, profile } = seen;
+  const past = drawTimeline(at("timeline"), profile, world.release.data_until);
+  const liked = likedOf(seen, past);
+  drawWho(seen, liked);
+  at("past-told").textContent = tellPast(past);
+  at("changed").textContent = before ? tellChange(before.answer.planned, answer.planned) : "";
+  drawPlan(at("planned"), answer.planned, { choose: told && choose, light: picture.light });
+  picture.mark({ liked, planned: answer.planned, tried: profile ? profile.consumed : [] });
+  at("map-told").textContent = tellMap(liked, answer.planned);
+  drawAll(at("all"), world.map, liked, answer.planned);
+  at("chosen-part").hidden = !told || drawChosen(at("chosen"), told, choose) === 0;
+  drawLists(at("items"), at("plain"), answer, plain, told && like);
+  at("lists-told").textContent = tellLists(answer, plain);
+  at("event").hidden = !told;
+  at("keep").hidden = !told;
+  at("unkeep").hidden = !told || told.exploration_share === null;
+  dials.share.value = answer.exploration_share;
+  showShare();
+}
+
+// Shows a person; `before`, what was on the page, where something was done to them meanwhile.
+async function show(user, before = null) {
   const own = ++asked;
-  const query = { count: form.count.value };
-  if (seed !== null) query.seed = seed;
+  const wanted = { count: dials.count.value, novelty: at("reach").elements.novelty.value, seed, share };
   try {
-    const answer = await service.recommendations(user, { ...query, exploration_share: form.share.value });
-    const plain = await service.recommendations(
-      user, { ...query, seed: answer.seed, exploration_share: 0 });
-    const told = await service.interests(user);
-    if (own !== asked) return;
-    seed = answer.seed;
-    fill("chosen", chosen(told));
-    fill("history", answer.history.map((c) => element("li", c.name)));
-    fill("planned", answer.planned.map(planned));
-    const ids = (list) => new Set(list.items.map((entry) => entry.item_id));
-    fill("items", answer.items.map((entry) => item(entry, ids(plain))));
-    fill("plain", plain.items.map((entry) => item(entry, ids(answer))));
-    say(`${ANSWERS[answer.answered_by]} Release ${answer.release_id.slice(0, 12)}.`);
+    const found = await look(user, wanted);
+    if (own !== asked) return false;
+    if (!world || world.release.release_id !== found.answer.release_id) await loadWorld();
+    seen = found;
+    seed = found.answer.seed;
+    draw(before);
+    say(ANSWERS[found.answer.answered_by]);
     history.replaceState(null, "", `?${new URLSearchParams({ user })}`);
+    return true;
   } catch (error) {
-    if (own !== asked) return;
-    for (const id of ["history", "planned", "chosen", "items", "plain"]) fill(id, []);
+    if (own === asked) explain(error);
+    return false;
+  }
+}
+
+const again = () => (seen ? show(seen.answer.user_id) : null);
+
+function pick(user) {
+  asking.user.value = user;
+  [seed, share] = [null, null];
+  emptySearch();
+  return show(user);
+}
+
+// Does something to the person and shows what came of it.
+async function act(deed, words) {
+  const before = seen;
+  try {
+    await deed(seen.answer.user_id);
+    if (await show(seen.answer.user_id, before)) say(words);
+  } catch (error) {
     explain(error);
   }
 }
 
-async function like(entry) {
-  try {
-    await service.like(form.user.value, entry.item_id);
-    await show();
-    say(`Liked: ${entry.title}. Interests and plan are those after it.`);
-  } catch (error) {
-    explain(error);
-  }
+function like(item) {
+  emptySearch();
+  return act((user) => service.like(user, item.item_id), `Liked: ${item.title}. Interests and plan are those after it.`);
 }
 
-async function choose(cluster, choice, text) {
-  try {
-    await service.choose(form.user.value, cluster.cluster_id, choice);
-    await show();
-    say(`${text}: ${cluster.name}. Plan and lists are those after it.`);
-  } catch (error) {
-    explain(error);
-  }
+function choose(cluster, choice, word) {
+  const changes = [{ cluster_id: cluster.cluster_id, choice }];
+  return act((user) => service.change(user, { changes }), `${word}: ${cluster.name}. Plan and lists are those after it.`);
+}
+
+function keepShare(value, words) {
+  share = null;
+  return act((user) => service.change(user, { exploration_share: value }), words);
 }
 
 function showShare() {
-  at("share-shown").textContent = `${Math.round(100 * form.share.value)}%`;
+  at("share-shown").textContent = percent(dials.share.value);
 }
 
-function pick(user) {
-  form.user.value = user;
-  seed = null;
-  return show();
-}
+const emptySearch = searchItems(at("event").elements.words, like, explain);
+suggestPeople(asking.user, explain);
 
 async function start() {
-  const wanted = new URLSearchParams(location.search).get("user");
   try {
-    const release = await service.release();
-    at("release").replaceChildren(
-      `${release.n_users.toLocaleString("en")} people, ${release.n_items.toLocaleString("en")} items, `
-      + `${release.n_clusters} interest clusters. Release `,
-      element("code", `${release.release_id.slice(0, 12)}, version ${release.version}`));
-    const buttons = release.example_users.map((user) => {
-      const button = element("button", user);
-      button.type = "button";
-      button.onclick = () => pick(user);
-      return button;
-    });
-    at("examples").replaceChildren("For example: ", ...buttons);
-    const first = wanted || release.example_users[0];
+    await loadWorld();
+    const examples = world.release.example_users;
+    const first = new URLSearchParams(location.search).get("user") || examples[0];
+    if (examples.length) at("examples").replaceChildren(...await exampleChips(examples, pick));
     if (first) await pick(first);
   } catch (error) {
     explain(error);
   }
 }
 
-at("ask").addEventListener("submit", async (event) => {
+at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (form.key.value) {
-    service.rememberKey(form.key.value);
-    form.key.value = "";
+  const user = asking.user.value.trim();
+  if (asking.key.value) {
+    service.rememberKey(asking.key.value);
+    asking.key.value = "";
     at("key-field").hidden = true;
-    if (!form.user.value) { await start(); return; }
+    if (!world) return start();
   }
-  await show();
+  return user ? pick(user) : say("Name a person, or take one of those below.", true);
 });
-at("again").addEventListener("click", () => { seed = null; show(); });
-form.share.addEventListener("input", showShare);
-form.share.addEventListener("change", show);
+for (const form of ["event", "reach", "dials"]) {
+  at(form).addEventListener("submit", (event) => event.preventDefault());
+}
+at("reach").addEventListener("change", again);
+at("again").addEventListener("click", () => { seed = null; return again(); });
+at("keep").addEventListener("click", () => {
+  const value = Number(dials.share.value);
+  return keepShare(value, `Their lists explore ${percent(value)} from now on.`);
+});
+at("unkeep").addEventListener("click", () => keepShare(null, "Their lists explore as the service is set."));
+dials.count.addEventListener("change", again);
+dials.share.addEventListener("input", showShare);
+dials.share.addEventListener("change", () => { share = Number(dials.share.value); return again(); });
 start();
