@@ -49,8 +49,9 @@ def main() -> None:
     asked = parser.parse_args()
     params = read_params()
     worlds = [WorldName(world) for world in asked.worlds]
+    bench = Workbench(params)  # who takes part and what is true of them: the same at every share
     rivals = {
-        (world, arm): _measure(params, asked.study, world, arm)
+        (world, arm): _measure(bench, params.study.seeds, asked.study, world, arm)
         for world in worlds
         for arm in (CONTROL, *BANDITS, ArmName.PLANNER)
     }
@@ -62,7 +63,7 @@ def main() -> None:
                 found = rivals[world, ArmName.PLANNER]
             else:
                 _run(at_share, folder, world)
-                found = _measure(at_share, folder, world, ArmName.PLANNER)
+                found = _measure(bench, params.study.seeds, folder, world, ArmName.PLANNER)
             rows.append(
                 (
                     world,
@@ -87,14 +88,13 @@ def _run(params: Params, folder: Path, world: WorldName) -> None:
             bench.leave(run, folder)
 
 
-def _measure(params: Params, folder: Path, world: WorldName, arm: ArmName) -> Runs:
-    bench = Workbench(params)
+def _measure(bench: Workbench, seeds: int, folder: Path, world: WorldName, arm: ArmName) -> Runs:
     return [
         measure_arm(
             pl.read_parquet(StudyRun(world, seed, arm).file_in(folder)),
             bench.set_up(world, seed)[1],
         )
-        for seed in range(params.study.seeds)
+        for seed in range(seeds)
     ]
 
 
