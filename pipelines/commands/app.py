@@ -17,21 +17,19 @@ from pipelines.commands import (
     assign_items,
     check_params,
     collect_garbage,
-    drop_events,
-    export_events,
-    forget_user,
     keep_tree,
     list_clusters,
     make_key,
     promote,
     publish,
-    replay_events,
     report,
     restore,
     retire_releases,
     sequence_benchmark,
     serve,
+    tracking_ui,
 )
+from pipelines.commands.events import drop_events, export_events, forget_user, replay_events
 from pipelines.commands.planner import explain_plan, fetch_base
 from pipelines.io.command import run_command
 
@@ -50,7 +48,14 @@ class Command(Protocol):
 
 
 GROUPS: dict[str, tuple[Command, ...]] = {
-    "Build and look": (check_params, fetch_base, report, list_clusters, explain_plan),
+    "Build and look": (
+        check_params,
+        fetch_base,
+        report,
+        list_clusters,
+        explain_plan,
+        tracking_ui,
+    ),
     "Release": (publish, promote, restore, retire_releases, collect_garbage, keep_tree),
     "Serve and events": (
         serve,

@@ -1,0 +1,1 @@
+"""Commands about events and people: export, replay, drop, forget."""
