@@ -39,7 +39,7 @@ report: install  ## print the report of the last run again
 	explorer report
 
 tracking-ui: install  ## MLflow's pages over the local runs and registered models
-	mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///var/mlflow.db} --port $(TRACKING_PORT)
+	explorer tracking-ui --port $(TRACKING_PORT)
 
 # in an environment of its own: the bill is of ours, not of the tool
 sbom: install  ## the software bill of materials of the environment, build/sbom.json (CycloneDX)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 
 from feast import FeatureStore
 from mlflow import MlflowClient
@@ -16,6 +17,7 @@ from pipelines.params.params import read_params
 from pipelines.params.retention import RetentionConfig
 from pipelines.release.model_registry import version_at
 from pipelines.release.promotion_history import PromotionHistory
+from pipelines.release.registration.unregister import unregister
 from pipelines.release.retention import (
     KnownRelease,
     RetirementPlan,
@@ -53,11 +55,10 @@ def retire_old(dry_run: bool, unregistered: bool, artefacts: bool) -> None:
     removed = retire(store, set(going))
     print(f"removed {removed:,} rows of {len(going)} releases")
     if artefacts:
-        versions = unregister(client, plan.unneeded)
-        print(
-            f"took {len(versions)} versions out of {RELEASE_MODEL}; `mlflow gc` and "
-            "`explorer collect-garbage` free their disk"
-        )
+        unneeded = [r.version for r in known_releases(client) if r.release_id in plan.unneeded]
+        for name, versions in groupby(unregister(client, unneeded), key=itemgetter(0)):
+            print(f"took out {name} {', '.join(str(version) for _, version in versions)}")
+        print("`mlflow gc` and `explorer collect-garbage` free their disk")
 
 
 def make_plan(store: FeatureStore, client: MlflowClient, config: RetentionConfig) -> RetirementPlan:
@@ -78,17 +79,6 @@ def retire(store: FeatureStore, release_ids: set[str]) -> int:
         return key.get(RELEASE.name) in release_ids
 
     return remove_online_rows(store, is_unwanted) if release_ids else 0
-
-
-def unregister(client: MlflowClient, release_ids: Collection[str]) -> list[int]:
-    """Delete the registered versions of these releases; they can then not be restored either."""
-    gone = [release for release in known_releases(client) if release.release_id in release_ids]
-    for release in gone:
-        model_id = client.get_model_version(RELEASE_MODEL, str(release.version)).model_id
-        client.delete_model_version(RELEASE_MODEL, str(release.version))
-        if model_id:
-            client.delete_logged_model(model_id)
-    return [release.version for release in gone]
 
 
 def known_releases(client: MlflowClient) -> list[KnownRelease]:

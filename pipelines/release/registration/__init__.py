@@ -1,1 +1,2 @@
-"""Logs and registers the models of a release. What only finds them lies in the folder above."""
+"""Logs and registers the models of a release, and takes them out again. What only finds them
+lies in the folder above."""

@@ -16,7 +16,14 @@ from expectations.contracts.forgotten import ForgottenUsers
 from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest
-from inference.release.registered import CHAMPION, RELEASE_MODEL
+from inference.release.registered import (
+    BASE_LANGUAGE_MODEL,
+    CHAMPION,
+    PLANNER_MODEL,
+    RECOMMENDER_MODEL,
+    RELEASE_MODEL,
+)
+from inference.release.release_source import ReleaseSource
 from pipelines.commands import app
 from pipelines.io import paths
 from pipelines.lifecycle.publish import publish
@@ -27,9 +34,9 @@ from pipelines.params.retention import RetentionConfig
 from pipelines.release.model_registry import find_release, point_alias
 from pipelines.release.promotion import Promotion
 from pipelines.release.retention import KnownRelease, reasons_to_keep
-from pipelines.release.tracking import open_tracking
+from pipelines.release.tracking import open_tracking, tracking_uri
 from tests.servers import postgres_server, redis_server
-from tests.worlds.online.serving import REPOSITORY, build_tree
+from tests.worlds.online.serving import REPOSITORY, build_tree, write_planner
 from tests.worlds.online.telling_releases import write_telling_release
 
 PRODUCTION = paths.FEATURE_REPO / "feature_store.production.yaml"
@@ -114,6 +121,50 @@ def test_only_releases_out_of_use_lose_their_rows(
     # Versions 1 and 3 had lost their rows before.
     left = open_tracking().search_model_versions(f"name = '{RELEASE_MODEL}'")
     assert sorted(int(version.version) for version in left) == [2, 4]
+
+
+def versions_left() -> dict[str, list[int]]:
+    client = open_tracking()
+    names = (RELEASE_MODEL, PLANNER_MODEL, RECOMMENDER_MODEL, BASE_LANGUAGE_MODEL)
+    found = {name: client.search_model_versions(f"name = '{name}'") for name in names}
+    return {name: sorted(int(v.version) for v in versions) for name, versions in found.items()}
+
+
+def test_models_that_only_retired_releases_need_go_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = build_tree(tmp_path / "tree")
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["retention"] = {"keep_last": 1, "keep_days": 0}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    client = open_tracking()
+    # planner 1 of base 1, planner 2 of base 2 with somebody's alias, planners 3 and 4 of base 3
+    for k, (width, rank) in enumerate([(8, 2), (24, 2), (16, 4), (16, 2)]):
+        write_planner(width, rank)
+        publish(open_store(), client, write_telling_release(root, k, n_others=0))
+    client.set_registered_model_alias(PLANNER_MODEL, "studied", "2")
+    whole = [1, 2, 3, 4]
+    assert versions_left() == {
+        RELEASE_MODEL: whole,
+        PLANNER_MODEL: whole,
+        RECOMMENDER_MODEL: whole,
+        BASE_LANGUAGE_MODEL: [1, 2, 3],
+    }
+    run("--artefacts")
+    assert versions_left() == {
+        RELEASE_MODEL: [4],
+        PLANNER_MODEL: [2, 4],
+        RECOMMENDER_MODEL: [4],
+        BASE_LANGUAGE_MODEL: [2, 3],
+    }
+    said = capsys.readouterr().out
+    assert f"took out {RELEASE_MODEL} 1, 2, 3\n" in said
+    assert f"took out {PLANNER_MODEL} 1, 3\n" in said
+    assert f"took out {BASE_LANGUAGE_MODEL} 1\n" in said
+    with ReleaseSource(tracking_uri()).fetch(4) as fetched:  # what is left is whole
+        assert fetched.manifest.release_id
 
 
 def test_nothing_is_retired_before_anything_was_published(

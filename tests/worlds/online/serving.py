@@ -226,17 +226,22 @@ def _write_rows(rows: list[tuple[object, ...]], path: Path, table: tables.Table)
 
 
 def _write_models() -> None:
-    planner = make_planner(NAMES, width=16, layers=1)
-    planner.model.save_pretrained(paths.BASE_MODEL)
-    planner.tokenizer.save_pretrained(paths.BASE_MODEL)
-    adapted = get_peft_model(planner.model, LoraConfig(r=2, target_modules=["q_proj"]))
-    adapted.save_pretrained(paths.PLANNER_ADAPTER)
-    write_base_record(paths.BASE_MODEL, paths.PLANNER_ADAPTER / BASE_RECORD)
+    write_planner(width=16, rank=2)
     paths.PLANNER_CURVE.write_text("step,loss,match_rate\n10,2.5,0.1\n20,1.5,0.9\n")
     header = "phase,epoch,train_loss,validation_ndcg_at_10\n"
     paths.RECOMMENDER_CURVE.write_text(f"{header}choose,1,5.0,0.25\nrefit,1,4.5,\n")
     leave_alignment(keep_order(N_CLUSTERS), paths.ALIGNMENT)
     write_recommender(seed=0)
+
+
+def write_planner(width: int, rank: int) -> None:
+    """Write a base model of this width and an adapter of this rank, both with random weights."""
+    planner = make_planner(NAMES, width=width, layers=1)
+    planner.model.save_pretrained(paths.BASE_MODEL)
+    planner.tokenizer.save_pretrained(paths.BASE_MODEL)
+    adapted = get_peft_model(planner.model, LoraConfig(r=rank, target_modules=["q_proj"]))
+    adapted.save_pretrained(paths.PLANNER_ADAPTER)
+    write_base_record(paths.BASE_MODEL, paths.PLANNER_ADAPTER / BASE_RECORD)
 
 
 def write_recommender(seed: int) -> None:
