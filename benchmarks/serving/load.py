@@ -75,7 +75,12 @@ async def run(
     async def do(case: Case, due: float) -> None:
         connection = idle.pop() if idle else await connect(port)
         for request in case:
-            status = await connection.ask(request)
+            try:
+                status = await connection.ask(request)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                # a server closes connections that were idle for long; the request goes out anew
+                connection = await connect(port)
+                status = await connection.ask(request)
             if status != OK:
                 heard.failures[str(status)] += 1
         heard.seconds.append(time.perf_counter() - due)
