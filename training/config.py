@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 Device = Literal["auto", "cpu", "cuda"]
 """Where a model is trained; ``auto`` is a GPU where there is one."""
 
+Precision = Literal["auto", "float32", "bfloat16"]
+"""Of products in training; ``auto`` is bfloat16 where the device multiplies it."""
+
 
 class RenamedKeyError(ValueError):
     """A section holds a key by the name that an earlier version had for it."""

@@ -36,7 +36,9 @@ def main(params: Params) -> None:
     clusters = read_clusters(params.clusters.serving_level)
     train = read_table(paths.TRANSITIONS, TRANSITIONS).filter(pl.col("split") == "train")
     corpus = write_corpus(read_table(paths.ITEMS, ITEMS), clusters, train)
-    model, tokenizer = pretrain(corpus, clusters.descriptions, config.embedded, runtime.seed)
+    model, tokenizer = pretrain(
+        corpus, clusters.descriptions, config.embedded, runtime.seed, config.hardware.precision
+    )
     with atomic_folder(paths.BASE_MODEL) as folder:
         save_base(model, tokenizer, folder)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from training.config import Config, Device
+from training.config import Config, Device, Precision
 
 
 class NeighbourConfig(Config):
@@ -89,7 +89,7 @@ class RecommenderConfig(Config):
 
     device: Device = "auto"
     """Where it is trained; ``auto`` is a GPU where there is one."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     """Of products; ``auto`` is bfloat16 where the device multiplies it: on a processor those of
     the loss, on a GPU all."""
 

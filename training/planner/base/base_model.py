@@ -12,11 +12,13 @@ import torch
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from training.config import Precision
 from training.planner.base.corpus import Corpus, draw_blocks
 from training.planner.base.language_model import BaseModel
 from training.planner.base.tokenizer import train_tokenizer
 from training.planner.config import EmbeddedConfig
 from training.planner.schedule import make_optimizer, take_step
+from training.precision import mixed_precision, products_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -38,6 +40,7 @@ def pretrain(
     descriptions: tuple[str, ...],
     config: EmbeddedConfig,
     seed: int,
+    precision: Precision = "auto",
     report: Callable[[PretrainPoint], None] = lambda point: None,
 ) -> BaseModel:
     """Return the embedded base model, trained on the corpus.
@@ -47,6 +50,7 @@ def pretrain(
         descriptions: the cluster descriptions.
         config: sizes and steps.
         seed: of weights and batches.
+        precision: of products; weights and their updates are float32.
         report: is told the loss every :data:`REPORT_EVERY` steps.
     """
     rng = np.random.default_rng(seed)
@@ -57,10 +61,12 @@ def pretrain(
         list(model.parameters()), config.learning_rate, 0.01, config.steps, warmup_share=0.05
     )
     losses: list[float] = []
+    products = products_of(precision, model.device)
     model.train()
     for step in tqdm(range(1, config.steps + 1), desc="base model", unit="step", disable=None):
         batch = torch.from_numpy(blocks[step - 1])
-        loss = model(input_ids=batch, labels=batch, use_cache=False).loss
+        with mixed_precision(products, batch.device):
+            loss = model(input_ids=batch, labels=batch, use_cache=False).loss
         loss.backward()
         take_step(list(model.parameters()), optimizer, scheduler)
         losses.append(loss.item())

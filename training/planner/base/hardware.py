@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +12,7 @@ from transformers.utils import is_bitsandbytes_available
 
 from expectations.contracts.errors import UserError
 from training.planner.config import HardwareConfig
+from training.precision import mixed_precision, products_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -21,6 +23,19 @@ def dtype_of(hardware: HardwareConfig, device: torch.device) -> torch.dtype:
     if hardware.dtype == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     return torch.bfloat16 if hardware.dtype == "bfloat16" else torch.float32
+
+
+def tuning_precision(
+    hardware: HardwareConfig, device: torch.device
+) -> AbstractContextManager[None]:
+    """Return the context of a forward pass in training: narrow products on a processor.
+
+    On a GPU the weights are narrow already, or wanted whole. Layers that are computed again on the
+    way back would be so outside of this context: with checkpointing products stay exact.
+    """
+    narrows = device.type == "cpu" and not hardware.gradient_checkpointing
+    products = products_of(hardware.precision, device) if narrows else torch.float32
+    return mixed_precision(products, device)
 
 
 def quantization_of(hardware: HardwareConfig, dtype: torch.dtype) -> BitsAndBytesConfig | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from expectations.contracts.values import ClusterContext
+from training.planner.base.hardware import tuning_precision
 from training.planner.base.model_io import Planner
 from training.planner.config import PlannerConfig
 from training.planner.data.planner_data import PlannerData
@@ -110,13 +111,14 @@ def combined_loss(
     ``target_weights`` are what a choice counts by its novel cluster, [N]. A prompt of nobody adds
     nothing to the list-wise loss.
     """
-    scored = score_batch(
-        planner.model,
-        [tokens.prompt_of(planner, context) for context in batch.contexts],
-        [tokens.completions[target] for target in batch.targets],
-        tokens.tree if batch.needs_scores else None,
-        planner.pad_token_id,
-    )
+    with tuning_precision(config.hardware, planner.model.device):
+        scored = score_batch(
+            planner.model,
+            [tokens.prompt_of(planner, context) for context in batch.contexts],
+            [tokens.completions[target] for target in batch.targets],
+            tokens.tree if batch.needs_scores else None,
+            planner.pad_token_id,
+        )
     loss = config.completion_weight * _writing_loss(scored, tokens, batch)
     if scored.cluster_scores is None:
         return loss

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import PADDING_INDEX
+from training.precision import products_of
 from training.processes import ProcessGroup
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.histories import (
@@ -28,7 +29,6 @@ from training.recommender.data.histories import (
 from training.recommender.data.layout import ItemLayout
 from training.recommender.fitting.batch_loss import batch_loss, draw_items, draws_negatives
 from training.recommender.fitting.optimizers import Optimizers
-from training.recommender.fitting.precision import products_of
 from training.recommender.fitting.warm_start import initial_item_vectors
 from training.recommender.model.model import SequenceTransformer, make_model
 
@@ -75,7 +75,7 @@ class Trainer:
         self._seed = seed
         self._group = group
         self.draws = draws_negatives(config, layout.n_items)
-        self._products = products_of(config, group.device)
+        self._products = products_of(config.precision, group.device)
         self._n_batches = count_batches(self._windows, config.batch_tokens)
         self.model = make_model(layout, config, torch.Generator().manual_seed(seed))
         if config.warm_start:

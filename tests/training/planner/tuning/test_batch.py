@@ -27,7 +27,8 @@ from training.planner.tuning.finetune import encode_descriptions
 from training.processes import ProcessGroup
 
 WORLD = planned_rule_world(n_clusters=5, copies=1)
-WHOLE = PlannerConfig(batch_size=7, listwise_weight=1.0, listwise_choices=3)
+EXACT = HardwareConfig(precision="float32")
+WHOLE = PlannerConfig(batch_size=7, listwise_weight=1.0, listwise_choices=3, hardware=EXACT)
 N = len(WORLD.descriptions)
 
 
@@ -78,9 +79,9 @@ def test_pieces_and_checkpoints_change_nothing_but_the_order_of_sums(
     loss, gradients = gradients_of(base, WHOLE)
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
     for hardware in (
-        HardwareConfig(micro_batch=3),
-        HardwareConfig(gradient_checkpointing=True),
-        HardwareConfig(micro_batch=2, gradient_checkpointing=True),
+        HardwareConfig(precision="float32", micro_batch=3),
+        HardwareConfig(precision="float32", gradient_checkpointing=True),
+        HardwareConfig(precision="float32", micro_batch=2, gradient_checkpointing=True),
     ):
         found, others = gradients_of(base, WHOLE.model_copy(update={"hardware": hardware}))
         assert found == pytest.approx(loss, rel=1e-5)

@@ -13,11 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from training.recommender.config import RecommenderConfig
-from training.recommender.fitting.precision import forward_precision, products_of
-
 TOP = Path(__file__).parents[4]
-CPU = torch.device("cpu")
 
 
 def launch(folder: Path, loss: str, n_processes: int) -> list[dict[str, Any]]:
@@ -50,14 +46,3 @@ def test_two_processes_share_the_work_and_end_where_one_does(loss: str, tmp_path
         assert torch.equal(together[0][name], together[1][name])
         torch.testing.assert_close(together[0][name], weight, atol=2e-3, rtol=0)
     assert any(not torch.equal(together[0][name], weight) for name, weight in alone.items())
-
-
-def test_precision_is_what_is_asked_for() -> None:
-    asked = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-    for name, dtype in asked.items():
-        assert products_of(RecommenderConfig(precision=name), CPU) == dtype
-    known = torch.cpu.get_capabilities()
-    has_it = any(value for name, value in known.items() if name.endswith("bf16"))
-    assert (products_of(RecommenderConfig(), CPU) == torch.bfloat16) == has_it
-    with forward_precision(torch.bfloat16, CPU):  # a processor's blocks stay exact
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
