@@ -2,7 +2,6 @@
 
 PYTHON ?= python3.11
 VENV := .venv
-TRACKING_PORT ?= 5000
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
@@ -39,7 +38,7 @@ report: install  ## print the report of the last run again
 	explorer report
 
 tracking-ui: install  ## MLflow's pages over the local runs and registered models
-	explorer tracking-ui --port $(TRACKING_PORT)
+	explorer tracking-ui
 
 # in an environment of its own: the bill is of ours, not of the tool
 sbom: install  ## the software bill of materials of the environment, build/sbom.json (CycloneDX)

@@ -18,6 +18,6 @@ def command(
 
     Where they lie on a server already, its address is printed.
     """
-    from pipelines.lifecycle.tracking_ui import show_runs
+    from pipelines.lifecycle.tracking_ui import show_tracking
 
-    show_runs(port)
+    show_tracking(port)

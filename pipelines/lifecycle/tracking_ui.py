@@ -10,7 +10,7 @@ from pipelines.release.tracking import open_tracking, tracking_uri
 SERVERS = ("http://", "https://")
 
 
-def show_runs(port: int) -> None:
+def show_tracking(port: int) -> None:
     """Become MLflow's server over the store of this tree; print the address of one that runs.
 
     Raises:

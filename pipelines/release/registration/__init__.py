@@ -1,2 +1,1 @@
-"""Logs and registers the models of a release, and takes them out again. What only finds them
-lies in the folder above."""
+"""Logs and registers the models of a release, and takes them out. Finding them lies above."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from inference.release.registered import RELEASE_MODEL
-from pipelines.lifecycle.tracking_ui import show_runs
+from pipelines.lifecycle.tracking_ui import show_tracking
 from pipelines.release.tracking import open_tracking
 from tests.servers import free_port, read_when_ready
 from tests.worlds.online.published import PublishedReleases
@@ -65,5 +65,5 @@ def test_pages_that_a_server_shows_are_named_and_not_started(
     with pages(published.root) as address:
         read_when_ready(address)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        show_runs(free_port())  # would not return if it became a server
+        show_tracking(free_port())  # would not return if it became a server
     assert capsys.readouterr().out == f"runs and models are at {address}\n"

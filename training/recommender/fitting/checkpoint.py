@@ -25,7 +25,10 @@ FINGERPRINT = "fingerprint"
 ROOM = Path(__file__).parents[1]
 SOURCES = (
     ROOM,
-    *(ROOM.parent / name for name in ("item_scoring", "evaluation/metrics.py", "processes.py")),
+    *(
+        ROOM.parent / name
+        for name in ("item_scoring", "evaluation/metrics.py", "precision.py", "processes.py")
+    ),
 )
 """The code that a training runs: validation ranks by scores, and stops by a figure."""
 SECONDS_BETWEEN = 60.0
