@@ -2,6 +2,7 @@
 
 PYTHON ?= python3.11
 VENV := .venv
+SIDE_BY_SIDE := -n 2 --dist loadgroup
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
@@ -23,10 +24,10 @@ test: install  ## style, types and every fast test; at most 15 minutes on 2 core
 	ruff check .
 	ruff format --check .
 	mypy
-	python -m pytest -m "not long"
+	python -m pytest -m "not long" $(SIDE_BY_SIDE)
 
-test-long: install  ## kills, double builds, soaks and other processors; some 40 minutes on 2 cores
-	python -m pytest -m long
+test-long: install  ## kills, double builds, soaks and other processors; some 35 minutes on 2 cores
+	python -m pytest -m long $(SIDE_BY_SIDE)
 
 docs: install  ## the documents as a site, site/index.html; a dead link fails
 	python -m mkdocs build --strict

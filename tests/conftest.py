@@ -21,6 +21,17 @@ hypothesis.settings.load_profile("house")
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+TOGETHER = Path(__file__).parent / "house" / "builds"
+"""Its files share one build, which takes a minute: one process has them all."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process: they share what is made for the file once."""
+    for item in items:
+        place = TOGETHER if TOGETHER in item.path.parents else item.path
+        item.add_marker(pytest.mark.xdist_group(str(place.relative_to(TOGETHER.parents[1]))))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets beside the checkout; skips, saying so, where it is absent."""
