@@ -73,6 +73,7 @@ function draw(before) {
   drawWho(seen, liked);
   at("past-told").textContent = tellPast(past);
   at("changed").textContent = before ? tellChange(before.answer.planned, answer.planned) : "";
+  at("done").textContent = "";
   drawPlan(at("planned"), answer.planned, { choose: told && choose, light: picture.light });
   picture.mark({ liked, planned: answer.planned, tried: profile ? profile.consumed : [] });
   at("map-told").textContent = tellMap(liked, answer.planned);
@@ -116,12 +117,23 @@ function pick(user) {
   return show(user);
 }
 
+// What was pressed is drawn anew, or gone: who works by keyboard goes on there, or at the change.
+function keepFocus(label) {
+  if (document.activeElement !== document.body) return;
+  const same = [...document.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === label);
+  (same || at("changed")).focus({ preventScroll: true });
+}
+
 // Does something to the person and shows what came of it.
 async function act(deed, words) {
   const before = seen;
+  const label = document.activeElement.getAttribute("aria-label");
   try {
     await deed(seen.answer.user_id);
-    if (await show(seen.answer.user_id, before)) say(words);
+    if (!await show(seen.answer.user_id, before)) return;
+    say(words);
+    at("done").textContent = `${words} ${at("changed").textContent}`;  // wherever one has scrolled to
+    keepFocus(label);
   } catch (error) {
     explain(error);
   }
@@ -129,12 +141,12 @@ async function act(deed, words) {
 
 function like(item) {
   emptySearch();
-  return act((user) => service.like(user, item.item_id), `Liked: ${item.title}. Interests and plan are those after it.`);
+  return act((user) => service.like(user, item.item_id), `Liked: ${item.title}.`);
 }
 
 function choose(cluster, choice, word) {
   const changes = [{ cluster_id: cluster.cluster_id, choice }];
-  return act((user) => service.change(user, { changes }), `${word}: ${cluster.name}. Plan and lists are those after it.`);
+  return act((user) => service.change(user, { changes }), `${word}: ${cluster.name}.`);
 }
 
 function keepShare(value, words) {

@@ -50,6 +50,7 @@ def test_everything_is_done_by_keyboard(page: Page) -> None:
     expect(page.locator("#map .link.on").first).to_be_visible()  # as where it is pointed at
     page.keyboard.press("Enter")
     expect(page.locator("#state")).to_contain_text(f"Hide: {first}")
+    expect(page.locator("#changed")).to_be_focused()  # the button is gone, one's place is not
     press_until(page, f"Undo {first}")
     page.keyboard.press("Enter")
     expect(page.locator("#state")).to_contain_text(f"Undo: {first}")

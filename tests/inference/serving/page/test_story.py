@@ -124,6 +124,7 @@ def test_an_item_of_a_list_is_liked_there(page: Page) -> None:
     expect(page.locator("#state")).to_contain_text("Nothing liked yet")
     title = page.locator("#items .title").first.inner_text()
     page.locator("#items button").first.click()
+    expect(page.locator("#done")).to_be_in_viewport()
     expect(page.locator("#state")).to_contain_text(f"Liked: {title}")
     expect(page.locator("#who")).to_contain_text("Likes 1 interest")
 
