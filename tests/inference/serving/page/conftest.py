@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -29,18 +30,10 @@ PATIENCE_SECONDS = 120
 DESKTOP = {"width": 1280, "height": 900}
 
 
-@pytest.fixture(scope="module")
-def address(
-    published: PublishedReleases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    log = tmp_path_factory.mktemp("log") / "events.db"
+@contextmanager
+def listening(published: PublishedReleases, config: ServingConfig) -> Iterator[str]:
+    """Serve the first release and yield the address; the store, which others share, is put back."""
     database = published.root / paths.VAR / "feast_online.db"
-    config = ServingConfig(
-        port=free_port(),
-        event_log=str(log),
-        forgotten_users=str(log.with_name("forgotten.txt")),
-        exploration=BEST_FIRST,
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(published.root)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -48,7 +41,8 @@ def address(
         set_champion(published.first)
         reader = FeatureReader(open_store)
         loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config)
-        app = create_app(loader, reader, config, open_live_view(config))
+        live = open_live_view(config) if config.event_log else None
+        app = create_app(loader, reader, config, live)
         server = uvicorn.Server(uvicorn.Config(app, port=config.port, log_level="warning"))
         thread = threading.Thread(target=server.run)
         thread.start()
@@ -60,6 +54,21 @@ def address(
         server.should_exit = True
         thread.join()
         database.write_bytes(before)
+
+
+@pytest.fixture(scope="module")
+def address(
+    published: PublishedReleases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("log") / "events.db"
+    config = ServingConfig(
+        port=free_port(),
+        event_log=str(log),
+        forgotten_users=str(log.with_name("forgotten.txt")),
+        exploration=BEST_FIRST,
+    )
+    with listening(published, config) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
