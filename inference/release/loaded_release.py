@@ -77,7 +77,10 @@ class LoadedRelease:
 
 
 def load_release(fetched: FetchedRelease) -> LoadedRelease:
-    """Read the release's files into memory; the files may vanish afterwards.
+    """Return the release in its files; they may vanish afterwards.
+
+    Of a release that was prepared, the recommender's arrays are maps of its files, and not copies:
+    processes that load the same files share their memory.
 
     Raises:
         UserError: the files do not fit together.
@@ -99,9 +102,15 @@ def load_release(fetched: FetchedRelease) -> LoadedRelease:
         popular=_rank_by_popularity(files["item_popularity"], tree),
         plan=_read_plan(files["plan"]),
         alignment=load_alignment(files["alignment"], tree.n_clusters),
-        recommender=SequenceRecommender.load(files["recommender"]),
+        recommender=_load_recommender(files["recommender"], fetched.prepared),
         seen=_read_seen(files["data_seen"]),
     )
+
+
+def _load_recommender(folder: Path, prepared: Path | None) -> SequenceRecommender:
+    if prepared is None:
+        return SequenceRecommender.load(folder)
+    return SequenceRecommender.map(folder, prepared)
 
 
 def _rank_by_popularity(file: Path, tree: ServingClusters) -> tuple[ScoredItem, ...]:

@@ -30,11 +30,15 @@ NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 @dataclass(frozen=True)
 class FetchedRelease:
-    """The files of one registered release, checked against its manifest."""
+    """The files of one registered release, checked against its manifest.
+
+    ``prepared`` is what a recommender makes of them at its start, where that was made already.
+    """
 
     version: int
     folder: Path
     manifest: ReleaseManifest
+    prepared: Path | None = None
 
 
 class ReleaseSource:
@@ -66,13 +70,17 @@ class ReleaseSource:
         return self._client
 
     @contextmanager
-    def fetch(self, version: int) -> Iterator[FetchedRelease]:
+    def fetch(self, version: int, scratch: Path | None = None) -> Iterator[FetchedRelease]:
         """Yield a copy of a release's files, every one compared with its hash; gone afterwards.
+
+        Args:
+            version: of the registered release.
+            scratch: folder in which the copy is made; absent, where the system has such files.
 
         Raises:
             ReleaseError: the artefact is not there, incomplete or altered.
         """
-        with self._download(version, RELEASE_PATH) as folder:
+        with self._download(version, RELEASE_PATH, scratch) as folder:
             manifest = read_manifest(folder / MANIFEST_FILE)
             names = {**SERVED_PARTS, **MEASURED_FILES}
             check_parts(manifest, {part: folder / name for part, name in names.items()})
@@ -80,7 +88,7 @@ class ReleaseSource:
 
     @contextmanager
     def fetch_part(self, version: int, part: str) -> Iterator[Path]:
-        """Yield a copy of one folder of a release's files as it is, unchecked; gone afterwards.
+        """Yield a copy of a file or folder of a release as it is, unchecked; gone afterwards.
 
         Raises:
             ReleaseError: the artefact is not there.
@@ -89,8 +97,8 @@ class ReleaseSource:
             yield folder
 
     @contextmanager
-    def _download(self, version: int, path: Path) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="release-") as scratch:
+    def _download(self, version: int, path: Path, within: Path | None = None) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="release-", dir=within) as scratch:
             uri = f"models:/{RELEASE_MODEL}/{version}/{path.as_posix()}"
             try:
                 found = download_artifacts(

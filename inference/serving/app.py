@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from inference.serving.http.bounds import BodyBounds
 from inference.serving.http.metrics import Metrics
 from inference.serving.http.problems import explain_problems
 from inference.serving.http.request_log import RequestLog
+from inference.serving.http.telemetry_switch import open_telemetry
 from inference.serving.interest_routes import add_interest_routes
 from inference.serving.new_items import add_item_routes
 from inference.serving.recommendation_routes import add_recommendation_routes
@@ -46,6 +48,7 @@ def create_app(
     reader: FeatureReader,
     config: ServingConfig,
     live: LiveView | None = None,
+    folder: Path | None = None,
 ) -> FastAPI:
     """Return the application; while it runs, threads keep it up to date.
 
@@ -57,6 +60,7 @@ def create_app(
         reader: reads features.
         config: defaults and bounds of requests.
         live: records events; a service without it takes none.
+        folder: which all processes of the service share; absent, this one is alone.
     """
 
     @asynccontextmanager
@@ -73,7 +77,10 @@ def create_app(
         stop.set()
         for follower in followers:
             follower.join()
+        if telemetry is not None:
+            telemetry.end()
 
+    telemetry = open_telemetry(os.environ)
     app = FastAPI(
         title="Interest explorer",
         description=DESCRIPTION,
@@ -84,9 +91,11 @@ def create_app(
     )
     app.add_middleware(BodyBounds, max_bytes=config.max_body_bytes, seconds=config.body_seconds)
     if config.api_keys:
-        app.add_middleware(KeyGuard, keys=read_keys(Path(config.api_keys)))
+        app.add_middleware(KeyGuard, keys=read_keys(Path(config.api_keys)), folder=folder)
     metrics = Metrics(is_shared=config.workers > 1)
     app.add_middleware(RequestLog, metrics=metrics)
+    if telemetry is not None:
+        telemetry.watch(app)
     explain_problems(app)
 
     def release() -> LoadedRelease:

@@ -17,6 +17,7 @@ from inference.release.loaded_release import LoadedRelease, load_release
 from inference.release.plug_in import PlugIn, keep_ours, replace_recommender
 from inference.release.registered import CHAMPION, RELEASE_MODEL
 from inference.release.registry_answer import RegistryUnreachableError
+from inference.release.release_copies import ReleaseCopies
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
 from inference.store.store_connections import StoreUnreachableError
@@ -73,8 +74,11 @@ class ReleaseLoader:
         reader: FeatureReader,
         config: ServingConfig,
         plug_in: PlugIn = keep_ours,
+        copies: ReleaseCopies | None = None,
     ) -> None:
+        """Start with nothing; ``copies`` are shared with other processes, where there are any."""
         self._source = source
+        self._copies = copies or ReleaseCopies()
         self._plug_in = plug_in
         self._reader = reader
         self._config = config
@@ -148,14 +152,17 @@ class ReleaseLoader:
             problem = f"version {version} is refused: {error}"
             self.status = replace(self.status, problem=problem)
             log.error("%s", problem)
+            serving = self.status.release
+            self._copies.keep_only(serving.release_id if serving else None)
             return
         self._refused_version = None
         self.status = LoaderStatus(release, "")
         self._reader.forget_rows_except(release.release_id)
+        self._copies.keep_only(release.release_id)
         log.info("serving version %d, release %s", version, release.release_id[:12])
 
     def _load(self, version: int) -> LoadedRelease:
-        with self._source.fetch(version) as fetched:
+        with self._copies.open(self._source, version) as fetched:
             forgotten = read_forgotten(Path(self._config.forgotten_users))
             missing = find_missing_rows(
                 self._reader, fetched.manifest, self._config.probes, forgotten

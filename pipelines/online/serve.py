@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
-import tempfile
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from expectations.contracts.errors import UserError
 from inference.features.online_features import FeatureReader
 from inference.release.plug_in import PlugIn, keep_ours
+from inference.release.release_copies import ReleaseCopies
 from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
 from inference.serving.config import ServingConfig
@@ -27,6 +29,7 @@ from inference.serving.http.metrics import SHARED
 from inference.serving.release_loader import ReleaseLoader
 from pipelines.online.feature_store import open_store
 from pipelines.online.live_events import open_live_view
+from pipelines.online.service_folder import service_folder
 from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking, tracking_uri
 
@@ -63,8 +66,15 @@ def serve(
             Path(config.api_keys)
         )  # what is wrong with them is told here, not by each process
     bound = bind(config.host, config.port)  # a taken port is told before anything is loaded
+    # Python's own answer to this signal would leave the folder behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with service_folder() as folder:
+        _run(config, plug_in, bound, folder)
+
+
+def _run(config: ServingConfig, plug_in: PlugIn, bound: socket.socket, folder: Path) -> None:
     settings = uvicorn.Config(
-        partial(make_app, config, plug_in),
+        partial(make_app, config, plug_in, folder),
         factory=True,
         http=PatientProtocol,
         ws="none",
@@ -80,9 +90,10 @@ def serve(
         uvicorn.Server(settings).run(sockets=[bound])
     else:
         open_reader(config)  # features that are not registered are told once, not by each process
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ.update(dict.fromkeys(SHARED, folder))
-            Multiprocess(settings, sockets=[bound]).run()
+        counted = folder / "metrics"
+        counted.mkdir()
+        os.environ.update(dict.fromkeys(SHARED, str(counted)))
+        Multiprocess(settings, sockets=[bound]).run()
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -104,16 +115,23 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def make_app(config: ServingConfig, plug_in: PlugIn) -> FastAPI:
-    """Return the application of one process, over the stores of the working directory."""
+def make_app(config: ServingConfig, plug_in: PlugIn, folder: Path) -> FastAPI:
+    """Return the application of one process, over the stores of the working directory.
+
+    Args:
+        config: of the service.
+        plug_in: puts a team's own recommender in place of ours.
+        folder: which all processes of the service share.
+    """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small
     open_tracking()
     reader = open_reader(config)
-    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config, plug_in)
+    copies = ReleaseCopies(folder / "releases")
+    loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config, plug_in, copies)
     live = open_live_view(config) if config.event_log else None
-    return create_app(loader, reader, config, live)
+    return create_app(loader, reader, config, live, folder)
 
 
 def open_reader(config: ServingConfig) -> FeatureReader:

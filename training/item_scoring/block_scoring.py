@@ -48,6 +48,8 @@ class BlockQuery:
     excluded: AbstractSet[int] = frozenset()
 
 
+Quantised = tuple[np.ndarray, np.ndarray]
+"""Codes, int8 ``[I, W]``, and scales, float32 ``[I, 3]``; W is D filled up to whole strips."""
 NO_ROWS = np.empty(0, dtype=np.int64)
 NO_VALUES = np.empty(0, dtype=np.float32)
 
@@ -72,11 +74,16 @@ class BlockScorer:
         vectors: of the items in order of row, float32 ``[I, D]``, contiguous.
         block_starts: cluster ``c`` fills the rows ``block_starts[c]`` up to
             ``block_starts[c + 1]``.
+        quantised: what :attr:`quantised` was of the same vectors, where it is at hand.
     """
 
-    def __init__(self, vectors: np.ndarray, block_starts: np.ndarray) -> None:
+    def __init__(
+        self, vectors: np.ndarray, block_starts: np.ndarray, quantised: Quantised | None = None
+    ) -> None:
         self.vectors = vectors
         self.block_starts = np.ascontiguousarray(block_starts, dtype=np.int64)
+        if quantised is not None:
+            self.quantised = quantised
 
     def prepare(self) -> None:
         """Quantise the items and compile the search: the first query would else wait for it."""
@@ -152,7 +159,7 @@ class BlockScorer:
         given = {}
         if bonuses is not None:
             given = {index: bonuses[state] for state, index in states_asked.items()}
-        codes, scales = self._quantised
+        codes, scales = self.quantised
         rows, scores = search(
             (0,) * (codes.shape[1] // STRIP),
             self.vectors,
@@ -175,7 +182,7 @@ class BlockScorer:
             raise ValueError(f"no cluster {wrong} of {n_clusters}")
 
     @cached_property
-    def _quantised(self) -> tuple[np.ndarray, np.ndarray]:
+    def quantised(self) -> Quantised:
         """The codes of the items and their scales, made at the first use."""
         n_items, dimension = self.vectors.shape
         width = -(-dimension // STRIP) * STRIP

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from expectations.contracts.errors import UserError
+from inference.serving.http.allowances import Allowances
 from inference.serving.http.problems import problem
 from training.config import Config
 
@@ -91,26 +90,21 @@ def read_keys(file: Path) -> tuple[ApiKey, ...]:
     return keys
 
 
-@dataclass
-class _Allowance:
-    """A bucket of requests that fills up again over time."""
-
-    left: float
-    filled_at: float = field(default_factory=time.monotonic)
-
-
 class KeyGuard:
     """Lets requests through that bear a key with the right scope; routes of health need none.
 
     Args:
         app: what it guards.
         keys: all there are.
+        folder: which the processes of a service share, so that a key's rate holds for all of them;
+            absent, this one is alone.
     """
 
-    def __init__(self, app: ASGIApp, keys: Sequence[ApiKey]) -> None:
+    def __init__(self, app: ASGIApp, keys: Sequence[ApiKey], folder: Path | None = None) -> None:
         self._app = app
         self._keys = tuple(keys)
-        self._allowances = {key.name: _Allowance(key.burst) for key in keys}
+        names, bursts = [key.name for key in keys], [key.burst for key in keys]
+        self._allowances = Allowances(names, bursts, folder)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -143,14 +137,7 @@ class KeyGuard:
         """Take one request from the key's allowance; return the seconds to wait if none is left."""
         if key.per_second is None:
             return 0.0
-        allowance, now = self._allowances[key.name], time.monotonic()
-        gained = (now - allowance.filled_at) * key.per_second
-        allowance.left = min(key.burst, allowance.left + gained)
-        allowance.filled_at = now
-        if allowance.left < 1:
-            return (1 - allowance.left) / key.per_second
-        allowance.left -= 1
-        return 0.0
+        return self._allowances.take(self._keys.index(key), key.per_second)
 
 
 def scope_needed(method: str, path: str) -> KeyScope | None:

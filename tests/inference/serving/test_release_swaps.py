@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from inference.features.online_features import FeatureReader
+from inference.release.release_copies import PREPARED
 from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
 from inference.serving.release_loader import ReleaseLoader
@@ -94,6 +96,30 @@ def test_an_unreachable_store_gives_popular_items_until_it_returns(
             database.unlink(missing_ok=True)
             shutil.move(aside, database)
         wait_until(lambda: ask(client, "ann")["answered_by"] == "full")
+
+
+def test_swaps_leave_nothing_of_what_was_swapped_out(
+    tree: PublishedReleases, client: TestClient
+) -> None:
+    """No map of it stays, and while one is loading there are two of them."""
+    gc.collect()  # services of other tests
+    usual, most = _mapped_releases(), 0
+    for _ in range(3):
+        before = _mapped_releases()
+        for version in (tree.second, tree.first):
+            set_champion(version)
+            while client.get("/readyz").json()["version"] != version:
+                most = max(most, len(_mapped_releases()))
+                time.sleep(0.002)
+            wait_until(lambda: len(_mapped_releases()) == len(usual))
+        assert len(before - _mapped_releases()) == 1  # what is mapped is another file by now
+    assert most <= len(usual) + 1
+
+
+def _mapped_releases() -> set[str]:
+    """The inodes of the vectors of releases that this process has in its memory."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    return {line.split()[4] for line in lines if PREPARED in line}
 
 
 def test_no_answer_mixes_releases_while_they_are_swapped(

@@ -22,10 +22,10 @@ OF_THE_LOG = {"/v1/events", "/v1/events/batch", "/v1/users/{user_id}/interests"}
 
 @pytest.mark.parametrize(("event_log", "takes_events"), [("", False), ("events.db", True)])
 def test_a_service_without_a_log_has_no_routes_that_need_one(
-    tree: PublishedReleases, event_log: str, takes_events: bool
+    tree: PublishedReleases, tmp_path: Path, event_log: str, takes_events: bool
 ) -> None:
     name = event_log and str(tree.root / event_log)
-    app = make_app(ServingConfig(event_log=name), keep_ours)
+    app = make_app(ServingConfig(event_log=name), keep_ours, tmp_path)
     found = OF_THE_LOG & set(app.openapi()["paths"])
     assert found == (OF_THE_LOG if takes_events else set())
     assert (tree.root / "events.db").is_file() == takes_events

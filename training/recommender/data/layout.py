@@ -83,10 +83,9 @@ class ItemLayout:
             UserError: the file's order is not that of a layout.
         """
         frame = pl.read_parquet(file)
-        layout = arrange_items(
-            frame["item_id"].to_list(), frame["cluster_id"].to_numpy(), n_clusters
-        )
-        if layout.item_ids != tuple(frame["item_id"]):
+        item_ids = frame["item_id"].to_list()
+        layout = arrange_items(item_ids, frame["cluster_id"].to_numpy(), n_clusters)
+        if list(layout.item_ids) != item_ids:
             raise UserError(str(file), "items are in order of their cluster", "train it again")
         return layout
 

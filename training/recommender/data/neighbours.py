@@ -15,11 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 from scipy import sparse
 
 from training.item_scoring.block_scoring import Bonus
 from training.recommender.config import NeighbourConfig
+from training.recommender.data.array_files import ArrayReader, read_arrays
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import FIRST_ITEM
 from training.recommender.data.neighbour_shares import share_neighbours
@@ -111,13 +112,25 @@ class SequentialNeighbours:
         save_file(content, file)
 
     @classmethod
-    def load(cls, file: Path, n_items: int, config: NeighbourConfig) -> SequentialNeighbours:
+    def load(
+        cls,
+        file: Path,
+        n_items: int,
+        config: NeighbourConfig,
+        read: ArrayReader = read_arrays,
+    ) -> SequentialNeighbours:
         """Return the model that :meth:`save` wrote.
+
+        Args:
+            file: holds the cells.
+            n_items: of the catalogue.
+            config: how it was counted.
+            read: reads the file, or maps it.
 
         Raises:
             ValueError: the cells are not those of ``n_items`` items.
         """
-        content = load_file(file)
+        content = read(file)
         cells = (content["weights"], content["columns"], content["row_starts"])
         weights = sparse.csr_matrix(cells, shape=(n_items, n_items))
         weights.check_format(full_check=True)

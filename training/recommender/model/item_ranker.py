@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.item_scoring.block_scoring import BlockQuery, BlockScorer, Bonus
+from training.item_scoring.block_scoring import BlockQuery, BlockScorer, Bonus, Quantised
 from training.item_scoring.block_search import NO_ITEM
 from training.recommender.data.layout import ItemLayout
 from training.recommender.protocol import ItemQuery, ScoredItem
@@ -18,11 +18,14 @@ class ItemRanker:
     Args:
         item_vectors: in order of row, float32 ``[I, D]``, contiguous.
         layout: the items.
+        quantised: what the scorer makes of the vectors, where it is at hand.
     """
 
-    def __init__(self, item_vectors: np.ndarray, layout: ItemLayout) -> None:
+    def __init__(
+        self, item_vectors: np.ndarray, layout: ItemLayout, quantised: Quantised | None = None
+    ) -> None:
         self.layout = layout
-        self.scorer = BlockScorer(item_vectors, layout.block_starts)
+        self.scorer = BlockScorer(item_vectors, layout.block_starts, quantised)
 
     def answer(
         self,

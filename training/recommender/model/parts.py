@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from pydantic import ValidationError
-from safetensors.numpy import load_file as load_likes
 from safetensors.numpy import save_file as save_likes
 from safetensors.torch import load_file, save_file
 
 from expectations.contracts.durable import SCHEMA, schema_of
 from expectations.contracts.errors import UserError
 from training.recommender.config import RecommenderConfig
+from training.recommender.data.array_files import map_arrays, read_arrays
 from training.recommender.data.layout import ItemLayout
 from training.recommender.data.neighbours import SequentialNeighbours
 from training.recommender.model.model import SequenceTransformer, make_empty_model
@@ -64,8 +64,12 @@ class RecommenderParts:
             save_likes({LIKES: self.likes.astype(np.int64)}, folder / LIKES_FILE)
 
     @classmethod
-    def load(cls, folder: Path) -> RecommenderParts:
+    def load(cls, folder: Path, is_mapped: bool = False) -> RecommenderParts:
         """Return the parts that :meth:`save` wrote.
+
+        Args:
+            folder: holds their files.
+            is_mapped: arrays are maps of the files, which nobody writes to meanwhile; else copies.
 
         Raises:
             UserError: the folder lacks a file, or its parts do not fit together.
@@ -81,14 +85,18 @@ class RecommenderParts:
         layout = ItemLayout.load(folder / ITEMS_FILE, content["n_clusters"])
         model = make_empty_model(layout, config)
         neighbours, likes = None, None
+        read = map_arrays if is_mapped else read_arrays
         try:
-            model.load_state_dict(load_file(folder / WEIGHTS_FILE))
+            # copies are made by torch, which aligns them: sums of its library may hang on that
+            model.load_state_dict(load_file(folder / WEIGHTS_FILE), assign=is_mapped)
             if content["has_neighbours"]:
                 _require(folder, NEIGHBOURS_FILE)
                 file = folder / NEIGHBOURS_FILE
-                neighbours = SequentialNeighbours.load(file, layout.n_items, config.neighbours)
+                neighbours = SequentialNeighbours.load(
+                    file, layout.n_items, config.neighbours, read
+                )
             if (folder / LIKES_FILE).is_file():
-                likes = load_likes(folder / LIKES_FILE)[LIKES]
+                likes = read(folder / LIKES_FILE)[LIKES]
                 if likes.shape != (layout.n_items,):
                     raise ValueError(f"{len(likes)} likes of {layout.n_items} items")
         except (RuntimeError, ValueError, KeyError) as error:

@@ -22,6 +22,7 @@ from training.recommender.model.item_ranker import ItemRanker
 from training.recommender.model.model import SequenceTransformer
 from training.recommender.model.parts import RecommenderParts
 from training.recommender.model.popularity_bonus import PopularityBonus
+from training.recommender.model.prepared_items import PreparedItems
 from training.recommender.protocol import ItemQuery, ScoredItem
 
 
@@ -51,16 +52,16 @@ class SequenceRecommender:
         config: RecommenderConfig,
         neighbours: SequentialNeighbours | None = None,
         likes: np.ndarray | None = None,
+        prepared: PreparedItems | None = None,
     ) -> None:
+        """Make it of its parts; ``prepared`` is :meth:`prepare` of the same, where at hand."""
         self.model = model
         self.layout = layout
         self.config = config
         self.neighbours = neighbours
         self.likes = likes
         self._popularity = None if likes is None else PopularityBonus(likes, layout.block_starts)
-        with torch.no_grad():
-            scaled = model.item_vectors() / config.temperature
-        self._ranker = ItemRanker(scaled.contiguous().numpy(), layout)  # [I, D]
+        self._ranker = _make_ranker(model, layout, config, prepared)
         self._encoder = HistoryEncoder(model)
 
     @property
@@ -142,11 +143,42 @@ class SequenceRecommender:
         Raises:
             UserError: the folder lacks a file, or its parts do not fit together.
         """
-        parts = RecommenderParts.load(folder)
-        recommender = cls(parts.model, parts.layout, parts.config, parts.neighbours, parts.likes)
+        return cls._assemble(RecommenderParts.load(folder), None)
+
+    @classmethod
+    def map(cls, folder: Path, prepared: Path) -> SequenceRecommender:
+        """Return what :meth:`load` would, its arrays being maps: processes share their memory.
+
+        Args:
+            folder: that :meth:`save` wrote; its files may be removed now, but not written to.
+            prepared: that :meth:`prepare` made of it, under the same rule.
+
+        Raises:
+            UserError: the folder lacks a file, its parts do not fit together, or other ones were
+                prepared.
+        """
+        parts = RecommenderParts.load(folder, is_mapped=True)
+        n_items, dimension = parts.layout.n_items, parts.config.dimension
+        return cls._assemble(parts, PreparedItems.map(prepared, n_items, dimension))
+
+    @classmethod
+    def prepare(cls, folder: Path, prepared: Path) -> None:
+        """Write into ``prepared`` what items are scored by, for :meth:`map`.
+
+        Raises:
+            UserError: the folder lacks a file, or its parts do not fit together.
+        """
+        scorer = cls._assemble(RecommenderParts.load(folder, is_mapped=True), None)._ranker.scorer
+        PreparedItems(scorer.vectors, *scorer.quantised).save(prepared)
+
+    @classmethod
+    def _assemble(
+        cls, parts: RecommenderParts, prepared: PreparedItems | None
+    ) -> SequenceRecommender:
+        made = cls(parts.model, parts.layout, parts.config, parts.neighbours, parts.likes, prepared)
         # What is compiled or quantised at its first use is so now: no request is to wait for it.
-        recommender.top_items(parts.layout.item_ids[:1], None, frozenset(), 1)
-        return recommender
+        made.top_items(parts.layout.item_ids[:1], None, frozenset(), 1)
+        return made
 
     def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
         """Return each query's newest known items as embedding indices, oldest first."""
@@ -163,3 +195,16 @@ class SequenceRecommender:
 
     def _bonuses_of(self, histories: Sequences) -> list[Bonus] | None:
         return None if self.neighbours is None else self.neighbours.find_bonuses(histories)
+
+
+def _make_ranker(
+    model: SequenceTransformer,
+    layout: ItemLayout,
+    config: RecommenderConfig,
+    prepared: PreparedItems | None,
+) -> ItemRanker:
+    if prepared is not None:
+        return ItemRanker(prepared.vectors, layout, (prepared.codes, prepared.scales))
+    with torch.no_grad():
+        scaled = model.item_vectors() / config.temperature  # [I, D]
+    return ItemRanker(scaled.contiguous().numpy(), layout)

@@ -195,7 +195,7 @@ def test_a_loaded_recommender_is_ready_to_search(
 ) -> None:
     fitted.save(tmp_path)
     loaded = SequenceRecommender.load(tmp_path)
-    assert "_quantised" in vars(loaded._ranker.scorer)  # made, not left to the first request
+    assert "quantised" in vars(loaded._ranker.scorer)  # made, not left to the first request
 
 
 def test_a_folder_of_an_older_version_is_refused(
