@@ -131,6 +131,7 @@ class PlanReply:
 
     user_id: str | None
     release_id: str
+    arm: str
     answered_by: HowAnswered
     history: tuple[NamedCluster, ...]
     planned: tuple[PlanEntry, ...]

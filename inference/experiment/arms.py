@@ -13,7 +13,12 @@ from inference.plans.combine import PlannedCluster
 from inference.plans.config import PlanConfig
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
 from inference.serving.config import ExplorationPolicy
-from inference.serving.policy import US_PER_DAY, ShownClusters, draw_novel
+from inference.serving.exploration.shown_clusters import (
+    US_PER_DAY,
+    ShownClusters,
+    ShownInMemory,
+)
+from inference.serving.policy import draw_novel
 from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
@@ -59,7 +64,9 @@ class Exploration:
 
     def __init__(self, policy: ExplorationPolicy, seed: int) -> None:
         """Start with nothing shown to anybody."""
-        self.policy, self._seed, self._shown = policy, seed, ShownClusters(policy)
+        self.policy, self._seed = policy, seed
+        store = ShownInMemory(policy.remembered_users)
+        self._shown = ShownClusters(policy.rest_after, policy.rest_days, store)
 
     def rest(
         self, user_id: str, plan: Sequence[PlannedCluster], round_number: int

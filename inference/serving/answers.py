@@ -94,12 +94,14 @@ class RecommendedItem:
 class PlanAnswer:
     """A person's interests and what is planned from them, made from one release only.
 
-    ``user_id`` is ``None`` where no user was named. ``missing_rows`` counts contexts of history
+    ``user_id`` is ``None`` where no user was named. ``arm`` is that of the experiment which the
+    person is in, ``default`` where there is none. ``missing_rows`` counts contexts of history
     clusters the plan had to do without.
     """
 
     user_id: str | None
     release_id: str
+    arm: str
     answered_by: AnsweredBy
     history: tuple[Cluster, ...]
     planned: tuple[PlannedInterest, ...]
@@ -123,3 +125,24 @@ class RecommendationBatch:
     """An answer for each user of a request, in its order."""
 
     answers: tuple[Recommendations, ...]
+
+
+def impression_of(made: Recommendations) -> dict[str, object]:
+    """Return what a list shows to whom, as a log keeps it that one learns from."""
+    items = [
+        {
+            "item_id": item.item_id,
+            "position": position,
+            "list": item.from_list,
+            "probability": item.probability,
+        }
+        for position, item in enumerate(made.items)
+    ]
+    return {
+        "user_id": made.user_id,
+        "release_id": made.release_id,
+        "arm": made.arm,
+        "exploration_share": made.exploration_share,
+        "seed": made.seed,
+        "items": items,
+    }

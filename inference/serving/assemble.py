@@ -132,6 +132,7 @@ def assemble_plan(
     return PlanAnswer(
         request.user_id,
         release.release_id,
+        request.arm,
         answered_by,
         explained.history(),
         explained.planned(plan),
@@ -153,6 +154,7 @@ def assemble_list(
     return Recommendations(
         request.user_id,
         release.release_id,
+        request.arm,
         answered_by,
         explained.history(),
         explained.planned(plan),

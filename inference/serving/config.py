@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Self
 
+from pydantic import Field, model_validator
+
+from inference.serving.exploration.arms import ServedArm, check_arms
 from training.config import Config
+
+ArmName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")]
+"""Stands in answers, in logs and as a label of metrics."""
 
 
 class ExplorationPolicy(Config):
@@ -20,8 +26,8 @@ class ExplorationPolicy(Config):
         rest_after: answers that showed a planned cluster, none of whose items was taken, before
             it stands behind the others.
         rest_days: how long it does, and how long a cluster that was refused is not planned.
-        remembered_users: people whose shown clusters a process remembers; the others' are
-            forgotten, least recent first.
+        remembered_users: people whose shown clusters are remembered; the others' are forgotten,
+            least recent first.
     """
 
     cluster_decay: float = Field(default=0.7, ge=0, le=1)
@@ -60,6 +66,13 @@ class ServingConfig(Config):
         store_seconds: how long a read may wait for a store that does not answer.
         store_check_seconds: time between two looks whether the store has the release's rows.
         exploration: how explored positions are filled.
+        shown_clusters: file in which it is remembered who was shown what, for all processes of a
+            machine and for the next service there. Empty, each process remembers for itself.
+        arms: parts of the people for whom other defaults hold, by name; who is in none is in arm
+            ``default``. Every answer and the metrics of answers name the arm.
+        arms_salt: decides with a person's id in which arm they are: another one deals anew.
+        log_impressions: whether each list leaves a line in the log that says whom it was for, its
+            arm, and every item with its position, list and probability.
         api_keys: file of the keys that requests need; empty, everybody who reaches the port may
             ask: behind a proxy that knows its callers, or on one machine.
     """
@@ -85,4 +98,13 @@ class ServingConfig(Config):
     store_seconds: float = Field(default=0.25, gt=0)
     store_check_seconds: float = Field(default=5.0, gt=0)
     exploration: ExplorationPolicy = ExplorationPolicy()
+    shown_clusters: str = "var/shown_clusters.db"
+    arms: dict[ArmName, ServedArm] = Field(default={})
+    arms_salt: str = ""
+    log_impressions: bool = False
     api_keys: str = ""
+
+    @model_validator(mode="after")
+    def _check_arms(self) -> Self:
+        check_arms(self.arms)
+        return self

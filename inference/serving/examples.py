@@ -9,6 +9,7 @@ BIRDS: Example = {"cluster_id": 7, "description": "garden birds", "name": "garde
 PLAN_EXAMPLE: Example = {
     "user_id": "ann",
     "release_id": "0" * 64,
+    "arm": "default",
     "answered_by": "single_cluster",
     "history": [JAZZ],
     "planned": [

@@ -11,6 +11,7 @@ from fastapi import Query
 from inference.events.identifier import Identifier
 from inference.plans.config import BY_SCORE, ByScore, Mix
 from inference.serving.config import ServingConfig
+from inference.serving.exploration.arms import NO_OVERRIDES, assign_arm
 from inference.serving.request import SEED_BITS, ItemFilter, RecommendationRequest
 from training.clusters.distance import DISTANCES, Distance
 
@@ -49,18 +50,22 @@ class Options:
 
     def request_for(self, user_id: str | None, config: ServingConfig) -> RecommendationRequest:
         """Return the request for one user, or for nobody known."""
+        name = assign_arm(user_id, config.arms, config.arms_salt)
+        arm = config.arms.get(name, NO_OVERRIDES)
+        usual = config.exploration_share if arm.exploration_share is None else arm.exploration_share
         return RecommendationRequest(
             user_id,
             self.count,
-            config.exploration_share if self.exploration_share is None else self.exploration_share,
+            usual if self.exploration_share is None else self.exploration_share,
             config.planned_clusters,
-            self.novelty,
-            read_mix(self.mix),
+            self.novelty or arm.novelty,
+            read_mix(self.mix) or arm.mix,
             seed=self.seed,
             policy=config.exploration,
             wanted=self.wanted,
             share_is_default=self.exploration_share is None,
             counts_as_shown=self.shown_to == "person",
+            arm=name,
         )
 
 

@@ -6,19 +6,15 @@ the probability of every explored position is known to whoever learns from the l
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
-from inference.plans.combine import PlannedCluster
 from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.shown_clusters import US_PER_DAY
 from inference.serving.retrieval import NovelItem
 
-US_PER_DAY = 86_400_000_000
-"""Microseconds."""
 ChoiceT = TypeVar("ChoiceT")
 
 
@@ -59,47 +55,6 @@ def _draw(choices: Sequence[ChoiceT], decay: float, chance: Random) -> tuple[Cho
     weights = [decay**rank for rank in range(len(choices))]
     rank = chance.choices(range(len(choices)), weights)[0]
     return choices[rank], weights[rank] / sum(weights)
-
-
-class ShownClusters:
-    """How often each planned cluster was shown to whom lately; safe to use from several threads.
-
-    It is kept in the memory of a process: with several, each knows what it has shown itself.
-    """
-
-    def __init__(self, policy: ExplorationPolicy) -> None:
-        self._policy = policy
-        self._of_user: OrderedDict[str, dict[int, tuple[int, int]]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def note(self, user_id: str, clusters: Iterable[int], now_us: int) -> None:
-        """Note that an answer shows items of these planned clusters."""
-        shown = set(clusters)
-        if not shown or not self._policy.remembered_users:
-            return
-        with self._lock:
-            counts = self._of_user.setdefault(user_id, {})
-            self._of_user.move_to_end(user_id)
-            for cluster in shown:
-                count, last_us = counts.get(cluster, (0, now_us))
-                counts[cluster] = (1 if self._is_long_ago(last_us, now_us) else count + 1, now_us)
-            if len(self._of_user) > self._policy.remembered_users:
-                self._of_user.popitem(last=False)
-
-    def rest(
-        self, user_id: str, plan: Sequence[PlannedCluster], now_us: int
-    ) -> tuple[PlannedCluster, ...]:
-        """Return the plan with those clusters behind the others that were shown often enough."""
-        counts = self._of_user.get(user_id, {})
-
-        def rests(planned: PlannedCluster) -> bool:
-            count, last_us = counts.get(planned.cluster_id, (0, 0))
-            return count >= self._policy.rest_after and not self._is_long_ago(last_us, now_us)
-
-        return tuple(sorted(plan, key=rests))
-
-    def _is_long_ago(self, last_us: int, now_us: int) -> bool:
-        return now_us - last_us > self._policy.rest_days * US_PER_DAY
 
 
 def without_rested_refusals(

@@ -19,9 +19,10 @@ from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import AnsweredBy, PlanAnswer, Reason, Recommendations
 from inference.serving.assemble import assemble_list, assemble_plan
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
+from inference.serving.exploration.shown_clusters import ShownClusters
 from inference.serving.interests import honour
 from inference.serving.person import Person, nobody, person_of, person_of_session
-from inference.serving.policy import ShownClusters, draw_novel
+from inference.serving.policy import draw_novel
 from inference.serving.request import SEED_BITS, RecommendationRequest
 from inference.serving.retrieval import NovelItem, RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.store.store_connections import StoreUnreachableError
@@ -194,7 +195,8 @@ def _plan(
     plan = align_plan(whole, history, consumed, distances, alignment, config)
     clusters = plan.clusters
     if shown is not None and request.user_id is not None:
-        clusters = shown.rest(request.user_id, clusters, now_us)
+        name = release.clusters.descriptions.__getitem__
+        clusters = shown.rest(request.user_id, clusters, now_us, name)
     within = request.wanted.clusters
     clusters = tuple(
         planned
@@ -240,7 +242,8 @@ def _answer(
         return _answer_popular(release, prepared)
     if shown is not None and request.user_id is not None and request.counts_as_shown:
         explored = (e.item.cluster_id for e in blended if e.from_list is ListName.EXPLORATORY)
-        shown.note(request.user_id, explored, now_us)
+        name = release.clusters.descriptions.__getitem__
+        shown.note(request.user_id, explored, now_us, name)
     return assemble_list(
         release,
         request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,9 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from inference.events.identifier import Identifier
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
-from inference.serving.answers import PlanAnswer, RecommendationBatch, Recommendations
+from inference.serving.answers import (
+    PlanAnswer,
+    RecommendationBatch,
+    Recommendations,
+    impression_of,
+)
 from inference.serving.config import ServingConfig
 from inference.serving.examples import BATCH_EXAMPLE, LIST_EXAMPLE, PLAN_EXAMPLE
+from inference.serving.exploration.shown_clusters import open_shown
 from inference.serving.http.answer_examples import answered
 from inference.serving.http.metrics import Metrics
 from inference.serving.http.problems import (
@@ -27,7 +34,6 @@ from inference.serving.http.problems import (
     UNREADABLE_BODY,
 )
 from inference.serving.options import MAX_CLUSTER, Options, make_options
-from inference.serving.policy import ShownClusters
 from inference.serving.recommend import answer_plan, make_recommendations, recommend_to_all
 from inference.serving.request import RecommendationRequest
 
@@ -38,6 +44,7 @@ MAX_SESSION = 200
 MAX_INTERESTS = 50
 """Chosen interests: more than a page of sign-up shows."""
 Work = Callable[[], bytes]
+impressions = logging.getLogger("impressions")
 
 
 class UserBatch(BaseModel):
@@ -86,19 +93,24 @@ def add_recommendation_routes(
         metrics: of the service.
     """
     run = _runner(config.request_threads)
-    shown = ShownClusters(config.exploration)
+    policy = config.exploration
+    shown = open_shown(
+        policy.rest_after, policy.rest_days, policy.remembered_users, config.shown_clusters
+    )
     options = Depends(make_options(config))
     refused = OUT_OF_RANGE | NO_RELEASE
 
-    def note(made: Recommendations) -> None:
-        metrics.answers.labels(made.answered_by).inc()
+    def note(made: Recommendations, request: RecommendationRequest) -> None:
+        metrics.answers.labels(made.answered_by, made.arm).inc()
         for name, count in Counter(item.from_list for item in made.items).items():
             metrics.items.labels(name).inc(count)
+        if config.log_impressions and request.counts_as_shown:
+            impressions.info("%s", orjson.dumps(impression_of(made)).decode())
 
     async def recommend(serving: LoadedRelease, request: RecommendationRequest) -> Response:
         def answer() -> bytes:
             made = make_recommendations(serving, reader, request, shown)
-            note(made)
+            note(made, request)
             return orjson.dumps(made)
 
         return Response(await run(answer), media_type="application/json")
@@ -156,8 +168,8 @@ def add_recommendation_routes(
 
         def answer() -> bytes:
             made = recommend_to_all(serving, reader, requests, shown)
-            for one in made:
-                note(one)
+            for one, request in zip(made, requests, strict=True):
+                note(one, request)
             return orjson.dumps(RecommendationBatch(tuple(made)))
 
         return Response(await run(answer), media_type="application/json")

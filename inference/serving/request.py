@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from inference.plans.config import ByScore, Mix
 from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.arms import DEFAULT_ARM
 from training.clusters.distance import Distance
 
 SEED_BITS = 53
@@ -53,3 +54,5 @@ class RecommendationRequest:
     """The share was not asked for: one that the person chose stands in its place."""
     counts_as_shown: bool = True
     """The person sees the answer: a planned interest shown often enough rests."""
+    arm: str = DEFAULT_ARM
+    """Of the experiment, that the person is in."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 from feast import FeatureStore
@@ -15,6 +16,7 @@ from expectations.contracts.interaction_rules import ID_RULE, is_id
 from expectations.contracts.tables import INTERACTIONS, USER
 from inference.events.event import to_microseconds
 from inference.serving.config import ServingConfig
+from inference.serving.exploration.shown_clusters import ShownInFile
 from inference.store.store_connections import STORE_FAILURES
 from pipelines.io import paths
 from pipelines.io.artefact_io import scan_table
@@ -34,6 +36,8 @@ ELSEWHERE = (
     "`explorer collect-garbage --yes`, with `--cloud` for the remote; it keeps every release that "
     "is still registered, so that restore and rollback work",
     "models: they hold no ids, but learned from the person's past until the next build",
+    "machines of other services: what they remember of shown clusters (serving.shown_clusters), "
+    "until it has rested",
     "backups of any of these, and freed pages of an SQLite store until they are written over",
 )
 
@@ -105,6 +109,9 @@ def forget_user(
     with open_user_locks(config).hold([user_id]):
         n_events = log.forget(user_id, to_microseconds(asked_at))
         n_rows = remove_online_rows(store, is_theirs)
+    shown, policy = Path(config.shown_clusters), config.exploration
+    if shown.is_file():
+        ShownInFile(shown, policy.remembered_users, policy.rest_days).forget(user_id)
     write_live_rows(log, config.live_events, paths.USER_LIVE_EVENTS)
     return Removal(n_rows, n_events, _count_built_rows(user_id), was_listed)
 

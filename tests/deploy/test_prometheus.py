@@ -55,7 +55,7 @@ def told() -> dict[str, set[str]]:
     """The labels of every sample under ``/metrics``, by its name."""
     metrics = Metrics()
     metrics.observe_request("GET", "/", 200, 0.1)
-    metrics.answers.labels("full").inc()
+    metrics.answers.labels("full", "default").inc()
     metrics.items.labels("ordinary").inc()
     families = text_string_to_metric_families(metrics.page().decode())
     return {sample.name: set(sample.labels) for family in families for sample in family.samples} | {

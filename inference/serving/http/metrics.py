@@ -43,7 +43,10 @@ class Metrics:
             registry=registry,
         )
         self.answers = Counter(
-            "explorer_answers", "Lists by how they were made", ("answered_by",), registry=registry
+            "explorer_answers",
+            "Lists by how they were made, and by arm of the experiment",
+            ("answered_by", "arm"),
+            registry=registry,
         )
         self.items = Counter(
             "explorer_items", "Items shown by the list they are from", ("list",), registry=registry

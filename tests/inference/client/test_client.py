@@ -135,6 +135,7 @@ def service(
         database = Path(published.root) / paths.VAR / "feast_online.db"
         before = database.read_bytes()
         config = ServingConfig(
+            shown_clusters="",
             event_log=str(folder / "events.db"),
             forgotten_users=str(folder / "forgotten.txt"),
             api_keys=str(keys),

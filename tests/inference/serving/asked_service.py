@@ -22,7 +22,13 @@ from pipelines.release.model_registry import point_alias
 from pipelines.release.tracking import open_tracking, tracking_uri
 
 BEST_FIRST = ExplorationPolicy(cluster_decay=0, item_decay=0)
-CONFIG = ServingConfig(poll_seconds=0.05, planned_clusters=2, max_count=20, exploration=BEST_FIRST)
+CONFIG = ServingConfig(
+    poll_seconds=0.05,
+    planned_clusters=2,
+    max_count=20,
+    exploration=BEST_FIRST,
+    shown_clusters="",
+)
 PATIENCE_SECONDS = 20
 
 

@@ -36,6 +36,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> ServingConfig:
     log = tmp_path_factory.mktemp("log") / "events.db"
     forgotten = log.with_name("forgotten.txt")
     return ServingConfig(
+        shown_clusters="",
         planned_clusters=2,
         poll_seconds=0.05,
         event_log=str(log),

@@ -30,6 +30,7 @@ HALF = {"count": 4, "exploration_share": 0.5}
 def config(tmp_path_factory: pytest.TempPathFactory) -> ServingConfig:
     log = tmp_path_factory.mktemp("log") / "events.db"
     return ServingConfig(
+        shown_clusters="",
         planned_clusters=2,
         event_log=str(log),
         forgotten_users=str(log.with_name("forgotten.txt")),

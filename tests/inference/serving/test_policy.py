@@ -10,15 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.contracts.values import ClusterContext
-from inference.plans.combine import PlannedCluster
 from inference.serving.blend import exploratory_positions
 from inference.serving.config import ExplorationPolicy
-from inference.serving.policy import (
-    US_PER_DAY,
-    ShownClusters,
-    draw_novel,
-    without_rested_refusals,
-)
+from inference.serving.exploration.shown_clusters import US_PER_DAY
+from inference.serving.policy import draw_novel, without_rested_refusals
 from inference.serving.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem
 
@@ -88,34 +83,6 @@ def test_a_share_is_kept_by_short_lists_too(n_items: int) -> None:
     )
     for place in range(n_items):
         assert explored[place] / DRAWS == pytest.approx(0.2, abs=WITHIN)
-
-
-def plan_of(*clusters: int) -> list[PlannedCluster]:
-    return [PlannedCluster(cluster, -1.0, LED_BY) for cluster in clusters]
-
-
-def test_what_is_shown_often_rests_behind_the_others_and_comes_back() -> None:
-    shown, day = ShownClusters(ExplorationPolicy(rest_after=3, rest_days=2)), US_PER_DAY
-
-    def order(user: str, now_us: int) -> list[int]:
-        return [planned.cluster_id for planned in shown.rest(user, plan_of(4, 5, 6), now_us)]
-
-    for time in range(3):
-        assert order("ann", time) == [4, 5, 6]
-        shown.note("ann", [4], time)
-    assert order("ann", day) == [5, 6, 4]
-    assert order("ben", day) == [4, 5, 6]
-    assert order("ann", 2 * day + 9) == [4, 5, 6]
-    shown.note("ann", [4], 2 * day + 9)
-    assert order("ann", 2 * day + 10) == [4, 5, 6]
-
-
-def test_no_more_people_are_remembered_than_was_said() -> None:
-    shown = ShownClusters(ExplorationPolicy(rest_after=1, remembered_users=2))
-    for user in ("ann", "ben", "cat"):
-        shown.note(user, [1], 0)
-    order = [[p.cluster_id for p in shown.rest(u, plan_of(1, 2), 1)] for u in ("ann", "ben", "cat")]
-    assert order == [[1, 2], [2, 1], [2, 1]]
 
 
 def test_a_refusal_rests_and_what_the_data_holds_stays() -> None:

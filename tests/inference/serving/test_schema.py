@@ -49,7 +49,10 @@ def document(
 ) -> Iterator[schemathesis.openapi.OpenApiSchema]:
     log = tmp_path_factory.mktemp("log") / "events.db"
     config = ServingConfig(
-        event_log=str(log), forgotten_users=str(log.with_name("forgotten.txt")), max_count=20
+        shown_clusters="",
+        event_log=str(log),
+        forgotten_users=str(log.with_name("forgotten.txt")),
+        max_count=20,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(published.root)

@@ -23,6 +23,7 @@ from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest, read_manifest
 from inference.serving.config import ServingConfig
+from inference.serving.exploration.shown_clusters import ShownInFile, open_shown
 from pipelines.commands import app
 from pipelines.io import paths
 from pipelines.lifecycle.publish import publish
@@ -85,6 +86,9 @@ def test_forgetting_a_person(
     chosen = reader.read_people(releases[0].release_id, [GONE])[GONE].choices
     assert [choice.interest for choice in chosen] == ["kayaks"]
 
+    shown = open_shown(5, 14.0, 10, CONFIG.shown_clusters)
+    for user in (GONE, "ann"):
+        shown.note(user, [1], 0)
     served = open_live_view(CONFIG)  # by a service that runs meanwhile
     app.run(["forget-user", f" {GONE} "])  # ingest strips ids too
     said = capsys.readouterr().out
@@ -95,6 +99,8 @@ def test_forgetting_a_person(
     assert rows_of(GONE) == 0
     assert rows_of("ann") == n_others
     assert reader.read_live(GONE) == ()
+    kept = ShownInFile(Path(CONFIG.shown_clusters), 10, 14.0)
+    assert (kept.read(GONE), list(kept.read("ann"))) == ({}, ["1"])
     assert all(reader.read_people(r.release_id, [GONE])[GONE].choices == () for r in releases)
     assert {r.event.user_id for r in EventLog(Path(CONFIG.event_log)).read(0, 10)} == {"ann"}
     for manifest in releases:

@@ -23,6 +23,7 @@ from tests.worlds.online.published import PublishedReleases
 def config(tmp_path_factory: pytest.TempPathFactory) -> ServingConfig:
     log = tmp_path_factory.mktemp("log") / "events.db"
     return ServingConfig(
+        shown_clusters="",
         planned_clusters=2,
         poll_seconds=0.05,
         store_check_seconds=0.05,

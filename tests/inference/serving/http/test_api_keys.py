@@ -110,7 +110,7 @@ def test_metrics_count_lists_and_name_nobody(guarded: TestClient, keys: dict[str
     def counted() -> tuple[str, list[float]]:
         page = guarded.get("/metrics", headers=bearer(keys["scraper"])).text
         wanted = (
-            'explorer_answers_total{answered_by="full"} ',
+            'explorer_answers_total{answered_by="full",arm="default"} ',
             f'explorer_requests_total{{method="GET",route="{LIST_ROUTE}",status="200"}} ',
         )
         lines = page.splitlines()

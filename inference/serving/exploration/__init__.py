@@ -1,0 +1,1 @@
+"""What exploration knows beside one request: what was shown, who is in which arm."""

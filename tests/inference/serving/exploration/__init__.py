@@ -1,0 +1,1 @@
+"""Tests of what exploration knows beside one request."""
