@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import asdict, dataclass
@@ -53,6 +53,7 @@ PATIENCE_SECONDS = 300.0
 RECOVERY_SECONDS = 2.0
 ANSWER_SECONDS = 6.5  # the client's own retries would take seven, one request after another
 SERVICE_LOG = "service.log"
+NO_SETTINGS: Mapping[str, object] = {}
 PRODUCTION = paths.FEATURE_REPO / "feature_store.production.yaml"
 
 
@@ -65,11 +66,17 @@ class Site:
     first: ReleaseManifest
     second: ReleaseManifest
     redis: LastingRedis | None
+    service: subprocess.Popen[bytes]
 
 
 @contextmanager
-def site(store: str, folder: Path, n_others: int) -> Iterator[Site]:
-    """Build it on ``sqlite`` or ``redis``; the service runs in a process of its own."""
+def site(
+    store: str, folder: Path, n_others: int, settings: Mapping[str, object] = NO_SETTINGS
+) -> Iterator[Site]:
+    """Build it on ``sqlite`` or ``redis``; the service runs in a process of its own.
+
+    ``settings`` are those of the service that differ.
+    """
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         root, port = build_tree(folder / "tree"), free_port()
@@ -78,6 +85,7 @@ def site(store: str, folder: Path, n_others: int) -> Iterator[Site]:
             "port": port,
             "poll_seconds": 0.2,
             "exploration": {"remembered_users": 0},
+            **settings,
         }
         (root / "params.yaml").write_text(yaml.safe_dump(params))
         (root / ".dvc").mkdir()  # publishing asks DVC whether there is a remote: there is none
@@ -97,9 +105,10 @@ def site(store: str, folder: Path, n_others: int) -> Iterator[Site]:
             published.append(write_telling_release(root, k, n_others))
             publish(open_store(), open_tracking(), published[-1])
         promote(published[0])
-        stack.enter_context(recommendation_service(root, port, folder / SERVICE_LOG))
+        service = recommendation_service(root, port, folder / SERVICE_LOG)
+        process = stack.enter_context(service)
         wait_until(lambda: get_json(port, "/readyz")["ready"])
-        yield Site(root, port, published[0], published[1], redis)
+        yield Site(root, port, published[0], published[1], redis, process)
 
 
 def promoter() -> Promoter:
