@@ -27,7 +27,6 @@ from pipelines.release.artefact_place import artefact_place, follow_move
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import LOCK_FILE
 from pipelines.release.runs.datasets import log_datasets
-from pipelines.release.runs.plots import draw_plots
 from pipelines.release.tracking_database import make_tracking_database, readable
 
 EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
@@ -151,6 +150,9 @@ def _log_files(client: MlflowClient, run_id: str) -> None:
     for folder in (paths.METRICS, paths.STAGE_COSTS, paths.PLOTS, paths.DATA_DOCS):
         if folder.is_dir():
             client.log_artifacts(run_id, str(folder), folder.name)
+    # it imports matplotlib, which a service that only opens the store needs not wait for
+    from pipelines.release.runs.plots import draw_plots
+
     for name, picture in draw_plots():
         client.log_figure(run_id, picture, f"{PICTURES}/{name}")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from pipelines.commands.app import run
 from pipelines.online.live_events import open_event_log
 from pipelines.online.serve import make_app
 from tests.inference.serving.asked_service import CONFIG, serve, set_champion
-from tests.servers import free_port
+from tests.servers import REPOSITORY, free_port
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import build_tree
 
@@ -61,3 +64,13 @@ def test_prometheus_is_told_of_a_champion_that_is_refused(
     set_champion(getattr(tree, champion))
     with serve(config=CONFIG) as client:
         assert f"explorer_problem {told}.0" in client.get("/metrics").text
+
+
+def test_serving_imports_nothing_that_only_builds_need() -> None:
+    """Half of the time to readiness is imports; how long they take no test can say."""
+    told = "import sys, pipelines.online.serve; print(*sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", told]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    heavy = {"matplotlib", "great_expectations", "transformers", "peft", "dvc", "ray"}
+    assert heavy & set(done.stdout.split()) == set()
