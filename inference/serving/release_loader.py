@@ -14,16 +14,23 @@ from expectations.contracts.forgotten import read_forgotten
 from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.loaded_release import LoadedRelease, load_release
+from inference.release.manifest import probe_evenly
 from inference.release.plug_in import PlugIn, keep_ours, replace_recommender
 from inference.release.registered import CHAMPION, RELEASE_MODEL
 from inference.release.registry_answer import RegistryUnreachableError
 from inference.release.release_copies import ReleaseCopies
 from inference.release.release_source import ReleaseSource
 from inference.serving.config import ServingConfig
+from inference.serving.recommend import make_recommendations
+from inference.serving.request import RecommendationRequest
 from inference.store.store_connections import StoreUnreachableError
 
 STORE_PROBES = 8
 """Users and table rows looked up to see whether the store still has the release in service."""
+WARM_UP_USERS = 4
+"""Who is answered before anybody asks: those without a history need less than the others."""
+WARM_UP_SHARE = 0.5
+"""Of explored items there, so that both lists are made."""
 POLLS_BETWEEN_TRIES = 10
 """A refused release is looked at again after so many polls: its rows may have come since."""
 
@@ -172,4 +179,14 @@ class ReleaseLoader:
                 where = f"{RELEASE_MODEL} version {version}"
                 remedy = "publish it again, or roll back with `explorer promote`"
                 raise ReleaseError(where, "is fit to be served", remedy, "; ".join(reasons))
-            return replace_recommender(load_release(fetched), self._plug_in)
+            release = replace_recommender(load_release(fetched), self._plug_in)
+        self._warm_up(release)
+        return release
+
+    def _warm_up(self, release: LoadedRelease) -> None:
+        """Answer a few people, so that no request waits for what is compiled at its first use."""
+        for user_id in probe_evenly(list(release.manifest.probe_users), WARM_UP_USERS):
+            request = RecommendationRequest(
+                user_id, self._config.count, WARM_UP_SHARE, self._config.planned_clusters
+            )
+            make_recommendations(release, self._reader, request)
