@@ -201,7 +201,7 @@ def _running(
         yield process
     finally:
         process.terminate()
-        process.wait(timeout=START_SECONDS)
+        process.wait(timeout=patience_seconds)
 
 
 def _accepts(port: int) -> bool:
