@@ -95,7 +95,7 @@ def train_path(
         torch.manual_seed(seed)
         model = ClusterTransformer(transitions.n_clusters, torch.from_numpy(popularity).float())
         optimizer = torch.optim.AdamW(
-            model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+            model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
         )
         batches = SequenceBatches(transitions)
         averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
