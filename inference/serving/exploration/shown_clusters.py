@@ -122,7 +122,7 @@ class ShownInFile:
 
     A request is answered also where the file cannot be read or written, as on a full disk: then
     nothing rests, and the log says why. A file that is no database is made anew: nothing in it
-    cannot be spared. So it is never waited for the disk.
+    cannot be spared. So no write waits for the disk.
 
     Args:
         file: made if it is not there.
