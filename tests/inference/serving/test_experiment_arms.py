@@ -32,25 +32,38 @@ def test_an_arm_has_its_own_defaults_and_a_request_goes_before_them(
 ) -> None:
     set_champion(tree.first)
     with serve(config=CONFIGURED) as client:
-        for user in ("ben", "ann"):  # a count of earlier tests shows once it is counted on
-            ask(client, user)
-        before = lists_by_arm(client.get("/metrics").text)
         bold, plain = ask(client, "ben", count=4), ask(client, "ann", count=4)
-        assert (bold["arm"], bold["exploration_share"]) == ("bold", 1.0)
-        assert {p["distance"] for p in bold["planned"]} == {"new_field"}
-        assert (plain["arm"], plain["exploration_share"]) == ("default", CONFIG.exploration_share)
-        assert {p["distance"] for p in plain["planned"]} == {"adjacent"}
         asked = ask(client, "ben", exploration_share=0.1, novelty="adjacent")
-        assert (asked["arm"], asked["exploration_share"]) == ("bold", 0.1)
-        assert "adjacent" in {p["distance"] for p in asked["planned"]}
         assert client.get("/v1/users/ben/plan").json()["arm"] == "bold"
-        batch = client.post("/v1/recommendations/batch", json={"users": ["ben", "ann"]}).json()
-        assert [answer["arm"] for answer in batch["answers"]] == ["bold", "default"]
-        session = client.post("/v1/recommendations/session", json={"items": ["i0c0"]}).json()
-        assert session["arm"] == "default"
-        counted = client.get("/metrics").text
-    after = lists_by_arm(counted)  # what else this process has answered is counted with it
-    assert after - before == {"bold": 3, "default": 3}  # the plan alone is no list
+    assert (bold["arm"], bold["exploration_share"]) == ("bold", 1.0)
+    assert {p["distance"] for p in bold["planned"]} == {"new_field"}
+    assert (plain["arm"], plain["exploration_share"]) == ("default", CONFIG.exploration_share)
+    assert {p["distance"] for p in plain["planned"]} == {"adjacent"}
+    assert (asked["arm"], asked["exploration_share"]) == ("bold", 0.1)
+    assert "adjacent" in {p["distance"] for p in asked["planned"]}
+
+
+def test_each_list_is_counted_in_its_arm(tree: PublishedReleases) -> None:
+    """Feast lets the counts of a process outlive its services, each seen once it is counted on.
+
+    So each way of asking is counted once before the counts are compared.
+    """
+    set_champion(tree.first)
+    with serve(config=CONFIGURED) as client:
+        arms_of_each_way(client)
+        before = lists_by_arm(client.get("/metrics").text)
+        assert arms_of_each_way(client) == ["bold", "default", "bold", "default", "default"]
+        client.get("/v1/users/ben/plan")
+        after = lists_by_arm(client.get("/metrics").text)
+    assert after - before == {"bold": 2, "default": 3}  # the plan alone is no list
+
+
+def arms_of_each_way(client: TestClient) -> list[str]:
+    """Ask for a list of one person each, of both in a batch, and of a session."""
+    alone = [ask(client, user) for user in ("ben", "ann")]
+    batch = client.post("/v1/recommendations/batch", json={"users": ["ben", "ann"]}).json()
+    session = client.post("/v1/recommendations/session", json={"items": ["i0c0"]}).json()
+    return [answer["arm"] for answer in [*alone, *batch["answers"], session]]
 
 
 def lists_by_arm(page: str) -> Counter[str]:
