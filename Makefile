@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 
 run: install  ## build, publish and promote a release from params.yaml, then report on it
 	explorer check-params
-	dvc repro --quiet
+	explorer build
 	explorer publish
 	@# a refused promotion is reported too, and still fails the command
 	explorer promote --why "make run" && promoted=0 || promoted=$$?; \

@@ -15,6 +15,7 @@ import typer
 from expectations.contracts.errors import UserError
 from pipelines.commands import (
     assign_items,
+    build,
     check_params,
     collect_garbage,
     keep_tree,
@@ -50,6 +51,7 @@ class Command(Protocol):
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Build and look": (
         check_params,
+        build,
         fetch_base,
         report,
         list_clusters,

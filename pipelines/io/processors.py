@@ -8,6 +8,7 @@ started from here inherit it. What the user has set is left alone.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import MutableMapping
 from math import ceil
 from pathlib import Path
@@ -36,6 +37,11 @@ def settle_threads(environment: MutableMapping[str, str], cgroups: Path = CGROUP
     if allowed is not None and allowed < len(os.sched_getaffinity(0)):
         for name in THREADS:
             environment.setdefault(name, str(allowed))
+
+
+def count_processors(cgroups: Path = CGROUPS) -> int:
+    """Return how many processors this process may keep busy, by its affinity and its quota."""
+    return min(len(os.sched_getaffinity(0)), quota(cgroups) or sys.maxsize)
 
 
 def quota(cgroups: Path) -> int | None:

@@ -1,1 +1,1 @@
-"""What happens to a release: published, promoted, restored, retired, its tree kept. Builds none."""
+"""What happens to a release: built, published, promoted, restored, retired, its tree kept."""

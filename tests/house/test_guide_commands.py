@@ -38,6 +38,7 @@ RUN_BY = {
     "explorer promote": HANDS,
     "explorer restore": HANDS,
     "explorer collect-garbage": HANDS,
+    "explorer build": f"{REBUILDS}::test_a_build_side_by_side_has_the_same_lock",
     "explorer report": f"{REBUILDS}::test_commands_show_bars_of_ours_alone",
     "explorer fetch-base": (
         "tests/pipelines/planner/test_fetch_base.py::"

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.io.processors import SPIN_COUNT, THREADS, WAITING, quota, settle_threads
+from pipelines.io.processors import (
+    SPIN_COUNT,
+    THREADS,
+    WAITING,
+    count_processors,
+    quota,
+    settle_threads,
+)
 from tests.house.imports import ROOT
 
 PROBE = """
@@ -85,12 +92,15 @@ def test_threads_follow_a_quota_below_the_processors(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     write(tmp_path / "cpu.max", "300000 100000")
+    assert count_processors(tmp_path) == 3
     environment = {"OMP_NUM_THREADS": "5"}
     settle_threads(environment, tmp_path)
     assert environment.pop("GOMP_SPINCOUNT") == str(SPIN_COUNT)
     assert environment.pop("OMP_NUM_THREADS") == "5"
     assert environment == dict.fromkeys(set(THREADS) - {"OMP_NUM_THREADS"}, "3")
     write(tmp_path / "cpu.max", "900000 100000")
+    assert count_processors(tmp_path) == 8
+    assert count_processors(tmp_path / "none") == 8
     environment = {}
     settle_threads(environment, tmp_path)
     assert set(environment) == {"GOMP_SPINCOUNT"}
