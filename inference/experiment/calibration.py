@@ -26,30 +26,57 @@ LEAST_PERSISTENCE = 0.5
 
 
 class ShareCalibration:
-    """The exploration share of one arm, set anew after every round; starts at the one given."""
+    """The exploration share, set anew by what people do; starts at the one given.
+
+    In the experiment a round is one round of an arm, in the service a day.
+    """
 
     def __init__(self, share: float) -> None:
         self.share = share
         self._same_rank = np.zeros(2)  # likes at the later and at the earlier position, weighed
         self._tallies = np.zeros((2, 2))  # [explored, ordinary] x [likes, looks]
 
+    @property
+    def persistence(self) -> float:
+        """How often a position is examined, as a share of the one before it."""
+        later, earlier = self._same_rank
+        return float(np.clip(later / earlier, LEAST_PERSISTENCE, 1)) if earlier else 1.0
+
+    @property
+    def rates(self) -> tuple[float, float] | None:
+        """How often the last explored and the last ordinary item of a list are liked, per look.
+
+        A look is an item that was examined; both rates are drawn to their common one. ``None``
+        where no list with both kinds was seen.
+        """
+        likes, looks = self._tallies.T
+        if not looks.all():
+            return None
+        common = likes.sum() / looks.sum()
+        explored, ordinary = (likes + PRIOR_LOOKS * common) / (looks + PRIOR_LOOKS)
+        return float(explored), float(ordinary)
+
     def learn(self, log: pl.DataFrame) -> None:
-        """Take in one round and set the share for the next.
+        """Take in one round and set the share for the next."""
+        self.observe(log)
+        self.adjust()
+
+    def observe(self, log: pl.DataFrame) -> None:
+        """Take in one round.
 
         Args:
-            log: of the round, as :func:`inference.experiment.simulate.run_arm` has it.
+            log: of the round, as :func:`inference.experiment.simulate.run_arm` has it: of every
+                shown item ``round``, ``user``, ``position``, ``is_exploratory``, ``is_positive``;
+                a list is what one user was shown in one round.
         """
         ranked = _rank(log)
         self._same_rank = MEMORY * self._same_rank + _compare_positions(ranked)
-        later, earlier = self._same_rank
-        persistence = float(np.clip(later / earlier, LEAST_PERSISTENCE, 1)) if earlier else 1.0
-        self._tallies = MEMORY * self._tallies + _tally_last(ranked, persistence)
-        likes, looks = self._tallies.T
-        if not looks.all():
-            return
-        common = likes.sum() / looks.sum()
-        rates = (likes + PRIOR_LOOKS * common) / (looks + PRIOR_LOOKS)
-        if rates[1] > 0:
+        self._tallies = MEMORY * self._tallies + _tally_last(ranked, self.persistence)
+
+    def adjust(self) -> None:
+        """Set the share by what has been seen: up where the last explored item earns more."""
+        rates = self.rates
+        if rates is not None and rates[1] > 0:
             self.share = float(np.clip(self.share * rates[0] / rates[1], LEAST_SHARE, MOST_SHARE))
 
 

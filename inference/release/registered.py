@@ -27,6 +27,9 @@ PREVIOUS = "previous"
 HISTORY_MODEL = "interest-explorer-champions"
 """The registered model whose versions are the moves of the champion, one by one."""
 
+CALIBRATED_SHARE = "calibrated_exploration_share"
+"""Tag of the release model: the exploration share that people's choices earned, from 0 to 1."""
+
 RELEASE_FOLDER = "release"
 """Name of the release's folder among the files of its logged model."""
 

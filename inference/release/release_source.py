@@ -21,7 +21,7 @@ from inference.release.manifest import (
     check_parts,
     read_manifest,
 )
-from inference.release.registered import RELEASE_MODEL, RELEASE_PATH
+from inference.release.registered import CALIBRATED_SHARE, RELEASE_MODEL, RELEASE_PATH
 from inference.release.registry_answer import RegistryUnreachableError, require_registry
 
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -61,6 +61,26 @@ class ReleaseSource:
                 return None
             raise RegistryUnreachableError(error) from error
         return int(version)
+
+    def calibrated_share(self) -> float | None:
+        """Return the exploration share that was calibrated last, ``None`` if none was.
+
+        A tag that is no share, as somebody may set by hand, counts as none.
+
+        Raises:
+            RegistryUnreachableError: the registry did not answer.
+        """
+        try:
+            tags = self._open().get_registered_model(RELEASE_MODEL).tags
+        except MlflowException as error:
+            if error.error_code in NOT_THERE:
+                return None
+            raise RegistryUnreachableError(error) from error
+        try:
+            share = float(tags.get(CALIBRATED_SHARE, "nan"))
+        except ValueError:
+            return None
+        return share if 0 <= share <= 1 else None
 
     def _open(self) -> MlflowClient:
         """Return the client; the first one is made when somebody answers, which may be later."""

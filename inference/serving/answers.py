@@ -127,22 +127,60 @@ class RecommendationBatch:
     answers: tuple[Recommendations, ...]
 
 
-def impression_of(made: Recommendations) -> dict[str, object]:
-    """Return what a list shows to whom, as a log keeps it that one learns from."""
-    items = [
-        {
-            "item_id": item.item_id,
-            "position": position,
-            "list": item.from_list,
-            "probability": item.probability,
-        }
+@dataclass(frozen=True)
+class ShownItem:
+    """An item of a list that was shown; ``probability`` is that of an explored one."""
+
+    item_id: str
+    position: int
+    list: ListName
+    probability: float | None
+
+
+@dataclass(frozen=True)
+class Impression:
+    """A list as the log of impressions keeps it.
+
+    Attributes:
+        user_id: whom it is for; ``None`` of a session.
+        release_id: of the release it is from.
+        arm: of the experiment.
+        exploration_share: of the list.
+        share_is_default: whether neither the request nor the person said it.
+        at_us: when it was made, in microseconds since 1970.
+        seed: repeats what chance decided.
+        items: in their order.
+    """
+
+    user_id: str | None
+    release_id: str
+    arm: str
+    exploration_share: float
+    share_is_default: bool
+    at_us: int
+    seed: int
+    items: tuple[ShownItem, ...]
+
+
+def impression_of(made: Recommendations, at_us: int, share_is_default: bool) -> Impression:
+    """Return what a list shows to whom, as a log keeps it that one learns from.
+
+    Args:
+        made: the list.
+        at_us: when it was made, in microseconds since 1970.
+        share_is_default: whether nobody asked for its exploration share.
+    """
+    items = tuple(
+        ShownItem(item.item_id, position, item.from_list, item.probability)
         for position, item in enumerate(made.items)
-    ]
-    return {
-        "user_id": made.user_id,
-        "release_id": made.release_id,
-        "arm": made.arm,
-        "exploration_share": made.exploration_share,
-        "seed": made.seed,
-        "items": items,
-    }
+    )
+    return Impression(
+        made.user_id,
+        made.release_id,
+        made.arm,
+        made.exploration_share,
+        share_is_default,
+        at_us,
+        made.seed,
+        items,
+    )

@@ -104,7 +104,9 @@ def create_app(
             raise HTTPException(503, f"no release in service: {status.problem}")
         return status.release
 
-    add_recommendation_routes(app, release, reader, config, metrics)
+    add_recommendation_routes(
+        app, release, reader, config, metrics, lambda: loader.exploration_share
+    )
     add_state_routes(app, loader, release, config, metrics)
     add_item_routes(app, release)
     add_browse_routes(app, release, Path(config.forgotten_users))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -48,6 +48,8 @@ class ServingConfig(Config):
         count: items in an answer unless the request names another number.
         max_count: items that a request may ask for at most.
         exploration_share: share of an answer that comes from planned novel clusters.
+        blend: ``share`` explores as much as ``exploration_share`` says. ``calibrated`` follows what
+            `explorer calibrate-share` last set in the registry, and until then that setting.
         planned_clusters: novel clusters that the recommender is restricted to.
         poll_seconds: time between two looks at the champion alias.
         probes: users and table rows looked up before a release is taken in.
@@ -82,6 +84,7 @@ class ServingConfig(Config):
     count: int = Field(default=10, ge=1)
     max_count: int = Field(default=100, ge=1)
     exploration_share: float = Field(default=0.2, ge=0, le=1)
+    blend: Literal["share", "calibrated"] = "share"
     planned_clusters: int = Field(default=5, ge=1)
     poll_seconds: float = Field(default=2.0, gt=0)
     probes: int = Field(default=200, ge=2)

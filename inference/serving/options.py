@@ -48,11 +48,16 @@ class Options:
     shown_to: Literal["person", "nobody"]
     wanted: ItemFilter
 
-    def request_for(self, user_id: str | None, config: ServingConfig) -> RecommendationRequest:
-        """Return the request for one user, or for nobody known."""
+    def request_for(
+        self, user_id: str | None, config: ServingConfig, usual_share: float
+    ) -> RecommendationRequest:
+        """Return the request for one user, or for nobody known.
+
+        ``usual_share`` is the exploration share where nobody says, an arm neither.
+        """
         name = assign_arm(user_id, config.arms, config.arms_salt)
         arm = config.arms.get(name, NO_OVERRIDES)
-        usual = config.exploration_share if arm.exploration_share is None else arm.exploration_share
+        usual = usual_share if arm.exploration_share is None else arm.exploration_share
         return RecommendationRequest(
             user_id,
             self.count,
@@ -72,7 +77,8 @@ class Options:
 def make_options(config: ServingConfig) -> Callable[..., Awaitable[Options]]:
     """Return what reads the options of a request; defaults and bounds are those of ``config``."""
 
-    of_share = f"Absent: what the person chose, else {config.exploration_share:g}."
+    usual = f"{config.exploration_share:g}" if config.blend == "share" else "the calibrated one"
+    of_share = f"Absent: what the person chose, else {usual}."
 
     async def read_options(
         count: int = Query(config.count, ge=1, le=config.max_count),

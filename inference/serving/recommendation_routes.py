@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -82,6 +83,7 @@ def add_recommendation_routes(
     reader: FeatureReader,
     config: ServingConfig,
     metrics: Metrics,
+    usual_share: Callable[[], float],
 ) -> None:
     """Let ``app`` recommend.
 
@@ -91,6 +93,7 @@ def add_recommendation_routes(
         reader: reads features.
         config: defaults and bounds of requests.
         metrics: of the service.
+        usual_share: returns the exploration share where nobody says.
     """
     run = _runner(config.request_threads)
     policy = config.exploration
@@ -105,7 +108,9 @@ def add_recommendation_routes(
         for name, count in Counter(item.from_list for item in made.items).items():
             metrics.items.labels(name).inc(count)
         if config.log_impressions and request.counts_as_shown:
-            impressions.info("%s", orjson.dumps(impression_of(made)).decode())
+            usual = request.share_is_default and made.exploration_share == request.exploration_share
+            shown_now = impression_of(made, time.time_ns() // 1000, usual)
+            impressions.info("%s", orjson.dumps(shown_now).decode())
 
     async def recommend(serving: LoadedRelease, request: RecommendationRequest) -> Response:
         def answer() -> bytes:
@@ -126,7 +131,7 @@ def add_recommendation_routes(
 
         Which planned interest stands where is drawn anew for each answer; ``seed`` repeats it.
         """
-        return await recommend(release(), asked.request_for(user_id, config))
+        return await recommend(release(), asked.request_for(user_id, config, usual_share()))
 
     @app.get(
         "/v1/users/{user_id:anything}/plan",
@@ -135,7 +140,7 @@ def add_recommendation_routes(
     )
     async def plan(user_id: Identifier, asked: Options = options) -> Response:
         """Say which novel interests are planned for a user, without any list."""
-        serving, request = release(), asked.request_for(user_id, config)
+        serving, request = release(), asked.request_for(user_id, config, usual_share())
 
         def answer() -> bytes:
             return orjson.dumps(answer_plan(serving, reader, request, shown))
@@ -152,7 +157,7 @@ def add_recommendation_routes(
         serving = release()
         known = serving.clusters.n_clusters
         interests = tuple(c for c in dict.fromkeys(session.interests) if c < known)
-        request = asked.request_for(None, config)
+        request = asked.request_for(None, config, usual_share())
         request = replace(request, session=session.items, interests=interests)
         return await recommend(serving, request)
 
@@ -164,7 +169,7 @@ def add_recommendation_routes(
     async def batch_recommendations(batch: UserBatch, asked: Options = options) -> Response:
         """Recommend to several users at once, in their order, each as if asked for alone."""
         serving = release()
-        requests = [asked.request_for(user_id, config) for user_id in batch.users]
+        requests = [asked.request_for(user_id, config, usual_share()) for user_id in batch.users]
 
         def answer() -> bytes:
             made = recommend_to_all(serving, reader, requests, shown)

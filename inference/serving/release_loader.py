@@ -92,7 +92,14 @@ class ReleaseLoader:
         self._refused_version: int | None = None
         self._next_try = 0.0
         self._next_store_check = 0.0
+        self._calibrated_share: float | None = None
         self.status = LoaderStatus(None, f"alias {CHAMPION} has not been looked up yet")
+
+    @property
+    def exploration_share(self) -> float:
+        """The exploration share of a list where nobody says."""
+        calibrated = self._calibrated_share
+        return self._config.exploration_share if calibrated is None else calibrated
 
     def follow(self, stop: threading.Event) -> None:
         """Poll the alias until ``stop`` is set."""
@@ -112,6 +119,8 @@ class ReleaseLoader:
         serving = self.status.release
         try:
             version = self._source.version_at(CHAMPION)
+            if self._config.blend == "calibrated":
+                self._calibrated_share = self._source.calibrated_share()
         except RegistryUnreachableError as error:
             self.status = replace(self.status, problem=str(error))
             return

@@ -151,6 +151,7 @@ def add_state_routes(
         metrics.ready.set(status.is_ready)
         metrics.problem.set(bool(status.problem))
         metrics.version.set(status.release.version if status.release else 0)
+        metrics.share.set(loader.exploration_share)
         metrics.store.set(status.store is StoreState.COMPLETE)
         return Response(metrics.page(), media_type=CONTENT_TYPE)
 

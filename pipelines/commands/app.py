@@ -30,7 +30,13 @@ from pipelines.commands import (
     serve,
     tracking_ui,
 )
-from pipelines.commands.events import drop_events, export_events, forget_user, replay_events
+from pipelines.commands.events import (
+    calibrate_share,
+    drop_events,
+    export_events,
+    forget_user,
+    replay_events,
+)
 from pipelines.commands.planner import explain_plan, fetch_base
 from pipelines.io.command import run_command
 
@@ -63,6 +69,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         serve,
         make_key,
         assign_items,
+        calibrate_share,
         export_events,
         replay_events,
         drop_events,

@@ -48,6 +48,10 @@ RUN_BY = {
         "tests/pipelines/commands/test_app.py::"
         "test_a_build_without_the_list_of_forgotten_people_is_refused"
     ),
+    "explorer calibrate-share": (
+        "tests/pipelines/online/test_calibrate_share.py::"
+        "test_the_share_moves_by_how_much_more_the_last_explored_item_earns"
+    ),
     "explorer list-clusters": f"{REBUILDS}::test_commands_show_bars_of_ours_alone",
     "explorer keep-tree": (
         f"{LIFECYCLE}/test_keep_tree.py::"

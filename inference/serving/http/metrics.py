@@ -60,6 +60,12 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemin",
         )
+        self.share = Gauge(
+            "explorer_exploration_share",
+            "Share of a list that explores where nobody says",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self.problem = Gauge(
             "explorer_problem",
             "1 while readiness tells a problem, such as a champion that is refused",
