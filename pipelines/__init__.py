@@ -5,6 +5,8 @@
 # user has set is left alone.
 import os
 
+import typeguard
+
 from pipelines.io.processors import settle_threads
 
 settle_threads(os.environ)
@@ -23,3 +25,16 @@ os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # transformers' bars of a second, too
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# Feast has its classes check their arguments, for which typeguard rewrites and compiles them anew
+# at every import: half of the five seconds that Feast takes to load. mypy checks our calls.
+_checked = typeguard.typechecked
+
+
+def _checked_unless_feast(target: object = None, **options: object) -> object:
+    if target is not None and target.__module__.partition(".")[0] == "feast":
+        return target
+    return _checked(target, **options)  # type: ignore[call-overload]
+
+
+typeguard.typechecked = _checked_unless_feast  # type: ignore[assignment]

@@ -45,10 +45,10 @@ class SequenceTransformer(nn.Module):
         super().__init__()
         self.max_length = config.max_length
         self.dropout = config.dropout
-        self.items = nn.Embedding(FIRST_ITEM + layout.n_items, config.dimension)
-        self.clusters = nn.Embedding(FIRST_CLUSTER + layout.n_clusters, config.dimension)
+        self.items = _embedding(FIRST_ITEM + layout.n_items, config.dimension)
+        self.clusters = _embedding(FIRST_CLUSTER + layout.n_clusters, config.dimension)
         self.register_buffer("cluster_of_item", _cluster_of_index(layout), persistent=False)
-        self.positions = nn.Embedding(config.max_length, config.dimension)
+        self.positions = _embedding(config.max_length, config.dimension)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = nn.LayerNorm(config.dimension)
 
@@ -174,6 +174,15 @@ def make_empty_model(layout: ItemLayout, config: RecommenderConfig) -> SequenceT
     empty: SequenceTransformer = model.to_empty(device="cpu")
     empty.cluster_of_item.copy_(_cluster_of_index(layout))
     return empty
+
+
+def _embedding(n_rows: int, dimension: int) -> nn.Embedding:
+    """Return an embedding of which nothing is drawn yet.
+
+    On the meta device torch would import its compiler to draw nothing: a second of every start.
+    """
+    empty = torch.empty(n_rows, dimension)
+    return nn.Embedding.from_pretrained(empty, freeze=False)  # type: ignore[no-any-return]
 
 
 def _cluster_of_index(layout: ItemLayout) -> Tensor:
