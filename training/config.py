@@ -47,4 +47,4 @@ class RuntimeConfig(Config):
     """
 
     seed: int = 0
-    threads: int = 2
+    threads: int = 1

@@ -86,7 +86,7 @@ class HardwareConfig(Config):
     """Where it is tuned; ``auto`` is a GPU where there is one."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the frozen weights; ``auto`` is bfloat16 on a GPU. The adapter's are always float32."""
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     """Of products on a processor while it is pre-trained or tuned; ``auto`` is bfloat16 where the
     processor multiplies it, which takes three quarters of the time. Judging it and planning stay
     exact, and so does all of it with ``gradient_checkpointing``. On a GPU ``dtype`` decides."""
