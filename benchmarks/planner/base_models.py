@@ -1,9 +1,11 @@
-"""What one step of fine-tuning costs under each setting of ``planner.hardware``.
+"""What one step of fine-tuning costs under settings of ``planner.hardware`` and ``planner.lora``.
 
 `python -m benchmarks.planner.base_models FOLDER` makes an untrained model of 12 layers and 768
 dimensions in FOLDER and reads one batch of 16 prompts over 64 clusters with it, each setting in a
 process of its own: seconds, peak memory beyond the loaded model's, the loss, and how far the
-gradient is from that of the first row. `--base` takes another model, a folder or a Hugging Face id.
+gradient is from that of the first row, where both have one. Where layers are left without an
+adapter the same batch is read twice, and the second time counts. `--base` takes another model, a
+folder or a Hugging Face id; `--layers` says how many upper ones the last rows tune.
 """
 
 from __future__ import annotations
@@ -29,21 +31,31 @@ from training.planner.base.base_reference import refer_to_base, write_reference
 from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.model_io import Planner, load_base
 from training.planner.base.tokenizer import train_tokenizer
-from training.planner.config import HardwareConfig, PlannerConfig
+from training.planner.config import HardwareConfig, LoraSettings, PlannerConfig
 from training.planner.data.planner_data import PlannerData
 from training.planner.data.transitions import read_transitions
 from training.planner.tuning.batch import add_gradients, draw_batch
 from training.planner.tuning.finetune import encode_descriptions
+from training.planner.tuning.lower_layers import LowerLayers
 from training.processes import join_process_group
 
-SETTINGS = (
-    HardwareConfig(dtype="float32"),
-    HardwareConfig(dtype="float32", gradient_checkpointing=True),
-    HardwareConfig(dtype="float32", micro_batch=4),
-    HardwareConfig(dtype="float32", micro_batch=4, gradient_checkpointing=True),
+EXACT = HardwareConfig(dtype="float32", precision="float32")
+WHOLE = (
+    EXACT,
+    EXACT.model_copy(update={"gradient_checkpointing": True}),
+    EXACT.model_copy(update={"micro_batch": 4}),
+    EXACT.model_copy(update={"micro_batch": 4, "gradient_checkpointing": True}),
     HardwareConfig(dtype="bfloat16"),
-    HardwareConfig(dtype="float32", quantization="4bit"),
+    HardwareConfig(dtype="float32"),
+    EXACT.model_copy(update={"quantization": "4bit"}),
 )
+UPPER = (
+    EXACT.model_copy(update={"cache_megabytes": 0}),
+    EXACT,
+    HardwareConfig(dtype="float32"),
+)
+LAYERS = 4
+"""A third of the model that is made here."""
 BATCH = 16
 NAMES = ("setting", "seconds", "peak MB of the step", "loss", "gradient off by")
 
@@ -53,10 +65,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--base", help="a model folder or a Hugging Face id")
+    parser.add_argument("--layers", type=int, default=LAYERS, help="that the last rows tune")
     parser.add_argument("--setting", type=int, help="one of them, in this process")
     arguments = parser.parse_args()
+    settings = settings_of(arguments.layers)
     if arguments.setting is not None:
-        take_measured_step(arguments.folder, arguments.setting)
+        take_measured_step(arguments.folder, arguments.setting, settings[arguments.setting])
         return
     arguments.folder.mkdir(parents=True, exist_ok=True)
     if arguments.base:
@@ -64,17 +78,21 @@ def main() -> None:
     else:
         make_base(arguments.folder)
     rows = []
-    for number, setting in enumerate(SETTINGS):
-        if setting.quantization == "none" or is_bitsandbytes_available():
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.planner.base_models",
-                str(arguments.folder),
-            ]
-            subprocess.run([*command, "--setting", str(number)], check=True)
-            rows.append(row_of(arguments.folder, number))
+    command = [sys.executable, "-m", "benchmarks.planner.base_models", str(arguments.folder)]
+    for number, setting in enumerate(settings):
+        if setting.hardware.quantization == "none" or is_bitsandbytes_available():
+            own = ["--setting", str(number), "--layers", str(arguments.layers)]
+            subprocess.run([*command, *own], check=True)
+            rows.append(row_of(arguments.folder, number, setting))
     print(to_markdown(NAMES, rows))
+
+
+def settings_of(layers: int) -> list[PlannerConfig]:
+    """Return the settings of each row; the last ones tune only so many upper layers."""
+    whole = PlannerConfig(batch_size=BATCH, listwise_weight=1.0)  # so that descriptions are scored
+    upper = whole.model_copy(update={"lora": LoraSettings(layers=layers)})
+    rows = [(whole, hardware) for hardware in WHOLE] + [(upper, hardware) for hardware in UPPER]
+    return [config.model_copy(update={"hardware": hardware}) for config, hardware in rows]
 
 
 def make_base(folder: Path) -> None:
@@ -96,9 +114,8 @@ def make_base(folder: Path) -> None:
     save_base(LlamaForCausalLM(sizes), tokenizer, folder)
 
 
-def take_measured_step(folder: Path, number: int) -> None:
+def take_measured_step(folder: Path, number: int, config: PlannerConfig) -> None:
     """Read one batch forwards and backwards, and write down what it took."""
-    config = PlannerConfig(hardware=SETTINGS[number], batch_size=BATCH)
     group = join_process_group(config.hardware.device, "planner.hardware.device")
     world = co_interest_world(n_users=300)
     model, tokenizer = load_base(folder, config.hardware)
@@ -108,14 +125,19 @@ def take_measured_step(folder: Path, number: int) -> None:
     data = PlannerData.of(transitions, len(world.descriptions), config)
     batch = draw_batch(data, len(world.descriptions), config, np.random.default_rng(0))
     tokens = encode_descriptions(planner, world.descriptions)
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    before, started = peak_megabytes(), time.perf_counter()
-    loss = add_gradients(planner, tokens, batch, data, config, weights, group)
-    gradient = torch.cat([weight.grad.flatten() for weight in weights]).cpu()
-    seconds = time.perf_counter() - started
+    named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    weights = list(named.values())
+    before, lower = peak_megabytes(), LowerLayers.of(model, config)
+    for _ in range(2 if lower else 1):
+        for weight in weights:
+            weight.grad = None
+        started = time.perf_counter()
+        loss = add_gradients(planner, tokens, batch, data, config, weights, group, lower)
+        seconds = time.perf_counter() - started
+    gradients = {name: weight.grad.cpu().numpy() for name, weight in named.items()}
     figures = {"seconds": seconds, "memory": peak_megabytes() - before, "loss": loss}
     (folder / f"step-{number}.json").write_text(json.dumps(figures))
-    np.save(folder / f"gradient-{number}.npy", gradient.numpy())
+    np.savez(folder / f"gradients-{number}.npz", **gradients)
 
 
 def peak_megabytes() -> float:
@@ -125,12 +147,19 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def row_of(folder: Path, number: int) -> tuple[str, ...]:
+def row_of(folder: Path, number: int, config: PlannerConfig) -> tuple[str, ...]:
     """Return a setting's row of the table."""
     figures = json.loads((folder / f"step-{number}.json").read_text())
-    first, found = (np.load(folder / f"gradient-{nth}.npy") for nth in (0, number))
+    with (
+        np.load(folder / "gradients-0.npz") as before,
+        np.load(folder / f"gradients-{number}.npz") as after,
+    ):
+        first = np.concatenate([before[name].ravel() for name in after])
+        found = np.concatenate([after[name].ravel() for name in after])
     off = np.linalg.norm(found - first) / np.linalg.norm(first)
-    changed = SETTINGS[number].model_dump(exclude_defaults=True)
+    changed = config.hardware.model_dump(exclude_defaults=True)
+    adapter = config.lora.model_dump(exclude_defaults=True)
+    changed |= {f"lora.{key}": value for key, value in adapter.items()}
     name = ", ".join(f"`{key}: {str(value).lower()}`" for key, value in changed.items())
     return (
         name,

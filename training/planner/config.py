@@ -63,6 +63,9 @@ class LoraSettings(Config):
             arXiv 2402.12354).
         dropout: of the adapter's input.
         targets: names of the layers it is put on; empty means every linear layer but the output.
+        layers: of the transformer, counted from its output, that it is put on; ``None`` is all.
+            What those below give is read once for a prompt and kept, and beside the collective
+            signal a prompt then always has the same completion.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"second_rate": "loraplus_lr_ratio"}
@@ -72,14 +75,15 @@ class LoraSettings(Config):
     loraplus_lr_ratio: float = Field(default=4.0, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: tuple[str, ...] = ()
+    layers: int | None = Field(default=None, ge=1)
 
 
 class HardwareConfig(Config):
     """How a base model is held and trained where memory or speed asks for it.
 
-    Results do not depend on ``gradient_checkpointing`` and ``micro_batch`` but for the order of
-    sums. ``quantization`` is of the frozen weights while they are tuned; the planner that is
-    loaded afterwards is whole.
+    Results do not depend on ``gradient_checkpointing``, ``micro_batch`` and ``cache_megabytes``
+    but for the order of sums. ``quantization`` is of the frozen weights while they are tuned; the
+    planner that is loaded afterwards is whole.
     """
 
     device: Device = "auto"
@@ -96,6 +100,9 @@ class HardwareConfig(Config):
     """Compute the layers again on the way back, instead of keeping what they gave."""
     micro_batch: int | None = Field(default=None, ge=1)
     """Prompts read at once by one process, whose gradients add up; its whole share if ``None``."""
+    cache_megabytes: int = Field(default=2048, ge=0)
+    """With ``lora.layers``, of what the layers below gave: kept at most for training, and as much
+    for its evaluations. What goes beyond is read every time."""
 
 
 class PlannerConfig(Config):

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from torch import nn
+from transformers.pytorch_utils import Conv1D
 
+from expectations.contracts.errors import UserError
 from training.planner.base.base_reference import write_base_record
+from training.planner.base.layers import layers_of
 from training.planner.base.model_io import BASE_RECORD
 from training.planner.base.prompt_record import PromptRecord, write_prompt_record
 from training.planner.config import LoraSettings
@@ -26,13 +30,18 @@ def add_adapter(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Pe
     """Return the model with a fresh adapter; only the adapter's weights are trainable.
 
     Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (ICLR 2022).
+
+    Raises:
+        UserError: it is to be put on more layers than there are.
     """
+    targets, layers = _place_of(model, settings)
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
-        target_modules=list(settings.targets) or "all-linear",
+        target_modules=targets,
+        layers_to_transform=layers,
     )
     # peft draws from the global generator: seed it, then restore. It also asks transformers for
     # an attribute by its old name, which is no news to whoever runs this.
@@ -40,6 +49,26 @@ def add_adapter(model: PreTrainedModel, settings: LoraSettings, seed: int) -> Pe
         warnings.simplefilter("ignore", FutureWarning)
         torch.manual_seed(seed)
         return get_peft_model(model, config)
+
+
+def _place_of(
+    model: PreTrainedModel, settings: LoraSettings
+) -> tuple[list[str] | str, list[int] | None]:
+    """Return peft's names of what is adapted, and the numbers of the layers with it or ``None``."""
+    if settings.layers is None:
+        return list(settings.targets) or "all-linear", None
+    layers = layers_of(model)
+    if settings.layers > len(layers):
+        rule = f"counts layers of the base model, which has {len(layers)}"
+        remedy = "lower it, or set it to null for all of them"
+        raise UserError("planner.lora.layers", rule, remedy, str(settings.layers))
+    linear = {
+        name.rpartition(".")[2]
+        for name, part in layers.named_modules()
+        if isinstance(part, nn.Linear | Conv1D)
+    }
+    upper = range(len(layers) - settings.layers, len(layers))
+    return list(settings.targets) or sorted(linear), list(upper)
 
 
 def save_adapter(model: PeftModel, prompt: PromptRecord, base_folder: Path, folder: Path) -> None:

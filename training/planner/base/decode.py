@@ -58,6 +58,7 @@ def _decode_batch(
             position_ids=positions,
             past_key_values=cache,
             use_cache=True,
+            logits_to_keep=1,
         )
         cache = output.past_key_values
         best = output.logits[:, -1].argmax(dim=-1)  # [B, V] -> [B]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from training.planner.tuning.losses import (
     listwise_loss,
     valid_continuation_loss,
 )
+from training.planner.tuning.lower_layers import LowerLayers
 from training.planner.tuning.scored_batch import ScoredBatch, score_batch
 from training.planner.tuning.validation import PlannerTokens
 from training.processes import ProcessGroup
@@ -75,7 +77,11 @@ class Batch:
 def draw_batch(
     data: PlannerData, n_clusters: int, config: PlannerConfig, rng: np.random.Generator
 ) -> Batch:
-    """Return one random batch: people's prompts first, then the table's."""
+    """Return one random batch: people's prompts first, then the table's.
+
+    Beside the signal a completion only shows how descriptions are written. Where layers below an
+    adapter are kept for each prompt with its completion, it is the same one every time.
+    """
     n_free = round(config.batch_size * config.table_share) if data.table else 0
     drawn = data.transitions.take(
         rng.integers(len(data.transitions), size=config.batch_size - n_free)
@@ -96,7 +102,23 @@ def draw_batch(
         expected = data.collective.expect(contexts)
     written = [rng.choice(n_clusters, p=row) for row in expected[len(drawn) :]]
     targets = np.concatenate([drawn.targets, np.array(written, dtype=np.int64)])
+    if data.collective and config.lora.layers is not None:
+        targets = _steady_targets(contexts, expected)
     return Batch(contexts, targets, choices, is_candidate, expected.astype(np.float32))
+
+
+def _steady_targets(
+    contexts: Sequence[ClusterContext], expected: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Return a cluster drawn by what is expected [B, N] after each context, int64 [B].
+
+    After the same context it is the same one as long as as much is expected of it.
+    """
+    drawn = [
+        np.random.default_rng(context.members).choice(len(shares), p=shares)
+        for context, shares in zip(contexts, expected, strict=True)
+    ]
+    return np.array(drawn, dtype=np.int64)
 
 
 def combined_loss(
@@ -105,11 +127,12 @@ def combined_loss(
     batch: Batch,
     target_weights: NDArray[np.float32],
     config: PlannerConfig,
+    lower: LowerLayers | None = None,
 ) -> Tensor:
     """Return the weighted sum of all losses, each a mean over the prompts.
 
     ``target_weights`` are what a choice counts by its novel cluster, [N]. A prompt of nobody adds
-    nothing to the list-wise loss.
+    nothing to the list-wise loss. ``lower`` are layers without an adapter, if there are any.
     """
     with tuning_precision(config.hardware, planner.model.device):
         scored = score_batch(
@@ -118,6 +141,7 @@ def combined_loss(
             [tokens.completions[target] for target in batch.targets],
             tokens.tree if batch.needs_scores else None,
             planner.pad_token_id,
+            lower,
         )
     loss = config.completion_weight * _writing_loss(scored, tokens, batch)
     if scored.cluster_scores is None:
@@ -167,6 +191,7 @@ def add_gradients(
     config: PlannerConfig,
     weights: list[Tensor],
     group: ProcessGroup,
+    lower: LowerLayers | None = None,
 ) -> float:
     """Leave the gradients of the batch's loss at ``weights``, and return the loss.
 
@@ -178,7 +203,7 @@ def add_gradients(
     total = torch.zeros(1, device=group.device)
     for start in range(0, len(mine), at_once):
         rows = mine[start : start + at_once]
-        loss = combined_loss(planner, tokens, batch.take(rows), data.target_weights, config)
+        loss = combined_loss(planner, tokens, batch.take(rows), data.target_weights, config, lower)
         share = loss * (len(rows) / len(batch))
         share.backward()
         total += share.detach()

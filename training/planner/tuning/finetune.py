@@ -25,6 +25,7 @@ from training.planner.tuning.batch import add_gradients, draw_batch
 from training.planner.tuning.budget import settle_steps
 from training.planner.tuning.completion_tree import build_completion_tree, continuations
 from training.planner.tuning.curve import BestAdapter, CurvePoint
+from training.planner.tuning.lower_layers import LowerLayers
 from training.planner.tuning.validation import PlannerTokens, ValidationReport, Validator
 from training.processes import ProcessGroup, join_process_group
 
@@ -35,13 +36,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FineTuned:
-    """The model with its best adapter, and how it came about."""
+    """The model with its best adapter, and how it came about.
+
+    ``lower`` are its layers without an adapter, if there are any.
+    """
 
     model: PeftModel
     prompt: PromptRecord
     curve: tuple[CurvePoint, ...]
     best_step: int
     max_steps: int
+    lower: LowerLayers | None = None
 
     def to_metrics(self) -> dict[str, float]:
         """Return what the training came to, as named figures."""
@@ -81,7 +86,8 @@ def fine_tune(
         report: is told each point of the curve as it comes.
 
     Raises:
-        UserError: the base model cannot take the prompts in, or reads them in its own order.
+        UserError: the base model cannot take the prompts in, reads them in its own order, or has
+            not the layers that the adapter is to be put on.
     """
     rng = np.random.default_rng(seed)
     group = join_process_group(config.hardware.device, "planner.hardware.device")
@@ -92,13 +98,15 @@ def fine_tune(
     model = add_adapter(plain.model, config.lora, seed)
     planner = Planner(model, base.tokenizer, config.prompt)
     data = PlannerData.of(train, len(descriptions), config, collective)
-    validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]))
+    # products may be narrower in training than in its evaluations: what is kept is not the same
+    lower, exact_lower = (LowerLayers.of(model, config) for _ in range(2))
+    validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]), exact_lower)
     with torch.no_grad():
         group.broadcast(trained_weights(model))
-    config = _within_budget(config, planner, tokens, data, validator, group, seed)
+    config = _within_budget(config, planner, tokens, data, validator, group, seed, lower)
     best = BestAdapter(model, config, len(validator))
     losses: list[float] = []
-    for step, loss in _train(planner, tokens, data, config, group, rng, seed):
+    for step, loss in _train(planner, tokens, data, config, group, rng, seed, lower):
         losses.append(loss)
         if step % config.evaluate_every == 0 or step == config.max_steps:
             point = _point(step, losses, _broadcast(validator.evaluate(planner), group))
@@ -113,6 +121,7 @@ def fine_tune(
         tuple(best.curve),
         best.best_step,
         config.max_steps,
+        lower,
     )
 
 
@@ -144,7 +153,7 @@ def refit(
     tokens = encode_descriptions(planner, descriptions)
     data = PlannerData.of(everything, len(descriptions), config, collective)
     rng = np.random.default_rng([seed, 2])
-    for _ in _train(planner, tokens, data, shorter, group, rng, seed):
+    for _ in _train(planner, tokens, data, shorter, group, rng, seed, tuned.lower):
         pass
     tuned.model.eval()
 
@@ -157,6 +166,7 @@ def _train(
     group: ProcessGroup,
     rng: np.random.Generator,
     seed: int,
+    lower: LowerLayers | None,
 ) -> Iterator[tuple[int, float]]:
     """Take ``config.max_steps`` steps, giving each one's number and loss."""
     weights = trained_weights(planner.model)
@@ -167,7 +177,7 @@ def _train(
         for step in _steps(config, group):
             planner.model.train()
             batch = draw_batch(data, len(tokens.descriptions), config, rng)
-            loss = add_gradients(planner, tokens, batch, data, config, weights, group)
+            loss = add_gradients(planner, tokens, batch, data, config, weights, group, lower)
             take_step(weights, optimizer, scheduler)
             yield step, loss
 
@@ -180,6 +190,7 @@ def _within_budget(
     validator: Validator,
     group: ProcessGroup,
     seed: int,
+    lower: LowerLayers | None,
 ) -> PlannerConfig:
     """Return the settings with the steps that a budget allows; what is measured leaves no trace."""
     weights = trained_weights(planner.model)
@@ -188,7 +199,7 @@ def _within_budget(
     def take_step() -> None:
         planner.model.train()
         batch = draw_batch(data, len(tokens.descriptions), config, rng)
-        add_gradients(planner, tokens, batch, data, config, weights, group)
+        add_gradients(planner, tokens, batch, data, config, weights, group, lower)
         for weight in weights:
             weight.grad = None
 

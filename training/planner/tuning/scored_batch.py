@@ -8,6 +8,7 @@ and the completion to the prompt and itself: so one prompt serves both losses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from training.planner.base.decode import pad_left
 from training.planner.tuning.completion_tree import CompletionTree
+from training.planner.tuning.lower_layers import LowerLayers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -47,6 +49,7 @@ def score_batch(
     completions: Sequence[Sequence[int]],
     tree: CompletionTree | None,
     pad_token_id: int,
+    lower: LowerLayers | None = None,
 ) -> ScoredBatch:
     """Run the model once over prompts, tree and completions.
 
@@ -56,6 +59,8 @@ def score_batch(
         completions: token ids of each completion, the end token last.
         tree: the completions of all clusters; ``None`` to leave the scores out.
         pad_token_id: fills rows; always masked.
+        lower: keeps what layers without an adapter give, always for the same tree; ``None`` to run
+            them all.
     """
     device = model.device
     before, prompt_mask = (part.to(device) for part in pad_left(prompts, pad_token_id))  # [B, P]
@@ -64,13 +69,17 @@ def score_batch(
     inner = tree.tokens[1:].to(device) if tree else before.new_empty(0)  # [M - 1]
     tokens = torch.cat([before, inner.expand(len(before), -1), after[:, :-1]], dim=1)  # [B, S]
     n_read = 1 + n_inner + after.shape[1] - 1
-    logits = model(
-        input_ids=tokens,
-        position_ids=_positions(prompt_mask, completion_mask, tree),
-        attention_mask=_attention(prompt_mask, completion_mask, tree, model.dtype),
-        use_cache=False,
-        logits_to_keep=n_read,
-    ).logits  # [B, n_read, V]
+    inputs = {
+        "input_ids": tokens,
+        "position_ids": _positions(prompt_mask, completion_mask, tree),
+        "attention_mask": _attention(prompt_mask, completion_mask, tree, model.dtype),
+    }
+    kept: AbstractContextManager[None] = nullcontext()
+    if lower:
+        rows = [(tuple(row), tuple(own)) for row, own in zip(prompts, completions, strict=True)]
+        kept = lower.given(rows, _is_token(prompt_mask, completion_mask, n_inner), inputs)
+    with kept:
+        logits = model(**inputs, use_cache=False, logits_to_keep=n_read).logits  # [B, n_read, V]
     logs = torch.log_softmax(logits.float(), dim=-1)
     own = torch.cat([logs[:, :1], logs[:, 1 + n_inner :]], dim=1)  # [B, C + 1, V]
     return ScoredBatch(
@@ -95,6 +104,12 @@ def _positions(prompt_mask: Tensor, completion_mask: Tensor, tree: CompletionTre
     depths = tree.depths[1:].to(last.device) if tree else last.new_empty(0)  # [M - 1]
     steps = torch.arange(1, completion_mask.shape[1], device=last.device)  # [C]
     return torch.cat([prompt, last + depths, last + steps], dim=1)  # [B, S]
+
+
+def _is_token(prompt_mask: Tensor, completion_mask: Tensor, n_inner: int) -> Tensor:
+    """Return what of the input is no padding, bool [B, S]; no completion's last token is in it."""
+    inner = prompt_mask.new_ones(len(prompt_mask), n_inner)
+    return torch.cat([prompt_mask, inner, completion_mask[:, 1:]], dim=1) > 0
 
 
 def _attention(

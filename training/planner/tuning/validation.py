@@ -17,6 +17,7 @@ from training.planner.config import PlannerConfig
 from training.planner.data.transitions import Transitions, newest_contexts
 from training.planner.tuning.completion_tree import CompletionTree
 from training.planner.tuning.losses import listwise_loss
+from training.planner.tuning.lower_layers import LowerLayers
 from training.planner.tuning.scored_batch import score_batch
 
 WATCHED_RECALL_DEPTH = 10
@@ -80,10 +81,12 @@ class Validator:
         transitions: Transitions,
         config: PlannerConfig,
         rng: np.random.Generator,
+        lower: LowerLayers | None = None,
     ) -> None:
         count = min(config.validation_rows, len(transitions))
         self._examples = transitions.take(np.sort(rng.permutation(len(transitions))[:count]))
         self._tokens = tokens
+        self._lower = lower
         self._contexts = sorted(set(newest_contexts(self._examples)))
         self._watched = draw_random_contexts(len(tokens.descriptions), config.match_prompts, rng)
         row_of = {context: row for row, context in enumerate(self._contexts)}
@@ -134,6 +137,7 @@ class Validator:
                     [[planner.end_token_id]] * len(chosen),
                     self._tokens.tree,
                     planner.pad_token_id,
+                    self._lower,
                 )
             assert batch.cluster_scores is not None  # a tree was given
             pieces.append(batch.cluster_scores.cpu())
