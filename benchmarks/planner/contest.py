@@ -32,6 +32,7 @@ from inference.evaluation.contenders import (
     score_validation,
 )
 from inference.plans.deal import find_mixes
+from inference.search.ranking import depth_of_best
 from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, write_json
@@ -127,7 +128,7 @@ def gather_field(split: Split) -> Field:
     words = compare_words(clusters, params.clusters.representation)
     validation = read_window("validation", clusters, words)
     liked = average_likes(CaseDistances.of(validation.cases, clusters.ancestors))
-    plan = params.plan.settle(liked)
+    plan = params.plan.settle(liked, depth_of_best(clusters.n_clusters, params.table))
     baselines = list_baselines(evaluate.evaluation_settings(params, plan))
     chosen = choose_settings(baselines, validation, plan)
     if split == "validation":

@@ -16,7 +16,12 @@ from expectations.contracts.tables import CASES, INTERACTIONS, ITEMS
 from inference.evaluation.case_table import fill_case_table, plan_case_table
 from inference.evaluation.plan_scores import score_served
 from inference.plans.config import PlanConfig
-from inference.search.ranking import ContextScorer, RankEverything
+from inference.search.ranking import (
+    ContextScorer,
+    RankEverything,
+    depth_of_best,
+    families_of,
+)
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_json, read_table, scan_table
 from pipelines.io.planner_windows import Split
@@ -82,7 +87,8 @@ def score_signal(
     signal: ContextScorer, asked: FreshCases, clusters: ServingClusters, params: Params
 ) -> Scores:
     """Return what plans score that are combined from a signal's rows, [B, N]."""
-    plan, ranker = _by_score(params), RankEverything(signal, params.table)
+    plan, families = _by_score(clusters, params), families_of(clusters.ancestors)
+    ranker = RankEverything(signal, families, params.table)
     histories, n_clusters = asked.cases.histories, clusters.n_clusters
     table = fill_case_table(ranker, n_clusters, histories, params.table, plan)
     return score_served(table, asked.cases, clusters.ancestors, plan)
@@ -92,14 +98,16 @@ def _score_planner(
     asked: FreshCases, clusters: ServingClusters, is_test: bool, params: Params
 ) -> Scores:
     adapter = paths.PLANNER_ADAPTER if is_test else paths.ADAPTER_BEFORE_VALIDATION
-    planner, plan = load_planner(paths.BASE_MODEL, adapter), _by_score(params)
-    histories = asked.cases.histories
-    table = plan_case_table(planner, clusters.descriptions, histories, params.table, plan)
+    planner, plan = load_planner(paths.BASE_MODEL, adapter), _by_score(clusters, params)
+    histories, families = asked.cases.histories, families_of(clusters.ancestors)
+    table = plan_case_table(planner, clusters.descriptions, families, histories, params.table, plan)
     return score_served(table, asked.cases, clusters.ancestors, plan)
 
 
-def _by_score(params: Params) -> PlanConfig:
-    return PlanConfig.model_validate({**params.plan.model_dump(), "mix": None})
+def _by_score(clusters: ServingClusters, params: Params) -> PlanConfig:
+    settings = {**params.plan.model_dump(), "mix": None}
+    depth = depth_of_best(clusters.n_clusters, params.table)
+    return PlanConfig.model_validate({**settings, "table_depth": depth})
 
 
 def _kin_likes(

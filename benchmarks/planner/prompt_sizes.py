@@ -30,6 +30,7 @@ from expectations.contracts.tables import CASES, TRANSITIONS
 from expectations.contracts.values import NO_CLUSTER, contexts_of_history
 from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
+from inference.search.ranking import depth_of_best, families_of
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from pipelines.io.clusters_reader import read_clusters
@@ -176,9 +177,10 @@ def ask(
 def look_up_plans(clusters: ServingClusters, cases: PlannerCases) -> Scores:
     """Return what the run's own planner, of before validation, would serve from a table, [B, N]."""
     planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
-    plan = read_params().plan.settle(EVEN_SHARES)  # of the plan only its scores are read
-    table = read_params().table
-    rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
+    table, families = read_params().table, families_of(clusters.ancestors)
+    depth = depth_of_best(clusters.n_clusters, table)
+    plan = read_params().plan.settle(EVEN_SHARES, depth)  # of the plan only its scores are read
+    rows = plan_case_table(planner, clusters.descriptions, families, cases.histories, table, plan)
     return score_served(rows, cases, clusters.ancestors, plan)
 
 

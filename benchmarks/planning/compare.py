@@ -27,6 +27,7 @@ import torch
 from benchmarks.planning.costs import (
     BEAMS,
     COUNT,
+    FIRST_PLACES,
     compare,
     consecutive_contexts,
     large_model,
@@ -100,7 +101,7 @@ def print_layers(world: TrainedWorld) -> None:
     torch.manual_seed(0)  # transformers draws initial weights from the global generator only
     large = large_model(world.planner)
     for name, planner, n_batches in (("embedded", world.planner, 8), ("12 x 768", large, 1)):
-        use = measure_layers(planner, world.descriptions, n_batches)
+        use = measure_layers(planner, world, n_batches)
         print(
             f"{name}: linear layers {use.rate / 1e9:.1f} of {use.peak / 1e9:.1f} GFLOP/s, "
             f"{use.rate / use.peak:.0%} of the peak, {use.share_of_time:.0%} of all time; "
@@ -113,15 +114,20 @@ def print_layers(world: TrainedWorld) -> None:
 def print_slope(worlds: list[TrainedWorld]) -> None:
     """Print what one context costs at each size, and the slope of that on two logarithmic axes."""
     sizes = [len(world.descriptions) for world in worlds]
-    for name, depth in (("as planned", None), (f"depth {COUNT}", COUNT)):
+    for name, config in (
+        ("as planned", TableConfig()),
+        ("without places for families", TableConfig(per_family=0)),
+        (f"depth {COUNT}", FIRST_PLACES),
+    ):
         costs = []
         for size, world in zip(sizes, worlds, strict=True):
             contexts = consecutive_contexts(size, TableConfig().batch_rows)
-            cost = measure_engine(world, contexts, depth)
+            cost = measure_engine(world, contexts, config)
             costs.append(cost.seconds)
             print(
                 f"N = {size}, {name}: {1e3 * cost.seconds:.3f} ms and {cost.tokens:.1f} tokens a "
-                f"context, cache {cost.cache_bytes / 2**20:.0f} MiB",
+                f"context, {cost.places:.1f} places a row, {cost.certified:.0%} certified, "
+                f"cache {cost.cache_bytes / 2**20:.0f} MiB",
                 flush=True,
             )
         if len(sizes) > 1:

@@ -17,7 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from benchmarks.planning.models import TrainedWorld
 from benchmarks.planning.plain_planning import PlainPlanning, best
 from benchmarks.planning.processor_time import LayerClock, cpu_seconds, matrix_peak, timed
-from expectations.contracts.values import ClusterContext, all_contexts
+from expectations.contracts.values import NO_CLUSTER, ClusterContext, all_contexts
 from inference.search.config import TableConfig
 from inference.search.engine import PlanningEngine
 from inference.table.table import batches_of_contexts
@@ -25,6 +25,7 @@ from training.planner.base.model_io import Planner
 
 COUNT = 10
 """Ranks of a list where contenders are compared: the depth of all of them."""
+FIRST_PLACES = TableConfig(whole_up_to=1, depth=COUNT, per_family=0)
 BEAMS = 10
 WIDEN_UP_TO = 256
 REPEATS = 5
@@ -39,6 +40,7 @@ class EngineCost:
         tokens: read a context, prompts and paths.
         lists_exact: contexts whose first clusters are the oracle's, in order.
         certified: share of the rows.
+        places: of a row, mean.
         cache_bytes: at most.
     """
 
@@ -46,6 +48,7 @@ class EngineCost:
     tokens: float
     lists_exact: int
     certified: float
+    places: float
     cache_bytes: int
 
 
@@ -89,7 +92,7 @@ def compare(world: TrainedWorld, n_contexts: int) -> tuple[EngineCost, BeamCost]
     contexts = consecutive_contexts(len(world.descriptions), at_once)
     plain = PlainPlanning(world.planner, world.descriptions)
     truth = [plain.score(context) for context in contexts[:n_contexts]]
-    return measure_engine(world, contexts, COUNT, truth), measure_beams(
+    return measure_engine(world, contexts, FIRST_PLACES, truth), measure_beams(
         plain, contexts[:n_contexts], truth
     )
 
@@ -97,19 +100,18 @@ def compare(world: TrainedWorld, n_contexts: int) -> tuple[EngineCost, BeamCost]
 def measure_engine(
     world: TrainedWorld,
     contexts: Sequence[ClusterContext],
-    depth: int | None = None,
+    config: TableConfig,
     truth: Sequence[NDArray[np.float64]] = (),
 ) -> EngineCost:
-    """Return what these contexts take together, to ``depth`` or as the table is by default.
+    """Return what these contexts take together.
 
     Args:
         world: the planner.
         contexts: one micro-batch.
-        depth: clusters of a row.
+        config: how rows are ranked.
         truth: the oracle's scores of every cluster, for the first contexts.
     """
-    config = TableConfig() if depth is None else TableConfig(whole_up_to=1, depth=depth)
-    engine = PlanningEngine(world.planner, world.descriptions, config)
+    engine = PlanningEngine(world.planner, world.descriptions, world.families, config)
     engine.rank_batch(contexts)
     seconds = [cpu_seconds(partial(engine.rank_batch, contexts)) for _ in range(REPEATS)]
     with LayerClock(world.planner.model) as clock:
@@ -126,6 +128,7 @@ def measure_engine(
         tokens=clock.tokens / len(contexts),
         lists_exact=exact,
         certified=float(rows.certified.mean()),
+        places=float((rows.clusters != NO_CLUSTER).sum(axis=1).mean()),
         cache_bytes=engine.peak_cache_bytes,
     )
 
@@ -156,11 +159,11 @@ def measure_beams(
     )
 
 
-def measure_layers(planner: Planner, descriptions: Sequence[str], n_batches: int) -> LayerUse:
+def measure_layers(planner: Planner, world: TrainedWorld, n_batches: int) -> LayerUse:
     """Return the share of the measured matrix peak that the linear layers reach."""
     config = TableConfig()
-    engine = PlanningEngine(planner, descriptions, config)
-    contexts = list(batches_of_contexts(len(descriptions), config.batch_rows))[2:]
+    engine = PlanningEngine(planner, world.descriptions, world.families, config)
+    contexts = list(batches_of_contexts(len(world.descriptions), config.batch_rows))[2:]
     engine.rank_batch(contexts[0])
     peak = matrix_peak()
     with LayerClock(planner.model) as clock:

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
+from inference.search.ranking import families_of
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from training.clusters.tree_view import serving_clusters
@@ -44,17 +45,22 @@ planner:
 
 @dataclass(frozen=True)
 class TrainedWorld:
-    """A planner, the descriptions it was trained on by cluster id, and how well it learned."""
+    """A planner, the clusters it was trained on by id, and how well it learned."""
 
     planner: Planner
     descriptions: tuple[str, ...]
+    families: tuple[int, ...]
     match_rate: float
     recall_at_10: float
 
     def thinned(self, n_clusters: int) -> TrainedWorld:
         """Return a world of that many of the descriptions, evenly spread over their ids."""
         kept = np.linspace(0, len(self.descriptions) - 1, n_clusters).round().astype(int)
-        return replace(self, descriptions=tuple(self.descriptions[cluster] for cluster in kept))
+        return replace(
+            self,
+            descriptions=tuple(self.descriptions[cluster] for cluster in kept),
+            families=tuple(self.families[cluster] for cluster in kept),
+        )
 
 
 def make_world(n_clusters: int, folder: Path, threads: int) -> None:
@@ -100,4 +106,5 @@ def load_world(folder: Path) -> TrainedWorld:
     match_rate, recall = curve.select("match_rate", "validation_recall_at_10").max().row(0)
     if match_rate < MIN_MATCH_RATE:
         raise SystemExit(f"{folder}: match rate {match_rate:.3f}, at least {MIN_MATCH_RATE} needed")
-    return TrainedWorld(planner, served.descriptions, match_rate, recall)
+    families = families_of(served.ancestors)
+    return TrainedWorld(planner, served.descriptions, families, match_rate, recall)

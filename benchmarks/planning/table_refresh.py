@@ -19,6 +19,7 @@ import polars as pl
 
 from expectations.contracts.tables import CLUSTERS, ITEM_CLUSTERS
 from inference.search.config import TableConfig, TableRunConfig
+from inference.search.ranking import families_of
 from inference.table.bulk import plan_batches
 from inference.table.partial_run import PreviousTable, common_arithmetic, refresh_rows
 from inference.table.plan_table import PlanTable
@@ -42,8 +43,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--changed", type=int, nargs="+", default=[1, 3, 6, 13])
     arguments = parser.parse_args()
-    before = read_descriptions(arguments.folder)
-    rows = plan_fully(arguments.folder, before)
+    before, families = read_texts_and_families(arguments.folder)
+    rows = plan_fully(arguments.folder, before, families)
     table = PlanTable.from_frame(rows, len(before))
     rng = np.random.default_rng(SEED)
     print("| changed | planned anew | rescored | refresh, s | full, s | Jaccard | other rankings |")
@@ -51,14 +52,15 @@ def main() -> None:
         chosen = set(rng.choice(len(before), n_changed, replace=False).tolist())
         after = tuple(f"new topic {c}" if c in chosen else t for c, t in enumerate(before))
         started = time.process_time()
-        full = plan_fully(arguments.folder, after)
+        full = plan_fully(arguments.folder, after, families)
         full_seconds = time.process_time() - started
         started = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
             refreshed = refresh_rows(
-                PreviousTable(table, before, frozenset(), common_arithmetic(rows)),
+                PreviousTable(table, before, families, frozenset(), common_arithmetic(rows)),
                 after,
-                source_of(arguments.folder, after),
+                families,
+                source_of(arguments.folder, after, families),
                 CONFIG,
                 RUN,
                 lambda part, batches, folder=folder: open_shards(Path(folder, part), batches),
@@ -74,24 +76,27 @@ def main() -> None:
         )
 
 
-def plan_fully(folder: Path, texts: tuple[str, ...]) -> pl.DataFrame:
+def plan_fully(folder: Path, texts: tuple[str, ...], families: tuple[int, ...]) -> pl.DataFrame:
     """Return all rows of a full run."""
     batches = list(batches_of_contexts(len(texts), CONFIG.batch_rows))
-    with tempfile.TemporaryDirectory() as folder:
-        store = open_shards(Path(folder, "whole"), batches)
-        return plan_batches(batches, source_of(folder, texts), CONFIG, RUN, store, "full")[0]
+    with tempfile.TemporaryDirectory() as kept:
+        store = open_shards(Path(kept, "whole"), batches)
+        source = source_of(folder, texts, families)
+        return plan_batches(batches, source, CONFIG, RUN, store, "full")[0]
 
 
-def read_descriptions(folder: Path) -> tuple[str, ...]:
-    """Return the descriptions of the narrowest level, by id."""
+def read_texts_and_families(folder: Path) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return descriptions and families of the narrowest level, by id."""
     nodes = read_table(folder / paths.CLUSTERS, CLUSTERS)
     items = read_table(folder / paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
-    return serving_clusters(nodes, items, int(nodes["level"].max())).descriptions
+    served = serving_clusters(nodes, items, int(nodes["level"].max()))
+    return served.descriptions, families_of(served.ancestors)
 
 
-def source_of(folder: Path, texts: tuple[str, ...]) -> StoredPlanner:
-    """Return the folder's planner over these descriptions."""
-    return StoredPlanner(folder / paths.BASE_MODEL, folder / paths.PLANNER_ADAPTER, texts, CONFIG)
+def source_of(folder: Path, texts: tuple[str, ...], families: tuple[int, ...]) -> StoredPlanner:
+    """Return the folder's planner over these clusters."""
+    base, adapter = folder / paths.BASE_MODEL, folder / paths.PLANNER_ADAPTER
+    return StoredPlanner(base, adapter, texts, families, CONFIG)
 
 
 def open_shards(folder: Path, batches: Sequence[MicroBatch]) -> ShardFolder:

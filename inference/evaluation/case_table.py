@@ -23,6 +23,7 @@ NO_TIME = datetime(1970, 1, 1)
 def plan_case_table(
     planner: Planner,
     descriptions: tuple[str, ...],
+    families: Sequence[int],
     histories: Sequence[Sequence[int]],
     table: TableConfig,
     plan: PlanConfig,
@@ -32,11 +33,12 @@ def plan_case_table(
     Args:
         planner: in evaluation mode.
         descriptions: of every cluster, by id.
+        families: of every cluster, see :func:`~inference.search.ranking.families_of`.
         histories: history clusters, newest first.
         table: depth, rounding, batch size.
         plan: which contexts of a history are looked up.
     """
-    ranker = make_ranker(planner, descriptions, table)
+    ranker = make_ranker(planner, descriptions, families, table)
     return fill_case_table(ranker, len(descriptions), histories, table, plan)
 
 

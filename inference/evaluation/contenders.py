@@ -15,7 +15,7 @@ from inference.evaluation.settings import EvaluationSettings
 from inference.plans.align import align_scores, propose_scored
 from inference.plans.config import PlanConfig
 from inference.plans.deal import find_mixes
-from inference.search.ranking import RankEverything
+from inference.search.ranking import RankEverything, families_of
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment, fit_alignment
 from training.baselines.clusters.stack import Stack, fit_stack, score_out_of_fold
@@ -182,7 +182,8 @@ def align_counts(counts: Scores, split: EvaluationSplit, settings: EvaluationSet
 
 def score_collective(split: EvaluationSplit, settings: EvaluationSettings) -> Scores:
     """Return the scores that the collective signal would be served with, were it the table."""
-    ranker = RankEverything(split.signal, settings.table)
+    families = families_of(split.window.ancestors)
+    ranker = RankEverything(split.signal, families, settings.table)
     histories, plan = split.cases.histories, settings.plan
     table = fill_case_table(ranker, split.table.n_clusters, histories, settings.table, plan)
     return score_served(table, split.cases, split.window.ancestors, plan)

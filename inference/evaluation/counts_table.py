@@ -11,7 +11,7 @@ from datetime import datetime
 from expectations.contracts.values import NO_CLUSTER
 from inference.evaluation.settings import EvaluationSettings
 from inference.search.config import TableConfig
-from inference.search.ranking import RankEverything
+from inference.search.ranking import RankEverything, families_of
 from inference.table.plan_table import PlanTable
 from inference.table.table import fill_table
 from training.baselines.clusters.pair_counts import PairCounts, count_pairs
@@ -22,11 +22,15 @@ COUNTS_BATCH_ROWS = 1024
 """Counts need no forward pass, so the bound of the planner's memory on a batch is not theirs."""
 
 
-def tabulate_counts(counts: PairCounts, config: TableConfig) -> PlanTable:
-    """Return the table that pair counts fill, to the depth of the planner's."""
+def tabulate_counts(counts: PairCounts, families: Sequence[int], config: TableConfig) -> PlanTable:
+    """Return the table that pair counts fill, with rows as long as the planner's.
+
+    ``families`` is of each cluster, see :func:`~inference.search.ranking.families_of`.
+    """
     n_clusters = len(counts.popularity)
     large = config.model_copy(update={"batch_rows": COUNTS_BATCH_ROWS})
-    frame = fill_table(RankEverything(counts, large), n_clusters, NO_TIME, large, "pair counts")
+    ranker = RankEverything(counts, families, large)
+    frame = fill_table(ranker, n_clusters, NO_TIME, large, "pair counts")
     return PlanTable.from_frame(frame, n_clusters)
 
 
@@ -35,7 +39,8 @@ def tabulate_pair_counts(
 ) -> Iterator[PlanTable]:
     """Yield the tables that pair counts of the window's visits fill, one for each back-off."""
     counts = count_pairs(window.visits, settings.evaluation.pair_window, priors[0])
-    return (tabulate_counts(counts.with_prior(prior), settings.table) for prior in priors)
+    families = families_of(window.ancestors)
+    return (tabulate_counts(counts.with_prior(prior), families, settings.table) for prior in priors)
 
 
 def share_in_common(ours: PlanTable, theirs: PlanTable, k: int) -> float:

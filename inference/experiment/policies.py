@@ -81,11 +81,14 @@ class TablePolicy(Unlearning):
             context: row for context in contexts if (row := self.table.row(context)) is not None
         }
         distances = self.ancestors.distances_from([*history, *consumed])
+        families = self.ancestors.families
         if self.alignment is None:
             alike = self.config.model_copy(update={"personal_mix": False})
-            return plan_for(contexts, history, distances, rows, alike, EVEN_SHARES).clusters
+            return plan_for(
+                contexts, history, distances, families, rows, alike, EVEN_SHARES
+            ).clusters
         mean_shares = self.alignment.mean_shares
-        plan = plan_for(contexts, history, distances, rows, self.config, mean_shares)
+        plan = plan_for(contexts, history, distances, families, rows, self.config, mean_shares)
         return align_plan(plan, history, consumed, distances, self.alignment, self.config).clusters
 
 

@@ -63,6 +63,7 @@ def plan_for(
     contexts: Sequence[ClusterContext],
     history_clusters: Sequence[int],
     distances: NDArray[np.int8],
+    families: NDArray[np.int64],
     rows: Mapping[ClusterContext, TableRow],
     config: PlanConfig,
     mean_shares: Sequence[float],
@@ -73,6 +74,7 @@ def plan_for(
         contexts: of the history, as :func:`contexts_to_look_up` gave them to look up their rows.
         history_clusters: distinct, newest first.
         distances: of every cluster from all that was consumed, [N]; what is known is not planned.
+        families: of every cluster, [N].
         rows: rows by context; absent ones are reported.
         config: how rows are combined, and what may be planned.
         mean_shares: what plans give each distance on average, by which a mix is made personal.
@@ -86,7 +88,7 @@ def plan_for(
     weights = _weights(n_history, config.recency)[is_found]  # [P]
     clusters, scores = _stack([rows[context] for context in found])  # [P, D], [P, D]
     combined, leaders = _combine(
-        clusters[None], scores[None], weights[None], distances[None], config
+        clusters[None], scores[None], weights[None], distances[None], families, config
     )  # [1, N] each
     mixes = find_mixes(combined, distances[None], config, mean_shares)
     places = place_clusters(combined, distances[None], config, len(distances), mixes)[0]  # [N]
@@ -156,7 +158,9 @@ def plan_batch(
             )  # [B, N]
             clusters = np.where(absent[..., None], NO_CLUSTER, table.clusters[rows])  # [B, P, D]
             found = np.where(absent, 0.0, weights)  # [B, P]
-            combined, _ = _combine(clusters, table.scores[rows], found, distances, config)
+            combined, _ = _combine(
+                clusters, table.scores[rows], found, distances, ancestors.families, config
+            )
             mixes = find_mixes(combined, distances, config, mean_shares)
             places = place_clusters(combined, distances, config, depth, mixes)  # [B, depth]
             width, at = places.shape[1], np.maximum(places, 0)
@@ -209,6 +213,7 @@ def _combine(
     scores: NDArray[np.float32],
     weights: NDArray[np.float64],
     distances: NDArray[np.int8],
+    families: NDArray[np.int64],
     config: PlanConfig,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return combined scores, and which context has most of each, [B, N] each; see the loops."""
@@ -217,6 +222,8 @@ def _combine(
         scores,
         weights,
         distances,
+        families,
+        clusters.shape[2] if config.table_depth is None else config.table_depth,
         DISTANCES.index(config.novelty),
         len(DISTANCES) if config.normalise_over == "distance" else 1,
         config.combination == "mean",

@@ -1,6 +1,6 @@
 """Combines table rows, compiled: a request combines those of one user, an evaluation of thousands.
 
-Shapes: B users, P contexts of each (padded), D depth of a row, N clusters, K distances.
+Shapes: B users, P contexts of each (padded), D depth of a row, N clusters, K distances, F families.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ def combine_rows(
     scores: NDArray[np.float32],
     weights: NDArray[np.float64],
     distances: NDArray[np.int8],
+    families: NDArray[np.int64],
+    n_best: int,
     least: int,
     n_distances: int,
     adds_logs: bool,
@@ -25,15 +27,18 @@ def combine_rows(
     """Return the combined scores of every cluster, and the row that has most of it, [B, N] each.
 
     Every row becomes a distribution over the clusters that this user may still be offered, or one
-    over those of each distance. A cluster beyond a row's depth is given the row's last score, the
-    most it can have had there; one that no row names is not planned, nor is a known one or one
-    too near to be planned: minus infinity.
+    over those of each distance. A cluster that a row leaves out is given the most it can have had
+    there: the score of the last of the best of all, or of the last of its family where that is
+    less. One that no row names is not planned, nor is a known one or one too near to be planned:
+    minus infinity.
 
     Args:
         clusters: novel clusters of each row, ``NO_CLUSTER`` after its end, ``[B, P, D]``.
         scores: their log-probabilities, ``[B, P, D]``.
         weights: of each row, 0 of an absent one, ``[B, P]``.
         distances: codes of every cluster's distance, below 0 where it is known, ``[B, N]``.
+        families: of every cluster, ``[N]``.
+        n_best: places of a row that hold the best of all; after them come more of some families.
         least: code of the least distance of what is planned.
         n_distances: K where each distance has a distribution of its own; 1 for one over them all.
         adds_logs: whether log-probabilities are added up, or probabilities.
@@ -46,6 +51,7 @@ def combine_rows(
     combined = np.full((n_users, n_clusters), -np.inf)
     leaders = np.zeros((n_users, n_clusters), np.int64)
     wide, most = np.empty(n_clusters), np.empty(n_clusters)
+    floors = np.empty(families.max() + 1 if n_clusters else 0)  # [F]
     highest, totals = np.empty(n_distances), np.empty(n_distances)
     group = np.zeros(n_clusters, np.int64)
     for user in range(n_users):
@@ -71,10 +77,16 @@ def combine_rows(
                 continue
             share = weights[user, context] / total_weight
             floor = np.inf
+            floors[:] = np.inf
             for at in range(depth):
-                if clusters[user, context, at] != NO_CLUSTER:
-                    floor = min(floor, float(scores[user, context, at]))
-            wide[:] = floor if np.isfinite(floor) else 0.0
+                cluster = clusters[user, context, at]
+                if cluster != NO_CLUSTER:
+                    score = float(scores[user, context, at])
+                    floor = min(floor, score) if at < n_best else floor
+                    floors[families[cluster]] = min(floors[families[cluster]], score)
+            floor = floor if np.isfinite(floor) else 0.0
+            for cluster in offered:
+                wide[cluster] = min(floor, floors[families[cluster]])
             for at in range(depth):
                 cluster = clusters[user, context, at]
                 if cluster != NO_CLUSTER:

@@ -17,8 +17,9 @@ AS_LIKED: AsLiked = "as_liked"
 ByScore = Literal["by_score"]
 BY_SCORE: ByScore = "by_score"
 """Asks for places by score where the settings have a mix."""
-PLAN_SCHEMA = 2
-"""Of the settings as a release keeps them; 1 was the same without the field."""
+PLAN_SCHEMA = 3
+"""Of the settings as a release keeps them; 1 was the same without the field, 2 knew of no rows that
+go on after the best of all."""
 
 
 class Mix(Config):
@@ -83,9 +84,12 @@ class PlanConfig(PlanRules):
 
     Attributes:
         mix: how the places are shared by distance; ``None`` gives them out by score.
+        table_depth: places of a table's row that hold the best clusters of all, beyond which it
+            goes on with the best of each family; ``None`` where all of them do.
     """
 
     mix: Mix | None = None
+    table_depth: int | None = Field(default=None, ge=1)
 
     def to_json(self) -> dict[str, object]:
         """Return the settings as a release keeps them; :meth:`from_json` is the inverse."""
@@ -130,9 +134,14 @@ class PlanSettings(PlanRules):
 
     mix: Mix | AsLiked | None = AS_LIKED
 
-    def settle(self, liked_shares: Sequence[float]) -> PlanConfig:
-        """Return the settings of a served plan: a mix ``as_liked`` becomes these shares."""
-        settings = self.model_dump()
+    def settle(self, liked_shares: Sequence[float], table_depth: int | None) -> PlanConfig:
+        """Return the settings of a served plan: a mix ``as_liked`` becomes these shares.
+
+        Args:
+            liked_shares: of each distance among what people came to like, nearest first.
+            table_depth: see :class:`PlanConfig`.
+        """
+        settings: dict[str, object] = {**self.model_dump(), "table_depth": table_depth}
         if self.mix == AS_LIKED:
             settings["mix"] = dict(zip(DISTANCES, liked_shares, strict=True))
         return PlanConfig.model_validate(settings)

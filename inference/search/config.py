@@ -40,6 +40,8 @@ class TableConfig(Config):
     Attributes:
         depth: clusters a row keeps where there are more than ``whole_up_to`` clusters; a heavy
             user has consumed most of a short ranking.
+        per_family: clusters of every family that a row keeps there, whether among these or not:
+            the near ones alone would leave a plan nowhere far to go. 0 keeps the best of all only.
         whole_up_to: number of clusters up to which every row is the whole ranking.
         score_step: scores are rounded to multiples of this before ranking; equal ones stand in
             ascending cluster id. Larger than the last bits of float32, so that they move few
@@ -63,6 +65,7 @@ class TableConfig(Config):
     renamed: ClassVar[Mapping[str, str]] = {"places_per_row": "nodes_per_row"}
 
     depth: int = Field(default=50, ge=1)
+    per_family: int = Field(default=4, ge=0)
     whole_up_to: int = Field(default=128, ge=1)
     score_step: float = Field(default=1e-4, gt=0)
     worker_threads: int = Field(default=1, ge=1)

@@ -25,6 +25,8 @@ from training.planner.tuning.completion_tree import Prefix, branching_prefixes, 
 
 NO_NODE = -1
 """Fills tables of unequal rows."""
+ROOT = 0
+"""Number of the root segment: segments are numbered from it on."""
 
 # Shapes: M nodes, G segments (the root first), L nodes of the longest, E branches, N clusters,
 # S segments on the longest path to a description.

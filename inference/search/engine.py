@@ -24,7 +24,13 @@ from inference.search.config import BATCH_SETTINGS, TableConfig
 from inference.search.description_tree import NO_NODE, DescriptionTree, build_description_tree
 from inference.search.key_value_cache import SLOTS_TOGETHER
 from inference.search.prompts import SharedPrompts
-from inference.search.ranking import RankedContexts, rank_scores, row_depth
+from inference.search.quotas import Quota, quota_of_all, quotas_of_families
+from inference.search.ranking import (
+    RankedContexts,
+    depth_of_family,
+    rank_scores,
+    row_depth,
+)
 from inference.search.reader import PlannerReader
 from inference.search.search import TreeSearch
 from training.planner.base.model_io import Planner
@@ -55,6 +61,7 @@ class PlanningEngine:
         planner: any Hugging Face causal language model with full attention and its tokenizer, an
             adapter merged or not; in float32 and evaluation mode.
         descriptions: of each cluster, by id.
+        families: of each cluster, see :func:`~inference.search.ranking.families_of`.
         config: score, depth, precision of the search, bounds on memory.
 
     Raises:
@@ -63,12 +70,21 @@ class PlanningEngine:
             pass, as with attention to a sliding window.
     """
 
-    def __init__(self, planner: Planner, descriptions: Sequence[str], config: TableConfig) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        descriptions: Sequence[str],
+        families: Sequence[int],
+        config: TableConfig,
+    ) -> None:
         self._config = config
         self._n_clusters = len(descriptions)
+        self._families = families
         self._device = planner.device
         completions = [planner.encode_completion(text) for text in descriptions]
         self._tree = build_description_tree(completions, config.score).to(planner.device)
+        per_family = depth_of_family(len(descriptions), config)
+        self._quotas = quotas_of_families(self._tree, families, per_family)
         _check_reading(planner, descriptions, self._tree)
         self._exact = _Pass(planner, descriptions, self._tree, config)
         self._fast: _Pass | None = None
@@ -99,7 +115,7 @@ class PlanningEngine:
         excluded = mark([context.members for context in contexts], self._n_clusters)  # [B, N]
         found = [self._find(part, rows, depth) for part, rows in self._parts(contexts, excluded)]
         scores = np.concatenate([scores for scores, _ in found])  # [B, N]
-        ranked = rank_scores(scores, contexts, self._config)
+        ranked = rank_scores(scores, contexts, self._config, self._families)
         return replace(
             ranked,
             error_bounds=np.concatenate([bounds for _, bounds in found]),
@@ -156,7 +172,8 @@ class PlanningEngine:
         """Return scores of what a search for the best cluster meets, else -inf, [1, N]."""
         nothing = torch.zeros(1, self._n_clusters, dtype=torch.bool)
         ((prompts, none),) = self._parts([context], nothing)
-        return _numbers(self._exact.find_best(prompts, none, 1, self._config.score_step)[0])
+        best = [quota_of_all(self._tree, 1)]
+        return _numbers(self._exact.find_best(prompts, none, best, self._config.score_step)[0])
 
     def _parts(
         self, contexts: Sequence[ClusterContext], marked: Tensor
@@ -177,12 +194,13 @@ class PlanningEngine:
         if depth == int((~excluded).sum(dim=1).max()):
             scores = self._exact.follow(prompts, ~excluded)
             return _numbers(scores), np.zeros(len(excluded), dtype=np.float32)
+        quotas = [quota_of_all(self._tree, depth), *self._quotas]
         if self._fast is None:
             step = self._config.score_step
-            scores, unread = self._exact.find_best(prompts, excluded, depth, step)
-            bounds = _bounds(scores, unread, depth, step)
+            scores, unread = self._exact.find_best(prompts, excluded, quotas, step)
+            bounds = _bounds(scores, unread, excluded, quotas, step)
         else:
-            scores, bounds = self._find_by_fast_search(self._fast, prompts, excluded, depth)
+            scores, bounds = self._find_by_fast_search(self._fast, prompts, excluded, quotas)
         unproven = bounds.nonzero()[:, 0]
         if len(unproven) and self._tree.n_nodes <= self._config.nodes_per_row:
             rest = self._exact.follow(prompts.part(unproven.cpu()), ~excluded[unproven])
@@ -190,17 +208,18 @@ class PlanningEngine:
         return _numbers(scores), bounds.float().cpu().numpy()
 
     def _find_by_fast_search(
-        self, fast: _Pass, prompts: SharedPrompts, excluded: Tensor, depth: int
+        self, fast: _Pass, prompts: SharedPrompts, excluded: Tensor, quotas: Sequence[Quota]
     ) -> tuple[Tensor, Tensor]:
         """Search with ``fast``, score exactly what it found; see :meth:`_find`."""
         margin = self._config.search_margin
-        fast_scores, unread = fast.find_best(prompts, excluded, depth, margin)
-        last = fast_scores.topk(depth, dim=1).values[:, -1:]  # [B, 1]
-        kept = torch.isfinite(fast_scores) & (fast_scores >= last - margin)  # [B, N]
+        fast_scores, unread = fast.find_best(prompts, excluded, quotas, margin)
+        kept = torch.zeros_like(excluded)  # [B, N]
+        for quota in quotas:
+            kept[:, quota.clusters] |= quota.mark_kept(fast_scores, margin)
         scores = self._exact.follow(prompts, kept).masked_fill(~kept, float("-inf"))
         moved = torch.where(kept, (scores - fast_scores).abs(), 0.0).amax(dim=1)  # [B]
         slack = (2 * moved - margin).clamp(min=0)
-        return scores, torch.maximum(slack, _bounds(fast_scores, unread, depth, margin))
+        return scores, torch.maximum(slack, _bounds(fast_scores, unread, excluded, quotas, margin))
 
 
 class _Pass:
@@ -222,14 +241,14 @@ class _Pass:
         self.share_prompts = self._reader.share_prompts
 
     def find_best(
-        self, prompts: SharedPrompts, excluded: Tensor, depth: int, margin: float
+        self, prompts: SharedPrompts, excluded: Tensor, quotas: Sequence[Quota], margin: float
     ) -> tuple[Tensor, Tensor]:
-        """Return (scores of the clusters found [B, N], best score of what is unread [B])."""
+        """Return (scores of the clusters found [B, N], of the segments that are unread [B, G])."""
         with torch.inference_mode():
             rows = self._reader.read_prompts(prompts, self.room)
-            frontier = self._search.find_best(rows, excluded, depth, margin)
+            frontier = self._search.find_best(rows, excluded, quotas, margin)
             scores = frontier.cluster_scores.masked_fill(excluded, float("-inf"))
-            return scores, frontier.unread.amax(dim=1)
+            return scores, frontier.unread
 
     def follow(self, prompts: SharedPrompts, wanted: Tensor) -> Tensor:
         """Return the scores of the wanted clusters, and of others met on the path, [B, N]."""
@@ -247,12 +266,12 @@ def mark(rows: Sequence[Sequence[int]], n_columns: int) -> Tensor:
     return marked
 
 
-def _bounds(scores: Tensor, unread: Tensor, depth: int, margin: float) -> Tensor:
-    """Return by how much what is unread may exceed each row's last rank, 0 if it cannot, [B]."""
-    last = scores.topk(depth, dim=1).values[:, -1]  # [B]
-    is_proven = unread < last - margin
-    excess = torch.where(torch.isfinite(last), unread - last, float("inf")).clamp(min=margin)
-    return torch.where(is_proven, 0.0, excess)
+def _bounds(
+    scores: Tensor, unread: Tensor, excluded: Tensor, quotas: Sequence[Quota], margin: float
+) -> Tensor:
+    """Return the largest error bound of each row's quotas, [B]; see :meth:`Quota.bound_errors`."""
+    bounds = [quota.bound_errors(scores, unread, excluded, margin) for quota in quotas]
+    return torch.stack(bounds).amax(dim=0)
 
 
 def _numbers(scores: Tensor) -> NDArray[np.float64]:

@@ -34,12 +34,20 @@ class PlainRanker:
     Args:
         planner: any Hugging Face causal language model and its tokenizer, in evaluation mode.
         descriptions: of each cluster, by id; no two the same to the tokenizer.
+        families: of each cluster, see :func:`~inference.search.ranking.families_of`.
         config: score, depth and rounding.
     """
 
-    def __init__(self, planner: Planner, descriptions: Sequence[str], config: TableConfig) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        descriptions: Sequence[str],
+        families: Sequence[int],
+        config: TableConfig,
+    ) -> None:
         self._planner = planner
         self._descriptions = descriptions
+        self._families = families
         self._config = config
         self._completions = [planner.encode_completion(text) for text in descriptions]
         self._following = continuations(self._completions)
@@ -56,7 +64,8 @@ class PlainRanker:
             UserError: the planner gives something that is not a number.
         """
         scores = self.score_candidates(contexts, range(len(self._descriptions)))
-        return replace(rank_scores(scores, contexts, self._config), arithmetic=self.arithmetic)
+        rows = rank_scores(scores, contexts, self._config, self._families)
+        return replace(rows, arithmetic=self.arithmetic)
 
     def score_candidates(
         self, contexts: Sequence[ClusterContext], candidates: Sequence[int]

@@ -4,31 +4,25 @@ A path into the tree never scores above its prefix, since log-probabilities are 
 So a row is finished when no prefix that is left scores above its last rank: what has not been
 read cannot belong into it. Each step reads, in every row, exactly the segments that stand among
 the best k of all prefixes and finished descriptions: the last rank can only fall below them,
-so no exact search could leave one of them out.
+so no exact search could leave one of them out. The same holds among the prefixes that lead to a
+family and the descriptions of it (:mod:`inference.search.quotas`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from inference.search.config import Score
-from inference.search.description_tree import NO_NODE, DescriptionTree
+from inference.search.description_tree import NO_NODE, ROOT, DescriptionTree
+from inference.search.quotas import Quota
 from inference.search.reader import OpenRows, PlannerReader
 
 # Shapes: B rows, R of them, G segments, N clusters, M nodes, Q nodes read at once, K segments
 # chosen, n read over all rows, b branches from them, Z outputs of the model's body.
-
-ROOT = 0
-"""Its number in every description tree: nodes are numbered from the root on."""
-
-EAGERNESS = 0.8
-"""How far a step reads ahead, from what must be read (0) to what a guess says will have to be (1).
-
-More reads segments in vain, less takes more passes. With 761 clusters steps fell from 18 to 4 or 5,
-and rows read the same 91 nodes (docs/research/planning.md)."""
 
 
 @dataclass(frozen=True)
@@ -74,20 +68,22 @@ class TreeSearch:
         self._tree = tree
         self._score = score
 
-    def find_best(self, rows: OpenRows, excluded: Tensor, depth: int, margin: float) -> Frontier:
-        """Read until the best ``depth`` clusters of each row are known, or its room is used up.
+    def find_best(
+        self, rows: OpenRows, excluded: Tensor, quotas: Sequence[Quota], margin: float
+    ) -> Frontier:
+        """Read until the clusters that each row must hold are known, or its room is used up.
 
         Args:
             rows: prompts just read.
             excluded: clusters that do not count, bool [B, N].
-            depth: clusters wanted.
+            quotas: what a row must hold.
             margin: how far below the last rank a cluster must be known, too.
         """
         frontier = self._open(rows)
         row = torch.arange(len(excluded), device=excluded.device)  # [R], rows that may need more
         while True:
             room = rows.room[row]
-            chosen = self._choose(frontier.of(row), excluded[row], depth, margin, room)  # [R, K]
+            chosen = self._choose(frontier.of(row), excluded[row], quotas, margin, room)  # [R, K]
             goes_on = (chosen != NO_NODE).any(dim=1)
             row, chosen = row[goes_on], chosen[goes_on]
             if not len(row):
@@ -130,7 +126,12 @@ class TreeSearch:
         return Frontier(values, is_read)
 
     def _choose(
-        self, frontier: Frontier, excluded: Tensor, depth: int, margin: float, room: Tensor
+        self,
+        frontier: Frontier,
+        excluded: Tensor,
+        quotas: Sequence[Quota],
+        margin: float,
+        room: Tensor,
     ) -> Tensor:
         """Return the segments to read next, best first, int64 [B, K], filled with ``NO_NODE``.
 
@@ -138,26 +139,14 @@ class TreeSearch:
         """
         unread = frontier.unread  # [B, G]
         finished = frontier.cluster_scores.masked_fill(excluded, float("-inf"))
-        last = torch.cat([unread, finished], dim=1).topk(depth, dim=1).values[:, -1:]  # [B, 1]
-        needed = (unread >= last - margin) & torch.isfinite(unread)  # [B, G]
-        guess = self._guess_last(unread, finished, depth)  # [B, 1]
-        likely = (unread >= last - margin - EAGERNESS * (last - guess)) & torch.isfinite(unread)
-        is_wanted = likely & needed.any(dim=1, keepdim=True)
+        is_wanted = torch.zeros_like(unread, dtype=torch.bool)
+        for quota in quotas:
+            is_wanted[:, quota.segments] |= quota.find_wanted(unread, finished, margin)
         most = int(is_wanted.sum(dim=1).max())
         scores, chosen = torch.where(is_wanted, unread, float("-inf")).topk(most, dim=1)
         lengths = (self._tree.segment_nodes != NO_NODE).sum(dim=1)[chosen]  # [B, K]
         fits = lengths.cumsum(dim=1) <= room[:, None]
         return torch.where(torch.isfinite(scores) & fits, chosen, NO_NODE)
-
-    def _guess_last(self, unread: Tensor, finished: Tensor, depth: int) -> Tensor:
-        """Return the last rank's score if segments were shared out evenly below them, [B, 1]."""
-        n_clusters_below = self._tree.n_clusters_below  # [G]
-        shares = torch.cat([unread - n_clusters_below.log(), finished], dim=1)
-        best, at = shares.topk(depth, dim=1)  # [B, depth]
-        counts = torch.cat([n_clusters_below, n_clusters_below.new_ones(finished.shape[1])])[
-            at
-        ].cumsum(dim=1)
-        return best.gather(1, (counts >= depth).int().argmax(dim=1, keepdim=True))
 
     def _read(self, rows: OpenRows, row_of: Tensor, chosen: Tensor, frontier: Frontier) -> None:
         """Read the segments [R, K] chosen in the rows [R]; write what they say."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER
 from inference.search.config import TableConfig
-from inference.search.ranking import row_depth
+from inference.search.ranking import depth_of_family, row_depth
 from inference.table.plan_table import NO_ROW, PlanTable
 from inference.table.table import n_rows
 from training.evaluation.metrics import (
@@ -31,7 +32,7 @@ class TableFigures:
         rows_expected: rows of a whole table.
         completeness: share of the contexts that have a row.
         valid_rows: rows with known clusters of which none is a member or repeated, sorted by
-            score and of the full depth.
+            score, that hold all of the best and of every family that they should, and no more.
         valid_share: of the rows that are there.
         n_clusters: clusters at the serving level.
         coverage_at_1: share of clusters that are first in some row.
@@ -58,10 +59,16 @@ class TableFigures:
     top1_score_median: float
 
 
-def describe_table(frame: pl.DataFrame, n_clusters: int, config: TableConfig) -> TableFigures:
-    """Return the figures of NOVEL_CLUSTER_TABLE; see :class:`TableFigures`."""
+def describe_table(
+    frame: pl.DataFrame, families: Sequence[int], config: TableConfig
+) -> TableFigures:
+    """Return the figures of NOVEL_CLUSTER_TABLE; see :class:`TableFigures`.
+
+    ``families`` is of each cluster, see :func:`~inference.search.ranking.families_of`.
+    """
+    n_clusters = len(families)
     table = PlanTable.from_frame(frame, n_clusters)
-    valid = int(_valid_rows(table, config).sum())
+    valid = int(_valid_rows(table, families, config).sum())
     shown = table.rankings()
     top1, top5 = (exposure_at_k(shown, n_clusters, k) for k in (1, 5))
     contexts_with_row = int(np.triu(table.row_of_context != NO_ROW).sum())
@@ -96,14 +103,40 @@ def measure_certificates(rows: pl.DataFrame) -> dict[str, float | None]:
     }
 
 
-def _valid_rows(table: PlanTable, config: TableConfig) -> NDArray[np.bool_]:
+def _valid_rows(
+    table: PlanTable, families: Sequence[int], config: TableConfig
+) -> NDArray[np.bool_]:
     """Return for each row whether it keeps every rule, [R]."""
-    n_members = 1 + (np.diff(table.members(), axis=1)[:, 0] > 0)  # [R]
-    depths = np.array([row_depth(table.n_clusters, int(size), config) for size in n_members])
     listed = table.clusters != NO_CLUSTER  # [R, D]
     padding = -1 - np.arange(listed.shape[1])  # differs from rank to rank: no repetition
     ordered = np.sort(np.where(listed, table.clusters, padding), axis=1)
     repeats = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)  # [R]
     rises = (table.scores[:, 1:] > table.scores[:, :-1]).any(axis=1)  # [R]
-    whole = listed.sum(axis=1) == depths  # [R]
+    whole = _are_whole(table, listed, families, config)
     return np.asarray(~table.proposes_members() & ~repeats & ~rises & whole)
+
+
+def _are_whole(
+    table: PlanTable, listed: NDArray[np.bool_], families: Sequence[int], config: TableConfig
+) -> NDArray[np.bool_]:
+    """Return for each row whether it holds what it should and no more, [R]."""
+    members = table.members()  # [R, 2], a single cluster twice
+    is_pair = members[:, 0] != members[:, 1]  # [R]
+    sizes = [row_depth(table.n_clusters, size, config) for size in (1, 2)]
+    depths = np.where(is_pair, sizes[1], sizes[0])  # [R]
+    per_family = depth_of_family(table.n_clusters, config)
+    if not per_family:
+        return np.asarray(listed.sum(axis=1) == depths)
+    whole = listed.sum(axis=1) >= depths
+    of_family = np.array([*families, -1])  # NO_CLUSTER looks up the last
+    found = of_family[table.clusters]  # [R, D]
+    is_further = np.arange(listed.shape[1]) >= depths[:, None]  # [R, D], than the best of all
+    for family in np.unique(families):
+        is_member = of_family[members] == family  # [R, 2]
+        n_members = is_member[:, 0].astype(int) + (is_pair & is_member[:, 1])  # [R]
+        wanted = np.minimum(per_family, (of_family == family).sum() - n_members)
+        is_of = found == family  # [R, D]
+        n_found = is_of.sum(axis=1)
+        n_further = (is_of & is_further).sum(axis=1)
+        whole &= np.where(n_further > 0, n_found == wanted, n_found >= wanted)
+    return np.asarray(whole)

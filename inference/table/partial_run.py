@@ -19,7 +19,13 @@ from inference.search.arithmetic import is_by_row
 from inference.search.config import TableConfig, TableRunConfig
 from inference.table.bulk import BulkCost, ShardStore, add_costs, plan_batches
 from inference.table.plan_table import PlanTable
-from inference.table.refresh import ClusterChanges, MergedRows, compare_descriptions, merge_rows
+from inference.table.refresh import (
+    ClusterChanges,
+    Families,
+    MergedRows,
+    compare_descriptions,
+    merge_rows,
+)
 from inference.table.shards import MicroBatch, join_rows
 from inference.table.sources import RankerSource
 from inference.table.table import cut_batches
@@ -45,12 +51,14 @@ class PreviousTable:
     Attributes:
         table: as it was.
         descriptions: of its clusters, by id.
+        families: of its clusters; ``None`` where rows held the best of all and no more.
         unproven: keys of its rows that were left with an error bound.
         arithmetic: of all its rows, see :class:`RankedContexts`; ``None`` where that is not known.
     """
 
     table: PlanTable
     descriptions: tuple[str, ...]
+    families: tuple[int, ...] | None
     unproven: frozenset[str]
     arithmetic: str | None
 
@@ -79,12 +87,15 @@ class RefreshedRows:
 def refresh_rows(
     previous: PreviousTable,
     descriptions: Sequence[str],
+    families: Sequence[int],
     source: PartialSource,
     config: TableConfig,
     run: TableRunConfig,
     open_store: OpenStore,
 ) -> RefreshedRows:
     """Return the rows that a full run would give, planning no more of them than it takes.
+
+    ``families`` are those of the clusters, see ``families_of``.
 
     Raises:
         UserError: clusters changed, and a changed cluster changes the scores of all others.
@@ -108,8 +119,9 @@ def refresh_rows(
         rows = plan(same, source.among(changes.new), RESCORED)
         rescored = PlanTable.from_frame(rows, len(descriptions))
     arithmetic = previous.arithmetic or ""  # of no row unless some are kept
+    both = Families(previous.families, families)
     merged = merge_rows(
-        previous.table, rescored, same, changes, previous.unproven, config, arithmetic
+        previous.table, rescored, same, changes, both, previous.unproven, config, arithmetic
     )
     wanted = _planned_again(contexts, kept, merged)
     planned = plan(wanted, source, ANEW)

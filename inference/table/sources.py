@@ -37,6 +37,7 @@ class StoredPlanner:
         base_folder: the base model, or the reference to it.
         adapter_folder: the adapter.
         descriptions: of every cluster, by id.
+        families: of every cluster, see :func:`~inference.search.ranking.families_of`.
         config: how rows are ranked.
         candidates: clusters that rows are to rank; ``None`` for all.
     """
@@ -44,6 +45,7 @@ class StoredPlanner:
     base_folder: Path
     adapter_folder: Path
     descriptions: tuple[str, ...]
+    families: tuple[int, ...]
     config: TableConfig
     candidates: tuple[int, ...] | None = None
 
@@ -60,10 +62,10 @@ class StoredPlanner:
         """
         planner = load_planner(*folders)
         planner.model.float()  # exact ranking needs float32, on a GPU too
-        engine = make_ranker(planner, self.descriptions, self.config)
+        engine = make_ranker(planner, self.descriptions, self.families, self.config)
         if self.candidates is None:
             return engine
-        return RankCandidates(engine, self.candidates, len(self.descriptions), self.config)
+        return RankCandidates(engine, self.candidates, self.families, self.config)
 
     def among(self, candidates: Sequence[int]) -> StoredPlanner:
         """Return the source of rows that rank only these clusters, scored as among all."""

@@ -8,7 +8,7 @@ planner gives the same table, byte for byte, wherever a run was broken off and t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def make_ranker(
-    planner: Planner, descriptions: tuple[str, ...], config: TableConfig
+    planner: Planner, descriptions: tuple[str, ...], families: Sequence[int], config: TableConfig
 ) -> PlanningEngine | PlainRanker:
     """Return what fills the rows of the planner's table: the engine, or else plain passes.
 
@@ -36,16 +36,17 @@ def make_ranker(
     Args:
         planner: in evaluation mode.
         descriptions: of every cluster, by id.
+        families: of every cluster, see :func:`~inference.search.ranking.families_of`.
         config: how rows are ranked.
 
     Raises:
         UserError: two descriptions are the same to the tokenizer.
     """
     try:
-        return PlanningEngine(planner, descriptions, config)
+        return PlanningEngine(planner, descriptions, families, config)
     except UnreadableModelError as error:
         log.warning("%s; every description is read in a pass of its own, which is slow", error)
-        return PlainRanker(planner, descriptions, config)
+        return PlainRanker(planner, descriptions, families, config)
 
 
 def fill_table(

@@ -22,6 +22,7 @@ from inference.experiment.policies import (
 )
 from inference.plans.config import Mix
 from inference.search.config import TableConfig
+from inference.search.ranking import families_of
 from inference.table.plan_table import PlanTable
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
@@ -108,7 +109,8 @@ class PolicyMaker:
         return feedback_of_cases(cases, self._vectors, self._config.log_negatives, rng)
 
     def _counted(self) -> ClusterPolicy:
-        return self._tabulated(tabulate_counts(self._counts, self._table))
+        families = families_of(self._clusters.ancestors)
+        return self._tabulated(tabulate_counts(self._counts, families, self._table))
 
     def _hierarchical(self, rng: np.random.Generator) -> ClusterPolicy:
         bandit = HierarchicalBandit(self._tree, self._config)

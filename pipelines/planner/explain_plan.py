@@ -96,7 +96,8 @@ def explain_plan(
     found = {context: row for context in contexts if (row := table.row(context))}
     alignment = load_alignment(paths.ALIGNMENT, clusters.n_clusters)
     distances = clusters.ancestors.distances_from([*history, *consumed])
-    whole = plan_for(contexts, history, distances, found, config, alignment.mean_shares)
+    families, mean_shares = clusters.ancestors.families, alignment.mean_shares
+    whole = plan_for(contexts, history, distances, families, found, config, mean_shares)
     plan = align_plan(whole, history, consumed, distances, alignment, config)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     weights = weights_from_metrics(read_figures(paths.metrics_of("collective")))

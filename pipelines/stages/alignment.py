@@ -17,6 +17,7 @@ from inference.plans.config import PlanConfig
 from inference.plans.deal import find_mixes
 from inference.plans.personal_mix import average_shares
 from inference.search.config import TableConfig
+from inference.search.ranking import depth_of_best, families_of
 from pipelines.io import paths, stage
 from pipelines.io.artefact_io import atomic_file, read_table, write_json
 from pipelines.io.clusters_reader import read_clusters
@@ -46,7 +47,7 @@ def main(params: Params) -> None:
     with threadpool_limits(runtime.threads):  # another number of threads sums in another order
         found = CaseDistances.of(cases, clusters.ancestors)
         distances, liked_shares = found.codes, average_likes(found)
-        plan = params.plan.settle(liked_shares)
+        plan = params.plan.settle(liked_shares, depth_of_best(clusters.n_clusters, params.table))
         scores = _score(clusters, cases, paths.ADAPTER_BEFORE_VALIDATION, params.table, plan)
         mean_shares = average_shares(scores, distances)
         mixes = find_mixes(scores, distances, plan, mean_shares)
@@ -115,7 +116,8 @@ def _score(
 ) -> Scores:
     """Return the scores that the planner of this adapter gives in these cases."""
     planner = load_planner(paths.BASE_MODEL, adapter)
-    rows = plan_case_table(planner, clusters.descriptions, cases.histories, table, plan)
+    families = families_of(clusters.ancestors)
+    rows = plan_case_table(planner, clusters.descriptions, families, cases.histories, table, plan)
     return score_served(rows, cases, clusters.ancestors, plan)
 
 

@@ -16,6 +16,7 @@ from inference.evaluation.contenders import EvaluationSplit
 from inference.evaluation.planner_evaluation import PlannerEvaluation, evaluate_planner
 from inference.evaluation.settings import EvaluationSettings
 from inference.plans.config import PlanConfig
+from inference.search.ranking import families_of
 from inference.table.plan_table import PlanTable
 from pipelines.guards.bounds import planner_bounds
 from pipelines.guards.guards import StageGuards
@@ -89,10 +90,10 @@ def load_validation(
 ) -> EvaluationSplit:
     """Return the validation with the planner of before it, whose rows are planned as needed."""
     planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
-    histories = window.cases.histories
+    histories, families = window.cases.histories, families_of(window.ancestors)
     return EvaluationSplit(
         window,
-        plan_case_table(planner, descriptions, histories, settings.table, settings.plan),
+        plan_case_table(planner, descriptions, families, histories, settings.table, settings.plan),
         load_alignment(paths.ALIGNMENT_BEFORE_VALIDATION, len(descriptions)),
         load_signal(paths.SIGNAL_BEFORE_VALIDATION),
     )

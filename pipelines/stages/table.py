@@ -9,6 +9,7 @@ import polars as pl
 
 from expectations.contracts.durable import SCHEMA
 from expectations.contracts.tables import NOVEL_CLUSTER_TABLE
+from inference.search.ranking import families_of
 from inference.table.bulk import plan_batches
 from inference.table.describe import describe_table, measure_certificates
 from inference.table.partial_run import common_arithmetic, refresh_rows
@@ -39,8 +40,9 @@ def main(params: Params) -> None:
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     clusters = read_clusters(params.clusters.serving_level)
     texts = clusters.descriptions
-    source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, texts, config)
-    recipe = describe_recipe(texts, config)
+    families = families_of(clusters.ancestors)
+    source = StoredPlanner(paths.BASE_MODEL, paths.PLANNER_ADAPTER, texts, families, config)
+    recipe = describe_recipe(texts, families, config)
     previous = read_previous_table(config, recipe)
     open_shards = shard_opener(paths.TABLE_SHARDS, recipe, config, run)
 
@@ -51,12 +53,12 @@ def main(params: Params) -> None:
         )
         drift = write_no_refresh()
     else:
-        refreshed = refresh_rows(previous, texts, source, config, run, open_shards)
+        refreshed = refresh_rows(previous, texts, families, source, config, run, open_shards)
         rows, cost = refreshed.rows, refreshed.cost
         drift = write_refresh_outs(previous, refreshed, texts, gates.min_refresh_jaccard)
     table = stamp_rows(rows, timeline.end)
     figures = {
-        **asdict(describe_table(table, clusters.n_clusters, config)),
+        **asdict(describe_table(table, families, config)),
         **measure_certificates(rows),
     }
 

@@ -23,6 +23,8 @@ from pipelines.table.table_recipe import (
 )
 
 SECTION = "table.previous"
+OLDER_ROWS = {"families": None, "per_family": 0}
+"""What records of rows say that hold the best of all and no more, where they say nothing."""
 REMEDY = f"copy {paths.NOVEL_CLUSTER_TABLE.parent} of that build there, or set {SECTION} to null"
 
 
@@ -61,7 +63,9 @@ def read_previous_table(config: TableConfig, recipe: TableRecipe) -> PreviousTab
     table = PlanTable.from_frame(frame, len(record.descriptions))
     same_code = record.code == describe_code()
     arithmetic = record.arithmetic if same_code else None
-    return PreviousTable(table, record.descriptions, frozenset(record.unproven), arithmetic)
+    return PreviousTable(
+        table, record.descriptions, record.families, frozenset(record.unproven), arithmetic
+    )
 
 
 def refuse_other_recipe(record: TableRecipe, recipe: TableRecipe) -> None:
@@ -86,7 +90,7 @@ def read_table_record(file: Path) -> TableRecord:
     content = read_json(file)
     schema_of(content, RECORD_SCHEMA, str(file))
     try:
-        return TypeAdapter(TableRecord).validate_python(content)
+        return TypeAdapter(TableRecord).validate_python({**OLDER_ROWS, **content})
     except ValidationError as error:
         rule, found = "is the record of a table", str(error.errors()[0]["loc"])
         raise UserError(str(file), rule, REMEDY, found) from None

@@ -14,11 +14,13 @@ import inference.table
 import training.planner
 from expectations.contracts.content_hash import hash_content
 from inference.search.config import BATCH_SETTINGS, TableConfig, TableRunConfig
+from inference.search.ranking import depth_of_family
 from pipelines.io import paths
 from training.planner.base.base_reference import fingerprint_base
 
-RECORD_SCHEMA = 2
-"""1 was the same without the field."""
+RECORD_SCHEMA = 3
+"""1 was the same without the field; in 2 the last of a row was always the last of the best of all.
+"""
 RANKING_SETTINGS = ("score", "depth", "whole_up_to", "score_step")
 
 
@@ -31,12 +33,16 @@ class TableRecipe:
         adapter: SHA-256 of the planner's adapter.
         descriptions: of the clusters, by id.
         ranking: the settings of :data:`RANKING_SETTINGS`.
+        families: of the clusters, by id; ``None`` where rows hold the best of all and no more.
+        per_family: clusters of every family that a row holds.
     """
 
     base_model: str
     adapter: str
     descriptions: tuple[str, ...]
     ranking: dict[str, object]
+    families: tuple[int, ...] | None
+    per_family: int
 
 
 @dataclass(frozen=True)
@@ -54,16 +60,21 @@ class TableRecord(TableRecipe):
     code: tuple[str, ...] | None = None
 
 
-def describe_recipe(descriptions: Sequence[str], config: TableConfig) -> TableRecipe:
+def describe_recipe(
+    descriptions: Sequence[str], families: Sequence[int], config: TableConfig
+) -> TableRecipe:
     """Return what decides the table but for the last bits of its scores: planner, words, ranking.
 
     The planner is named by what its files hold, so the same one has the same name everywhere.
     """
+    per_family = depth_of_family(len(descriptions), config)
     return TableRecipe(
         base_model=fingerprint_base(paths.BASE_MODEL),
         adapter=hash_content(paths.PLANNER_ADAPTER).sha256,
         descriptions=tuple(descriptions),
         ranking=config.model_dump(include=set(RANKING_SETTINGS)),
+        families=tuple(families) if per_family else None,
+        per_family=per_family,
     )
 
 

@@ -50,6 +50,7 @@ DESCRIPTIONS = (
     "chess openings",
     "chess",
 )
+ONE_FAMILY = (0,) * len(DESCRIPTIONS)
 END = datetime(2024, 5, 1, tzinfo=UTC)
 
 
@@ -196,7 +197,9 @@ class MadePlanner:
     folders: tuple[Path, ...] = ()
 
     def open(self, folders: Sequence[Path]) -> ContextRanker:
-        return make_ranker(make_planner(self.descriptions), self.descriptions, self.config)
+        return make_ranker(
+            make_planner(self.descriptions), self.descriptions, ONE_FAMILY, self.config
+        )
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from inference.plans.combine import plan_batch
 from inference.plans.config import Mix, PlanConfig
 from inference.plans.deal import find_mixes
 from inference.search.config import TableConfig
+from inference.search.ranking import families_of
 from tests.worlds.alignment import draw_alignment
 from tests.worlds.circles import N, draw_window
 from tests.worlds.collective import make_signal
@@ -55,7 +56,9 @@ SETTINGS = EvaluationSettings(QUICK, TABLE, PLAN, AlignmentConfig().user_weight_
 
 def split_of(window: Window, seed: int = 0) -> EvaluationSplit:
     """A window before a planner whose table pair counts fill; alignment and signal are drawn."""
-    table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
+    table = tabulate_counts(
+        count_pairs(window.visits, 8, 10.0), families_of(window.ancestors), TABLE
+    )
     alignment = draw_alignment(np.random.default_rng(seed), N)
     return EvaluationSplit(window, table, alignment, make_signal(seed, N))
 
@@ -80,7 +83,9 @@ def test_no_contender_proposes_what_was_consumed(seed: int, depth: int) -> None:
 
 def test_scores_of_the_served_plan_rank_as_the_plan_does() -> None:
     window = draw_window(np.random.default_rng(3))
-    table = tabulate_counts(count_pairs(window.visits, 8, 10.0), TABLE)
+    table = tabulate_counts(
+        count_pairs(window.visits, 8, 10.0), families_of(window.ancestors), TABLE
+    )
     cases = window.cases
     mixed = PLAN.model_copy(update={"mix": Mix(adjacent=1, new_family=2, new_field=2)})
     alike = mixed.model_copy(update={"personal_mix": False})
@@ -104,7 +109,9 @@ def test_a_setting_is_chosen_by_recall_and_used_for_other_windows() -> None:
     assert chosen.recalls[chosen.best] == max(chosen.recalls.values())
     scores = score_baselines(baselines, chosen.settings, other)
     prior = chosen.settings[PAIR_COUNTS]
-    table = tabulate_counts(count_pairs(other.visits, QUICK.pair_window, prior), TABLE)
+    table = tabulate_counts(
+        count_pairs(other.visits, QUICK.pair_window, prior), families_of(window.ancestors), TABLE
+    )
     served = score_served(table, other.cases, other.ancestors, PLAN)
     assert np.array_equal(scores[PAIR_COUNTS], served)
 

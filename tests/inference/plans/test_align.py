@@ -48,7 +48,7 @@ def test_one_request_gets_the_order_that_evaluation_measured(
         contexts = contexts_to_look_up(history, plan)
         rows = {context: found for context in contexts if (found := TABLE.row(context)) is not None}
         distances = TREE.distances_from([*history, *consumed])
-        before = plan_for(contexts, history, distances, rows, plan, EVEN_SHARES)
+        before = plan_for(contexts, history, distances, TREE.families, rows, plan, EVEN_SHARES)
         after = align_plan(before, history, consumed, distances, ALIGNMENT, plan)
         assert [planned.cluster_id for planned in after.clusters] == aligned.rankings()[row]
         told = [planned.score for planned in before.clusters]
@@ -77,7 +77,8 @@ def test_best_of_one_is_the_plan_itself() -> None:
     row = TABLE.row(context)
     assert row is not None
     distances = TREE.distances_from([1, 2])
-    plan = plan_for([context], [1, 2], distances, {context: row}, config, EVEN_SHARES)
+    rows = {context: row}
+    plan = plan_for([context], [1, 2], distances, TREE.families, rows, config, EVEN_SHARES)
     assert align_plan(plan, [1, 2], [], distances, ALIGNMENT, config) is plan
 
 

@@ -48,7 +48,7 @@ def plan_of(
     """The plan of one user from these rows."""
     distances = TREE.distances_from([*history, *consumed])
     contexts = contexts_to_look_up(history, config)
-    return plan_for(contexts, history, distances, rows, config, MEAN_SHARES)
+    return plan_for(contexts, history, distances, TREE.families, rows, config, MEAN_SHARES)
 
 
 def rows_of(table: PlanTable, contexts: list[ClusterContext]) -> dict[ClusterContext, TableRow]:
@@ -134,6 +134,32 @@ def test_mixture_is_the_weighted_sum_of_shares_and_names_who_led() -> None:
     assert ranked(plan) == [4, 3, 5]
     assert np.allclose(shares, [1.31 / 3, 1.21 / 3, 0.48 / 3], atol=1e-5)
     assert [planned.led_by.key for planned in plan.clusters] == ["0_2", "0_1", "1_2"]
+
+
+def test_what_a_row_leaves_out_has_no_more_than_the_last_of_all_and_of_its_family() -> None:
+    # two places for the best of all, one for the best of each family of three
+    listed: dict[ClusterContext, dict[int, float]] = {
+        ClusterContext.of(0, 1): {3: 0.5, 4: 0.3, 6: 0.05, 9: 0.01},
+        ClusterContext.of(0, 2): {5: 0.4, 6: 0.3, 9: 0.1},
+        ClusterContext.of(1, 2): {3: 0.6, 5: 0.2, 10: 0.05, 7: 0.02},
+    }
+    left_out: dict[ClusterContext, dict[int, float]] = {
+        ClusterContext.of(0, 1): {5: 0.3, 7: 0.05, 10: 0.01},
+        ClusterContext.of(0, 2): {3: 0.3, 4: 0.3, 7: 0.3, 10: 0.1},
+        ClusterContext.of(1, 2): {4: 0.2, 6: 0.02, 9: 0.05},
+    }
+    rows = {
+        context: TableRow(np.array(list(row)), np.log(list(row.values())).astype(np.float32))
+        for context, row in listed.items()
+    }
+    plan = plan_of([0, 1, 2], [], rows, PlanConfig(recency=1.0, table_depth=2))
+    expected = dict.fromkeys((3, 4, 5, 6, 7, 9, 10), 0.0)
+    for context, row in listed.items():
+        whole = {**row, **left_out[context]}
+        for cluster, share in whole.items():
+            expected[cluster] += share / sum(whole.values()) / 3
+    shares = {planned.cluster_id: np.exp(planned.score) for planned in plan.clusters}
+    assert shares == pytest.approx(expected, abs=1e-5)
 
 
 def test_missing_rows_are_reported_and_the_others_used() -> None:

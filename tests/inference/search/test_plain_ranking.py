@@ -15,7 +15,7 @@ from inference.search.config import Score, TableConfig
 from inference.search.engine import PlanningEngine
 from inference.search.plain_ranking import PlainRanker
 from inference.table.table import make_ranker
-from tests.worlds.planning import DESCRIPTIONS, make_planner, score_one_by_one
+from tests.worlds.planning import DESCRIPTIONS, ONE_FAMILY, make_planner, score_one_by_one
 
 N = len(DESCRIPTIONS)
 PAIRS = [context for context in all_contexts(N) if len(context.members) == 2][::5]
@@ -30,7 +30,7 @@ def test_rows_are_those_of_plain_transformers(
     planner = make_planner(architecture=architecture)
     config = TableConfig(score=score)
     with caplog.at_level(logging.WARNING):
-        ranker = make_ranker(planner, DESCRIPTIONS, config)
+        ranker = make_ranker(planner, DESCRIPTIONS, ONE_FAMILY, config)
     assert isinstance(ranker, PlainRanker)
     assert "full attention" in caplog.text
     rows = ranker.rank_batch(PAIRS)
@@ -48,9 +48,9 @@ def test_rows_are_those_of_plain_transformers(
 @pytest.mark.parametrize("score", SCORES)
 def test_both_ways_of_reading_agree(score: Score) -> None:
     planner, config = make_planner(), TableConfig(score=score)
-    engine = make_ranker(planner, DESCRIPTIONS, config)
+    engine = make_ranker(planner, DESCRIPTIONS, ONE_FAMILY, config)
     assert isinstance(engine, PlanningEngine)
-    plain = PlainRanker(planner, DESCRIPTIONS, config)
+    plain = PlainRanker(planner, DESCRIPTIONS, ONE_FAMILY, config)
     fast, slow = (ranker.rank_batch(PAIRS) for ranker in (engine, plain))
     assert fast.clusters.tolist() == slow.clusters.tolist()
 
@@ -60,4 +60,4 @@ def test_what_is_no_number_is_refused() -> None:
     with torch.no_grad():
         planner.model.get_output_embeddings().weight.fill_(float("nan"))
     with pytest.raises(UserError, match="finite"):
-        PlainRanker(planner, DESCRIPTIONS, TableConfig()).rank_batch(PAIRS[:1])
+        PlainRanker(planner, DESCRIPTIONS, ONE_FAMILY, TableConfig()).rank_batch(PAIRS[:1])
