@@ -274,7 +274,7 @@ def _least_left_out(
     if families.before is None:
         return last_of[:, 0]
     were = {families.before[cluster] for cluster in kept if families.after[cluster] == family}
-    return last_of[:, sorted(were)].min(axis=1, initial=NO_RANK)
+    return np.asarray(last_of[:, sorted(were)].min(axis=1, initial=NO_RANK))
 
 
 def _frame(

@@ -144,7 +144,7 @@ def test_a_collapsed_planner_is_stopped_twice(
 ) -> None:
     build_house(tmp_path, collapsed=True)
     monkeypatch.chdir(tmp_path)
-    shallow = {"whole_up_to": 1, "depth": 1}
+    shallow = {"whole_up_to": 1, "depth": 1, "per_family": 0}
     loosen(tmp_path, table=shallow)
     with pytest.raises(GateError, match=r"coverage_at_5 is at least 0\.95, found 0\.375"):
         table.main(read_params())
