@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException
 from starlette.convertors import PathConvertor, register_url_convertor
+from starlette.routing import Route
 
 from inference.events.live_view import LiveView
 from inference.features.online_features import FeatureReader
@@ -21,13 +22,14 @@ from inference.serving.event_routes import add_event_routes
 from inference.serving.features.feature_routes import add_feature_routes
 from inference.serving.http.api_keys import KeyGuard, read_keys
 from inference.serving.http.bounds import BodyBounds
+from inference.serving.http.direct_route import DirectRoute
 from inference.serving.http.metrics import Metrics
 from inference.serving.http.problems import explain_problems
 from inference.serving.http.request_log import RequestLog
 from inference.serving.http.telemetry_switch import open_telemetry
 from inference.serving.interest_routes import add_interest_routes
 from inference.serving.new_items import add_item_routes
-from inference.serving.recommendation_routes import add_recommendation_routes
+from inference.serving.recommendation_routes import USER_LIST, add_recommendation_routes
 from inference.serving.release_loader import ReleaseLoader
 from inference.serving.state_routes import add_state_routes
 
@@ -88,15 +90,9 @@ def create_app(
         docs_url=None,  # these pages load their scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # a redirect would name whatever host the request did
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would tell addresses
     )
-    app.add_middleware(BodyBounds, max_bytes=config.max_body_bytes, seconds=config.body_seconds)
-    if config.api_keys:
-        app.add_middleware(KeyGuard, keys=read_keys(Path(config.api_keys)), folder=folder)
     metrics = Metrics(is_shared=config.workers > 1)
-    app.add_middleware(RequestLog, metrics=metrics)
-    if telemetry is not None:
-        telemetry.watch(app)
-    explain_problems(app)
 
     def release() -> LoadedRelease:
         status = loader.status
@@ -104,9 +100,19 @@ def create_app(
             raise HTTPException(503, f"no release in service: {status.problem}")
         return status.release
 
-    add_recommendation_routes(
+    answer = add_recommendation_routes(
         app, release, reader, config, metrics, lambda: loader.exploration_share
     )
+    (route,) = (one for one in app.routes if isinstance(one, Route) and one.path == USER_LIST)
+    # The last one added is asked first: keys, bounds and the log stand before the direct way.
+    app.add_middleware(DirectRoute, route=route, answer=answer)
+    app.add_middleware(BodyBounds, max_bytes=config.max_body_bytes, seconds=config.body_seconds)
+    if config.api_keys:
+        app.add_middleware(KeyGuard, keys=read_keys(Path(config.api_keys)), folder=folder)
+    app.add_middleware(RequestLog, metrics=metrics)
+    if telemetry is not None:
+        telemetry.watch(app)
+    explain_problems(app)
     add_state_routes(app, loader, release, config, metrics)
     add_item_routes(app, release)
     add_browse_routes(app, release, Path(config.forgotten_users))

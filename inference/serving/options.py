@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -65,7 +66,7 @@ class Options:
             config.planned_clusters,
             self.novelty or arm.novelty,
             read_mix(self.mix) or arm.mix,
-            seed=self.seed,
+            seed=secrets.randbits(SEED_BITS) if self.seed is None else self.seed,
             policy=config.exploration,
             wanted=self.wanted,
             share_is_default=self.exploration_share is None,

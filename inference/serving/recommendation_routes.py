@@ -12,9 +12,11 @@ from typing import Annotated
 import anyio
 import anyio.to_thread
 import orjson
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
+from expectations.contracts.interaction_rules import is_id
 from inference.events.identifier import Identifier
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
@@ -28,6 +30,7 @@ from inference.serving.config import ServingConfig
 from inference.serving.examples import BATCH_EXAMPLE, LIST_EXAMPLE, PLAN_EXAMPLE
 from inference.serving.exploration.shown_clusters import open_shown
 from inference.serving.http.answer_examples import answered
+from inference.serving.http.direct_route import Answer, KnownQueries
 from inference.serving.http.metrics import Metrics
 from inference.serving.http.problems import (
     NO_RELEASE,
@@ -44,6 +47,8 @@ MAX_SESSION = 200
 """Items of a session, newest first; the recommender reads fewer."""
 MAX_INTERESTS = 50
 """Chosen interests: more than a page of sign-up shows."""
+USER_LIST = "/v1/users/{user_id:anything}/recommendations"
+"""Ids may contain slashes, hence a path."""
 Work = Callable[[], bytes]
 impressions = logging.getLogger("impressions")
 
@@ -84,8 +89,8 @@ def add_recommendation_routes(
     config: ServingConfig,
     metrics: Metrics,
     usual_share: Callable[[], float],
-) -> None:
-    """Let ``app`` recommend.
+) -> Answer:
+    """Let ``app`` recommend; return what answers for a user past it, where that can be done.
 
     Args:
         app: the application.
@@ -102,6 +107,7 @@ def add_recommendation_routes(
     )
     options = Depends(make_options(config))
     refused = OUT_OF_RANGE | NO_RELEASE
+    known: KnownQueries[Options] = KnownQueries()
 
     def note(made: Recommendations, request: RecommendationRequest) -> None:
         metrics.answers.labels(made.answered_by, made.arm).inc()
@@ -112,26 +118,39 @@ def add_recommendation_routes(
             shown_now = impression_of(made, time.time_ns() // 1000, usual)
             impressions.info("%s", orjson.dumps(shown_now).decode())
 
-    async def recommend(serving: LoadedRelease, request: RecommendationRequest) -> Response:
+    async def recommend(serving: LoadedRelease, request: RecommendationRequest) -> bytes:
         def answer() -> bytes:
             made = make_recommendations(serving, reader, request, shown)
             note(made, request)
             return orjson.dumps(made)
 
-        return Response(await run(answer), media_type="application/json")
+        return await run(answer)
 
-    # Ids may contain slashes, hence a path.
+    async def recommend_directly(user_id: str, query: bytes) -> bytes | None:
+        asked = known.find(query)
+        if asked is None or not is_id(user_id):
+            return None
+        try:
+            serving = release()
+        except HTTPException:
+            return None
+        return await recommend(serving, asked.request_for(user_id, config, usual_share()))
+
     @app.get(
-        "/v1/users/{user_id:anything}/recommendations",
+        USER_LIST,
         response_model=Recommendations,
         responses=answered(LIST_EXAMPLE) | refused,
     )
-    async def recommendations(user_id: Identifier, asked: Options = options) -> Response:
+    async def recommendations(
+        user_id: Identifier, sent: Request, asked: Options = options
+    ) -> Response:
         """Recommend ``count`` items, the given share of them from novel interest clusters.
 
         Which planned interest stands where is drawn anew for each answer; ``seed`` repeats it.
         """
-        return await recommend(release(), asked.request_for(user_id, config, usual_share()))
+        known.add(sent.scope["query_string"], asked)
+        made = await recommend(release(), asked.request_for(user_id, config, usual_share()))
+        return Response(made, media_type="application/json")
 
     @app.get(
         "/v1/users/{user_id:anything}/plan",
@@ -159,7 +178,7 @@ def add_recommendation_routes(
         interests = tuple(c for c in dict.fromkeys(session.interests) if c < known)
         request = asked.request_for(None, config, usual_share())
         request = replace(request, session=session.items, interests=interests)
-        return await recommend(serving, request)
+        return Response(await recommend(serving, request), media_type="application/json")
 
     @app.post(
         "/v1/recommendations/batch",
@@ -178,6 +197,8 @@ def add_recommendation_routes(
             return orjson.dumps(RecommendationBatch(tuple(made)))
 
         return Response(await run(answer), media_type="application/json")
+
+    return recommend_directly
 
 
 def _runner(n_threads: int) -> Callable[[Work], Awaitable[bytes]]:

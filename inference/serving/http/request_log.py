@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
 from dataclasses import dataclass
 from uuid import uuid4
 
+import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference.serving.http.metrics import Metrics
@@ -96,7 +96,7 @@ def _request_id(scope: Scope) -> bytes:
 
 
 def _line(method: str, scope: Scope, status: int, seconds: float, request_id: bytes) -> str:
-    return json.dumps(
+    return orjson.dumps(
         {
             "request_id": request_id.decode(),
             "method": method,
@@ -105,7 +105,7 @@ def _line(method: str, scope: Scope, status: int, seconds: float, request_id: by
             "status": status,
             "ms": round(1000 * seconds, 2),
         }
-    )
+    ).decode()
 
 
 def route_of(scope: Scope) -> str:
