@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from training.evaluation.clusters.cases import PlannerCases, Scores
 
@@ -53,6 +52,8 @@ def fit_stack(scores: Mapping[str, Scores], cases: PlannerCases, penalty: float)
         cases: what came of them is what the weights are fitted to.
         penalty: L2 weight of the distance from a plain mean, in cases.
     """
+    from scipy.optimize import minimize  # a service, which fits nothing, starts without it
+
     members = tuple(scores)
     mean = np.full(len(members), 1 / len(members))
     if len(cases) == 0:

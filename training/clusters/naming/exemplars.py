@@ -8,7 +8,7 @@ import regex
 
 from training.clusters.naming.terms import is_readable
 from training.clusters.representation.segmentation import JOINERS, split_words
-from training.clusters.representation.words import STOP_WORDS, stem_word
+from training.clusters.representation.words import stem_word, stop_words
 
 MAX_TITLE_WORDS = 3
 """A longer title would leave no word to tell clusters apart by."""
@@ -31,7 +31,7 @@ def read_exemplars(titles: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
     for title in titles:
         name = " ".join(NAME_END.split(ASIDE.sub(" ", title).strip())[0].lower().split())
         words = split_words(name)
-        telling = [word for word in words if word not in STOP_WORDS and is_readable(word)]
+        telling = [word for word in words if word not in stop_words() and is_readable(word)]
         if PLAIN_WORDS.fullmatch(name) and len(words) <= MAX_TITLE_WORDS and telling:
             found.setdefault(name, tuple(stem_word(word) for word in telling))
     return list(found.items())

@@ -12,7 +12,7 @@ from expectations.contracts.values import MAX_DESCRIPTION
 from training.clusters.config import DescriptionConfig
 from training.clusters.naming.terms import CRUDE
 from training.clusters.representation.segmentation import JOINERS, split_words
-from training.clusters.representation.words import STOP_WORDS, stem_word
+from training.clusters.representation.words import stem_word, stop_words
 
 INSTRUCTION = (
     "You name groups of items that the same people like. Answer with one name of two to six words, "
@@ -88,7 +88,7 @@ def check_answer(answer: str, taken: Sequence[str], config: DescriptionConfig) -
     if len(words) < config.min_words or not has_room:
         return Refusal("length")
     stems = telling_stems(name)
-    if not stems or len(stems) < sum(word not in STOP_WORDS for word in words):
+    if not stems or len(stems) < sum(word not in stop_words() for word in words):
         return Refusal("repetition")
     if stems in [telling_stems(other) for other in taken]:
         return Refusal("duplicate")
@@ -97,4 +97,4 @@ def check_answer(answer: str, taken: Sequence[str], config: DescriptionConfig) -
 
 def telling_stems(name: str) -> frozenset[str]:
     """Return the stems of a description's words, stop words left out: what makes it different."""
-    return frozenset(stem_word(word) for word in split_words(name) if word not in STOP_WORDS)
+    return frozenset(stem_word(word) for word in split_words(name) if word not in stop_words())

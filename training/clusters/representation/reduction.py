@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.extmath import randomized_svd
 
 SVD_ITERATIONS = 7
 """Power iterations: scikit-learn's own choice where few components of many are wanted."""
@@ -19,6 +18,8 @@ def truncated_svd(
     where the matrix ``[n, m]`` has fewer rows or columns. Rows, old and new, get their vector by
     multiplication with the directions.
     """
+    from sklearn.utils.extmath import randomized_svd  # a service, which scales rows, waits for none
+
     wanted = max(1, min(dimensions, *matrix.shape))
     seed = int(rng.integers(2**31))
     _, values, right = randomized_svd(matrix, wanted, n_iter=SVD_ITERATIONS, random_state=seed)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.preprocessing import normalize
 
 from expectations.contracts.errors import UserError
 from training.clusters.config import RepresentationConfig
@@ -95,6 +93,8 @@ def fit_text(
     Raises:
         UserError: the sentence encoder is not installed or cannot be loaded.
     """
+    from sklearn.feature_extraction.text import TfidfTransformer
+
     if config.text_encoder != TFIDF:
         sentences = SentenceEncoder(config.text_encoder)
         return sentences, sentences.encode(items)
@@ -152,6 +152,8 @@ def _count_stems(items: pl.DataFrame, config: RepresentationConfig) -> pl.DataFr
 
 def _weigh_words(counts: sp.csr_matrix, idf: np.ndarray) -> sp.csr_matrix:
     """Return unit rows of (1 + log count) times the inverse document frequency."""
+    from sklearn.preprocessing import normalize  # a service starts without it
+
     weighed = counts.copy()
     weighed.data = 1 + np.log(weighed.data)
     return normalize(weighed @ sp.diags(idf))

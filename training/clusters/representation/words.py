@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 import regex
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from training.clusters.representation.segmentation import (
     BORDER,
@@ -30,12 +31,6 @@ PARTICLES = """
 から まで です ます する した して ため こと もの など これ その この
 ที่ และ ของ ใน กับ การ ความ เป็น ให้ ได้ จาก แบบ
 """
-STOP_WORDS = (
-    (ENGLISH_STOP_WORDS - frozenset(CONTENT_WORDS.split()))
-    | frozenset(MEASURE_WORDS.split())
-    | frozenset(PARTICLES.split())
-)
-
 CONTRACTED = frozenset({"couldn", "didn", "doesn", "don", "hasn", "isn", "wasn", "won", "wouldn"})
 
 # Stop words that phrases are built with, and those that may be left out of one.
@@ -59,6 +54,17 @@ SAME_LETTERS = str.maketrans("يكى", "یکی")  # Arabic keyboards and Persian
 RELEASE_YEAR = r"\(((?:18|19|20)\d)\d\)\s*$"
 
 TITLE, CATEGORY, TEXT = "title", "category", "text"
+
+
+@cache
+def stop_words() -> frozenset[str]:
+    """Return the words that say nothing of what an item is about, English but for particles."""
+    # A service reads no words until an item is new to it: its start waits for none of this.
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    english: frozenset[str] = ENGLISH_STOP_WORDS
+    others = frozenset(MEASURE_WORDS.split()) | frozenset(PARTICLES.split())
+    return (english - frozenset(CONTENT_WORDS.split())) | others
 
 
 def read_words(items: pl.DataFrame) -> pl.DataFrame:
@@ -155,7 +161,7 @@ def _read_tokens(segments: pl.DataFrame) -> pl.DataFrame:
         (pl.col("word").str.len_chars() > 1) | pl.col("word").str.contains(WHOLE_WORD)
     )
     judged = positioned.with_columns(
-        (is_word & ~root.is_in(list(STOP_WORDS | CONTRACTED))).alias("kept"),
+        (is_word & ~root.is_in(list(stop_words() | CONTRACTED))).alias("kept"),
         is_letters.alias("letters"),
     )
     before, farther = _neighbour(-1), _neighbour(-2)
