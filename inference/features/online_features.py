@@ -128,9 +128,9 @@ class FeatureReader:
         """
         wanted = list(contexts)
         known = self._rows.find(release_id, wanted)
-        missing = [context for context in wanted if context not in known]
-        if not missing:
+        if len(known) == len(wanted):
             return known
+        missing = [context for context in wanted if context not in known]
         fetched = self.fetch_rows(release_id, missing)
         self._rows.add(release_id, fetched)
         return {**known, **fetched}

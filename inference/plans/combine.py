@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,7 @@ MAX_WEIGHTS_KEPT = 64
 # Shapes: B users, P contexts of each (padded), D depth of a row, N clusters.
 
 
-@dataclass(frozen=True)
-class PlannedCluster:
+class PlannedCluster(NamedTuple):
     """A novel cluster of a plan, its combined score, and the context with most of it."""
 
     cluster_id: int
@@ -79,14 +79,15 @@ def plan_for(
         config: how rows are combined, and what may be planned.
         mean_shares: what plans give each distance on average, by which a mix is made personal.
     """
-    is_found = [context in rows and len(rows[context].novel_clusters) > 0 for context in contexts]
+    of_contexts = [rows.get(context) for context in contexts]
+    is_found = [row is not None and len(row.novel_clusters) > 0 for row in of_contexts]
     found = list(compress(contexts, is_found))
     missing = tuple(context for context, there in zip(contexts, is_found, strict=True) if not there)
     if not found:
         return ServedPlan((), missing)
     n_history = min(len(history_clusters), config.max_history)
     weights = _weights(n_history, config.recency)[is_found]  # [P]
-    clusters, scores = _stack([rows[context] for context in found])  # [P, D], [P, D]
+    clusters, scores = _stack([row for row in compress(of_contexts, is_found) if row])  # [P, D]
     combined, leaders = _combine(
         clusters[None], scores[None], weights[None], distances[None], families, config
     )  # [1, N] each
@@ -199,7 +200,13 @@ def _rows_of_contexts(histories: Sequence[Sequence[int]], table: PlanTable) -> N
 
 
 def _stack(rows: Sequence[TableRow]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    depth = max(len(row.novel_clusters) for row in rows)
+    depths = {len(row.novel_clusters) for row in rows}
+    if len(depths) == 1:
+        shape = len(rows), depths.pop()
+        clusters = np.concatenate([row.novel_clusters for row in rows], dtype=np.int64)
+        scores = np.concatenate([row.scores for row in rows], dtype=np.float32)
+        return clusters.reshape(shape), scores.reshape(shape)
+    depth = max(depths)
     clusters = np.full((len(rows), depth), NO_CLUSTER, dtype=np.int64)
     scores = np.full((len(rows), depth), -np.inf, dtype=np.float32)
     for number, row in enumerate(rows):

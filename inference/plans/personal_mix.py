@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from training.alignment.alignment import EVEN_SHARES
 from training.clusters.distance import DISTANCES
+from training.item_scoring.compiled import compiled
 
 # Shapes: B users, N clusters, K distances.
 
@@ -27,10 +28,9 @@ def planned_shares(scores: NDArray[np.float64], distances: NDArray[np.int8]) -> 
             cluster is not offered.
         distances: codes of :data:`DISTANCES`, ``[B, N]``.
     """
-    highest = scores.max(axis=1, keepdims=True)
-    weights = np.exp(scores - np.where(np.isfinite(highest), highest, 0.0))  # [B, N]
-    sums = [np.where(distances == code, weights, 0.0).sum(axis=1) for code in range(len(DISTANCES))]
-    masses = np.stack(sums, axis=1)
+    masses = _sum_by_distance(
+        np.ascontiguousarray(scores), np.ascontiguousarray(distances), len(DISTANCES)
+    )
     return np.asarray(masses / np.maximum(masses.sum(axis=1, keepdims=True), SMALLEST))
 
 
@@ -71,3 +71,22 @@ def personalise_mix(
     """
     moved = weights * np.maximum(shares, SMALLEST) / np.maximum(mean_shares, SMALLEST)
     return np.asarray(np.round(moved / moved.sum(axis=1, keepdims=True), DECIMALS))
+
+
+@compiled
+def _sum_by_distance(
+    scores: NDArray[np.float64], distances: NDArray[np.int8], n_distances: int
+) -> NDArray[np.float64]:
+    """Return the probability of each plan at each distance, up to a factor of the plan."""
+    masses = np.zeros((len(scores), n_distances))
+    for user in range(len(scores)):
+        highest = -np.inf
+        for score in scores[user]:
+            highest = max(highest, score)
+        if not np.isfinite(highest):
+            continue
+        for cluster in range(scores.shape[1]):
+            code = distances[user, cluster]
+            if 0 <= code < n_distances:
+                masses[user, code] += np.exp(scores[user, cluster] - highest)
+    return masses

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from expectations.contracts.forgotten import ForgottenUsers
 from expectations.contracts.values import ClusterContext, all_contexts
 from inference.features.online_features import FeatureReader
@@ -28,8 +30,7 @@ def find_missing_rows(
     release_id = manifest.release_id
     left_out = forgotten.among(manifest.probe_users)
     users = probe_evenly([user for user in manifest.probe_users if user not in left_out], probes)
-    rows = [context.key for context in all_contexts(manifest.counts.n_clusters)]
-    contexts = [ClusterContext.parse(key) for key in probe_evenly(rows, probes)]
+    contexts = _probe_contexts(manifest.counts.n_clusters, probes)
     n_users = len(reader.read_users(release_id, users))
     n_contexts = len(reader.fetch_rows(release_id, contexts))
     missing = []
@@ -38,3 +39,10 @@ def find_missing_rows(
     if not contexts or n_contexts < len(contexts):
         missing.append(f"table rows: {n_contexts} of {len(contexts)} probes are online")
     return missing
+
+
+@lru_cache
+def _probe_contexts(n_clusters: int, probes: int) -> list[ClusterContext]:
+    """Return contexts spread evenly over a table; of 200 clusters there are twenty thousand."""
+    rows = [context.key for context in all_contexts(n_clusters)]
+    return [ClusterContext.parse(key) for key in probe_evenly(rows, probes)]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from inference.serving.blend import ListName
 from training.clusters.distance import Distance
+from training.clusters.tree_view import Cluster
 
 
 class AnsweredBy(StrEnum):
@@ -41,15 +42,6 @@ class Reason(StrEnum):
     """It follows from what the person did lately."""
     POPULAR = "popular"
     """Many like it; of the person too little is known."""
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """An interest cluster in words: as the planner writes it, and as people read it."""
-
-    cluster_id: int
-    description: str
-    name: str
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inference.plans.combine import PlannedCluster, ServedPlan
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import (
     AnsweredBy,
-    Cluster,
     PlanAnswer,
     PlannedInterest,
     Reason,
@@ -23,6 +19,7 @@ from inference.serving.blend import BlendedItem, ListName
 from inference.serving.person import Person
 from inference.serving.request import RecommendationRequest
 from training.clusters.distance import DISTANCES, KNOWN, Distance
+from training.clusters.tree_view import Cluster
 
 
 class Explainer:
@@ -38,15 +35,6 @@ class Explainer:
         self._person = person
 
     @cached_property
-    def _codes(self) -> NDArray[np.int8]:
-        """How far every cluster is from what the person has consumed, [N]."""
-        known = self.known
-        clusters = self._release.clusters
-        if not known:
-            return np.full(clusters.n_clusters, KNOWN, dtype=np.int8)
-        return clusters.ancestors.distances_from(sorted(known))
-
-    @cached_property
     def known(self) -> set[int]:
         """The clusters that are not new to the person."""
         user = self._person.features
@@ -54,11 +42,12 @@ class Explainer:
 
     def names(self, cluster_ids: Iterable[int]) -> tuple[Cluster, ...]:
         """Return clusters in words."""
-        return tuple(name_cluster(self._release, cluster_id) for cluster_id in cluster_ids)
+        named = self._release.clusters.named
+        return tuple(named[cluster_id] for cluster_id in cluster_ids)
 
     def distance(self, cluster_id: int) -> Distance | None:
         """Return how far a cluster is; ``None`` for a known one and where nothing is known."""
-        code = int(self._codes[cluster_id])
+        code = int(self._person.distances[cluster_id]) if self.known else KNOWN
         return None if code == KNOWN else DISTANCES[code]
 
     def history(self) -> tuple[Cluster, ...]:
@@ -116,8 +105,7 @@ class Explainer:
 
 def name_cluster(release: LoadedRelease, cluster_id: int) -> Cluster:
     """Return a cluster in words."""
-    clusters = release.clusters
-    return Cluster(cluster_id, clusters.descriptions[cluster_id], clusters.shown[cluster_id])
+    return release.clusters.named[cluster_id]
 
 
 def assemble_plan(

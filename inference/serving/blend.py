@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from expectations.contracts.values import ClusterContext
 from inference.serving.retrieval import NovelItem
@@ -18,8 +18,7 @@ class ListName(StrEnum):
     EXPLORATORY = "exploratory"
 
 
-@dataclass(frozen=True)
-class BlendedItem:
+class BlendedItem(NamedTuple):
     """One position of the final list.
 
     Attributes:
@@ -73,25 +72,24 @@ def blend(
         ValueError: ``share`` lies outside 0 to 1.
     """
     marked = set(exploratory_positions(n_items, share, offset))
-    novel = [
-        BlendedItem(n.item, ListName.EXPLORATORY, n.led_by, n.probability) for n in exploratory
-    ]
-    usual = [BlendedItem(item, ListName.ORDINARY) for item in ordinary]
-    if not marked:
-        novel = []
-    claimed = {entry.item.item_id for entry in novel[: len(marked)]}
-    usual = [entry for entry in usual if entry.item.item_id not in claimed]
+    claimed = {entry.item.item_id for entry in exploratory[: len(marked)]}
     blended: list[BlendedItem] = []
     shown: set[str] = set()
-    while len(blended) < n_items:
-        first, second = (novel, usual) if len(blended) in marked else (usual, novel)
-        entry = _next_unseen(first, shown) or _next_unseen(second, shown)
+    novel = (
+        BlendedItem(entry.item, ListName.EXPLORATORY, entry.led_by, entry.probability)
+        for entry in (exploratory if marked else ())
+        if entry.item.item_id not in shown
+    )
+    usual = (
+        BlendedItem(item, ListName.ORDINARY)
+        for item in ordinary
+        if item.item_id not in claimed and item.item_id not in shown
+    )
+    for position in range(n_items):
+        first, second = (novel, usual) if position in marked else (usual, novel)
+        entry = next(first, None) or next(second, None)
         if entry is None:
             break
         blended.append(entry)
         shown.add(entry.item.item_id)
     return blended
-
-
-def _next_unseen(entries: Sequence[BlendedItem], shown: set[str]) -> BlendedItem | None:
-    return next((entry for entry in entries if entry.item.item_id not in shown), None)

@@ -17,11 +17,11 @@ from inference.features.live_history import merge_live
 from inference.features.online_features import FeatureReader, UserFeatures
 from inference.release.catalogue import TreeNode
 from inference.release.loaded_release import LoadedRelease
-from inference.serving.answers import Cluster
 from inference.serving.assemble import name_cluster
 from inference.serving.http.problems import NO_RELEASE, OUT_OF_RANGE, UNKNOWN, UNREACHABLE
 from inference.serving.options import MAX_CLUSTER
 from inference.store.store_connections import StoreUnreachableError
+from training.clusters.tree_view import Cluster
 
 MAX_SIMILAR = 100
 """Clusters like another: a page of them."""

@@ -15,12 +15,12 @@ from inference.events.live_view import LiveView
 from inference.features.live_history import merge_live
 from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
-from inference.serving.answers import Cluster
 from inference.serving.assemble import name_cluster
 from inference.serving.http.problems import OUT_OF_RANGE, UNKNOWN, UNREACHABLE, UNREADABLE_BODY
 from inference.serving.interests import interests_of
 from inference.serving.options import MAX_CLUSTER
 from inference.store.store_connections import StoreUnreachableError
+from training.clusters.tree_view import Cluster
 
 MAX_CHANGES = 100
 """Of one request: more than anybody chooses at once."""

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inference.events.event import RecordedEvent
 from inference.features.live_history import merge_live
@@ -17,6 +21,7 @@ from inference.serving.answers import AnsweredBy
 from inference.serving.config import ExplorationPolicy
 from inference.serving.interests import NO_CHOICES, Interests, add_chosen, interests_of
 from inference.serving.policy import without_rested_refusals
+from training.clusters.distance import Ancestors
 
 NOTHING = UserFeatures((), (), (), ())
 
@@ -26,6 +31,7 @@ class Person:
     """What is known of a person, as a release sees it.
 
     Attributes:
+        ancestors: of the release's clusters.
         features: all that is known; nothing of somebody unknown.
         open_features: the same without clusters whose refusal has rested: what plans look at.
         shortfall: why there is nothing to plan from; ``None`` where there is.
@@ -33,16 +39,32 @@ class Person:
         interests: what the person chose.
     """
 
+    ancestors: Ancestors
     features: UserFeatures
     open_features: UserFeatures
     shortfall: AnsweredBy | None = None
     known_by: AnsweredBy | None = None
     interests: Interests = NO_CHOICES
 
+    @cached_property
+    def distances(self) -> NDArray[np.int8]:
+        """Codes of how far every cluster is from all that is known, [N]."""
+        return self._measure(self.features)
 
-def nobody(why: AnsweredBy) -> Person:
+    @property
+    def open_distances(self) -> NDArray[np.int8]:
+        """The same for plans, [N]: from all that is known but refusals that have rested."""
+        if self.open_features is self.features:
+            return self.distances
+        return self._measure(self.open_features)
+
+    def _measure(self, user: UserFeatures) -> NDArray[np.int8]:
+        return self.ancestors.distances_from([*user.history_clusters, *user.consumed_clusters])
+
+
+def nobody(release: LoadedRelease, why: AnsweredBy) -> Person:
     """Return a person of whom nothing is known."""
-    return Person(NOTHING, NOTHING, why)
+    return Person(release.clusters.ancestors, NOTHING, NOTHING, why)
 
 
 def person_of(
@@ -58,7 +80,8 @@ def person_of(
     elif known is None or not known.history_clusters:
         known_by = AnsweredBy.CHOSEN_INTERESTS
     open_user = _reopen(release, user, rows, policy, now_us)
-    return Person(user, open_user, shortfall, known_by, interests)
+    ancestors = release.clusters.ancestors
+    return Person(ancestors, user, open_user, shortfall, known_by, interests)
 
 
 def person_of_session(
@@ -78,8 +101,8 @@ def person_of_session(
     user = UserFeatures(clusters, clusters, known, tuple(items))
     user = add_chosen(release, user, interests)
     if not user.history_clusters:
-        return nobody(AnsweredBy.UNKNOWN_USER)
-    return Person(user, user, known_by=AnsweredBy.SESSION)
+        return nobody(release, AnsweredBy.UNKNOWN_USER)
+    return Person(release.clusters.ancestors, user, user, known_by=AnsweredBy.SESSION)
 
 
 def _reopen(

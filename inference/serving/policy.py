@@ -7,7 +7,6 @@ the probability of every explored position is known to whoever learns from the l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
@@ -46,7 +45,7 @@ def draw_novel(
         waiting = [other for other in waiting if other is not column]
         chosen, of_item = _draw(column[: policy.items_drawn], policy.item_decay, chance)
         column.remove(chosen)
-        drawn.append(replace(chosen, probability=of_cluster * of_item))
+        drawn.append(chosen._replace(probability=of_cluster * of_item))
     taken = {entry.item.item_id for entry in drawn}
     return [*drawn, *(entry for entry in novel if entry.item.item_id not in taken)]
 

@@ -9,10 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
-import numpy as np
-from numpy.typing import NDArray
-
-from inference.features.online_features import FeatureReader, UserFeatures
+from inference.features.online_features import FeatureReader
 from inference.plans.align import align_plan
 from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_for
 from inference.release.loaded_release import LoadedRelease
@@ -166,7 +163,7 @@ def _find_people(
         if request.user_id is None:
             people.append(person_of_session(release, request.session, request.interests))
         elif rows is None:
-            people.append(nobody(AnsweredBy.STORE_UNREACHABLE))
+            people.append(nobody(release, AnsweredBy.STORE_UNREACHABLE))
         else:
             people.append(person_of(release, rows[request.user_id], request.policy, now_us))
     return people
@@ -190,7 +187,7 @@ def _plan(
     except StoreUnreachableError:
         return ServedPlan((), tuple(contexts)), AnsweredBy.STORE_UNREACHABLE
     history, consumed = user.history_clusters, user.consumed_clusters
-    distances, alignment = _measure(release, user), release.alignment
+    distances, alignment = person.open_distances, release.alignment
     families, mean_shares = release.clusters.ancestors.families, alignment.mean_shares
     whole = plan_for(contexts, history, distances, families, rows, config, mean_shares)
     plan = align_plan(whole, history, consumed, distances, alignment, config)
@@ -222,12 +219,6 @@ def _clusters_within(
         return None
     known = set(range(release.clusters.n_clusters))
     return tuple(sorted((known & asked if asked else known) - hidden))
-
-
-def _measure(release: LoadedRelease, user: UserFeatures) -> NDArray[np.int8]:
-    """Return the codes of how far every cluster is from what the user has consumed, [N]."""
-    known = [*user.history_clusters, *user.consumed_clusters]
-    return release.clusters.ancestors.distances_from(known)
 
 
 def _answer(
@@ -267,6 +258,8 @@ def _draw_pinned_first(prepared: _Prepared, novel: Sequence[NovelItem]) -> list[
     """Return novel items as they fill positions: each pinned interest has one before others."""
     policy, chance = prepared.request.policy, prepared.chance
     pinned = set(prepared.person.interests.pinned)
+    if not pinned:
+        return draw_novel(novel, prepared.n_novel, policy, chance)
     of_pinned = [entry for entry in novel if entry.item.cluster_id in pinned]
     n_first = min(prepared.n_novel, len({entry.item.cluster_id for entry in of_pinned}))
     first = draw_novel(of_pinned, n_first, policy, chance)

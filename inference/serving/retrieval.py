@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from expectations.contracts.values import ClusterContext
 from inference.plans.combine import PlannedCluster
 from training.recommender.protocol import BatchRecommender, ItemQuery, Recommender, ScoredItem
 
 
-@dataclass(frozen=True)
-class NovelItem:
+class NovelItem(NamedTuple):
     """One item of the exploratory list, with the plan that led to it.
 
     Attributes:

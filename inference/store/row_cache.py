@@ -14,7 +14,7 @@ class RowCache:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._rows: dict[tuple[str, ClusterContext], TableRow] = {}
+        self._rows: dict[tuple[str, tuple[int, ...]], TableRow] = {}
         self._one_writer = threading.Lock()
 
     def __len__(self) -> int:
@@ -25,14 +25,14 @@ class RowCache:
     ) -> dict[ClusterContext, TableRow]:
         """Return those of the rows that are kept."""
         rows = self._rows
-        found = ((context, rows.get((release_id, context))) for context in contexts)
+        found = ((context, rows.get((release_id, context.members))) for context in contexts)
         return {context: row for context, row in found if row is not None}
 
     def add(self, release_id: str, rows: Mapping[ClusterContext, TableRow]) -> None:
         """Keep these rows; the ones added first make room."""
         with self._one_writer:
             for context, row in rows.items():
-                self._rows[release_id, context] = row
+                self._rows[release_id, context.members] = row
             for oldest in list(self._rows)[: max(len(self._rows) - self._limit, 0)]:
                 del self._rows[oldest]
 

@@ -14,6 +14,7 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 from feast import FeatureStore
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from uvicorn.supervisors import Multiprocess
 
 from expectations.contracts.errors import UserError
@@ -126,6 +127,7 @@ def make_app(config: ServingConfig, plug_in: PlugIn, folder: Path) -> FastAPI:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small
+    threadpool_limits(1, "blas")
     open_tracking()
     reader = open_reader(config)
     copies = ReleaseCopies(folder / "releases")

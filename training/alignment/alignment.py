@@ -12,18 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
+from training.alignment.ordering import order_proposals
 from training.alignment.user_model import states_as_pasts
 from training.baselines.clusters.logistic import LogisticModel
-from training.baselines.clusters.stack import standardise_scores
+from training.baselines.clusters.stack import MIN_DEVIATION, standardise_scores
 from training.clusters.distance import DISTANCES
 from training.evaluation.metrics import recall_at_k
 
 # Shapes: B users, n proposals of each (those of a shorter plan filled up), N clusters.
 
-AFTER_END = np.int8(127)
-"""The group of what lies after a plan's end."""
 DECIMALS = 9
 """Beyond them the order of a sum shows."""
 MIN_STANDARD_ERRORS = 2.0
@@ -84,15 +82,16 @@ class Alignment:
         unit. Those that are equal keep the plan's order, and so does what lies after its end. The
         places of a group stay its own.
         """
-        plan, user = weigh_proposals(self.user_model, proposals)
-        aligned = self.plan_weight * plan + self.user_weight * user
-        aligned = np.where(proposals.listed, np.round(aligned, DECIMALS), -np.inf)
-        best = np.argsort(-aligned, axis=1, kind="stable")
-        groups = np.where(proposals.listed, proposals.groups, AFTER_END)
-        of_best = np.take_along_axis(groups, best, axis=1)
-        queue = np.take_along_axis(best, np.argsort(of_best, axis=1, kind="stable"), axis=1)
-        order = np.empty_like(queue)
-        np.put_along_axis(order, np.argsort(groups, axis=1, kind="stable"), queue, axis=1)
+        pasts = states_as_pasts(proposals.histories, proposals.consumed)
+        order: NDArray[np.int64] = order_proposals(
+            np.ascontiguousarray(proposals.scores),
+            self.user_model.score(pasts),
+            np.ascontiguousarray(proposals.clusters),
+            np.ascontiguousarray(proposals.groups),
+            (self.plan_weight, self.user_weight),
+            MIN_DEVIATION,
+            10.0**DECIMALS,
+        )
         return order
 
 
@@ -190,6 +189,8 @@ def _fit_weights(
         gradient = np.tensordot(features, probabilities - wanted, axes=2) + ridge * weights
         loss = _losses_of(weights, features, listed, liked).sum()
         return float(loss + (ridge * weights**2).sum() / 2), gradient
+
+    from scipy.optimize import minimize  # a service, which fits nothing, starts without it
 
     start = np.array([1.0, 0.0])[: len(features)]
     bounds = [(0.0, None)] * len(features)

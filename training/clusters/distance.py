@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -53,16 +54,30 @@ class Ancestors:
         is_known = _scatter(users, clusters, len(known), n_clusters)
         has_family, has_field = (
             _scatter(users, above[clusters], len(known), n_above)[:, above]
-            for above in (self.families, self.fields)
-            for n_above in (int(above.max(initial=-1)) + 1,)
+            for above, n_above in self._levels
         )
         farthest = len(DISTANCES) - 1
         found = farthest - has_family.astype(np.int8) - has_field.astype(np.int8)
         return np.where(is_known, np.int8(KNOWN), found).astype(np.int8)
 
+    @cached_property
+    def _levels(self) -> tuple[tuple[NDArray[np.int64], int], ...]:
+        """Ancestors at either level, and how many there are."""
+        return tuple((a, int(a.max(initial=-1)) + 1) for a in (self.families, self.fields))
+
     def distances_from(self, known: Sequence[int]) -> NDArray[np.int8]:
-        """Return the code of every cluster's distance from one user, int8 ``[N]``."""
-        return np.asarray(self.distances_of([known])[0])
+        """Return the code of every cluster's distance from one user, int8 ``[N]``.
+
+        The same as of many, in as few calls of numpy as a request can wait for.
+        """
+        clusters = np.array(known, dtype=np.int64)
+        found = np.full(len(self.families), len(DISTANCES) - 1, dtype=np.int8)
+        for above, n_above in self._levels:
+            is_reached = np.zeros(n_above, dtype=bool)
+            is_reached[above[clusters]] = True
+            found -= is_reached[above]
+        found[clusters] = KNOWN
+        return found
 
 
 def climb(parents: Sequence[NDArray[np.int64]], n_clusters: int) -> Ancestors:

@@ -15,6 +15,15 @@ from training.clusters.distance import Ancestors, climb
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """An interest cluster in words: as the planner writes it, and as people read it."""
+
+    cluster_id: int
+    description: str
+    name: str
+
+
+@dataclass(frozen=True)
 class ServingClusters:
     """The clusters of one level and the items in them.
 
@@ -41,6 +50,12 @@ class ServingClusters:
     def n_clusters(self) -> int:
         """How many clusters the level has."""
         return len(self.descriptions)
+
+    @cached_property
+    def named(self) -> tuple[Cluster, ...]:
+        """Every cluster in words."""
+        words = zip(self.descriptions, self.shown, strict=True)
+        return tuple(Cluster(cluster, *both) for cluster, both in enumerate(words))
 
     @cached_property
     def id_of_description(self) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import threading
@@ -10,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
+
+import orjson
 
 from inference.plans.combine import PlannedCluster
 
@@ -82,15 +83,14 @@ class ShownClusters:
         name: Callable[[int], str] = str,
     ) -> tuple[PlannedCluster, ...]:
         """Return the plan with those clusters behind the others that were shown often enough."""
-        counts = self._store.read(user_id)
-        if not counts:
+        resting = {
+            cluster
+            for cluster, (count, last_us) in self._store.read(user_id).items()
+            if count >= self._rest_after and not self._is_long_ago(last_us, now_us)
+        }
+        if not resting:
             return tuple(plan)
-
-        def rests(planned: PlannedCluster) -> bool:
-            count, last_us = counts.get(name(planned.cluster_id), (0, 0))
-            return count >= self._rest_after and not self._is_long_ago(last_us, now_us)
-
-        return tuple(sorted(plan, key=rests))
+        return tuple(sorted(plan, key=lambda planned: name(planned.cluster_id) in resting))
 
     def _is_long_ago(self, last_us: int, now_us: int) -> bool:
         return now_us - last_us > self._rest_us
@@ -161,7 +161,7 @@ class ShownInFile:
             with self._lock:
                 self._connection.execute("BEGIN IMMEDIATE")
                 with self._connection:
-                    counts = json.dumps(change(self._read(user_id)))
+                    counts = orjson.dumps(change(self._read(user_id))).decode()
                     row = (user_id, counts, now_us)
                     self._connection.execute("REPLACE INTO shown VALUES (?, ?, ?)", row)
                     self._prune(now_us)
@@ -190,7 +190,7 @@ class ShownInFile:
         row = found.fetchone()
         if row is None:
             return {}
-        return {name: (count, last_us) for name, (count, last_us) in json.loads(row[0]).items()}
+        return {name: (count, last_us) for name, (count, last_us) in orjson.loads(row[0]).items()}
 
     def _prune(self, now_us: int) -> None:
         self._notes += 1

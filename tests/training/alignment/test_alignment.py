@@ -181,3 +181,14 @@ def loss_of(alignment: Alignment, proposals: Proposals, wanted: list[frozenset[i
         if liked.any() and not liked.all():
             losses.append(np.log(np.exp(logits).sum()) - logits[liked].mean())
     return float(np.mean(losses))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_compiled_order_is_that_of_the_scores_that_weights_are_fitted_on(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    proposals, alignment = draw_proposals(rng, 5), draw_alignment(rng, N)
+    plan, user = weigh_proposals(alignment.user_model, proposals)
+    both = np.round(alignment.plan_weight * plan + alignment.user_weight * user, 9)
+    ranked = np.argsort(-np.where(proposals.listed, both, -np.inf), axis=1, kind="stable")
+    assert np.array_equal(alignment.order(proposals), ranked)

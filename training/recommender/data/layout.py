@@ -119,6 +119,9 @@ class _LazyRows(AbstractSet[int]):
     def __contains__(self, row: object) -> bool:
         return isinstance(row, int) and self.layout.item_ids[row] in self.items
 
+    def isdisjoint(self, other: Iterable[int]) -> bool:
+        return self.items.isdisjoint(map(self.layout.item_ids.__getitem__, other))
+
     def __iter__(self) -> Iterator[int]:
         rows: list[int] = self.layout.rows_of(self.items).tolist()
         return iter(rows)

@@ -30,8 +30,8 @@ def share_neighbours(
         weights: of the cells, float32 ``[C]``.
         rows: items of one history after the other, oldest first, int64 ``[H]``.
         offsets: where each history starts, and the end, int64 ``[U + 1]``.
-        by_age: weight of a history's newest item, of the one before, …; float32, as many as the
-            longest history has items.
+        by_age: weight of a history's newest item, of the one before, …; float32. Older items than
+            it has weights for do not count.
 
     Returns:
         Items and shares, int64 and float32 ``[P]``, and where those of each history start, and
@@ -46,7 +46,8 @@ def share_neighbours(
     items, found = np.empty(0, np.int64), np.empty(0, np.float32)
     for history in range(n_histories):
         n_cells = 0
-        for at in range(offsets[history], offsets[history + 1]):
+        oldest = max(offsets[history], offsets[history + 1] - len(by_age))
+        for at in range(oldest, offsets[history + 1]):
             weight = by_age[offsets[history + 1] - 1 - at]
             first, end = row_starts[rows[at]], row_starts[rows[at] + 1]
             for cell in range(first, end):

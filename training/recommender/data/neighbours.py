@@ -83,10 +83,9 @@ class SequentialNeighbours:
 
     def _find_shares(self, histories: Sequences) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return items, their shares, and where those of each history start; see the function."""
-        newest = histories.newest(len(self._recency_weights))
-        cells, rows = self.weights, newest.items - np.int64(FIRST_ITEM)
+        cells, rows = self.weights, histories.items - np.int64(FIRST_ITEM)
         rows, shares, starts = share_neighbours(
-            cells.indptr, cells.indices, cells.data, rows, newest.offsets, self._recency_weights
+            cells.indptr, cells.indices, cells.data, rows, histories.offsets, self._recency_weights
         )
         return rows, shares, starts
 

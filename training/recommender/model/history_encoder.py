@@ -14,6 +14,7 @@ I items, C clusters, M longest history.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import NamedTuple
 
@@ -112,12 +113,18 @@ class HistoryEncoder:
             found = f"{lengths.min()} to {lengths.max()}"
             raise ValueError(f"a history has 1 to {most} items, not {found}")
         shape = self._n_heads, self._epsilon
-        # Of several threads the number would show in the last bits, and these products are small.
-        with self._blas.limit(limits=1):
+        with self._one_thread():
             states: np.ndarray = encode_histories(
                 self._weights, *shape, histories.items, histories.offsets
             )
         return states
+
+    def _one_thread(self) -> AbstractContextManager[object]:
+        """Keep products to one thread: of several the number would show in the last bits."""
+        if all(library.num_threads == 1 for library in self._blas.lib_controllers):
+            return nullcontext()  # to set what is set already takes as long as a short history
+        limits: AbstractContextManager[object] = self._blas.limit(limits=1)
+        return limits
 
     @cached_property
     def _blas(self) -> ThreadpoolController:
@@ -233,7 +240,7 @@ def _bend(rows: np.ndarray, shift: np.ndarray) -> None:
             power = one + size * (a + size * (b + size * (c + size * (d + size * (e + size * f)))))
             for _ in range(SQUARINGS):
                 power *= power
-            tail = one / power  # of 1 - erf
+            tail = np.true_divide(one, power)  # of 1 - erf; `/` looks for zero, and one by one
             rows[at, column] = half * (x + abs(x) * (one - tail))
 
 

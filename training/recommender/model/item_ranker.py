@@ -26,6 +26,7 @@ class ItemRanker:
     ) -> None:
         self.layout = layout
         self.scorer = BlockScorer(item_vectors, layout.block_starts, quantised)
+        self._cluster_of_row: list[int] = layout.cluster_of_row.tolist()
 
     def answer(
         self,
@@ -64,9 +65,9 @@ class ItemRanker:
         return answers
 
     def _name(self, rows: Sequence[int], scores: Sequence[float]) -> list[ScoredItem]:
-        ids, clusters = self.layout.item_ids, self.layout.cluster_of_row
+        ids, clusters = self.layout.item_ids, self._cluster_of_row
         return [
-            ScoredItem(ids[row], int(clusters[row]), score)
+            ScoredItem(ids[row], clusters[row], score)
             for row, score in zip(rows, scores, strict=True)
             if row != NO_ITEM
         ]

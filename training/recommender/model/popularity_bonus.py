@@ -29,7 +29,7 @@ class PopularityBonus:
     """
 
     def __init__(self, likes: np.ndarray, block_starts: np.ndarray) -> None:
-        self._likes = likes
+        self._logarithms = score_popularity(likes, 1.0)
         self._starts = block_starts
 
     def add(
@@ -69,7 +69,7 @@ class PopularityBonus:
         """Return the bonus of items in these clusters, with their popularity."""
         starts = self._starts
         rows = np.concatenate([NO_ROWS, *(np.arange(starts[c], starts[c + 1]) for c in clusters)])
-        values = score_popularity(self._likes[rows], weight)
+        values = np.float32(weight) * self._logarithms[rows]
         at = np.searchsorted(rows, bonus.rows)
         inside = at < len(rows)
         inside[inside] = rows[at[inside]] == bonus.rows[inside]
