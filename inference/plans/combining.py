@@ -52,6 +52,7 @@ def combine_rows(
     leaders = np.zeros((n_users, n_clusters), np.int64)
     wide, most = np.empty(n_clusters), np.empty(n_clusters)
     floors = np.empty(families.max() + 1 if n_clusters else 0)  # [F]
+    goes_on = n_best < depth
     highest, totals = np.empty(n_distances), np.empty(n_distances)
     group = np.zeros(n_clusters, np.int64)
     for user in range(n_users):
@@ -77,16 +78,19 @@ def combine_rows(
                 continue
             share = weights[user, context] / total_weight
             floor = np.inf
-            floors[:] = np.inf
+            if goes_on:
+                floors[:] = np.inf
             for at in range(depth):
                 cluster = clusters[user, context, at]
                 if cluster != NO_CLUSTER:
                     score = float(scores[user, context, at])
                     floor = min(floor, score) if at < n_best else floor
-                    floors[families[cluster]] = min(floors[families[cluster]], score)
-            floor = floor if np.isfinite(floor) else 0.0
-            for cluster in offered:
-                wide[cluster] = min(floor, floors[families[cluster]])
+                    if goes_on:
+                        floors[families[cluster]] = min(floors[families[cluster]], score)
+            wide[:] = floor if np.isfinite(floor) else 0.0
+            if goes_on:
+                for cluster in offered:
+                    wide[cluster] = min(wide[cluster], floors[families[cluster]])
             for at in range(depth):
                 cluster = clusters[user, context, at]
                 if cluster != NO_CLUSTER:
