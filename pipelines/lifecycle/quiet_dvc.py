@@ -8,17 +8,28 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from io import StringIO
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO, TextIOWrapper
 
 from dvc.cli import main as run_dvc
 from dvc.logger import set_loggers_level
 
 
+class _NoTerminal(TextIOWrapper):
+    """The standard error stream, on which DVC draws no bars since it is no terminal to it."""
+
+    def isatty(self) -> bool:
+        return False
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run ``dvc`` with these arguments and return its status; stages write where they wrote."""
-    with set_loggers_level(logging.ERROR), redirect_stdout(StringIO()):
-        return int(run_dvc(list(arguments)))
+    told = _NoTerminal(sys.stderr.buffer, line_buffering=True)
+    try:
+        with set_loggers_level(logging.ERROR), redirect_stdout(StringIO()), redirect_stderr(told):
+            return int(run_dvc(list(arguments)))
+    finally:
+        told.detach()  # else it would close the stream with itself
 
 
 if __name__ == "__main__":
