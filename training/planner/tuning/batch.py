@@ -17,6 +17,7 @@ from training.planner.config import PlannerConfig
 from training.planner.data.planner_data import PlannerData
 from training.planner.data.transitions import sample_contexts
 from training.planner.tuning.losses import (
+    any_description_loss,
     collective_loss,
     completion_loss,
     listwise_loss,
@@ -160,6 +161,9 @@ def combined_loss(
         expected = torch.from_numpy(batch.expected).to(device)
         gap = collective_loss(scored.cluster_scores, expected)
         loss = loss + config.collective_weight * gap
+    if config.any_description_weight:
+        astray = any_description_loss(scored.cluster_scores)
+        loss = loss + config.any_description_weight * astray
     return loss
 
 

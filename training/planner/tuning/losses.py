@@ -49,6 +49,22 @@ def valid_continuation_loss(logs: Tensor, allowed: Tensor, mask: Tensor) -> Tens
     return -(torch.logsumexp(found, dim=-1) * mask).sum(dim=1).mean()
 
 
+def any_description_loss(scores: Tensor) -> Tensor:
+    """Return the mean over prompts of how little is left for all descriptions together.
+
+    ``L = -1/B sum_b log sum_c exp s_bc``. A loss along one completion does not see what goes astray
+    beside it: a first word that some description has may take all the probability, and be followed
+    by what no description has.
+
+    Args:
+        scores: log-score of every cluster after each prompt, [B, N].
+
+    >>> round(any_description_loss(torch.tensor([[0.5, 0.25], [0.25, 0.25]]).log()).item(), 6)
+    0.490415
+    """
+    return -torch.logsumexp(scores, dim=-1).mean()
+
+
 def listwise_loss(
     scores: Tensor, targets: Tensor, is_candidate: Tensor, weights: Tensor | None = None
 ) -> Tensor:

@@ -24,6 +24,7 @@ from training.planner.data.planner_data import PlannerData
 from training.planner.data.transitions import read_transitions
 from training.planner.tuning.batch import NO_CHOICE, add_gradients, combined_loss, draw_batch
 from training.planner.tuning.finetune import encode_descriptions
+from training.planner.tuning.scored_batch import score_batch
 from training.processes import ProcessGroup
 
 WORLD = planned_rule_world(n_clusters=5, copies=1)
@@ -156,6 +157,30 @@ def test_the_loss_falls_by_what_the_signal_and_the_choices_weigh(tmp_path: Path)
     assert losses[0.0, 1.0] > alone
     both = alone + 0.5 * (losses[1.0, 0.0] - alone) + 2 * (losses[0.0, 1.0] - alone)
     assert losses[0.5, 2.0] == pytest.approx(both, rel=1e-5)
+
+
+def test_what_is_left_for_all_descriptions_together_weighs_what_it_is_told_to(
+    tmp_path: Path,
+) -> None:
+    base = save_tiny_base(tmp_path, "llama", WORLD.descriptions)
+    planner = Planner(*load_base(base))
+    tokens = encode_descriptions(planner, WORLD.descriptions)
+    data = PlannerData.of(read_transitions(WORLD.transitions, "train"), N, WHOLE, Planted())
+    batch = draw_batch(data, N, WHOLE, np.random.default_rng(0))
+    prompts = [tokens.prompt_of(planner, context) for context in batch.contexts]
+    ends = [[planner.end_token_id]] * len(prompts)
+    losses = []
+    with torch.no_grad():
+        for weight in (0.0, 0.5):
+            config = WHOLE.model_copy(update={"any_description_weight": weight})
+            losses.append(combined_loss(planner, tokens, batch, data.target_weights, config).item())
+        scores = score_batch(
+            planner.model, prompts, ends, tokens.tree, planner.pad_token_id
+        ).cluster_scores
+    assert scores is not None
+    left = scores.exp().sum(dim=1)  # of all that may be written
+    assert (left < 0.5).all()
+    assert losses[1] - losses[0] == pytest.approx(-0.5 * left.log().mean().item(), rel=1e-4)
 
 
 def test_what_may_follow_is_what_any_description_has_there(tmp_path: Path) -> None:
