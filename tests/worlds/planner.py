@@ -53,7 +53,7 @@ def planned_rule_world(n_clusters: int = 6, copies: int = 3) -> PlannerWorld:
     The answer to (a, b) is the first cluster from (a + b) mod n on that is neither.
     """
     descriptions = name_clusters(n_clusters, np.random.default_rng(0))
-    rows = []
+    rows: list[tuple[list[int], int]] = []
     for first in range(n_clusters):
         for second in range(n_clusters):
             if first != second:
