@@ -10,7 +10,6 @@ from inference.features.online_features import FeatureReader, UserFeatures
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import (
     AnsweredBy,
-    Cluster,
     PlannedInterest,
     Recommendations,
     RecommendedItem,
@@ -20,6 +19,7 @@ from inference.serving.config import ServingConfig
 from inference.serving.recommend import make_recommendations
 from inference.serving.request import RecommendationRequest
 from pipelines.report.report_text import DISTANCE_WORDS
+from training.clusters.tree_view import Cluster
 
 WIDTH = 96
 """Columns of a printed line that a terminal of a hundred still shows."""
