@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from tests.training.recommender.model.asked import ask
@@ -36,7 +35,7 @@ def main(warm_up: str, folder: str, way: str) -> None:
     ask(read(Path(warm_up), way))
     before = own_bytes()
     recommender = read(Path(folder), way)
-    print(json.dumps([[asdict(item) for item in items] for items in ask(recommender)]), flush=True)
+    print(json.dumps([[item._asdict() for item in items] for items in ask(recommender)]), flush=True)
     sys.stdin.readline()  # the others have read what they read, too
     print(own_bytes() - before, flush=True)
     sys.stdin.readline()  # the others have been weighed, too

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +84,7 @@ def run_together(way: str, folders: Sequence[Path]) -> tuple[list[object], list[
 def test_two_processes_share_one_copy_of_the_vectors(folders: tuple[Path, Path]) -> None:
     mapped, own = run_together("map", folders)
     loaded = SequenceRecommender.load(folders[1])
-    expected = [[asdict(item) for item in items] for items in ask(loaded)]
+    expected = [[item._asdict() for item in items] for items in ask(loaded)]
     assert all(len(items) >= 10 for items in expected)
     assert mapped == [expected, expected]
     print(f"own memory of two that map: {[round(each / 1e6) for each in own]} MB")
