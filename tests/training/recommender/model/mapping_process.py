@@ -35,7 +35,9 @@ def main(warm_up: str, folder: str, way: str) -> None:
     ask(read(Path(warm_up), way))
     before = own_bytes()
     recommender = read(Path(folder), way)
-    print(json.dumps([[item._asdict() for item in items] for items in ask(recommender)]), flush=True)
+    print(
+        json.dumps([[item._asdict() for item in items] for items in ask(recommender)]), flush=True
+    )
     sys.stdin.readline()  # the others have read what they read, too
     print(own_bytes() - before, flush=True)
     sys.stdin.readline()  # the others have been weighed, too
