@@ -12,6 +12,9 @@ import pytest
 import pipelines  # noqa: F401  switches telemetry off before anything else is imported
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
     from tests.worlds.online.published import PublishedReleases
 
 # How long an example takes says how busy the machine is, nothing of the code.
@@ -21,15 +24,20 @@ hypothesis.settings.load_profile("house")
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-TOGETHER = Path(__file__).parent / "house" / "builds"
-"""Its files share one build, which takes a minute: one process has them all."""
+TOGETHER = "tests/house/builds/"
+"""Its files share one build, which takes minutes: one process has them all."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
     """Keep the tests of a file in one process: they share what is made for the file once."""
-    for item in items:
-        place = TOGETHER if TOGETHER in item.path.parents else item.path
-        item.add_marker(pytest.mark.xdist_group(str(place.relative_to(TOGETHER.parents[1]))))
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByPlace(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return TOGETHER if nodeid.startswith(TOGETHER) else super()._split_scope(nodeid)
+
+    return ByPlace(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
