@@ -7,7 +7,6 @@ whole one.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -19,8 +18,8 @@ from pipelines.params.params import read_params
 
 DVC = (sys.executable, "-m", "pipelines.lifecycle.quiet_dvc", "--wait-for-lock", "repro")
 """Stages side by side take turns at DVC's own files, which takes moments."""
-BAR_LINE = "TQDM_POSITION"
-"""tqdm's variable for the line of a bar: bars of two stages stand one below the other."""
+CLEAR_LINE = "\r\x1b[K"
+"""Takes away the bar that stands where a line is to be told on a terminal."""
 
 
 def build_stale(at_once: int | None = None) -> None:
@@ -94,5 +93,14 @@ def run_side_by_side(
 
 
 def _run_stage(stage: str, lane: int) -> int:
-    environment = os.environ | {BAR_LINE: str(lane)}
-    return subprocess.run([*DVC, "--single-item", stage], check=False, env=environment).returncode
+    """Run a stage; only the first lane's draws a bar, of the others a line is told at their end."""
+    command = [*DVC, "--single-item", stage]
+    if lane == 0:
+        return subprocess.run(command, check=False).returncode
+    done = subprocess.run(
+        command, check=False, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
+    )
+    clear = CLEAR_LINE if sys.stderr.isatty() else ""
+    for line in done.stderr.splitlines():
+        print(f"{clear}{line}", file=sys.stderr, flush=True)
+    return done.returncode

@@ -119,14 +119,16 @@ def test_the_status_of_a_stage_that_fails_is_that_of_the_build(
     write_stages(
         {
             "left": {"cmd": "exit 7", "outs": ["left"]},
-            "right": {"cmd": "echo here > right", "outs": ["right"]},
+            "right": {"cmd": "echo told >&2; echo here > right", "outs": ["right"]},
             "last": {"cmd": "cat left right > last", "deps": ["left", "right"], "outs": ["last"]},
         }
     )
     with pytest.raises(SystemExit) as stopped:
         build_stale(at_once=2)
     assert stopped.value.code not in (0, None)
-    assert "failed to run: exit 7, exited with 7" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "failed to run: exit 7, exited with 7" in told
+    assert "told\n" in told  # of the stage beside it, which was let finish
     assert (project / "right").exists()
     assert not (project / "last").exists()
 
