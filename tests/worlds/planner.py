@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from expectations.contracts.values import HISTORY_SIZE
+from expectations.contracts.values import HISTORY_SIZE, ClusterContext
 from training.clusters.distance import climb
 from training.clusters.tree_view import ServingClusters
 
@@ -45,6 +47,20 @@ def name_clusters(n_clusters: int, rng: np.random.Generator) -> tuple[str, ...]:
     """Return distinct phrases of two to four words; many share their first word."""
     phrases = [noun for noun in NOUNS] + [f"{a} {n}" for a in ADJECTIVES for n in NOUNS]
     return tuple(phrases[index] for index in rng.permutation(len(phrases))[:n_clusters])
+
+
+@dataclass(frozen=True)
+class PlantedSignal:
+    """A collective signal that anybody can compute: cluster c is as likely as c + 1 says."""
+
+    n_clusters: int
+
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
+        shares = np.tile(np.arange(1.0, self.n_clusters + 1), (len(contexts), 1))
+        for row, context in enumerate(contexts):
+            shares[row, list(context.members)] = 0.0
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(shares / shares.sum(axis=1, keepdims=True)))
 
 
 def planned_rule_world(n_clusters: int = 6, copies: int = 3) -> PlannerWorld:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from expectations.contracts.values import ClusterContext
-from tests.worlds.planner import planned_rule_world
+from tests.worlds.planner import PlantedSignal, planned_rule_world
 from tests.worlds.tiny_models import ARCHITECTURES, save_tiny_base
 from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
@@ -33,17 +30,6 @@ WHOLE = PlannerConfig(batch_size=7, listwise_weight=1.0, listwise_choices=3, har
 N = len(WORLD.descriptions)
 
 
-class Planted:
-    """A collective signal that anybody can compute: cluster c is as likely as c + 1 says."""
-
-    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
-        shares = np.tile(np.arange(1.0, N + 1), (len(contexts), 1))
-        for row, context in enumerate(contexts):
-            shares[row, list(context.members)] = 0.0
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(shares / shares.sum(axis=1, keepdims=True)))
-
-
 def gradients_of(base: Path, config: PlannerConfig) -> tuple[float, list[Tensor]]:
     """The loss of one batch and the gradients of a freshly adapted model."""
     model, tokenizer = load_base(base, config.hardware)
@@ -57,7 +43,7 @@ def gradients_of(base: Path, config: PlannerConfig) -> tuple[float, list[Tensor]
         if isinstance(module, torch.nn.Dropout):  # GPT-2's own; it draws anew for every piece
             module.p = 0.0
     transitions = read_transitions(WORLD.transitions, "train")
-    data = PlannerData.of(transitions, len(WORLD.descriptions), config, Planted())
+    data = PlannerData.of(transitions, len(WORLD.descriptions), config, PlantedSignal(N))
     batch = draw_batch(data, len(WORLD.descriptions), config, np.random.default_rng(0))
     weights: list[Any] = [weight for weight in model.parameters() if weight.requires_grad]
     loss = add_gradients(
@@ -113,7 +99,7 @@ def test_checkpoints_are_kept_and_layers_computed_twice(tmp_path: Path) -> None:
 def test_half_of_the_prompts_are_the_tables_and_expect_what_the_signal_says() -> None:
     transitions = read_transitions(WORLD.transitions, "train")
     config = WHOLE.model_copy(update={"batch_size": 400, "target_balance": 0.5})
-    data = PlannerData.of(transitions, N, config, Planted())
+    data = PlannerData.of(transitions, N, config, PlantedSignal(N))
     batch = draw_batch(data, N, config, np.random.default_rng(0))
     assert (batch.choices[:200] != NO_CHOICE).all()
     assert (batch.choices[200:] == NO_CHOICE).all()
@@ -130,7 +116,7 @@ def test_half_of_the_prompts_are_the_tables_and_expect_what_the_signal_says() ->
 def test_without_the_signal_every_prompt_is_a_persons(without: dict[str, float]) -> None:
     transitions = read_transitions(WORLD.transitions, "train")
     config = WHOLE.model_copy(update=without)
-    data = PlannerData.of(transitions, N, config, Planted())
+    data = PlannerData.of(transitions, N, config, PlantedSignal(N))
     batch = draw_batch(data, N, config, np.random.default_rng(0))
     assert batch.expected.shape == (7, 0)
     assert batch.needs_scores == bool(config.listwise_weight)
@@ -143,7 +129,7 @@ def test_the_loss_falls_by_what_the_signal_and_the_choices_weigh(tmp_path: Path)
     planner = Planner(*load_base(base))
     tokens = encode_descriptions(planner, WORLD.descriptions)
     transitions = read_transitions(WORLD.transitions, "train")
-    data = PlannerData.of(transitions, N, WHOLE, Planted())
+    data = PlannerData.of(transitions, N, WHOLE, PlantedSignal(N))
     batch = draw_batch(data, N, WHOLE, np.random.default_rng(0))
     losses = {}
     for listwise, collective in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 2.0)):
@@ -165,7 +151,7 @@ def test_what_is_left_for_all_descriptions_together_weighs_what_it_is_told_to(
     base = save_tiny_base(tmp_path, "llama", WORLD.descriptions)
     planner = Planner(*load_base(base))
     tokens = encode_descriptions(planner, WORLD.descriptions)
-    data = PlannerData.of(read_transitions(WORLD.transitions, "train"), N, WHOLE, Planted())
+    data = PlannerData.of(read_transitions(WORLD.transitions, "train"), N, WHOLE, PlantedSignal(N))
     batch = draw_batch(data, N, WHOLE, np.random.default_rng(0))
     prompts = [tokens.prompt_of(planner, context) for context in batch.contexts]
     ends = [[planner.end_token_id]] * len(prompts)
@@ -203,7 +189,7 @@ def test_with_the_signal_the_drawn_choice_is_not_learned(tmp_path: Path) -> None
         completions=tuple(row[:1] for row in tokens.completions),
         following=tuple(row[:1] for row in tokens.following),
     )
-    data = PlannerData.of(read_transitions(WORLD.transitions, "train"), N, WHOLE, Planted())
+    data = PlannerData.of(read_transitions(WORLD.transitions, "train"), N, WHOLE, PlantedSignal(N))
     batch = draw_batch(data, N, WHOLE, np.random.default_rng(0))
     config = WHOLE.model_copy(update={"listwise_weight": 0.0})
     losses = []

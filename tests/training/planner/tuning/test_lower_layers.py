@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.values import ClusterContext, all_contexts
-from tests.worlds.planner import planned_rule_world
+from tests.worlds.planner import PlantedSignal, planned_rule_world
 from tests.worlds.tiny_models import ARCHITECTURES, save_tiny_base
 from training.planner.base.adapter_io import add_adapter, save_adapter
 from training.planner.base.layers import layers_of
@@ -36,19 +34,8 @@ CONFIG = PlannerConfig(batch_size=7, lora=UPPER, max_steps=4, evaluate_every=2, 
 ALONE = ProcessGroup(0, 1, torch.device("cpu"))
 
 
-class Planted:
-    """A collective signal that anybody can compute: cluster c is as likely as c + 1 says."""
-
-    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
-        shares = np.tile(np.arange(1.0, N + 1), (len(contexts), 1))
-        for row, context in enumerate(contexts):
-            shares[row, list(context.members)] = 0.0
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(shares / shares.sum(axis=1, keepdims=True)))
-
-
 def data_of(config: PlannerConfig) -> PlannerData:
-    return PlannerData.of(read_transitions(WORLD.transitions, "train"), N, config, Planted())
+    return PlannerData.of(read_transitions(WORLD.transitions, "train"), N, config, PlantedSignal(N))
 
 
 def batch_of(seed: int, config: PlannerConfig = CONFIG) -> Batch:
@@ -167,9 +154,9 @@ def test_the_merged_planner_scores_as_the_tuned_one_with_what_was_kept(tmp_path:
     base = save_tiny_base(tmp_path, "llama", WORLD.descriptions)
     train, heard = (read_transitions(WORLD.transitions, split) for split in ("train", "validation"))
     read = load_base(base)
-    tuned = fine_tune(read, WORLD.descriptions, train, heard, CONFIG, 0, Planted())
+    tuned = fine_tune(read, WORLD.descriptions, train, heard, CONFIG, 0, PlantedSignal(N))
     everything = train.join(heard)
-    refit(tuned, read.tokenizer, WORLD.descriptions, everything, CONFIG, 0, Planted())
+    refit(tuned, read.tokenizer, WORLD.descriptions, everything, CONFIG, 0, PlantedSignal(N))
     save_adapter(tuned.model, tuned.prompt, base, tmp_path / "adapter")
     merged = load_planner(base, tmp_path / "adapter")
     tokens = encode_descriptions(merged, WORLD.descriptions)
