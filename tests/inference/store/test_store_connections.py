@@ -16,7 +16,8 @@ from pipelines.online.serve import open_for_reading
 from tests.worlds.online.stores import working_tree
 
 WAIT_SECONDS = 0.25
-CLEARLY_MORE = 4 * WAIT_SECONDS  # the settings of the file alone would have a reader wait for five
+CLEARLY_MORE = 10 * WAIT_SECONDS
+"""Half of twenty waits, and of the five seconds for which the settings of the file alone wait."""
 
 
 def test_a_frozen_redis_is_waited_for_once_and_found_again(tmp_path: Path) -> None:
