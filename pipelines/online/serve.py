@@ -14,10 +14,8 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 from feast import FeatureStore
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from uvicorn.supervisors import Multiprocess
 
-from expectations.contracts.errors import UserError
 from inference.features.online_features import FeatureReader
 from inference.release.plug_in import PlugIn, keep_ours
 from inference.release.release_copies import ReleaseCopies
@@ -29,10 +27,12 @@ from inference.serving.http.bounds import PatientProtocol
 from inference.serving.http.metrics import SHARED
 from inference.serving.release_loader import ReleaseLoader
 from pipelines.online.feature_store import open_store
+from pipelines.online.listener import bind
 from pipelines.online.live_events import open_live_view
 from pipelines.online.service_folder import service_folder
 from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking, tracking_uri
+from training.recommender.model.history_encoder import find_blas
 
 WORKER_SECONDS = 120
 """A worker answers its parent once it has imported torch and Feast, after ten seconds and more.
@@ -66,10 +66,10 @@ def serve(
         read_keys(
             Path(config.api_keys)
         )  # what is wrong with them is told here, not by each process
-    bound = bind(config.host, config.port)  # a taken port is told before anything is loaded
     # Python's own answer to this signal would leave the folder behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with service_folder() as folder:
+    # a taken port is told before anything is loaded
+    with bind(config.host, config.port) as bound, service_folder() as folder:
         _run(config, plug_in, bound, folder)
 
 
@@ -97,25 +97,6 @@ def _run(config: ServingConfig, plug_in: PlugIn, bound: socket.socket, folder: P
         Multiprocess(settings, sockets=[bound]).run()
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket bound to the address; nobody is let in before there is an application.
-
-    Raises:
-        UserError: the address cannot be listened on.
-    """
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError as error:
-        remedy = "end what listens there, or choose another with --host and --port"
-        rule = "the address is free"
-        raise UserError(f"{host}:{port}", rule, remedy, error.strerror or str(error)) from None
-    bound.set_inheritable(True)
-    return bound
-
-
 def make_app(config: ServingConfig, plug_in: PlugIn, folder: Path) -> FastAPI:
     """Return the application of one process, over the stores of the working directory.
 
@@ -127,7 +108,7 @@ def make_app(config: ServingConfig, plug_in: PlugIn, folder: Path) -> FastAPI:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small
-    threadpool_limits(1, "blas")
+    find_blas().limit(limits=1)
     open_tracking()
     reader = open_reader(config)
     copies = ReleaseCopies(folder / "releases")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.long
 
 BURST, REST_AFTER = 7, 6
 PATIENCE_SECONDS = 120.0
+CONNECTIONS = 32
+"""Dealt out by a hash: that one of two gets none of them has a chance of 2 in 2 ** 32."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def test_two_workers_are_one_service(workers: Workers, published: PublishedRelea
     assert asked == [200] * BURST + [429] * 2 * BURST
     counting = {int(f.stem.split("_")[1]) for f in workers.scratch.rglob("metrics/counter_*.db")}
     assert len(counting) == 2, "both have answered"
+    assert min(hold_connections(workers)) > 0, "one takes all that wait"
     set_champion(published.second)
     end = time.monotonic() + PATIENCE_SECONDS
     while any(files == first for files in workers.maps().values()):
@@ -119,3 +123,19 @@ def test_two_workers_are_one_service(workers: Workers, published: PublishedRelea
     workers.parent.send_signal(signal.SIGTERM)
     assert workers.parent.wait(PATIENCE_SECONDS) == 0
     assert list(workers.scratch.glob(f"{PREFIX}*")) == []
+
+
+def hold_connections(workers: Workers) -> list[int]:
+    """How many of some connections that are kept each process has, after an answer over each."""
+    with ExitStack() as kept:
+        for _ in range(CONNECTIONS):
+            client = kept.enter_context(httpx.Client(timeout=PATIENCE_SECONDS))
+            client.get(f"http://127.0.0.1:{workers.port}/healthz").raise_for_status()
+        return [
+            sum(
+                connection.status == psutil.CONN_ESTABLISHED
+                and connection.laddr.port == workers.port
+                for connection in psutil.Process(pid).net_connections("tcp")
+            )
+            for pid in workers.maps()
+        ]

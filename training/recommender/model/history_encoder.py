@@ -13,6 +13,7 @@ I items, C clusters, M longest history.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
@@ -128,8 +129,18 @@ class HistoryEncoder:
 
     @cached_property
     def _blas(self) -> ThreadpoolController:
-        """What multiplies matrices; sought once, since the search takes long."""
-        return ThreadpoolController().select(user_api="blas")
+        """Sought once, since the search takes long."""
+        return find_blas()
+
+
+def find_blas() -> ThreadpoolController:
+    """Return what multiplies matrices in this process, to set its threads.
+
+    A compiled product runs on SciPy's own library, which numba loads at the first of them: loaded
+    later than it is sought, it would keep a thread for every processor.
+    """
+    importlib.import_module("scipy.linalg.cython_blas")
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _stack(layers: Iterable[nn.Linear]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -82,3 +85,24 @@ def test_histories_that_the_model_has_no_positions_for_are_refused() -> None:
     for history in ([], [1] * 10):
         with pytest.raises(ValueError, match=r"1 to 9 items, not (0|1) to"):
             encoder.encode(Sequences.of([[1], history]))
+
+
+def test_what_multiplies_is_found_before_it_has_multiplied() -> None:
+    """In a process of its own: here other tests have long loaded what numba loads at its first."""
+    told = subprocess.run([sys.executable, "-c", LOADED_LATER], capture_output=True, text=True)
+    assert told.stdout.split() == ["True"], told.stderr
+
+
+LOADED_LATER = """
+import numba
+import numpy as np
+from threadpoolctl import ThreadpoolController
+from training.recommender.model.history_encoder import find_blas
+
+def paths(found):
+    return {library.filepath for library in found.lib_controllers}
+
+sought = paths(find_blas())
+numba.njit(lambda a: np.dot(a, a))(np.ones((2, 2)))
+print(sought == paths(ThreadpoolController().select(user_api="blas")))
+"""
