@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tests.worlds.online.published import PublishedReleases
 
 # How long an example takes says how busy the machine is, nothing of the code.
-hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("house")
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

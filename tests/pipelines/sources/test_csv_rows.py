@@ -64,7 +64,9 @@ ROW = st.tuples(ID, ID, CELL, CELL).map(list)
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     rows=st.lists(ROW, max_size=20),
@@ -106,7 +108,9 @@ LINE = st.text(alphabet='ab,," ', max_size=14)
 
 
 @settings(
-    max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=500,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     lines=st.lists(st.one_of(ROW.map(lambda row: ",".join(row)), LINE), max_size=12),
@@ -133,7 +137,9 @@ def test_any_text_is_read_as_the_csv_module_does_or_refused(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     marked=st.sets(st.integers(0, 59), min_size=1, max_size=8),

@@ -97,7 +97,7 @@ def read_as_stages_do(path: Path) -> None:
 @settings(
     max_examples=40,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(choice=st.sampled_from(CHOICES), row=st.integers(0, 10_000))
 def test_every_defect_of_every_table_is_one_line(
