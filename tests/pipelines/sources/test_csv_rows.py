@@ -61,13 +61,10 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 CELL = st.text(alphabet="ab\"',;\t|\\ é漢\n\r", max_size=6)
 ID = st.text(alphabet="ab1é", min_size=1, max_size=3)
 ROW = st.tuples(ID, ID, CELL, CELL).map(list)
+UNCHECKED = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 
 
-@settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=300, suppress_health_check=UNCHECKED)
 @given(
     rows=st.lists(ROW, max_size=20),
     delimiter=st.sampled_from(",;\t|"),
@@ -107,11 +104,7 @@ def test_what_the_csv_module_writes_is_read_as_it_was(
 LINE = st.text(alphabet='ab,," ', max_size=14)
 
 
-@settings(
-    max_examples=500,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=500, suppress_health_check=UNCHECKED)
 @given(
     lines=st.lists(st.one_of(ROW.map(lambda row: ",".join(row)), LINE), max_size=12),
     end=st.sampled_from(["\n", "\r\n", "\r"]),
@@ -136,11 +129,7 @@ def test_any_text_is_read_as_the_csv_module_does_or_refused(
     assert found == rows
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, suppress_health_check=UNCHECKED)
 @given(
     marked=st.sets(st.integers(0, 59), min_size=1, max_size=8),
     cell=st.sampled_from(['tv 19"', 'a"b', 'a""b', 'x"', "5' 11\"", '" ', "'", 'say "hi" now']),
