@@ -64,6 +64,7 @@ def planner_bounds(config: PlannerGates, min_coverage_at_5: float) -> tuple[Boun
     )
     farther = "plan farther (plan.mix, plan.novelty), or raise gates.planner.max_adjacent_excess"
     excess = "share_at_5_adjacent_as_served_minus_liked_low"
+    repeats = "ask for novel descriptions (planner.novel_description_weight)"
     counts = "look at validation recall; pair counts would serve these users better"
     return (
         Bound("match_rate", config.min_match_rate, None, "block", longer),
@@ -76,6 +77,7 @@ def planner_bounds(config: PlannerGates, min_coverage_at_5: float) -> tuple[Boun
             "block",
             "this is a fault of the table stage: report it",
         ),
+        Bound("greedy_self_transition_rate", None, config.max_greedy_self_rate, "warn", repeats),
         Bound("recall_at_10_as_served_minus_pair_counts_high", 0.0, None, "promote", counts),
         Bound(excess, None, config.max_adjacent_excess, "promote", farther),
     )

@@ -53,6 +53,8 @@ class PlannerGates(Config):
         min_match_rate: of unconstrained greedy decoding over all rows of the table.
         max_top1_share: share of table rows that one cluster may lead; above, it has collapsed.
         max_self_transition_rate: share of table rows that propose a member of their own context.
+        max_greedy_self_rate: share of prompts after which unconstrained greedy decoding writes a
+            description of the prompt's own; above, the match rate says little. It warns.
         max_adjacent_excess: by how much the share of adjacent clusters among the first five planned
             may exceed their share of what people took to, at the lower end of the interval.
     """
@@ -60,6 +62,7 @@ class PlannerGates(Config):
     min_match_rate: float = Field(default=0.99, ge=0, le=1)
     max_top1_share: float = Field(default=0.4, ge=0, le=1)
     max_self_transition_rate: float = Field(default=0.0, ge=0, le=1)
+    max_greedy_self_rate: float = Field(default=0.2, ge=0, le=1)
     max_adjacent_excess: float = Field(default=0.35, ge=-1, le=1)
 
 

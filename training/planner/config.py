@@ -116,9 +116,9 @@ class PlannerConfig(Config):
         completion_weight: of what keeps the match rate: that every token of a completion continues
             some description or, without the collective signal, the language-model loss of one
             person's whole completion.
-        any_description_weight: of how little probability is left for all descriptions together, at
-            every word where they part; for a base model that knows other phrases with their first
-            words. 0 leaves it out.
+        novel_description_weight: of how little probability is left for all descriptions together
+            that are not the prompt's own; for a base model that knows other phrases with their
+            first words, or repeats what it reads. 0 leaves it out.
         listwise_weight: of the list-wise loss over people who share the prompt; 0 leaves it out.
         listwise_choices: people of a prompt in that loss at most.
         collective_weight: of the distance between what it writes and the collective signal: what
@@ -164,7 +164,7 @@ class PlannerConfig(Config):
     context_sampling: Literal["newest", "history"] = "history"
     single_share: float = Field(default=0.1, ge=0, le=1)
     completion_weight: float = Field(default=0.2, gt=0)
-    any_description_weight: float = Field(default=0.0, ge=0)
+    novel_description_weight: float = Field(default=0.0, ge=0)
     listwise_weight: float = Field(default=0.0, ge=0)
     listwise_choices: int = Field(default=64, ge=1)
     collective_weight: float = Field(default=1.0, ge=0)

@@ -180,6 +180,7 @@ def test_each_gate_closes(figure: str, value: float, stops: bool) -> None:
         "coverage_at_5_table": 1.0,
         "top1_largest_share_table": 0.1,
         "self_transition_rate": 0.0,
+        "greedy_self_transition_rate": 0.2,
         "recall_at_10_as_served_minus_pair_counts_high": 0.01,
         "share_at_5_adjacent_as_served_minus_liked_low": 0.35,
     }
@@ -188,6 +189,15 @@ def test_each_gate_closes(figure: str, value: float, stops: bool) -> None:
     report = judge_figures("planner", {**good, figure: value}, bounds).report
     assert not report.may_be_promoted
     assert report.passed is not stops
+
+
+def test_a_planner_that_repeats_its_prompts_is_told_of() -> None:
+    bounds = planner_bounds(PlannerGates(), 0.95)
+    (repeats,) = (bound for bound in bounds if bound.metric == "greedy_self_transition_rate")
+    report = judge_figures("planner", {repeats.metric: 0.21}, (repeats,)).report
+    assert report.may_be_promoted
+    (told,) = report.warnings
+    assert "planner.novel_description_weight" in told.look_at
 
 
 def test_a_table_of_another_tree_is_refused(house: Path) -> None:

@@ -17,10 +17,10 @@ from training.planner.config import PlannerConfig
 from training.planner.data.planner_data import PlannerData
 from training.planner.data.transitions import sample_contexts
 from training.planner.tuning.losses import (
-    any_description_loss,
     collective_loss,
     completion_loss,
     listwise_loss,
+    novel_description_loss,
     valid_continuation_loss,
 )
 from training.planner.tuning.lower_layers import LowerLayers
@@ -63,6 +63,13 @@ class Batch:
     def needs_scores(self) -> bool:
         """Whether descriptions are to be ranked, and not only written."""
         return bool(self.choices.shape[1] or self.expected.shape[1])
+
+    def is_novel(self, n_clusters: int) -> NDArray[np.bool_]:
+        """Return whether each cluster is none of the prompt's, [B, N]."""
+        found = np.ones((len(self), n_clusters), dtype=bool)
+        for row, context in enumerate(self.contexts):
+            found[row, list(context.members)] = False
+        return found
 
     def take(self, rows: NDArray[np.int64]) -> Batch:
         """Return these prompts of it."""
@@ -161,9 +168,10 @@ def combined_loss(
         expected = torch.from_numpy(batch.expected).to(device)
         gap = collective_loss(scored.cluster_scores, expected)
         loss = loss + config.collective_weight * gap
-    if config.any_description_weight:
-        astray = any_description_loss(scored.cluster_scores)
-        loss = loss + config.any_description_weight * astray
+    if config.novel_description_weight:
+        is_novel = torch.from_numpy(batch.is_novel(scored.cluster_scores.shape[1])).to(device)
+        astray = novel_description_loss(scored.cluster_scores, is_novel)
+        loss = loss + config.novel_description_weight * astray
     return loss
 
 

@@ -49,20 +49,24 @@ def valid_continuation_loss(logs: Tensor, allowed: Tensor, mask: Tensor) -> Tens
     return -(torch.logsumexp(found, dim=-1) * mask).sum(dim=1).mean()
 
 
-def any_description_loss(scores: Tensor) -> Tensor:
-    """Return the mean over prompts of how little is left for all descriptions together.
+def novel_description_loss(scores: Tensor, is_novel: Tensor) -> Tensor:
+    """Return the mean over prompts of how little is left for all novel descriptions together.
 
-    ``L = -1/B sum_b log sum_c exp s_bc``. A loss along one completion does not see what goes astray
-    beside it: a first word that some description has may take all the probability, and be followed
-    by what no description has.
+    ``L = -1/B sum_b log sum_{c not in b} exp s_bc``. A loss along one completion does not see what
+    goes astray beside it: a first word that some description has may take all the probability, and
+    be followed by what no description has. Nor does a loss that compares novel descriptions see a
+    planner that repeats its prompt's.
 
     Args:
         scores: log-score of every cluster after each prompt, [B, N].
+        is_novel: whether it is no cluster of the prompt, bool [B, N].
 
-    >>> round(any_description_loss(torch.tensor([[0.5, 0.25], [0.25, 0.25]]).log()).item(), 6)
+    >>> scores = torch.tensor([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]]).log()
+    >>> is_novel = torch.tensor([[True, True, False], [True, True, False]])
+    >>> round(novel_description_loss(scores, is_novel).item(), 6)
     0.490415
     """
-    return -torch.logsumexp(scores, dim=-1).mean()
+    return -torch.logsumexp(scores.masked_fill(~is_novel, float("-inf")), dim=-1).mean()
 
 
 def listwise_loss(

@@ -158,13 +158,15 @@ def test_what_is_left_for_all_descriptions_together_weighs_what_it_is_told_to(
     losses = []
     with torch.no_grad():
         for weight in (0.0, 0.5):
-            config = WHOLE.model_copy(update={"any_description_weight": weight})
+            config = WHOLE.model_copy(update={"novel_description_weight": weight})
             losses.append(combined_loss(planner, tokens, batch, data.target_weights, config).item())
         scores = score_batch(
             planner.model, prompts, ends, tokens.tree, planner.pad_token_id
         ).cluster_scores
     assert scores is not None
-    left = scores.exp().sum(dim=1)  # of all that may be written
+    novel = [[c for c in range(N) if c not in context.members] for context in batch.contexts]
+    shares = [row[own].exp().sum() for row, own in zip(scores, novel, strict=True)]
+    left = torch.stack(shares)  # of all that is to be written
     assert (left < 0.5).all()
     assert losses[1] - losses[0] == pytest.approx(-0.5 * left.log().mean().item(), rel=1e-4)
 
