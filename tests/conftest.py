@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,11 +73,8 @@ def require_program(found: str | None, package: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> PublishedReleases:
-    """A tree with several releases in a real registry and a real online store.
-
-    Tests share it: they may move aliases, and set those they rely on.
-    """
+def published_once(tmp_path_factory: pytest.TempPathFactory) -> PublishedReleases:
+    """A tree with several releases in a real registry and a real online store, to copy."""
     # Importing Feast and MLflow takes seconds; only tests that ask for this pay for it.
     from tests.worlds.online.published import publish_releases
     from tests.worlds.online.serving import build_tree
@@ -83,6 +82,27 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> PublishedReleases:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         return publish_releases(build_tree(tmp_path_factory.mktemp("releases")))
+
+
+@pytest.fixture(scope="module")
+def published(
+    published_once: PublishedReleases, tmp_path_factory: pytest.TempPathFactory
+) -> PublishedReleases:
+    """A copy of those for the tests of a file, which may change it as they go on.
+
+    Files run in whatever order processes come to them: what one leaves behind no other finds.
+    """
+    from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
+
+    from pipelines.io import paths
+    from pipelines.release.artefact_place import follow_move
+    from pipelines.release.tracking import EXPERIMENT
+
+    root = tmp_path_factory.mktemp("releases") / "tree"
+    shutil.copytree(published_once.root, root)
+    follow_move(f"sqlite:///{root / paths.TRACKING_DATABASE}", EXPERIMENT)
+    _artifact_repos_cache.clear()  # else MLflow goes on where the run of that id was before
+    return replace(published_once, root=root)
 
 
 @pytest.fixture

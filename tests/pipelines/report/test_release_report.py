@@ -134,11 +134,12 @@ def test_the_report_tells_of_a_previous_tree(capsys: pytest.CaptureFixture[str])
     changes = TreeChanges("ab" * 32, (Survivor(0, 0, "gel pens", 0.1, 0.1, 0.9),))
     print_report()
     assert "PREVIOUS TREE" not in capsys.readouterr().out
+    before = paths.CLUSTER_CHANGES.read_bytes()
     write_json(changes.to_json(), paths.CLUSTER_CHANGES)
     try:
         print_report()
     finally:
-        paths.CLUSTER_CHANGES.unlink()
+        paths.CLUSTER_CHANGES.write_bytes(before)
     assert "THE INTERESTS OF THE PREVIOUS TREE" in capsys.readouterr().out
 
 
