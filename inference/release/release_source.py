@@ -119,11 +119,11 @@ class ReleaseSource:
     @contextmanager
     def _download(self, version: int, path: Path, within: Path | None = None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="release-", dir=within) as scratch:
-            uri = f"models:/{RELEASE_MODEL}/{version}/{path.as_posix()}"
             try:
-                found = download_artifacts(
-                    uri, dst_path=scratch, tracking_uri=self._uri, registry_uri=self._uri
-                )
+                # MLflow looks models:/ addresses up in the registry of the process, not in ours
+                place = self._open().get_model_version_download_uri(RELEASE_MODEL, str(version))
+                uri = f"{place}/{path.as_posix()}"
+                found = download_artifacts(uri, dst_path=scratch, tracking_uri=self._uri)
             except (MlflowException, OSError) as error:
                 where = f"{RELEASE_MODEL} version {version}"
                 rule = "its artefact can be fetched"
