@@ -145,7 +145,7 @@ def test_the_loss_falls_by_what_the_signal_and_the_choices_weigh(tmp_path: Path)
     assert losses[0.5, 2.0] == pytest.approx(both, rel=1e-5)
 
 
-def test_what_is_left_for_all_descriptions_together_weighs_what_it_is_told_to(
+def test_what_is_left_for_all_novel_descriptions_weighs_what_it_is_told_to(
     tmp_path: Path,
 ) -> None:
     base = save_tiny_base(tmp_path, "llama", WORLD.descriptions)
