@@ -11,7 +11,9 @@ measured how many of the fresh clusters that people came to like stand in the fi
 
 ``--signal-only`` leaves the planner out (seconds a draw), ``--encoder FOLDER`` puts the cosine of
 what a language model makes of the clusters' texts beside their words, and ``--log-share 0.03``
-leaves three people of a hundred in the log. Validation is measured unless the test is asked for.
+leaves three people of a hundred in the log. ``--histories fresh`` plans for people by the fresh
+clusters that they have touched, and by nothing else. Validation is measured unless the test is
+asked for.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -33,6 +36,7 @@ from benchmarks.planner.compare import LOOK
 from benchmarks.planner.fresh_contenders import WORDS, encode_clusters, score_fresh
 from benchmarks.planner.fresh_figures import (
     FIGURES,
+    Histories,
     cover_fresh,
     measure_fresh,
     resample_both,
@@ -97,6 +101,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--clusterings", type=int, nargs="+", default=[0], metavar="SEED")
     parser.add_argument("--draws", type=int, default=3, help="tenths of the clusters, each in turn")
     parser.add_argument("--log-share", type=float, default=1.0, help="of the people")
+    parser.add_argument("--histories", choices=get_args(Histories), default="others")
     parser.add_argument("--signal-only", action="store_true", help="make no planner")
     parser.add_argument("--encoder", type=Path, nargs="+", default=[], metavar="FOLDER")
     parser.add_argument("--split", choices=["validation", "test"], default="validation")
@@ -123,7 +128,9 @@ def measure_draws(arguments: argparse.Namespace, root: Path) -> list[FreshOutcom
                 settings, tree, draw, fresh, arguments.log_share, root, not arguments.signal_only
             )
             with contextlib.chdir(run.folder):
-                outcome = measure_run(run, clusters, arguments.split, {WORDS: words, **read})
+                outcome = measure_run(
+                    run, clusters, arguments.split, {WORDS: words, **read}, arguments.histories
+                )
             outcomes.append(outcome)
             print(f"{run.name}: {len(outcome.users)} cases", file=sys.stderr, flush=True)
     return outcomes
@@ -134,9 +141,10 @@ def measure_run(
     clusters: ServingClusters,
     split: Split,
     similarities: Mapping[str, NDArray[np.float64]],
+    kept: Histories = "others",
 ) -> FreshOutcome:
     """Return what contenders come to in the run of the working folder."""
-    asked, scores = score_fresh(run, clusters, split, similarities)
+    asked, scores = score_fresh(run, clusters, split, similarities, kept)
     return FreshOutcome(
         run,
         asked.cases.users,

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
-from benchmarks.planner.fresh_figures import FreshCases, hide_in_cases
+from benchmarks.planner.fresh_figures import FreshCases, Histories, hide_in_cases
 from benchmarks.planner.fresh_runs import FreshRun
 from expectations.contracts.tables import CASES, INTERACTIONS, ITEMS
 from inference.evaluation.case_table import fill_case_table, plan_case_table
@@ -56,6 +56,7 @@ def score_fresh(
     clusters: ServingClusters,
     split: Split,
     similarities: Mapping[str, NDArray[np.float64]],
+    kept: Histories = "others",
 ) -> tuple[FreshCases, dict[str, Scores]]:
     """Return the cases of the run in the working folder and every contender's scores of them.
 
@@ -64,10 +65,11 @@ def score_fresh(
         clusters: of the tree.
         split: validation or test; of the other one nothing is read.
         similarities: of clusters by what describes them, [N, N], by name; each is a contender.
+        kept: what people are planned for by.
     """
     params = read_params()
     cases = PlannerCases.from_frame(read_table(paths.CASES, CASES), split)
-    asked = hide_in_cases(cases, run.fresh, clusters.n_clusters)
+    asked = hide_in_cases(cases, run.fresh, clusters.n_clusters, kept)
     histories = asked.cases.histories
     scores = {name: score_words(near, histories) for name, near in similarities.items()}
     shape = (len(asked.cases), clusters.n_clusters)

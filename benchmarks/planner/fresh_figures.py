@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ RECALL = "recall@10"
 PLACES = "places of fresh clusters"
 FIGURES = (RECALL_FRESH, ALONE_AT_1, ALONE_AT_3, ALONE_RANK, RECALL_OTHERS, RECALL, PLACES)
 LEVEL = 0.95
+Histories = Literal["others", "fresh"]
+"""What people are planned for by: what they did in the other clusters, or in fresh ones alone."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class FreshCases:
     """The cases of a window in which some clusters are fresh.
 
     Attributes:
-        cases: their histories hold no fresh cluster. What somebody had in truth consumed is
-            planned for nobody, fresh or not: to come back to it is no novelty.
+        cases: their histories hold no fresh cluster, or nothing else. What somebody had in truth
+            consumed is planned for nobody, fresh or not: to come back to it is no novelty.
         is_fresh: by cluster, bool [N].
     """
 
@@ -59,14 +62,24 @@ class FreshCases:
         return found
 
 
-def hide_in_cases(cases: PlannerCases, fresh: NDArray[np.int64], n_clusters: int) -> FreshCases:
-    """Return the cases without fresh clusters in their histories; those with no other go."""
+def hide_in_cases(
+    cases: PlannerCases, fresh: NDArray[np.int64], n_clusters: int, kept: Histories = "others"
+) -> FreshCases:
+    """Return the cases with histories of other clusters, or of fresh ones; those with none go.
+
+    Args:
+        cases: whom to plan for.
+        fresh: clusters, int64 [F].
+        n_clusters: of all.
+        kept: what stays in a history.
+    """
     is_fresh = np.isin(np.arange(n_clusters), fresh)
-    known = [[one for one in history if not is_fresh[one]] for history in cases.histories]
+    stays = is_fresh if kept == "fresh" else ~is_fresh
+    known = [[one for one in history if stays[one]] for history in cases.histories]
     rows = np.array([row for row, history in enumerate(known) if history], dtype=np.int64)
-    kept = cases.take(rows)
+    told = cases.take(rows)
     histories = [known[row] for row in rows]
-    return FreshCases(PlannerCases(kept.users, histories, kept.consumed, kept.positives), is_fresh)
+    return FreshCases(PlannerCases(told.users, histories, told.consumed, told.positives), is_fresh)
 
 
 def measure_fresh(scores: Scores, asked: FreshCases) -> dict[str, NDArray[np.float64]]:

@@ -110,6 +110,15 @@ def test_what_somebody_had_consumed_is_planned_for_nobody_and_evidence_of_nothin
     )
 
 
+def test_people_can_be_planned_for_by_fresh_clusters_alone() -> None:
+    asked = hide_in_cases(CASES, FRESH, 5, "fresh")
+    assert asked.cases.users == ("bob", "cid")  # ann has touched none of them
+    assert asked.cases.histories == [[3], [3]]
+    np.testing.assert_array_equal(  # what bob had consumed beside is still no novelty
+        asked.is_open, [[True, False, True, False, True], [True, True, True, False, True]]
+    )
+
+
 def test_figures_by_hand() -> None:
     cases = PlannerCases(
         users=("ann", "bob", "cid"),
@@ -158,6 +167,9 @@ def test_the_planner_that_knows_the_answer_finds_it(house: Path) -> None:
         alone = measure_run(
             replace(run, has_planner=False), clusters, "validation", {WORDS: np.eye(N)}
         )
+        by_fresh = measure_run(run, clusters, "validation", {WORDS: np.eye(N)}, "fresh")
+    assert len(by_fresh.users) > 0
+    assert set(by_fresh.users) != set(outcome.users)
     assert {PLANNER, TOGETHER} == set(outcome.columns) - set(alone.columns)
     assert set(alone.columns) == {WORDS, PARENT_POPULARITY, CHANCE, SIGNAL}
     intervals = pool_outcomes([outcome, outcome])
