@@ -96,15 +96,24 @@ class CsvBytes(io.RawIOBase):
         return True
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return ``size`` bytes, or what is left; none at the end."""
+        """Return ``size`` bytes or one less, or what is left; none at the end."""
         # Arrow takes the first piece for the first block, and a block has to hold a whole line
+        self._fill(size)
+        given = self._ready if size < 0 else self._ready[:size]  # no copy where it is all
+        if 1 < len(given) == size and given[-1] == CARRIAGE_RETURN:
+            self._fill(size + 1)
+            if self._ready[size : size + 1] == b"\n":
+                # Arrow drops a block's first line feed after one that ends so, in a cell too
+                given = given[:-1]
+        self._ready = self._ready[len(given) :]
+        return given
+
+    def _fill(self, size: int) -> None:
+        """Have ``size`` bytes ready, or all that are left."""
         while not self._is_done and (size < 0 or len(self._ready) < size):
             raw = self._read_some(size - len(self._ready) if size > 0 else SNIFFED_BYTES)
             taken = self._take(raw)
             self._ready = self._ready + taken if self._ready else taken
-        given = self._ready if size < 0 else self._ready[:size]  # no copy where it is all
-        self._ready = self._ready[len(given) :]
-        return given
 
     def close(self) -> None:
         """Close the file."""

@@ -101,6 +101,19 @@ def test_what_the_csv_module_writes_is_read_as_it_was(
     assert read(path, form, columns) == wanted
 
 
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("has_last_end", [True, False])
+def test_a_line_end_in_a_cell_is_whole_wherever_a_block_ends(
+    tmp_path: Path, has_last_end: bool
+) -> None:
+    path = tmp_path / "log.csv"
+    for letters in range(220, 270):  # a block has 256 bytes
+        note = "x" * letters + "\r\ny"
+        end = b"\r" if has_last_end else b""
+        path.write_bytes(",".join(NAMES).encode() + f'\r1,2,"{note}","\r\n"'.encode() + end)
+        assert read(path) == [["1", "2", note, "\r\n"]]
+
+
 LINE = st.text(alphabet='ab,," ', max_size=14)
 
 
