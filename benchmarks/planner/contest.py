@@ -31,7 +31,7 @@ from inference.evaluation.contenders import (
     score_test,
     score_validation,
 )
-from inference.plans.deal import find_mixes
+from inference.plans.personal_mix import find_mixes
 from inference.search.ranking import depth_of_best
 from inference.table.plan_table import PlanTable
 from pipelines.io import paths
@@ -41,6 +41,7 @@ from pipelines.io.plan_reader import read_plan
 from pipelines.io.planner_windows import Split, compare_words, read_window
 from pipelines.params.params import read_params
 from pipelines.stages import alignment, evaluate
+from training.alignment.reference_plans import ReferencePlans
 from training.baselines.clusters.window import Window
 from training.clusters.tree_view import ServingClusters
 from training.evaluation.clusters.by_distance import CaseDistances, average_likes
@@ -89,12 +90,12 @@ class Outcome:
 class Entry:
     """What every contender scores the clusters of the field's cases, and the planner's table.
 
-    ``mean_shares`` are what the planner's plans give each distance on average.
+    By ``reference``, the planner's plans, a mix is made one person's own.
     """
 
     scores: Mapping[str, Scores]
     table: PlanTable
-    mean_shares: tuple[float, ...]
+    reference: ReferencePlans
 
 
 def compete(
@@ -149,14 +150,14 @@ def score_run(field: Field) -> Entry:
     scores, fit = score_validation(validation, field.chosen, settings)
     if field.judged is not field.validation:
         scores = score_test(test, field.scores, fit, settings)
-    return Entry(scores, test.table, test.alignment.mean_shares)
+    return Entry(scores, test.table, test.alignment.reference)
 
 
 def measure_run(run: PlannerRun, field: Field) -> Outcome:
     """Return what the planner in the working folder comes to, aligned as the settings say."""
     entry, cases, plan = score_run(field), field.judged.cases, read_plan()
     distances = field.judged.distances
-    mixes = find_mixes(entry.scores[UNALIGNED], distances, plan, entry.mean_shares)
+    mixes = find_mixes(entry.scores[UNALIGNED], distances, plan, entry.reference)
     ranked = rank_contenders(entry.scores, field.judged, plan, entry.table.depth, mixes)
     return Outcome(
         run,

@@ -14,7 +14,8 @@ from benchmarks.planner.runs import PlannerRun
 from inference.evaluation.contenders import AS_SERVED, UNALIGNED
 from inference.evaluation.distance_figures import CURVE_POINTS, turn_mix
 from inference.plans.config import Mix, PlanConfig
-from inference.plans.deal import deal, find_mixes
+from inference.plans.deal import deal
+from inference.plans.personal_mix import find_mixes
 from training.clusters.distance import DISTANCES, KNOWN
 from training.evaluation.clusters.by_distance import (
     CaseDistances,
@@ -72,8 +73,8 @@ def measure_distances(run: PlannerRun, field: Field) -> DistanceOutcome:
         f"{name}{PERSONAL}": find_mixes(
             scores[UNALIGNED],
             distances.codes,
-            PlanConfig(mix=mix, personal_mix=True),
-            entry.mean_shares,
+            PlanConfig(mix=mix, mix_of_all=name == AS_LIKED),
+            entry.reference,
         )
         for name, mix in mixes.items()
     }

@@ -36,7 +36,6 @@ from pipelines.io.artefact_io import read_table
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.io.command import run_command
 from pipelines.params.params import read_params
-from training.alignment.alignment import EVEN_SHARES
 from training.clusters.tree_view import ServingClusters
 from training.collective.signal import load_signal
 from training.evaluation.clusters.cases import PlannerCases, Scores
@@ -179,7 +178,7 @@ def look_up_plans(clusters: ServingClusters, cases: PlannerCases) -> Scores:
     planner = load_planner(paths.BASE_MODEL, paths.ADAPTER_BEFORE_VALIDATION)
     table, families = read_params().table, families_of(clusters.ancestors)
     depth = depth_of_best(clusters.n_clusters, table)
-    plan = read_params().plan.settle(EVEN_SHARES, depth)  # of the plan only its scores are read
+    plan = read_params().plan.settle((1, 1, 1), depth)  # of the plan only its scores are read
     rows = plan_case_table(planner, clusters.descriptions, families, cases.histories, table, plan)
     return score_served(rows, cases, clusters.ancestors, plan)
 

@@ -28,7 +28,7 @@ from pipelines.io import paths
 from pipelines.io.artefact_io import read_table
 from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import read_params
-from training.alignment.alignment import EVEN_SHARES
+from training.alignment.reference_plans import NOBODY
 from training.clusters.distance import DISTANCES
 from training.clusters.tree_view import ServingClusters
 from training.collective.signal import CollectiveSignal, load_signal
@@ -83,9 +83,7 @@ def compare_rows(
         )
         ranker = RankEverything(signal, families_of(clusters.ancestors), config)
         table = fill_case_table(ranker, clusters.n_clusters, histories, config, settings)
-        batch = plan_batch(
-            histories, consumed, table, clusters.ancestors, settings, PLACES, EVEN_SHARES
-        )
+        batch = plan_batch(histories, consumed, table, clusters.ancestors, settings, PLACES, NOBODY)
         planned = batch.clusters != NO_CLUSTER
         found = [((batch.distances == code) & planned).sum(axis=1) for code in range(3)]
         short = ((np.stack(found, axis=1) < DEALT) & has_enough).mean(axis=0)

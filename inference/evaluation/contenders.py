@@ -14,7 +14,7 @@ from inference.evaluation.plan_scores import rank_cases, score_newest, score_ser
 from inference.evaluation.settings import EvaluationSettings
 from inference.plans.align import align_scores, propose_scored
 from inference.plans.config import PlanConfig
-from inference.plans.deal import find_mixes
+from inference.plans.personal_mix import find_mixes
 from inference.search.ranking import RankEverything, families_of
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment, fit_alignment
@@ -161,8 +161,8 @@ def find_case_mixes(
 
     ``None`` where nobody has a mix of their own.
     """
-    distances, mean_shares = split.window.distances, split.alignment.mean_shares
-    return find_mixes(scores[UNALIGNED], distances, plan, mean_shares)
+    distances, reference = split.window.distances, split.alignment.reference
+    return find_mixes(scores[UNALIGNED], distances, plan, reference)
 
 
 def align_counts(counts: Scores, split: EvaluationSplit, settings: EvaluationSettings) -> Alignment:

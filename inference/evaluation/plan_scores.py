@@ -10,7 +10,7 @@ from inference.plans.combine import plan_batch
 from inference.plans.config import PlanConfig
 from inference.plans.deal import place_clusters
 from inference.table.plan_table import PlanTable
-from training.alignment.alignment import EVEN_SHARES
+from training.alignment.reference_plans import NOBODY
 from training.clusters.distance import Ancestors
 from training.evaluation.clusters.cases import PlannerCases, Ranking, Scores
 
@@ -21,7 +21,7 @@ def score_served(
     """Return the scores of every case's plan, [B, N], before alignment: the rest has none."""
     by_score = plan.model_copy(update={"mix": None})  # every cluster is asked for, in any order
     planned = plan_batch(
-        cases.histories, cases.consumed, table, ancestors, by_score, table.n_clusters, EVEN_SHARES
+        cases.histories, cases.consumed, table, ancestors, by_score, table.n_clusters, NOBODY
     )
     scores = np.full((len(cases), table.n_clusters + 1), -np.inf)  # NO_CLUSTER is the last column
     np.put_along_axis(scores, planned.clusters, planned.scores, axis=1)

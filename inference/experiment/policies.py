@@ -22,7 +22,8 @@ from inference.plans.align import align_plan
 from inference.plans.combine import PlannedCluster, contexts_to_look_up, plan_for
 from inference.plans.config import PlanConfig
 from inference.table.plan_table import PlanTable
-from training.alignment.alignment import EVEN_SHARES, Alignment
+from training.alignment.alignment import Alignment
+from training.alignment.reference_plans import NOBODY
 from training.bandits.policy import ClusterBandit, Feedback, user_vectors
 from training.clusters.distance import Ancestors
 
@@ -83,12 +84,11 @@ class TablePolicy(Unlearning):
         distances = self.ancestors.distances_from([*history, *consumed])
         families = self.ancestors.families
         if self.alignment is None:
-            alike = self.config.model_copy(update={"personal_mix": False})
             return plan_for(
-                contexts, history, distances, families, rows, alike, EVEN_SHARES
+                contexts, history, distances, families, rows, self.config, NOBODY
             ).clusters
-        mean_shares = self.alignment.mean_shares
-        plan = plan_for(contexts, history, distances, families, rows, self.config, mean_shares)
+        reference = self.alignment.reference
+        plan = plan_for(contexts, history, distances, families, rows, self.config, reference)
         return align_plan(plan, history, consumed, distances, self.alignment, self.config).clusters
 
 

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from expectations.contracts.values import NO_CLUSTER, ClusterContext, contexts_of_history
 from inference.plans.combining import combine_rows
 from inference.plans.config import PlanConfig
-from inference.plans.deal import find_mixes, place_clusters
+from inference.plans.deal import place_clusters
+from inference.plans.personal_mix import find_mixes
 from inference.table.plan_table import NO_ROW, PlanTable, TableRow
+from training.alignment.reference_plans import ReferencePlans
 from training.clusters.distance import DISTANCES, Ancestors
 
 SCORE_DECIMALS = 6
@@ -66,7 +68,7 @@ def plan_for(
     families: NDArray[np.int64],
     rows: Mapping[ClusterContext, TableRow],
     config: PlanConfig,
-    mean_shares: Sequence[float],
+    reference: ReferencePlans,
 ) -> ServedPlan:
     """Return the plan of one user from the rows that were found, before it is aligned.
 
@@ -77,7 +79,7 @@ def plan_for(
         families: of every cluster, [N].
         rows: rows by context; absent ones are reported.
         config: how rows are combined, and what may be planned.
-        mean_shares: what plans give each distance on average, by which a mix is made personal.
+        reference: plans by which a mix is made one person's own.
     """
     of_contexts = [rows.get(context) for context in contexts]
     is_found = [row is not None and len(row.novel_clusters) > 0 for row in of_contexts]
@@ -91,7 +93,7 @@ def plan_for(
     combined, leaders = _combine(
         clusters[None], scores[None], weights[None], distances[None], families, config
     )  # [1, N] each
-    mixes = find_mixes(combined, distances[None], config, mean_shares)
+    mixes = find_mixes(combined, distances[None], config, reference)
     places = place_clusters(combined, distances[None], config, len(distances), mixes)[0]  # [N]
     of_cluster, leader = combined[0].tolist(), leaders[0].tolist()
     return ServedPlan(
@@ -132,7 +134,7 @@ def plan_batch(
     ancestors: Ancestors,
     config: PlanConfig,
     depth: int,
-    mean_shares: Sequence[float],
+    reference: ReferencePlans,
 ) -> PlanBatch:
     """Return the plans of many users to ``depth``, before alignment; see :func:`plan_for`."""
     n_missing = np.zeros(len(histories), dtype=np.int64)  # [B]
@@ -162,7 +164,7 @@ def plan_batch(
             combined, _ = _combine(
                 clusters, table.scores[rows], found, distances, ancestors.families, config
             )
-            mixes = find_mixes(combined, distances, config, mean_shares)
+            mixes = find_mixes(combined, distances, config, reference)
             places = place_clusters(combined, distances, config, depth, mixes)  # [B, depth]
             width, at = places.shape[1], np.maximum(places, 0)
             planned[chosen, :width] = places

@@ -62,8 +62,8 @@ class PlanRules(Config):
         novelty: the least distance of a planned cluster: ``adjacent`` lets any novel cluster be
             planned, ``new_family`` those of families not consumed from, ``new_field`` those of
             fields not consumed from.
-        personal_mix: whether the mix is that of all people together, and a person has more places
-            at a distance that their rows speak for more than others' do; or everybody's alike.
+        personal_mix: whether a person has more places at a distance that their rows speak for more
+            than others' do, or everybody as many.
         normalise_over: over which clusters a row becomes a distribution before rows are combined:
             all that are ``open``, or those of each ``distance`` by themselves, so that a row's say
             about far clusters does not depend on what it gives to near ones. The latter compares
@@ -84,11 +84,14 @@ class PlanConfig(PlanRules):
 
     Attributes:
         mix: how the places are shared by distance; ``None`` gives them out by score.
+        mix_of_all: whether the mix is what all people's places together are, where each has their
+            own; else it is what somebody gets on average who has clusters left at each distance.
         table_depth: places of a table's row that hold the best clusters of all, beyond which it
             goes on with the best of each family; ``None`` where all of them do.
     """
 
     mix: Mix | None = None
+    mix_of_all: bool = False
     table_depth: int | None = Field(default=None, ge=1)
 
     def to_json(self) -> dict[str, object]:
@@ -114,7 +117,7 @@ class PlanConfig(PlanRules):
         if mix == BY_SCORE:
             changes |= {"mix": None, "normalise_over": "open"}
         elif mix is not None:
-            changes["mix"] = mix
+            changes |= {"mix": mix, "mix_of_all": False}
         return self.model_copy(update=changes)
 
     @model_validator(mode="after")
@@ -143,7 +146,8 @@ class PlanSettings(PlanRules):
         """
         settings: dict[str, object] = {**self.model_dump(), "table_depth": table_depth}
         if self.mix == AS_LIKED:
-            settings["mix"] = dict(zip(DISTANCES, liked_shares, strict=True))
+            mix = dict(zip(DISTANCES, liked_shares, strict=True))
+            settings |= {"mix": mix, "mix_of_all": True}  # of likes some people had none far away
         return PlanConfig.model_validate(settings)
 
     @model_validator(mode="after")

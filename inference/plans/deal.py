@@ -7,15 +7,12 @@ left there, else nearer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from expectations.contracts.values import NO_CLUSTER
 from inference.plans.config import Mix, PlanConfig
 from inference.plans.dealing import deal_rows
-from inference.plans.personal_mix import personalise_mix, planned_shares
 from training.clusters.distance import DISTANCES
 
 # Shapes: B users, N clusters, D places.
@@ -39,33 +36,14 @@ def place_clusters(
         distances: codes of :data:`DISTANCES`, ``[B, N]``; what is known is not planned.
         config: novelty and mix.
         depth: places of a plan, D; there are no more of them than clusters.
-        mixes: of each person, see :func:`find_mixes`; ``None`` gives everybody ``config.mix``.
+        mixes: of each person, see :mod:`inference.plans.personal_mix`; ``None`` gives everybody
+            ``config.mix``.
     """
     offered = np.where(distances >= DISTANCES.index(config.novelty), scores, -np.inf)
     if config.mix is not None:
         return deal(offered, distances, config.mix if mixes is None else mixes, depth)
     order = np.argsort(-offered, axis=1, kind="stable")[:, :depth]
     return np.where(np.isfinite(np.take_along_axis(offered, order, axis=1)), order, NO_CLUSTER)
-
-
-def find_mixes(
-    scores: NDArray[np.float64],
-    distances: NDArray[np.int8],
-    config: PlanConfig,
-    mean_shares: Sequence[float],
-) -> NDArray[np.float64] | None:
-    """Return the mix of each person, ``[B, distances]``; ``None`` where all have the same.
-
-    Args:
-        scores: of every cluster by the person's plan, log-probabilities, ``[B, N]``.
-        distances: codes of :data:`DISTANCES`, ``[B, N]``.
-        config: the mix, and whether it is made one person's own.
-        mean_shares: what plans give each distance on average over people.
-    """
-    if config.mix is None or not config.personal_mix:
-        return None
-    shares = planned_shares(scores, distances)
-    return personalise_mix(np.array(config.mix.weights), shares, np.array(mean_shares))
 
 
 def deal(

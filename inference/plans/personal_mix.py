@@ -1,92 +1,129 @@
-"""A mix of distances for one person: what is asked of everybody, moved by how they themselves lean.
+"""A mix of distances for one person: that of their ten best clusters, at shadow prices.
 
 A mix says what share of all places goes to each distance. Given out to everybody alike, somebody
 who knows two clusters of one field gets as many places next door as somebody who knows twenty.
+Instead each distance has a price, the same for all people, which is added to the probabilities of
+a plan; how many of a person's ten best clusters then lie at a distance is their own mix. Prices
+are such that all people's places together are the mix, or what it comes to when everybody is dealt
+it. No other way to give out as many places of each distance has more probability in them, so none
+can expect more hits (Everett, "Generalized Lagrange multiplier method", 1963).
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from training.alignment.alignment import EVEN_SHARES
+from expectations.contracts.values import NO_CLUSTER
+from inference.plans.config import PlanConfig
+from inference.plans.deal import deal
+from training.alignment.reference_plans import (
+    DECIMALS,
+    PLACES,
+    ReferencePlans,
+    find_best,
+)
 from training.clusters.distance import DISTANCES
 from training.item_scoring.compiled import compiled
 
-# Shapes: B users, N clusters, K distances.
+# Shapes: B users, P people of the reference, N clusters, K distances, T places.
 
-DECIMALS = 6
-"""Sums of other order differ beyond them: a person gets the same mix alone and among others."""
-SMALLEST = 1e-9  # share of a distance that a plan has nothing at
+MAX_PRICES_KEPT = 1_000
+"""Of mixes that were asked for: finding one's prices takes some milliseconds."""
+ROUNDS, FIRST_STEP, SHRINKING = 120, 1.0, 0.95
+"""Of the search for prices: the last step is .002 of the first, and that is a probability of 1."""
+SMALLEST = 1e-9  # sum of weights, where the mix has none far enough
 
 
-def planned_shares(scores: NDArray[np.float64], distances: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Return how much of each plan's probability lies at each distance, ``[B, K]``.
+def find_mixes(
+    scores: NDArray[np.float64],
+    distances: NDArray[np.int8],
+    config: PlanConfig,
+    reference: ReferencePlans,
+) -> NDArray[np.float64] | None:
+    """Return the mix of each person, ``[B, K]``; ``None`` where all have the same.
 
     Args:
-        scores: log-probabilities of a plan up to a constant, ``[B, N]``; minus infinity where a
-            cluster is not offered.
+        scores: of every cluster by the person's plan, log-probabilities, ``[B, N]``.
         distances: codes of :data:`DISTANCES`, ``[B, N]``.
+        config: the mix, and whether it is made one person's own.
+        reference: by which prices are found; without anybody in it all have the same mix.
     """
-    masses = _sum_by_distance(
-        np.ascontiguousarray(scores), np.ascontiguousarray(distances), len(DISTANCES)
-    )
-    return np.asarray(masses / np.maximum(masses.sum(axis=1, keepdims=True), SMALLEST))
+    if config.mix is None or not config.personal_mix or not len(reference):
+        return None
+    weights, least = config.mix.weights, DISTANCES.index(config.novelty)
+    prices = np.array(find_prices(reference, weights, least, config.mix_of_all))
+    counts = _count_places(find_best(scores, distances)[0], prices)
+    has_places = counts.any(axis=1, keepdims=True)
+    return np.where(has_places, counts, np.array(weights)) / PLACES
 
 
-def average_shares(scores: NDArray[np.float64], distances: NDArray[np.int8]) -> tuple[float, ...]:
-    """Return what plans give each distance on average, nearest first; alike without any plan.
-
-    The average is over those who have a cluster at that distance: where few are left far away,
-    these few do not lean far.
+@lru_cache(MAX_PRICES_KEPT)
+def find_prices(
+    reference: ReferencePlans, weights: tuple[float, ...], least: int, is_of_all: bool
+) -> tuple[float, ...]:
+    """Return the price of each distance, ``[K]``: minus infinity where none is to be planned.
 
     Args:
-        scores: log-probabilities of many people's plans, ``[B, N]``; see :func:`planned_shares`.
-        distances: codes of :data:`DISTANCES`, ``[B, N]``.
-    """
-    shares = planned_shares(scores, distances)
-    n_having = (shares > 0).sum(axis=0)
-    means = np.where(n_having > 0, shares.sum(axis=0) / np.maximum(n_having, 1), EVEN_SHARES)
-    return tuple(means.tolist())
-
-
-def personalise_mix(
-    weights: NDArray[np.float64], shares: NDArray[np.float64], mean_shares: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return each person's mix, ``[B, K]``, in shares of one.
-
-    ``q_uk`` is proportional to ``mix_k * s_uk / mean_k``: what the plan gives distance k, as if the
-    shares of the distances among all people were those of the mix (Saerens, Latinne and
-    Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", 2002).
-    Who leans as people do on average gets the mix itself.
-
-    Args:
+        reference: whose places together are to be as the mix.
         weights: of the mix, ``[K]``.
-        shares: of each plan by distance, ``[B, K]``.
-        mean_shares: the mean of such shares over people who have clusters there, ``[K]``.
-
-    >>> asked, mean = np.array([1.0, 2.0, 2.0]), np.array([0.25, 0.25, 0.5])
-    >>> personalise_mix(asked, np.array([[0.25, 0.25, 0.5], [0.5, 0.25, 0.25]]), mean).tolist()
-    [[0.2, 0.4, 0.4], [0.4, 0.4, 0.2]]
+        least: code of the nearest distance that is planned.
+        is_of_all: whether these places are to be the mix itself, or what it comes to when it is
+            dealt to everybody alike, though some have nothing left at a distance.
     """
-    moved = weights * np.maximum(shares, SMALLEST) / np.maximum(mean_shares, SMALLEST)
-    return np.asarray(np.round(moved / moved.sum(axis=1, keepdims=True), DECIMALS))
+    best = reference.from_distance(least)
+    codes = np.arange(len(weights))
+    asked = np.where(codes >= least, weights, 0.0)
+    shares = asked / max(asked.sum(), SMALLEST)
+    wanted = shares if is_of_all else _places_dealt_alike(best, weights)
+    prices = np.where(asked > 0, 0.0, -np.inf)
+    step = FIRST_STEP
+    for _ in range(ROUNDS):
+        counts = _count_places(best, prices).sum(axis=0)
+        prices += step * (wanted - counts / max(counts.sum(), 1))
+        step *= SHRINKING
+    return tuple(np.round(prices, DECIMALS).tolist())
+
+
+def _places_dealt_alike(
+    best: NDArray[np.float64], weights: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Return each distance's share of all places where everybody gets the same mix, ``[K]``."""
+    n_people, n_distances, places = best.shape
+    codes = np.repeat(np.arange(n_distances, dtype=np.int8), places)
+    distances = np.broadcast_to(codes, (n_people, len(codes)))
+    scores = best.reshape(n_people, -1)
+    dealt = deal(scores, distances, np.array([weights]), PLACES)
+    found = np.bincount(codes[dealt[dealt != NO_CLUSTER]], minlength=n_distances)
+    return np.asarray(found / max(found.sum(), 1))
 
 
 @compiled
-def _sum_by_distance(
-    scores: NDArray[np.float64], distances: NDArray[np.int8], n_distances: int
-) -> NDArray[np.float64]:
-    """Return the probability of each plan at each distance, up to a factor of the plan."""
-    masses = np.zeros((len(scores), n_distances))
-    for user in range(len(scores)):
-        highest = -np.inf
-        for score in scores[user]:
-            highest = max(highest, score)
-        if not np.isfinite(highest):
-            continue
-        for cluster in range(scores.shape[1]):
-            code = distances[user, cluster]
-            if 0 <= code < n_distances:
-                masses[user, code] += np.exp(scores[user, cluster] - highest)
-    return masses
+def _count_places(best: NDArray[np.float64], prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how many of each person's best clusters lie at each distance, ``[B, K]``.
+
+    The best are those with most probability and price, the nearer of equals.
+
+    Args:
+        best: probabilities of the best clusters at each distance, ``[B, K, T]``.
+        prices: of each distance, ``[K]``.
+    """
+    n_users, n_distances, places = best.shape
+    counts = np.zeros((n_users, n_distances))
+    taken = np.empty(n_distances, np.int64)
+    for user in range(n_users):
+        taken[:] = 0
+        for _ in range(places):
+            found, highest = -1, -np.inf
+            for code in range(n_distances):
+                if taken[code] < places:
+                    value = best[user, code, taken[code]] + prices[code]
+                    if value > highest:
+                        found, highest = code, value
+            if found < 0:
+                break
+            taken[found] += 1
+        counts[user] = taken
+    return counts

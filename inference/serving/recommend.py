@@ -188,8 +188,8 @@ def _plan(
         return ServedPlan((), tuple(contexts)), AnsweredBy.STORE_UNREACHABLE
     history, consumed = user.history_clusters, user.consumed_clusters
     distances, alignment = person.open_distances, release.alignment
-    families, mean_shares = release.clusters.ancestors.families, alignment.mean_shares
-    whole = plan_for(contexts, history, distances, families, rows, config, mean_shares)
+    families, reference = release.clusters.ancestors.families, alignment.reference
+    whole = plan_for(contexts, history, distances, families, rows, config, reference)
     plan = align_plan(whole, history, consumed, distances, alignment, config)
     clusters = plan.clusters
     if shown is not None and request.user_id is not None:

@@ -96,8 +96,8 @@ def explain_plan(
     found = {context: row for context in contexts if (row := table.row(context))}
     alignment = load_alignment(paths.ALIGNMENT, clusters.n_clusters)
     distances = clusters.ancestors.distances_from([*history, *consumed])
-    families, mean_shares = clusters.ancestors.families, alignment.mean_shares
-    whole = plan_for(contexts, history, distances, families, found, config, mean_shares)
+    families, reference = clusters.ancestors.families, alignment.reference
+    whole = plan_for(contexts, history, distances, families, found, config, reference)
     plan = align_plan(whole, history, consumed, distances, alignment, config)
     timeline = Timeline.from_json(read_json(paths.TIMELINE))
     weights = weights_from_metrics(read_figures(paths.metrics_of("collective")))

@@ -224,8 +224,8 @@ FILES: dict[str, dict[str, str]] = {
         "validation_gain[_error]": "what the user model adds to the likelihood, and its standard "
         "error",
         "validation_recall_gain": "what it adds to recall@10",
-        "mean_share_(adjacent|new_family|new_field)": "what plans give this distance on average; "
-        "who has more gets more of a mix",
+        "price_(adjacent|new_family|new_field)": "what is added to the probability of clusters at "
+        "this distance, so that all people's places together are as the mix",
         "liked_share_(adjacent|new_family|new_field)": "this distance's share of what people came "
         "to like in the validation window; the mix of `plan.mix: as_liked`",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,7 @@ from inference.evaluation.case_table import plan_case_table
 from inference.evaluation.plan_scores import score_served
 from inference.plans.align import propose_scored
 from inference.plans.config import PlanConfig
-from inference.plans.deal import find_mixes
-from inference.plans.personal_mix import average_shares
+from inference.plans.personal_mix import find_mixes, find_prices
 from inference.search.config import TableConfig
 from inference.search.ranking import depth_of_best, families_of
 from pipelines.io import paths, stage
@@ -24,6 +24,7 @@ from pipelines.io.clusters_reader import read_clusters
 from pipelines.params.params import Params, read_params
 from training.alignment.alignment import fit_alignment
 from training.alignment.alignment_io import save_alignment
+from training.alignment.reference_plans import ReferencePlans, sample_plans
 from training.alignment.user_model import fit_user_models
 from training.clusters.distance import DISTANCES
 from training.clusters.tree_view import ServingClusters
@@ -49,8 +50,8 @@ def main(params: Params) -> None:
         distances, liked_shares = found.codes, average_likes(found)
         plan = params.plan.settle(liked_shares, depth_of_best(clusters.n_clusters, params.table))
         scores = _score(clusters, cases, paths.ADAPTER_BEFORE_VALIDATION, params.table, plan)
-        mean_shares = average_shares(scores, distances)
-        mixes = find_mixes(scores, distances, plan, mean_shares)
+        reference = sample_plans(scores, distances)
+        mixes = find_mixes(scores, distances, plan, reference)
         proposals = propose_scored(scores, cases, distances, plan, mixes)
         models = fit_user_models(
             transitions, ("train",), clusters.n_clusters, config.penalties, config.decay
@@ -64,9 +65,9 @@ def main(params: Params) -> None:
         (user_model,) = fit_user_models(
             transitions, ("train", "validation"), clusters.n_clusters, (penalty,), config.decay
         )
-        mean_shares_now = _average_now(clusters, frame, params.table, plan) or mean_shares
-    before = replace(fitted.alignment, mean_shares=mean_shares)
-    now = replace(before, user_model=user_model, mean_shares=mean_shares_now)
+        reference_now = _sample_now(clusters, frame, params.table, plan) or reference
+    before = replace(fitted.alignment, reference=reference)
+    now = replace(before, user_model=user_model, reference=reference_now)
     for path, alignment in (
         (paths.ALIGNMENT_BEFORE_VALIDATION, before),
         (paths.ALIGNMENT, now),
@@ -84,18 +85,31 @@ def main(params: Params) -> None:
         "validation_gain_error": round(fitted.gain_error, DECIMALS),
         "validation_recall_gain": round(fitted.recall_gain, DECIMALS),
         **{
-            f"{kind}_share_{distance}": round(share, DECIMALS)
-            for kind, shares in (("mean", mean_shares_now), ("liked", liked_shares))
-            for distance, share in zip(DISTANCES, shares, strict=True)
+            f"liked_share_{distance}": round(share, DECIMALS)
+            for distance, share in zip(DISTANCES, liked_shares, strict=True)
         },
+        **_prices(plan, reference_now),
     }
     write_json(figures, paths.metrics_of("alignment"))
 
 
-def _average_now(
+def _prices(plan: PlanConfig, reference: ReferencePlans) -> dict[str, float]:
+    """Return the price of each distance that the plan's own mix gives places to, by figure."""
+    if plan.mix is None:
+        return {}
+    least = DISTANCES.index(plan.novelty)
+    prices = find_prices(reference, plan.mix.weights, least, plan.mix_of_all)
+    return {
+        f"price_{distance}": price
+        for distance, price in zip(DISTANCES, prices, strict=True)
+        if math.isfinite(price)
+    }
+
+
+def _sample_now(
     clusters: ServingClusters, frame: pl.DataFrame, table: TableConfig, plan: PlanConfig
-) -> tuple[float, ...] | None:
-    """Return what plans of the planner that is released give each distance on average.
+) -> ReferencePlans | None:
+    """Return plans of the planner that is released, by which mixes are made people's own.
 
     People come to know more and lean otherwise than in the validation window. So the states of
     the test cases are asked, and nothing of what came of them; ``None`` where there are none.
@@ -104,7 +118,7 @@ def _average_now(
     if not len(cases):
         return None
     scores = _score(clusters, cases, paths.PLANNER_ADAPTER, table, plan)
-    return average_shares(scores, cases.distances(clusters.ancestors))
+    return sample_plans(scores, cases.distances(clusters.ancestors))
 
 
 def _score(

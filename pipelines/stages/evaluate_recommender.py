@@ -170,7 +170,7 @@ def find_planned_events(
     alignment = load_alignment(paths.ALIGNMENT, layout.n_clusters)
     histories, consumed = events.history_clusters, events.consumed_clusters
     depth = max(*PLAN_SIZES, plan.best_of)
-    whole = plan_batch(histories, consumed, table, ancestors, plan, depth, alignment.mean_shares)
+    whole = plan_batch(histories, consumed, table, ancestors, plan, depth, alignment.reference)
     plans = align_batch(whole, histories, consumed, alignment, plan).rankings()
     return events, [planned[: max(PLAN_SIZES)] for planned in plans]
 

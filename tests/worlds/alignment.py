@@ -11,7 +11,9 @@ from pipelines.io import paths
 from pipelines.io.artefact_io import write_json
 from training.alignment.alignment import Alignment
 from training.alignment.alignment_io import save_alignment
+from training.alignment.reference_plans import ReferencePlans, sample_plans
 from training.baselines.clusters.logistic import N_FEATURE_GROUPS, LogisticModel
+from training.clusters.distance import DISTANCES, KNOWN
 
 DECAY = 0.8
 
@@ -35,6 +37,14 @@ def draw_alignment(rng: np.random.Generator, n_clusters: int) -> Alignment:
     weights = rng.normal(size=(N_FEATURE_GROUPS * n_clusters + 1, n_clusters)).astype(np.float32)
     popularity = rng.normal(size=n_clusters).astype(np.float32)
     return Alignment(LogisticModel(weights, popularity, DECAY), 1.0, 1.0)
+
+
+def draw_reference(rng: np.random.Generator, n_people: int, n_clusters: int) -> ReferencePlans:
+    """Return plans of people who know a few clusters at random and lean as chance says."""
+    codes = rng.integers(KNOWN, len(DISTANCES), (n_people, n_clusters)).astype(np.int8)
+    lean = np.take_along_axis(rng.normal(size=(n_people, len(DISTANCES))), codes, axis=1)
+    scores = rng.normal(size=codes.shape) + lean
+    return sample_plans(np.where(codes == KNOWN, -np.inf, scores), codes)
 
 
 def leave_alignment(alignment: Alignment, file: Path) -> None:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.alignment.ordering import order_proposals
+from training.alignment.reference_plans import NOBODY, ReferencePlans
 from training.alignment.user_model import states_as_pasts
 from training.baselines.clusters.logistic import LogisticModel
 from training.baselines.clusters.stack import MIN_DEVIATION, standardise_scores
-from training.clusters.distance import DISTANCES
 from training.evaluation.metrics import recall_at_k
 
 # Shapes: B users, n proposals of each (those of a shorter plan filled up), N clusters.
@@ -55,25 +55,21 @@ class Proposals:
         return np.isfinite(self.scores)
 
 
-EVEN_SHARES = (1 / len(DISTANCES),) * len(DISTANCES)
-
-
 @dataclass(frozen=True)
 class Alignment:
-    """A user model, how much it weighs beside the plan, and how far plans lead on average.
+    """A user model, how much it weighs beside the plan, and how far people's plans lead.
 
     Attributes:
         user_model: what users of such a past came to like.
         plan_weight: of the plan's scores.
         user_weight: of the user model's.
-        mean_shares: what plans give each distance on average over people, nearest first, by which
-            a mix is made one person's own.
+        reference: plans by which a mix is made one person's own.
     """
 
     user_model: LogisticModel
     plan_weight: float
     user_weight: float
-    mean_shares: tuple[float, ...] = EVEN_SHARES
+    reference: ReferencePlans = NOBODY
 
     def order(self, proposals: Proposals) -> NDArray[np.int64]:
         """Return the indices of each plan's proposals, best first, int64 [B, n].

@@ -33,10 +33,10 @@ from inference.evaluation.planner_figures import list_differences
 from inference.evaluation.settings import EvaluationSettings
 from inference.plans.combine import plan_batch
 from inference.plans.config import Mix, PlanConfig
-from inference.plans.deal import find_mixes
+from inference.plans.personal_mix import find_mixes
 from inference.search.config import TableConfig
 from inference.search.ranking import families_of
-from tests.worlds.alignment import draw_alignment
+from tests.worlds.alignment import draw_alignment, draw_reference
 from tests.worlds.circles import N, draw_window
 from tests.worlds.collective import make_signal
 from training.alignment.config import AlignmentConfig
@@ -89,13 +89,13 @@ def test_scores_of_the_served_plan_rank_as_the_plan_does() -> None:
     cases = window.cases
     mixed = PLAN.model_copy(update={"mix": Mix(adjacent=1, new_family=2, new_field=2)})
     alike = mixed.model_copy(update={"personal_mix": False})
-    mean_shares = (0.2, 0.3, 0.5)
+    reference = draw_reference(np.random.default_rng(4), 40, N)
     for plan in (PLAN, alike, mixed):
         scores = score_served(table, cases, window.ancestors, plan)
-        mixes = find_mixes(scores, window.distances, plan, mean_shares)
+        mixes = find_mixes(scores, window.distances, plan, reference)
         ranked = rank_cases(scores, window.distances, plan, N, mixes)
         states = cases.histories, cases.consumed
-        planned = plan_batch(*states, table, window.ancestors, plan, N, mean_shares)
+        planned = plan_batch(*states, table, window.ancestors, plan, N, reference)
         assert ranked == planned.rankings()
     assert ranked != rank_cases(scores, window.distances, alike, N)
     assert ranked != cases.drop_consumed(score_served(table, cases, window.ancestors, PLAN), N)

@@ -13,6 +13,7 @@ from expectations.contracts.values import NO_CLUSTER, ClusterContext, contexts_o
 from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_batch, plan_for
 from inference.plans.config import BY_SCORE, Mix, PlanConfig
 from inference.table.plan_table import PlanTable, TableRow
+from tests.worlds.alignment import draw_reference
 from tests.worlds.planning import make_table
 from training.clusters.distance import DISTANCES, Distance, climb
 
@@ -23,7 +24,7 @@ WHOLE = PlanTable.from_frame(make_table(LIKES), N)
 SHALLOW = PlanTable.from_frame(make_table(LIKES, depth=4), N)
 MIX = Mix(adjacent=1, new_family=2, new_field=2)
 HISTORIES = st.lists(st.integers(0, N - 1), unique=True, max_size=10)
-MEAN_SHARES = (0.2, 0.3, 0.5)
+REFERENCE = draw_reference(np.random.default_rng(5), 40, N)
 CONFIGS = st.builds(
     PlanConfig,
     combination=st.sampled_from(["mean", "mixture"]),
@@ -34,6 +35,7 @@ CONFIGS = st.builds(
     PlanConfig,
     combination=st.sampled_from(["mean", "mixture"]),
     mix=st.just(MIX),
+    mix_of_all=st.booleans(),
     personal_mix=st.booleans(),
     normalise_over=st.sampled_from(["open", "distance"]),
 )
@@ -48,7 +50,7 @@ def plan_of(
     """The plan of one user from these rows."""
     distances = TREE.distances_from([*history, *consumed])
     contexts = contexts_to_look_up(history, config)
-    return plan_for(contexts, history, distances, TREE.families, rows, config, MEAN_SHARES)
+    return plan_for(contexts, history, distances, TREE.families, rows, config, REFERENCE)
 
 
 def rows_of(table: PlanTable, contexts: list[ClusterContext]) -> dict[ClusterContext, TableRow]:
@@ -75,7 +77,7 @@ def test_one_request_gets_the_plan_that_evaluation_measured(
     users: list[tuple[list[int], list[int]]], config: PlanConfig, table: PlanTable
 ) -> None:
     states = [h for h, _ in users], [c for _, c in users]
-    batch = plan_batch(*states, table, TREE, config, N, MEAN_SHARES)
+    batch = plan_batch(*states, table, TREE, config, N, REFERENCE)
     for user, ((history, consumed), together) in enumerate(
         zip(users, batch.rankings(), strict=True)
     ):
@@ -99,7 +101,7 @@ def test_a_user_with_one_cluster_gets_the_single_row() -> None:
 def test_a_user_without_history_gets_an_empty_plan() -> None:
     plan = plan_of([], [1], {}, PlanConfig())
     assert (plan.clusters, plan.missing) == ((), ())
-    nobody = plan_batch([[]], [[1]], WHOLE, TREE, PlanConfig(), 3, MEAN_SHARES)
+    nobody = plan_batch([[]], [[1]], WHOLE, TREE, PlanConfig(), 3, REFERENCE)
     assert nobody.clusters.tolist() == [[NO_CLUSTER] * 3]
 
 
@@ -170,14 +172,14 @@ def test_missing_rows_are_reported_and_the_others_used() -> None:
     assert plan.clusters
     assert plan_of([1, 2, 3], [], {}, PlanConfig()).missing == tuple(contexts)
     holes = PlanTable.from_frame(make_table(LIKES).head(N), N)  # single rows only
-    batch = plan_batch([[1, 2, 3], [4]], [[], []], holes, TREE, PlanConfig(), 5, MEAN_SHARES)
+    batch = plan_batch([[1, 2, 3], [4]], [[], []], holes, TREE, PlanConfig(), 5, REFERENCE)
     assert batch.n_missing.tolist() == [3, 0]
     assert batch.clusters[0].tolist() == [NO_CLUSTER] * 5
 
 
 def test_a_user_who_has_consumed_everything_gets_nothing() -> None:
     everything = list(range(N))
-    nothing = plan_batch([[1, 2]], [everything], WHOLE, TREE, PlanConfig(), 5, MEAN_SHARES)
+    nothing = plan_batch([[1, 2]], [everything], WHOLE, TREE, PlanConfig(), 5, REFERENCE)
     assert nothing.rankings() == [[]]
     context = ClusterContext.of(1, 2)
     assert not plan_of([1, 2], everything, rows_of(WHOLE, [context]), PlanConfig()).clusters
@@ -222,29 +224,6 @@ def test_a_mix_deals_the_places_out_and_scores_order_each_distance() -> None:
             for plan in (dealt, by_score)
         )
         assert ours == theirs
-
-
-def test_whoever_leans_far_is_led_farther_by_the_same_mix() -> None:
-    def led(adjacent: float, new_family: float, new_field: float) -> list[str]:
-        """Where somebody is led whose row gives each distance so much, three clusters each."""
-        shares = np.repeat([adjacent, new_family, new_field], [2, 3, 6]) / [
-            2,
-            2,
-            *[3] * 3,
-            *[6] * 6,
-        ]
-        row = TableRow(np.arange(1, N), np.log(shares).astype(np.float32))
-        config = PlanConfig(mix=MIX)
-        plan = plan_of([0], [], {ClusterContext.of(0): row}, config)
-        return list(apart_from([0], plan).values())
-
-    typical = led(*MEAN_SHARES)
-    assert typical[:5] == ["new_family", "new_field", "adjacent", "new_family", "new_field"]
-    # of five places .2 * .6 / .2 = .6 parts of 1.03 to adjacent ones, of which there are two;
-    # .4 * .8 / .5 = .64 parts of .89 to new fields
-    near, far = led(0.6, 0.2, 0.2), led(0.05, 0.15, 0.8)
-    assert [each[:5].count("adjacent") for each in (near, typical, far)] == [2, 1, 0]
-    assert [each[:5].count("new_field") for each in (near, typical, far)] == [1, 2, 4]
 
 
 def test_within_a_distance_a_row_that_knows_near_clusters_only_has_its_full_say() -> None:

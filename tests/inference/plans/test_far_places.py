@@ -14,7 +14,7 @@ from inference.plans.combine import plan_batch
 from inference.plans.config import Mix, PlanConfig
 from inference.search.config import TableConfig
 from inference.search.ranking import RankEverything, depth_of_best, families_of
-from training.alignment.alignment import EVEN_SHARES
+from training.alignment.reference_plans import NOBODY
 from training.clusters.distance import DISTANCES, climb
 
 PER_FAMILY, N_FAMILIES = 20, 8
@@ -37,7 +37,7 @@ def plan(config: TableConfig) -> tuple[list[int], list[str]]:
     history, ranker = [1, 0], RankEverything(NearFirst(), families_of(TREE), config)
     settings = PlanConfig(mix=MIX, personal_mix=False, table_depth=depth_of_best(N, config))
     table = fill_case_table(ranker, N, [history], config, settings)
-    batch = plan_batch([history], [history], table, TREE, settings, 10, EVEN_SHARES)
+    batch = plan_batch([history], [history], table, TREE, settings, 10, NOBODY)
     (clusters,) = batch.rankings()
     codes = TREE.distances_from(history)
     return clusters, [DISTANCES[code] for code in codes[clusters]]

@@ -123,7 +123,7 @@ def test_an_earlier_record_says_what_it_said(kept: Path) -> None:
     assert record == read_json(kept / "record.json") | of_all_alone
     release = load_artefact(kept)
     plan = read_json(kept / "artefact/plan.json")
-    assert release.plan.model_dump() == plan | {"table_depth": None}
+    assert release.plan.model_dump() == plan | {"table_depth": None, "mix_of_all": False}
     assert release.seen.positive_threshold == 4.0
     config = read_json(kept / "artefact/recommender/config.json")
     recommender = cast(SequenceRecommender, release.recommender)

@@ -177,7 +177,14 @@ def test_the_alignment_is_weighed_on_validation_and_refitted_with_it() -> None:
     assert unexplained("alignment", figures) == []
     assert figures["n_validation_cases"] == read_table(paths.CASES, CASES).height > 0
     assert figures["user_weight"] == round(late.user_weight, 4)
-    assert late.mean_shares == early.mean_shares == (1 / 3, 1 / 3, 1.0)  # a tree of one level
+    for alignment_of in (early, late):
+        plans = alignment_of.reference.probabilities
+        assert 0 < len(plans) <= figures["n_validation_cases"]
+        assert not np.isfinite(plans[:, :-1]).any()  # a tree of one level: all is a new field
+        assert np.isfinite(plans[:, -1, 0]).any()
+    assert {f"price_{distance}" for distance in DISTANCES} >= {
+        name for name in figures if name.startswith("price_")
+    }
     mix = read_plan().mix
     assert mix is not None
     liked = [figures[f"liked_share_{distance}"] for distance in DISTANCES]

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from expectations.contracts.errors import UserError
-from tests.worlds.alignment import draw_alignment
+from tests.worlds.alignment import draw_alignment, draw_reference
 from training.alignment.alignment_io import load_alignment, save_alignment
 
 N = 4
@@ -18,7 +18,7 @@ N = 4
 
 def test_an_alignment_comes_back_whole(tmp_path: Path) -> None:
     drawn = draw_alignment(np.random.default_rng(0), N)
-    alignment = replace(drawn, mean_shares=(0.5, 0.3, 0.2))
+    alignment = replace(drawn, reference=draw_reference(np.random.default_rng(1), 7, 20))
     save_alignment(alignment, tmp_path / "one")
     loaded = load_alignment(tmp_path / "one", N)
     assert np.array_equal(loaded.user_model.weights, alignment.user_model.weights)
@@ -26,15 +26,25 @@ def test_an_alignment_comes_back_whole(tmp_path: Path) -> None:
     assert loaded.user_model.decay == alignment.user_model.decay
     weights = loaded.plan_weight, loaded.user_weight
     assert weights == (alignment.plan_weight, alignment.user_weight)
-    assert loaded.mean_shares == (0.5, 0.3, 0.2)
+    assert len(loaded.reference) == 7
+    kept, given = loaded.reference.probabilities, alignment.reference.probabilities
+    assert np.array_equal(kept, given)
 
 
-def test_an_alignment_of_before_mixes_is_served_on(tmp_path: Path) -> None:
+def test_an_alignment_of_before_reference_plans_is_served_on(tmp_path: Path) -> None:
     save_alignment(draw_alignment(np.random.default_rng(0), N), tmp_path / "one")
     parts = load_file(tmp_path / "one")
-    del parts["mean_shares"]
+    del parts["reference"]
     save_file(parts, tmp_path / "before")
-    assert load_alignment(tmp_path / "before", N).mean_shares == (1 / 3, 1 / 3, 1 / 3)
+    assert not len(load_alignment(tmp_path / "before", N).reference)  # one mix for everybody
+
+
+def test_reference_plans_of_another_shape_are_refused(tmp_path: Path) -> None:
+    save_alignment(draw_alignment(np.random.default_rng(0), N), tmp_path / "one")
+    parts = load_file(tmp_path / "one") | {"reference": np.zeros((4, 2), np.float32)}
+    save_file(parts, tmp_path / "other")
+    with pytest.raises(UserError, match="holds an alignment"):
+        load_alignment(tmp_path / "other", N)
 
 
 def test_an_alignment_of_other_clusters_is_refused(tmp_path: Path) -> None:
