@@ -146,8 +146,9 @@ class PlanSettings(PlanRules):
         """
         settings: dict[str, object] = {**self.model_dump(), "table_depth": table_depth}
         if self.mix == AS_LIKED:
+            # shares of all likes: who has nothing left far away has none of them there
             mix = dict(zip(DISTANCES, liked_shares, strict=True))
-            settings |= {"mix": mix, "mix_of_all": True}  # of likes some people had none far away
+            settings |= {"mix": mix, "mix_of_all": True}
         return PlanConfig.model_validate(settings)
 
     @model_validator(mode="after")

@@ -95,7 +95,7 @@ def main(params: Params) -> None:
 
 def _prices(plan: PlanConfig, reference: ReferencePlans) -> dict[str, float]:
     """Return the price of each distance that the plan's own mix gives places to, by figure."""
-    if plan.mix is None:
+    if plan.mix is None or not len(reference):
         return {}
     least = DISTANCES.index(plan.novelty)
     prices = find_prices(reference, plan.mix.weights, least, plan.mix_of_all)
