@@ -35,7 +35,7 @@ def main(params: Params) -> None:
         return
     clusters = read_clusters(params.clusters.serving_level)
     train = read_table(paths.TRANSITIONS, TRANSITIONS).filter(pl.col("split") == "train")
-    corpus = write_corpus(read_table(paths.ITEMS, ITEMS), clusters, train)
+    corpus = write_corpus(read_table(paths.ITEMS, ITEMS), clusters, train, config.prompt)
     model, tokenizer = pretrain(
         corpus, clusters.descriptions, config.embedded, runtime.seed, config.hardware.precision
     )

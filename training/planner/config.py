@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from training.config import Config, Device, Precision
+from training.planner.prompt import PromptWording
 
 EMBEDDED = "embedded"
 
@@ -43,7 +44,7 @@ class EmbeddedConfig(Config):
     history_share: float = Field(default=0.7, ge=0, le=1)
 
 
-class PromptConfig(Config):
+class PromptConfig(PromptWording):
     """How a prompt is put to the base model. It is kept beside the adapter."""
 
     template: Literal["auto", "plain"] = "auto"

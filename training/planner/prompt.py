@@ -4,18 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import field_validator
+
 from expectations.contracts.errors import UserError
+from training.config import Config
 
-OPENING = "Interests so far:"
-BULLET = "- "
-QUESTION = "Next new interest:"
+DESCRIPTION = "{description}"
+"""Stands for a cluster's description in the wording of its line."""
 
 
-def render_prompt(descriptions: Sequence[str]) -> str:
+class PromptWording(Config):
+    """The words around descriptions; each a line."""
+
+    opening: str = "Interests so far:"
+    """The first line."""
+    cluster: str = "- {description}"
+    """A history cluster's line."""
+    question: str = "Next new interest:"
+    """The last line, after which a description is written."""
+
+    @field_validator("opening", "cluster", "question")
+    @classmethod
+    def _check_line(cls, line: str) -> str:
+        if len(line.splitlines()) != 1 or line != line.strip():
+            raise ValueError("is one line, not empty, without blanks at its ends")
+        return line
+
+    @field_validator("cluster")
+    @classmethod
+    def _check_place(cls, line: str) -> str:
+        if line.count(DESCRIPTION) != 1:
+            raise ValueError(f"has {DESCRIPTION} once")
+        return line
+
+
+DEFAULT_WORDING = PromptWording()
+
+
+def render_prompt(descriptions: Sequence[str], wording: PromptWording = DEFAULT_WORDING) -> str:
     """Return the question put to the planner.
 
     Args:
         descriptions: descriptions of the history clusters, in ascending cluster id.
+        wording: the words around them.
 
     Raises:
         UserError: there is none, or one is empty, padded with blanks, or spans lines.
@@ -30,7 +61,8 @@ def render_prompt(descriptions: Sequence[str]) -> str:
         raise UserError("prompt", "names at least one history cluster", "pass a description")
     for description in descriptions:
         check_description(description)
-    return "\n".join([OPENING, *(BULLET + description for description in descriptions), QUESTION])
+    lines = (wording.cluster.replace(DESCRIPTION, description) for description in descriptions)
+    return "\n".join([wording.opening, *lines, wording.question])
 
 
 def render_completion(description: str) -> str:

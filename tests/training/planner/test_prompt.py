@@ -7,10 +7,12 @@ import doctest
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from expectations.contracts.errors import UserError
 from training.planner import prompt
 from training.planner.prompt import (
+    PromptWording,
     check_description,
     parse_completion,
     render_completion,
@@ -47,6 +49,25 @@ def test_a_description_that_breaks_the_form_is_refused(bad: str) -> None:
         render_prompt(["fine", bad])
     with pytest.raises(UserError, match="one line"):
         render_completion(bad)
+
+
+def test_a_prompt_is_worded_as_asked_and_its_descriptions_are_left_alone() -> None:
+    wording = PromptWording(opening="Ann likes", cluster="* {description}!", question="And now:")
+    asked = render_prompt(["jazz {guitar}", "{description}"], wording)
+    assert asked.split("\n") == ["Ann likes", "* jazz {guitar}!", "* {description}!", "And now:"]
+
+
+@pytest.mark.parametrize("part", ["opening", "cluster", "question"])
+@pytest.mark.parametrize("bad", ["", "two\n{description}", " {description}", "{description} "])
+def test_a_wording_that_breaks_the_form_is_refused(part: str, bad: str) -> None:
+    with pytest.raises(ValidationError, match="one line"):
+        PromptWording(**{part: bad})
+
+
+@pytest.mark.parametrize("bad", ["- ", "- {name}", "{description} and {description}"])
+def test_a_clusters_line_names_its_description_once(bad: str) -> None:
+    with pytest.raises(ValidationError, match="description"):
+        PromptWording(cluster=bad.strip())
 
 
 def test_a_prompt_without_history_is_refused() -> None:

@@ -9,7 +9,12 @@ import numpy as np
 import polars as pl
 
 from training.clusters.tree_view import ServingClusters
-from training.planner.prompt import render_completion, render_prompt
+from training.planner.prompt import (
+    DEFAULT_WORDING,
+    PromptWording,
+    render_completion,
+    render_prompt,
+)
 
 TITLES_IN_LINE = 3
 """With their description they fit a block of `block_tokens`."""
@@ -37,7 +42,12 @@ class Corpus:
         return self.catalogue + self.clusters + self.histories
 
 
-def write_corpus(items: pl.DataFrame, clusters: ServingClusters, train: pl.DataFrame) -> Corpus:
+def write_corpus(
+    items: pl.DataFrame,
+    clusters: ServingClusters,
+    train: pl.DataFrame,
+    wording: PromptWording = DEFAULT_WORDING,
+) -> Corpus:
     """Return the corpus.
 
     Args:
@@ -45,11 +55,12 @@ def write_corpus(items: pl.DataFrame, clusters: ServingClusters, train: pl.DataF
         clusters: the serving clusters.
         train: TRANSITIONS of the train split, none later: the validation and test periods must
             stay unread.
+        wording: of prompts.
     """
     return Corpus(
         catalogue=_describe_items(items),
         clusters=_describe_clusters(items, clusters),
-        histories=_render_histories(clusters.descriptions, train),
+        histories=_render_histories(clusters.descriptions, train, wording),
     )
 
 
@@ -73,7 +84,9 @@ def _describe_clusters(items: pl.DataFrame, clusters: ServingClusters) -> tuple[
     return tuple(lines)
 
 
-def _render_histories(descriptions: Sequence[str], train: pl.DataFrame) -> tuple[str, ...]:
+def _render_histories(
+    descriptions: Sequence[str], train: pl.DataFrame, wording: PromptWording
+) -> tuple[str, ...]:
     """Return each person's interests, oldest first, and the last new one, in the prompt's form.
 
     One document a person, from the last training transition: every interest in it is there to be
@@ -87,7 +100,7 @@ def _render_histories(descriptions: Sequence[str], train: pl.DataFrame) -> tuple
     documents = []
     for history, target in last.select("history_clusters", "target_cluster").iter_rows():
         names = [descriptions[cluster] for cluster in reversed(history)]
-        documents.append(render_prompt(names) + render_completion(descriptions[target]))
+        documents.append(render_prompt(names, wording) + render_completion(descriptions[target]))
     return tuple(documents)
 
 

@@ -72,7 +72,7 @@ class Planner:
 
     def encode_prompts(self, contexts: Sequence[Sequence[str]]) -> list[list[int]]:
         """Return the tokens of many prompts, see :meth:`encode_prompt`."""
-        texts = [render_prompt(descriptions) for descriptions in contexts]
+        texts = [render_prompt(descriptions, self.prompt) for descriptions in contexts]
         if self.has_turns:
             return self._encode_all(self._put_in_turns(texts), add_special_tokens=False)
         if self.prompt.system:
