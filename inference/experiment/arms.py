@@ -13,11 +13,8 @@ from inference.plans.combine import PlannedCluster
 from inference.plans.config import PlanConfig
 from inference.serving.blend import BlendedItem, ListName, blend, exploratory_positions
 from inference.serving.config import ExplorationPolicy
-from inference.serving.exploration.shown_clusters import (
-    US_PER_DAY,
-    ShownClusters,
-    ShownInMemory,
-)
+from inference.serving.exploration.shown_clusters import ShownClusters
+from inference.serving.exploration.shown_store import US_PER_DAY, ShownInMemory
 from inference.serving.policy import draw_novel
 from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.table.plan_table import PlanTable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from expectations.contracts.errors import ReleaseError
 from expectations.contracts.values import DataSeen
+from inference.plans.combine import ServedPlan
 from inference.plans.config import PlanConfig
 from inference.release.catalogue import Catalogue
 from inference.release.manifest import SERVED_PARTS, ReleaseManifest
@@ -20,8 +21,18 @@ from training.alignment.alignment_io import load_alignment
 from training.clusters.tree.assign import TreeCentroids
 from training.clusters.tree.centroids_io import load_centroids
 from training.clusters.tree_view import ServingClusters, serving_clusters
+from training.item_scoring.recently_used import RecentlyUsed
 from training.recommender.model.recommender import SequenceRecommender
 from training.recommender.protocol import Recommender, ScoredItem
+
+PlannedFor = tuple[tuple[int, ...], tuple[int, ...]]
+"""History clusters, newest first, and consumed ones: all that a plan by default settings reads."""
+KEPT_PLANS = 4_000
+"""Of people who ask again before they do anything new; some 5 kB each."""
+
+
+def _keep_plans() -> RecentlyUsed[PlannedFor, ServedPlan]:
+    return RecentlyUsed(KEPT_PLANS)
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class LoadedRelease:
         alignment: puts a plan's first clusters in the order that suits a user's past.
         recommender: scores items.
         seen: what the release's histories know already of the live events.
+        plans: made lately by the release's own settings from rows that were all there.
     """
 
     version: int
@@ -53,6 +65,7 @@ class LoadedRelease:
     alignment: Alignment
     recommender: Recommender
     seen: DataSeen
+    plans: RecentlyUsed[PlannedFor, ServedPlan] = field(init=False, default_factory=_keep_plans)
 
     @property
     def release_id(self) -> str:

@@ -11,7 +11,7 @@ from random import Random
 from typing import TypeVar
 
 from inference.serving.config import ExplorationPolicy
-from inference.serving.exploration.shown_clusters import US_PER_DAY
+from inference.serving.exploration.shown_store import US_PER_DAY
 from inference.serving.retrieval import NovelItem
 
 ChoiceT = TypeVar("ChoiceT")

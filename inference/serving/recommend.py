@@ -12,6 +12,7 @@ from random import Random
 from inference.features.online_features import FeatureReader
 from inference.plans.align import align_plan
 from inference.plans.combine import ServedPlan, contexts_to_look_up, plan_for
+from inference.plans.config import PlanConfig
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import AnsweredBy, PlanAnswer, Reason, Recommendations
 from inference.serving.assemble import assemble_list, assemble_plan
@@ -179,18 +180,12 @@ def _plan(
 ) -> tuple[ServedPlan, AnsweredBy]:
     if person.shortfall:
         return EMPTY_PLAN, person.shortfall
-    user = person.open_features
     config = release.plan.asked(request.novelty, request.mix)
-    contexts = contexts_to_look_up(user.history_clusters, config)
     try:
-        rows = reader.read_rows(release.release_id, contexts)
+        plan = _find_plan(release, reader, person, config)
     except StoreUnreachableError:
+        contexts = contexts_to_look_up(person.open_features.history_clusters, config)
         return ServedPlan((), tuple(contexts)), AnsweredBy.STORE_UNREACHABLE
-    history, consumed = user.history_clusters, user.consumed_clusters
-    distances, alignment = person.open_distances, release.alignment
-    families, reference = release.clusters.ancestors.families, alignment.reference
-    whole = plan_for(contexts, history, distances, families, rows, config, reference)
-    plan = align_plan(whole, history, consumed, distances, alignment, config)
     clusters = plan.clusters
     if shown is not None and request.user_id is not None:
         name = release.clusters.descriptions.__getitem__
@@ -206,8 +201,29 @@ def _plan(
         return plan, AnsweredBy.NO_PLAN
     if person.known_by:
         return plan, person.known_by
-    is_single = len(user.history_clusters) == 1
+    is_single = len(person.open_features.history_clusters) == 1
     return plan, AnsweredBy.SINGLE_CLUSTER if is_single else AnsweredBy.FULL
+
+
+def _find_plan(
+    release: LoadedRelease, reader: FeatureReader, person: Person, config: PlanConfig
+) -> ServedPlan:
+    """Return a person's aligned plan; of who has done nothing since, the one made before."""
+    user = person.open_features
+    history, consumed = user.history_clusters, user.consumed_clusters
+    is_usual = config is release.plan
+    made = release.plans.find((history, consumed)) if is_usual else None
+    if made is not None:
+        return made
+    contexts = contexts_to_look_up(history, config)
+    rows = reader.read_rows(release.release_id, contexts)
+    distances, alignment = person.open_distances, release.alignment
+    families, reference = release.clusters.ancestors.families, alignment.reference
+    whole = plan_for(contexts, history, distances, families, rows, config, reference)
+    plan = align_plan(whole, history, consumed, distances, alignment, config)
+    if is_usual and not plan.missing:  # a row that is missing may be there the next time
+        release.plans.add((history, consumed), plan)
+    return plan
 
 
 def _clusters_within(

@@ -16,7 +16,7 @@ from expectations.contracts.interaction_rules import ID_RULE, is_id
 from expectations.contracts.tables import INTERACTIONS, USER
 from inference.events.event import to_microseconds
 from inference.serving.config import ServingConfig
-from inference.serving.exploration.shown_clusters import ShownInFile
+from inference.serving.exploration.shown_store import ShownInFile
 from inference.store.store_connections import STORE_FAILURES
 from pipelines.io import paths
 from pipelines.io.artefact_io import scan_table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -106,6 +107,8 @@ def make_app(config: ServingConfig, plug_in: PlugIn, folder: Path) -> FastAPI:
         folder: which all processes of the service share.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    # a line names neither, so nothing looks them up for it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.getLogger("alembic").setLevel(logging.WARNING)
     torch.set_num_threads(1)  # requests run beside one another, each is small
     find_blas().limit(limits=1)
@@ -114,6 +117,7 @@ def make_app(config: ServingConfig, plug_in: PlugIn, folder: Path) -> FastAPI:
     copies = ReleaseCopies(folder / "releases")
     loader = ReleaseLoader(ReleaseSource(tracking_uri()), reader, config, plug_in, copies)
     live = open_live_view(config) if config.event_log else None
+    gc.freeze()  # what was imported stays: looking through it for garbage would hold requests up
     return create_app(loader, reader, config, live, folder)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -32,6 +34,7 @@ class Metrics:
         self._is_shared = is_shared
         registry = CollectorRegistry()
         self._registry = registry
+        self._of_request = cache(self._find_of_request)
         self.requests = Counter(
             "explorer_requests", "Requests", ("method", "route", "status"), registry=registry
         )
@@ -81,8 +84,12 @@ class Metrics:
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""
-        self.requests.labels(method, route, str(status)).inc()
-        self.seconds.labels(route).observe(seconds)
+        requests, durations = self._of_request(method, route, status)
+        requests.inc()
+        durations.observe(seconds)
+
+    def _find_of_request(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self.requests.labels(method, route, str(status)), self.seconds.labels(route)
 
     def page(self) -> bytes:
         """Return all metrics as Prometheus reads them."""

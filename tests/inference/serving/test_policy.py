@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from expectations.contracts.values import ClusterContext
 from inference.serving.blend import exploratory_positions
 from inference.serving.config import ExplorationPolicy
-from inference.serving.exploration.shown_clusters import US_PER_DAY
+from inference.serving.exploration.shown_store import US_PER_DAY
 from inference.serving.policy import draw_novel, without_rested_refusals
 from inference.serving.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem

@@ -23,7 +23,8 @@ from inference.features.online_features import FeatureReader
 from inference.release.completeness import find_missing_rows
 from inference.release.manifest import ReleaseManifest, read_manifest
 from inference.serving.config import ServingConfig
-from inference.serving.exploration.shown_clusters import ShownInFile, open_shown
+from inference.serving.exploration.shown_clusters import open_shown
+from inference.serving.exploration.shown_store import ShownInFile
 from pipelines.commands import app
 from pipelines.io import paths
 from pipelines.lifecycle.publish import publish

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from training.item_scoring.block_scoring import NO_ROWS, NO_VALUES, Bonus
+from training.item_scoring.compiled import compiled
 from training.recommender.model.popularity import score_popularity
 from training.recommender.protocol import ItemQuery
 
@@ -67,11 +68,44 @@ class PopularityBonus:
 
     def _join(self, bonus: Bonus, weight: float, clusters: Sequence[int]) -> Bonus:
         """Return the bonus of items in these clusters, with their popularity."""
-        starts = self._starts
-        rows = np.concatenate([NO_ROWS, *(np.arange(starts[c], starts[c + 1]) for c in clusters)])
-        values = np.float32(weight) * self._logarithms[rows]
-        at = np.searchsorted(rows, bonus.rows)
-        inside = at < len(rows)
-        inside[inside] = rows[at[inside]] == bonus.rows[inside]
-        values[at[inside]] += bonus.values[inside]
-        return Bonus(rows, values)
+        named = np.array(clusters, dtype=np.int64)
+        found = _add_within(
+            self._starts, named, self._logarithms, np.float32(weight), bonus.rows, bonus.values
+        )
+        return Bonus(*found)
+
+
+@compiled
+def _add_within(
+    starts: np.ndarray,
+    clusters: np.ndarray,
+    logarithms: np.ndarray,
+    weight: np.float32,
+    rows: np.ndarray,
+    values: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of these clusters, ascending, and the bonus of each.
+
+    Args:
+        starts: of each cluster's rows, and the end.
+        clusters: ascending, each once.
+        logarithms: of each item's likes, ``[I]``.
+        weight: of the logarithms.
+        rows: that have a bonus already, ascending.
+        values: of these.
+    """
+    n_found = 0
+    for cluster in clusters:
+        n_found += starts[cluster + 1] - starts[cluster]
+    of_clusters, found = np.empty(n_found, np.int64), np.empty(n_found, np.float32)
+    at = place = 0
+    for cluster in clusters:
+        start = starts[cluster]
+        at += np.searchsorted(rows[at:], start)
+        for row in range(start, starts[cluster + 1]):
+            of_clusters[place], found[place] = row, weight * logarithms[row]
+            if at < len(rows) and rows[at] == row:
+                found[place] += values[at]
+                at += 1
+            place += 1
+    return of_clusters, found

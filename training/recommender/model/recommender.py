@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from training.item_scoring.block_scoring import Bonus
+from training.item_scoring.recently_used import RecentlyUsed
 from training.recommender.config import RecommenderConfig
 from training.recommender.data.histories import Sequences
 from training.recommender.data.layout import ItemLayout
@@ -24,6 +25,9 @@ from training.recommender.model.parts import RecommenderParts
 from training.recommender.model.popularity_bonus import PopularityBonus
 from training.recommender.model.prepared_items import PreparedItems
 from training.recommender.protocol import ItemQuery, ScoredItem
+
+KEPT_STATES = 4_000
+"""Of histories that are asked by again before they grow; less than 1 kB each."""
 
 
 class EmptyHistoryError(ValueError):
@@ -63,6 +67,7 @@ class SequenceRecommender:
         self._popularity = None if likes is None else PopularityBonus(likes, layout.block_starts)
         self._ranker = _make_ranker(model, layout, config, prepared)
         self._encoder = HistoryEncoder(model)
+        self._states: RecentlyUsed[tuple[int, ...], np.ndarray] = RecentlyUsed(KEPT_STATES)
 
     @property
     def item_ids(self) -> tuple[str, ...]:
@@ -124,7 +129,7 @@ class SequenceRecommender:
         known = dict.fromkeys(filter(None, histories))
         state_of = {history: state for state, history in enumerate(known)}
         distinct = Sequences.of(list(state_of))
-        states = self.encode(distinct)  # [U, D]
+        states = self._encode_new(list(state_of), distinct)  # [U, D]
         asking = [state_of.get(history) for history in histories]
         bonuses = self._bonuses_of(distinct)
         if self._popularity is not None and any(query.popularity_weight for query in queries):
@@ -179,6 +184,20 @@ class SequenceRecommender:
         # What is compiled or quantised at its first use is so now: no request is to wait for it.
         made.top_items(parts.layout.item_ids[:1], None, frozenset(), 1)
         return made
+
+    def _encode_new(self, keys: Sequence[tuple[int, ...]], histories: Sequences) -> np.ndarray:
+        """Return the state of each history, ``[U, D]``; encoded are those not asked by lately."""
+        states = [self._states.find(key) for key in keys]
+        new = [at for at, state in enumerate(states) if state is None]
+        if new:
+            whole = len(new) == len(keys)
+            encoded = self.encode(histories if whole else histories.take(np.array(new)))
+            for at, row in zip(new, encoded, strict=True):
+                states[at] = state = row.copy()  # not the whole array for the sake of one row
+                self._states.add(keys[at], state)
+            if whole:
+                return encoded
+        return np.array(states).reshape(len(keys), self.config.dimension)
 
     def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
         """Return each query's newest known items as embedding indices, oldest first."""

@@ -12,13 +12,12 @@ import pytest
 
 from expectations.contracts.values import ClusterContext
 from inference.plans.combine import PlannedCluster
-from inference.serving.exploration.shown_clusters import (
+from inference.serving.exploration.shown_clusters import ShownClusters, open_shown
+from inference.serving.exploration.shown_store import (
     US_PER_DAY,
-    ShownClusters,
     ShownInFile,
     ShownInMemory,
     ShownStore,
-    open_shown,
 )
 
 LED_BY = ClusterContext.of(0)
