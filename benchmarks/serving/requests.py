@@ -6,8 +6,10 @@ PostgreSQL), made champion, and served by the commands people use, in one proces
 run and on the same core. A process beside it makes the load: one user of the release after
 another, in random order, with the service's defaults, over connections that are kept.
 
-- `recommendations`: the whole endpoint;
-- `full catalogue`: the same, by a recommender that scores all items for every list;
+- `asked again`: the whole endpoint, by a thousand people who have done nothing since they asked
+  before, so that their plans and their histories' states are kept;
+- `first answers`: the same, where nothing is kept;
+- `full catalogue`: the first of these, by a recommender that scores all items for every list;
 - `feast, user row`: what Feast's server takes to read the user's batch features alone;
 - `feast, three reads`: the same, then the live row, then the table's rows that a plan combines.
 """
@@ -66,6 +68,9 @@ WARM_UP_SECONDS = 3.0
 PER_MILLE = 1000
 CARRIED = (paths.ARTIFACTS, paths.METRICS, Path("dvc.lock"), Path("dvc.yaml"))
 FULL_CATALOGUE = "benchmarks.serving.full_catalogue"
+NOTHING_KEPT = "benchmarks.serving.nothing_kept"
+ASKED_AGAIN = 1_000
+"""People: fewer than answers are kept of, and as many as are asked while it warms up."""
 COLUMNS = (
     "store",
     "what",
@@ -111,7 +116,8 @@ def main() -> None:
             ours = [[request_of("GET", recommendations_of(user))] for user in users]
             row, reads = feast_cases(users, release_id)
             contenders: list[tuple[str, Callable[[], object], list[list[bytes]]]] = [
-                ("recommendations", lambda r=root: ours_of(r), ours),
+                ("asked again", lambda r=root: ours_of(r), ours[:ASKED_AGAIN]),
+                ("first answers", lambda r=root: ours_of(r, NOTHING_KEPT), ours),
                 ("full catalogue", lambda r=root: ours_of(r, FULL_CATALOGUE), ours),
                 ("feast, user row", lambda r=root: feast_of(r), row),
                 ("feast, three reads", lambda r=root: feast_of(r), reads),
