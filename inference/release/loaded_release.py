@@ -65,7 +65,9 @@ class LoadedRelease:
     alignment: Alignment
     recommender: Recommender
     seen: DataSeen
-    plans: RecentlyUsed[PlannedFor, ServedPlan] = field(init=False, default_factory=_keep_plans)
+    plans: RecentlyUsed[PlannedFor, ServedPlan] = field(
+        init=False, repr=False, compare=False, default_factory=_keep_plans
+    )
 
     @property
     def release_id(self) -> str:
