@@ -35,7 +35,7 @@ class LastingRedis:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = free_port()
-        self._stop: Callable[[], None] | None = None
+        self._stop: Callable[[], object] | None = None
         self.address = f"127.0.0.1:{self._port}"
 
     def start(self) -> None:

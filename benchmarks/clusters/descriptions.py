@@ -62,7 +62,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--counts", type=int, nargs="+", default=(32, 64, 128, 256))
     arguments = parser.parse_args()
-    judged, shapes = [], []
+    judged: list[Judged] = []
+    shapes: list[Shape] = []
     for name in arguments.worlds:
         for seed in arguments.seeds:
             with tempfile.TemporaryDirectory() as folder:
@@ -147,7 +148,7 @@ def _name(
 
 def _stems_of(description: str) -> list[str]:
     """Return the stems that reading an item with this title would give, none twice."""
-    schema = {
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "item_id": pl.String,
         "title": pl.String,
         "text": pl.String,

@@ -65,7 +65,8 @@ def measure(world: JudgedWorld) -> Iterator[tuple[str, str, float, int, int]]:
                 with changed_to(constant, value, other):
                     names = name_leaves(world, tree, found, config)
                 changed.append(sum(a != b for a, b in zip(names, shipped, strict=True)))
-            yield (module, constant, value, *changed)
+            lower, higher = changed
+            yield module, constant, value, lower, higher
 
 
 def name_leaves(

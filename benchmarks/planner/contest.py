@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -177,7 +177,7 @@ def measure_run(run: PlannerRun, field: Field) -> Outcome:
 def find_matches(descriptions: tuple[str, ...]) -> dict[str, float]:
     """Return the match rate over all rows, measured once for each planner."""
     mark = (MARKS / "planner").read_text()
-    kept = read_json(MATCHES) if MATCHES.exists() else {}
+    kept: dict[str, Any] = read_json(MATCHES) if MATCHES.exists() else {}
     if kept.get("of") != mark:
         planner = load_planner(paths.BASE_MODEL, paths.PLANNER_ADAPTER)
         contexts = list(all_contexts(len(descriptions)))

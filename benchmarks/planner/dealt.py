@@ -78,11 +78,13 @@ def measure_distances(run: PlannerRun, field: Field) -> DistanceOutcome:
         )
         for name, mix in mixes.items()
     }
+    ways: dict[str, Mix | NDArray[np.float64]] = {**mixes, **TURNS}
+    ways |= {name: mix for name, mix in personal.items() if mix is not None}
     columns: dict[tuple[str, str, str], NDArray[np.float64]] = {}
     for contender, each in scores.items():
         open_scores = np.where(distances.codes == KNOWN, -np.inf, each)
         found = {BY_SCORE: measure_places(distances.rank(each, depth), distances)}
-        for name, mix in {**mixes, **personal, **TURNS}.items():
+        for name, mix in ways.items():
             found[name] = measure_places(deal(open_scores, distances.codes, mix, depth), distances)
         found[BY_SCORE] |= measure_within(each, distances, depth)
         for way, figures in found.items():

@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def main() -> None:
                 source_of(arguments.folder, after, families),
                 CONFIG,
                 RUN,
-                lambda part, batches, folder=folder: open_shards(Path(folder, part), batches),
+                partial(_shards_below, Path(folder)),
             )
         seconds = time.process_time() - started
         others = int((refreshed.rows["novel_clusters"] != full["novel_clusters"]).sum())
@@ -89,7 +90,7 @@ def read_texts_and_families(folder: Path) -> tuple[tuple[str, ...], tuple[int, .
     """Return descriptions and families of the narrowest level, by id."""
     nodes = read_table(folder / paths.CLUSTERS, CLUSTERS)
     items = read_table(folder / paths.ITEM_CLUSTERS, ITEM_CLUSTERS)
-    served = serving_clusters(nodes, items, int(nodes["level"].max()))
+    served = serving_clusters(nodes, items, int(nodes["level"].to_numpy().max()))
     return served.descriptions, families_of(served.ancestors)
 
 
@@ -97,6 +98,10 @@ def source_of(folder: Path, texts: tuple[str, ...], families: tuple[int, ...]) -
     """Return the folder's planner over these clusters."""
     base, adapter = folder / paths.BASE_MODEL, folder / paths.PLANNER_ADAPTER
     return StoredPlanner(base, adapter, texts, families, CONFIG)
+
+
+def _shards_below(folder: Path, part: str, batches: Sequence[MicroBatch]) -> ShardFolder:
+    return open_shards(folder / part, batches)
 
 
 def open_shards(folder: Path, batches: Sequence[MicroBatch]) -> ShardFolder:

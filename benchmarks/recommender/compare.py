@@ -200,7 +200,7 @@ def _train_by_turns(
     for start in range(0, len(sequences), USERS_AT_ONCE):
         rows = np.arange(start, min(start + USERS_AT_ONCE, len(sequences)))
         table = recommender.score_sequences(sequences.take(rows))  # [users, items]
-        for user, scores in zip(rows, table, strict=True):
+        for user, scores in zip(rows.tolist(), table, strict=True):
             scores[sequences[user] - FIRST_ITEM] = -np.inf
             best = top_k(scores, DEPTH)
             ours.ranking.append([layout.item_ids[row] for row in best])

@@ -39,8 +39,8 @@ def main() -> None:
     """Draw the world, let RecTools measure it, and write both as JSON to the path given."""
     rng = np.random.default_rng(20240521)
     popularity = 1 / np.arange(1, N_ITEMS - COLD + 1)
-    world = {
-        "clusters": np.sort(rng.integers(N_CLUSTERS, size=N_ITEMS)),
+    world: dict[str, list] = {
+        "clusters": list(np.sort(rng.integers(N_CLUSTERS, size=N_ITEMS))),
         "histories": [
             rng.choice(N_ITEMS - COLD, rng.integers(2, 9), False, popularity / popularity.sum())
             for _ in range(N_USERS)

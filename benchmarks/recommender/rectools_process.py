@@ -23,7 +23,7 @@ from rectools.dataset import Dataset
 from rectools.models import SASRecModel
 
 
-class OneEpochAtATime(Callback):
+class OneEpochAtATime(Callback):  # type: ignore[misc]  # it may be absent
     """Waits for a line before each epoch and tells how long it took."""
 
     def on_train_epoch_start(self, trainer: Trainer, module: object) -> None:

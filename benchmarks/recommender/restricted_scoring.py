@@ -85,12 +85,8 @@ class FullScoring:
         for items in (rows, columns):
             ways += [
                 partial(self._multiply_and_mask, items=items.numpy()),
-                lambda states, items=items: torch.mm(
-                    torch.from_numpy(states), items, out=scores
-                ).add_(mask),
-                lambda states, items=items: torch.addmm(
-                    mask, torch.from_numpy(states), items, out=scores
-                ),
+                partial(_multiply_then_add, items=items, mask=mask, scores=scores),
+                partial(_add_and_multiply, items=items, mask=mask, scores=scores),
             ]
         self.score = min(ways, key=lambda way: measure(way, world.states[:n_users]))
 
@@ -115,6 +111,18 @@ class FullScoring:
     def _multiply_and_mask(self, states: np.ndarray, items: np.ndarray) -> None:
         np.matmul(states, items, out=self.scores)
         np.add(self.scores, self.mask, out=self.scores)
+
+
+def _multiply_then_add(
+    states: np.ndarray, items: torch.Tensor, mask: torch.Tensor, scores: torch.Tensor
+) -> None:
+    torch.mm(torch.from_numpy(states), items, out=scores).add_(mask)
+
+
+def _add_and_multiply(
+    states: np.ndarray, items: torch.Tensor, mask: torch.Tensor, scores: torch.Tensor
+) -> None:
+    torch.addmm(mask, torch.from_numpy(states), items, out=scores)
 
 
 class RestrictedScoring:
@@ -190,18 +198,21 @@ def make_world(n_items: int, n_clusters: int, dimension: int) -> World:
 
 def compare(world: World, batch: int, has_bonuses: bool) -> tuple[float, float]:
     """Return the median seconds of one call of full and of restricted scoring."""
-    contenders = (FullScoring(world, batch, has_bonuses), RestrictedScoring(world, has_bonuses))
+    contenders: list[Callable[[range], tuple[np.ndarray, np.ndarray]]] = [
+        FullScoring(world, batch, has_bonuses).answer,
+        RestrictedScoring(world, has_bonuses).answer,
+    ]
     calls = [range(n * batch, (n + 1) * batch) for n in range(CALLS[batch])]
     for users in calls:
-        (rows, scores), (own_rows, own_scores) = (c.answer(users) for c in contenders)
+        (rows, scores), (own_rows, own_scores) = (answer(users) for answer in contenders)
         assert np.allclose(scores, own_scores, atol=1e-5), "the contenders disagree"
         assert np.mean(rows == own_rows) > 0.99, "the contenders disagree"
     seconds: tuple[list[float], list[float]] = ([], [])
     while len(seconds[0]) < 5 or sum(seconds[0]) < LEAST_SECONDS / len(calls):
-        for contender, spent in zip(contenders, seconds, strict=True):
+        for answer, spent in zip(contenders, seconds, strict=True):
             started = time.thread_time()
             for users in calls:
-                contender.answer(users)
+                answer(users)
             spent.append((time.thread_time() - started) / len(calls))
     return median(seconds[0]), median(seconds[1])
 

@@ -234,7 +234,7 @@ def _call(arguments: argparse.Namespace, part: str, users: int, items: int, fold
 
 
 def _row(users: int, items: int, cell: Cell) -> str:
-    minutes = cell["seconds_an_epoch"] / 60
+    minutes = float(cell["seconds_an_epoch"]) / 60
     return (
         f"| {users:,} | {items:,} | {cell['loss']} | {cell['steps_of_an_epoch']:,} "
         f"| {cell['seconds_a_step']:.3f} | {minutes:.1f} min | {cell['peak_mb']:,} |"

@@ -38,7 +38,8 @@ class FullCatalogue:
     def answer(self, queries: Sequence[ItemQuery]) -> list[list[ScoredItem]]:
         """Return the best items of each query."""
         scored: dict[int, np.ndarray] = {}
-        layout, answers = self._ours.layout, []
+        layout = self._ours.layout
+        answers: list[list[ScoredItem]] = []
         for query in queries:
             known = [item for item in query.recent_items if item in layout.index_of]
             if not known:

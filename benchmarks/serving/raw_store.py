@@ -125,10 +125,11 @@ class RawRedis:
 
     def fetch(self, keys: EncodedKeys) -> list[bytes]:
         """Return all values of the user's hash, then those of the contexts."""
-        values = list(self._client.hmget(keys.user, self._user_fields))
+        values: list[bytes | None] = []
+        values += self._client.execute_command("HMGET", keys.user, *self._user_fields)
         with self._client.pipeline(transaction=False) as pipe:
             for key in keys.contexts:
-                pipe.hmget(key, self._plan_fields)
+                pipe.execute_command("HMGET", key, *self._plan_fields)
             for found in pipe.execute():
                 values += found
         return [value for value in values if value is not None]

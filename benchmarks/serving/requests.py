@@ -26,8 +26,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,9 @@ class Served:
     ready_seconds: float
 
 
+Serve = Callable[[], AbstractContextManager[Served]]
+
+
 def main() -> None:
     """Print a table of what was measured."""
     parser = argparse.ArgumentParser(
@@ -115,12 +119,12 @@ def main() -> None:
             users, release_id = known_users(), read_manifest(paths.RELEASE).release_id
             ours = [[request_of("GET", recommendations_of(user))] for user in users]
             row, reads = feast_cases(users, release_id)
-            contenders: list[tuple[str, Callable[[], object], list[list[bytes]]]] = [
-                ("asked again", lambda r=root: ours_of(r), ours[:ASKED_AGAIN]),
-                ("first answers", lambda r=root: ours_of(r, NOTHING_KEPT), ours),
-                ("full catalogue", lambda r=root: ours_of(r, FULL_CATALOGUE), ours),
-                ("feast, user row", lambda r=root: feast_of(r), row),
-                ("feast, three reads", lambda r=root: feast_of(r), reads),
+            contenders: list[tuple[str, Serve, list[list[bytes]]]] = [
+                ("asked again", partial(ours_of, root), ours[:ASKED_AGAIN]),
+                ("first answers", partial(ours_of, root, NOTHING_KEPT), ours),
+                ("full catalogue", partial(ours_of, root, FULL_CATALOGUE), ours),
+                ("feast, user row", partial(feast_of, root), row),
+                ("feast, three reads", partial(feast_of, root), reads),
             ]
             for name, serve, cases in contenders:
                 file = Path(folder) / "cases.json"
@@ -239,7 +243,8 @@ def load(port: int, cases: Path, seconds: float, core: int, *options: str) -> di
     command = [sys.executable, "-m", "benchmarks.serving.load", str(cases), "--port", str(port)]
     command += ["--seconds", str(seconds), "--core", str(core), *options]
     repository = Path(__file__).resolve().parents[2]
-    return json.loads(subprocess.check_output(command, text=True, cwd=repository))
+    heard: dict = json.loads(subprocess.check_output(command, text=True, cwd=repository))
+    return heard
 
 
 def pin(processes: Sequence[psutil.Process], core: int) -> None:
@@ -252,7 +257,7 @@ def pin(processes: Sequence[psutil.Process], core: int) -> None:
 def cpu_seconds(server: psutil.Process) -> float:
     """Return what a server's processes have spent in user and in kernel mode."""
     spent = [one.cpu_times() for one in (server, *server.children(recursive=True))]
-    return sum(times.user + times.system for times in spent)
+    return float(sum(times.user + times.system for times in spent))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -81,7 +82,7 @@ def make_planner(
     """Return an untrained planner with weights large enough that its opinions differ clearly."""
     tokenizer = tokenizer or make_tokenizer(descriptions)
     torch.manual_seed(seed)  # transformers draws initial weights from the global generator only
-    shared = {
+    shared: dict[str, Any] = {
         "vocab_size": len(tokenizer),
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -105,6 +106,11 @@ def make_planner(
             "capped": (Gemma3TextConfig, Gemma3ForCausalLM),
             "gemma2": (Gemma2Config, Gemma2ForCausalLM),
         }[architecture]
+        own: dict[str, dict[str, Any]] = {
+            "sliding": {"sliding_window": 4},
+            "capped": {"final_logit_softcapping": 2.0},
+            "gemma2": {"attn_logit_softcapping": 2.0, "attn_implementation": "eager"},
+        }
         model = build(
             config(
                 hidden_size=width,
@@ -114,11 +120,7 @@ def make_planner(
                 num_key_value_heads=1,
                 head_dim=width // 2,
                 max_position_embeddings=256,
-                **{
-                    "sliding": {"sliding_window": 4},
-                    "capped": {"final_logit_softcapping": 2.0},
-                    "gemma2": {"attn_logit_softcapping": 2.0, "attn_implementation": "eager"},
-                }.get(architecture, {}),
+                **own.get(architecture, {}),
                 **shared,
             )
         )

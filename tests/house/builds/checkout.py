@@ -19,7 +19,7 @@ import yaml
 from tests.house.imports import ROOT
 from tests.servers import free_port
 
-SMALL_WORLD = {
+SMALL_WORLD: dict[str, dict[str, object]] = {
     "runtime": {"seed": 0, "threads": 2},
     "dataset": {
         "source": "synthetic",

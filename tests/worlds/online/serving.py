@@ -167,6 +167,7 @@ def _write_clusters() -> None:
         }
     ).with_columns(category_path=pl.Series([["odd"] if c % 2 else None for _, c in ids]))
     write_table(items.sort("item_id"), paths.ITEMS, tables.ITEMS)
+    nodes: list[tuple[object, ...]]
     nodes = [(0, c, None, f"theme {c}", 15, 0.5, None) for c in range(2)]
     nodes += [(1, c, c % 2, name, ITEMS_EACH, 1 / N_CLUSTERS, None) for c, name in enumerate(NAMES)]
     columns = tables.CLUSTERS.schema.names
@@ -200,7 +201,8 @@ def _write_places(items: pl.DataFrame, members: pl.DataFrame) -> None:
 
 def write_histories(people: Mapping[str, Person]) -> None:
     """Write an earlier and the newest state of every person, and what they did."""
-    clusters, items = [], []
+    clusters: list[tuple[object, ...]] = []
+    items: list[tuple[object, ...]] = []
     for user, person in people.items():
         clusters.append((BUILD_RELEASE, user, EARLIER, person.history[-1:], person.consumed[:1]))
         clusters.append((BUILD_RELEASE, user, NOW, person.history, person.consumed))
