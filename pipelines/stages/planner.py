@@ -43,6 +43,7 @@ def main(params: Params) -> None:
         config,
         runtime.seed,
         load_signal(paths.SIGNAL_BEFORE_VALIDATION),
+        clusters.ancestors,
     )
     if is_main:
         write_adapter(tuned, paths.ADAPTER_BEFORE_VALIDATION)
@@ -50,7 +51,14 @@ def main(params: Params) -> None:
         signal = load_signal(paths.SIGNAL_BEFORE_TEST)
         everything = train.join(validation)
         refit(
-            tuned, base.tokenizer, clusters.descriptions, everything, config, runtime.seed, signal
+            tuned,
+            base.tokenizer,
+            clusters.descriptions,
+            everything,
+            config,
+            runtime.seed,
+            signal,
+            clusters.ancestors,
         )
     if not is_main:
         sys.exit()

@@ -124,6 +124,8 @@ class PlannerConfig(Config):
         listwise_choices: people of a prompt in that loss at most.
         collective_weight: of the distance between what it writes and the collective signal: what
             everybody's choices let expect after a prompt; 0 leaves it out.
+        distance_balance: 0 to 1: how much more alike what is expected next door, in new families
+            and in new fields counts in that; 0 counts each by what is expected there.
         table_share: of the prompts, those that show any context of the table, not one person's.
         class_balanced_share: of these, those drawn by their novel cluster: first a cluster at
             random, then a context in which it is expected most.
@@ -169,6 +171,7 @@ class PlannerConfig(Config):
     listwise_weight: float = Field(default=0.0, ge=0)
     listwise_choices: int = Field(default=64, ge=1)
     collective_weight: float = Field(default=1.0, ge=0)
+    distance_balance: float = Field(default=0.0, ge=0, le=1)
     table_share: float = Field(default=0.5, ge=0, lt=1)
     class_balanced_share: float = Field(default=0.5, ge=0, le=1)
     target_balance: float = Field(default=0.4, ge=0, le=1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expectations.contracts.values import ClusterContext
+from training.clusters.distance import Ancestors
 from training.planner.config import PlannerConfig
 from training.planner.data.context_index import ContextIndex
 from training.planner.data.table_contexts import TableContexts, draw_contexts
@@ -78,6 +79,7 @@ class PlannerData:
         target_weights: what a person's choice counts by its novel cluster, float32 [N].
         collective: what is to be expected after any context; ``None`` to do without.
         table: contexts to learn that at, beside people's; ``None`` to do without.
+        ancestors: of the clusters, by which distances are measured; ``None`` to do without.
     """
 
     transitions: Transitions
@@ -85,6 +87,7 @@ class PlannerData:
     target_weights: NDArray[np.float32]
     collective: BalancedSignal | None = None
     table: TableContexts | None = None
+    ancestors: Ancestors | None = None
 
     @classmethod
     def of(
@@ -93,15 +96,26 @@ class PlannerData:
         n_clusters: int,
         config: PlannerConfig,
         collective: Collective | None = None,
+        ancestors: Ancestors | None = None,
     ) -> PlannerData:
         """Return what the settings make of these transitions."""
         weights = weigh_targets(transitions, n_clusters, config.target_balance)
         context_index = ContextIndex(transitions, config)
         if collective is None or not config.collective_weight:
-            return cls(transitions, context_index, weights)
+            return cls(transitions, context_index, weights, ancestors=ancestors)
         expected = balance_signal(collective, n_clusters, config)
         table = TableContexts.of(expected.expect, n_clusters, config)
-        return cls(transitions, context_index, weights, expected, table)
+        return cls(transitions, context_index, weights, expected, table, ancestors)
+
+    def distances_of(self, contexts: Sequence[ClusterContext]) -> NDArray[np.int8]:
+        """Return codes of how far each cluster is from a context's, [B, N].
+
+        Raises:
+            ValueError: nobody said which families and fields there are.
+        """
+        if self.ancestors is None:
+            raise ValueError("planner.distance_balance needs to know families and fields")
+        return self.ancestors.distances_of([context.members for context in contexts])
 
 
 def _normalise(logs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from training.planner.data.transitions import sample_contexts
 from training.planner.tuning.losses import (
     collective_loss,
     completion_loss,
+    distance_balanced_loss,
     listwise_loss,
     novel_description_loss,
     valid_continuation_loss,
@@ -48,6 +49,8 @@ class Batch:
             rows of prompts that are no person's.
         is_candidate: what each of those could have chosen, bool [B, W, N].
         expected: the balanced signal, a distribution a row, float32 [B, N]; [B, 0] without.
+        distances: codes of how far each cluster is from the context's, int8 [B, N]; [B, 0] where
+            no loss asks.
     """
 
     contexts: list[ClusterContext]
@@ -55,6 +58,7 @@ class Batch:
     choices: NDArray[np.int64]
     is_candidate: NDArray[np.bool_]
     expected: NDArray[np.float32]
+    distances: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -79,6 +83,7 @@ class Batch:
             self.choices[rows],
             self.is_candidate[rows],
             self.expected[rows],
+            self.distances[rows],
         )
 
 
@@ -112,7 +117,19 @@ def draw_batch(
     targets = np.concatenate([drawn.targets, np.array(written, dtype=np.int64)])
     if data.collective and config.lora.layers is not None:
         targets = _steady_targets(contexts, expected)
-    return Batch(contexts, targets, choices, is_candidate, expected.astype(np.float32))
+    return Batch(
+        contexts,
+        targets,
+        choices,
+        is_candidate,
+        expected.astype(np.float32),
+        data.distances_of(contexts) if config.distance_balance else no_distances(len(contexts)),
+    )
+
+
+def no_distances(n_contexts: int) -> NDArray[np.int8]:
+    """Return what stands for distances where no loss asks, [B, 0]."""
+    return np.empty((n_contexts, 0), dtype=np.int8)
 
 
 def _steady_targets(
@@ -166,13 +183,21 @@ def combined_loss(
         loss = loss + config.listwise_weight * ranking * (len(asked) / len(batch))
     if batch.expected.shape[1]:
         expected = torch.from_numpy(batch.expected).to(device)
-        gap = collective_loss(scored.cluster_scores, expected)
+        gap = _gap(scored.cluster_scores, expected, batch, config)
         loss = loss + config.collective_weight * gap
     if config.novel_description_weight:
         is_novel = torch.from_numpy(batch.is_novel(scored.cluster_scores.shape[1])).to(device)
         astray = novel_description_loss(scored.cluster_scores, is_novel)
         loss = loss + config.novel_description_weight * astray
     return loss
+
+
+def _gap(scores: Tensor, expected: Tensor, batch: Batch, config: PlannerConfig) -> Tensor:
+    """Return how far scores [B, N] are from what is expected [B, N]."""
+    if not batch.distances.shape[1]:
+        return collective_loss(scores, expected)
+    distances = torch.from_numpy(batch.distances).to(scores.device)
+    return distance_balanced_loss(scores, expected, distances, config.distance_balance)
 
 
 def _writing_loss(scored: ScoredBatch, tokens: PlannerTokens, batch: Batch) -> Tensor:

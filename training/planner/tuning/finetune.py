@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from training.clusters.distance import Ancestors
 from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.language_model import BaseModel
@@ -65,6 +66,7 @@ def fine_tune(
     config: PlannerConfig,
     seed: int,
     collective: Collective | None = None,
+    ancestors: Ancestors | None = None,
     report: Callable[[CurvePoint], None] = lambda point: None,
 ) -> FineTuned:
     """Return the base model with a trained adapter.
@@ -83,6 +85,7 @@ def fine_tune(
         config: all settings.
         seed: of weights, batches and dropout.
         collective: what everybody's choices let expect, from before the validation period.
+        ancestors: of the clusters; needed where ``distance_balance`` is not 0.
         report: is told each point of the curve as it comes.
 
     Raises:
@@ -97,7 +100,7 @@ def fine_tune(
     check_base(plain, tokens)
     model = add_adapter(plain.model, config.lora, seed)
     planner = Planner(model, base.tokenizer, config.prompt)
-    data = PlannerData.of(train, len(descriptions), config, collective)
+    data = PlannerData.of(train, len(descriptions), config, collective, ancestors)
     # products may be narrower in training than in its evaluations: what is kept is not the same
     lower, exact_lower = (LowerLayers.of(model, config) for _ in range(2))
     validator = Validator(tokens, validation, config, np.random.default_rng([seed, 1]), exact_lower)
@@ -133,6 +136,7 @@ def refit(
     config: PlannerConfig,
     seed: int,
     collective: Collective | None = None,
+    ancestors: Ancestors | None = None,
 ) -> None:
     """Train the tuned adapter on, with what the validation period adds; nothing is held out.
 
@@ -144,6 +148,7 @@ def refit(
         config: all settings.
         seed: of batches and dropout.
         collective: what everybody's choices let expect, from before the first test origin.
+        ancestors: of the clusters, as before.
     """
     n_steps = max(1, round(config.refit_share * tuned.best_step))
     rate = config.refit_lr_ratio * config.learning_rate
@@ -151,7 +156,7 @@ def refit(
     group = join_process_group(config.hardware.device, "planner.hardware.device")
     planner = Planner(tuned.model, tokenizer, config.prompt)
     tokens = encode_descriptions(planner, descriptions)
-    data = PlannerData.of(everything, len(descriptions), config, collective)
+    data = PlannerData.of(everything, len(descriptions), config, collective, ancestors)
     rng = np.random.default_rng([seed, 2])
     for _ in _train(planner, tokens, data, shorter, group, rng, seed, tuned.lower):
         pass

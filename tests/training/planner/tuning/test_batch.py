@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tests.worlds.planner import PlantedSignal, planned_rule_world
 from tests.worlds.tiny_models import ARCHITECTURES, save_tiny_base
+from training.clusters.distance import Ancestors
 from training.planner.base.adapter_io import add_adapter
 from training.planner.base.hardware import prepare_for_tuning
 from training.planner.base.model_io import Planner, load_base
@@ -108,6 +109,20 @@ def test_half_of_the_prompts_are_the_tables_and_expect_what_the_signal_says() ->
     np.testing.assert_allclose(batch.expected, data.collective.expect(batch.contexts), rtol=1e-6)
     for context, target in zip(batch.contexts, batch.targets, strict=True):
         assert target not in context.members
+
+
+def test_distances_are_measured_where_the_loss_asks_and_need_families() -> None:
+    transitions = read_transitions(WORLD.transitions, "train")
+    config = WHOLE.model_copy(update={"distance_balance": 0.5})
+    ancestors = Ancestors(families=np.arange(N) // 2, fields=np.zeros(N, dtype=np.int64))
+    data = PlannerData.of(transitions, N, config, PlantedSignal(N), ancestors)
+    batch = draw_batch(data, N, config, np.random.default_rng(0))
+    members = [context.members for context in batch.contexts]
+    np.testing.assert_array_equal(batch.distances, ancestors.distances_of(members))
+    assert draw_batch(data, N, WHOLE, np.random.default_rng(0)).distances.shape[1] == 0
+    unknown = PlannerData.of(transitions, N, config, PlantedSignal(N))
+    with pytest.raises(ValueError, match="distance_balance"):
+        draw_batch(unknown, N, config, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,13 @@ from torch.nn import functional
 
 from training.planner import schedule
 from training.planner.tuning import losses
-from training.planner.tuning.losses import completion_loss, listwise_loss, valid_continuation_loss
+from training.planner.tuning.losses import (
+    collective_loss,
+    completion_loss,
+    distance_balanced_loss,
+    listwise_loss,
+    valid_continuation_loss,
+)
 
 
 def test_the_examples_in_the_documentation_hold() -> None:
@@ -85,3 +91,38 @@ def test_listwise_weights_multiply_each_choices_own_loss() -> None:
         scores, torch.tensor([[1, 3]]), everyone, torch.tensor([9.0, 0.5, 9.0, 2.0])
     )
     torch.testing.assert_close(weighed, (0.5 * apart[0] + 2 * apart[1]) / 2)
+
+
+def test_a_divergence_is_that_of_distances_and_those_within_each() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(6, 9, generator=generator, requires_grad=True)
+    expected = torch.rand(6, 9, generator=generator)
+    expected[:, 0] = 0  # a context's own cluster
+    expected[0, 6:] = 0  # nothing is expected far away
+    expected = expected / expected.sum(dim=1, keepdim=True)
+    distances = torch.tensor([[-1, 0, 0, 1, 1, 1, 2, 2, 2]]).expand(6, 9)
+    plain = distance_balanced_loss(scores, expected, distances, 0.0)
+    torch.testing.assert_close(plain, collective_loss(scores, expected))
+    balanced = distance_balanced_loss(scores, expected, distances, 1.0)
+    rows = [_alike(scores[row], expected[row]) for row in range(6)]
+    torch.testing.assert_close(balanced, torch.stack(rows).mean())
+    balanced.backward()
+    assert scores.grad is not None
+    assert torch.isfinite(scores.grad).all()
+    assert not scores.grad[0, 6:].any()
+
+
+def _alike(scores: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+    """The divergence of one row whose distances count alike, distance by distance."""
+    known = [each for each in ([1, 2], [3, 4, 5], [6, 7, 8]) if expected[each].sum() > 0]
+    of_all = scores[[cluster for each in known for cluster in each]].softmax(-1)
+    written = torch.stack([part.sum() for part in of_all.split([len(each) for each in known])])
+    wanted = torch.stack([expected[each].sum() for each in known])
+    within = [
+        functional.kl_div(
+            scores[each].log_softmax(-1), expected[each] / expected[each].sum(), reduction="sum"
+        )
+        for each in known
+    ]
+    between = (wanted * (wanted / written).log()).sum()
+    return between + torch.stack(within).mean()
