@@ -94,7 +94,8 @@ def _explain(error: ValidationError, file: Path) -> UserError:
     if isinstance(reason, RenamedKeyError):
         return UserError(str(file), f"{key}: {reason}", "rename it")
     found = "" if first["type"] == "missing" else repr(first["input"])[:80]
-    return UserError(str(file), f"{key}: {first['msg']}", "correct the value", found)
+    rule = reason or first["msg"]  # pydantic's words for a rule of ours begin with 'Value error'
+    return UserError(str(file), f"{key}: {rule}", "correct the value", found)
 
 
 def _remedy(location: tuple[str, ...]) -> str:

@@ -26,7 +26,7 @@ class PromptWording(Config):
     @field_validator("opening", "cluster", "question")
     @classmethod
     def _check_line(cls, line: str) -> str:
-        if len(line.splitlines()) != 1 or line != line.strip():
+        if not _is_one_line(line):
             raise ValueError("is one line, not empty, without blanks at its ends")
         return line
 
@@ -85,11 +85,14 @@ def parse_completion(text: str) -> str:
 
 def check_description(description: str) -> None:
     """Raise :class:`UserError` unless the description fits on one line of a prompt."""
-    one_line = len(description.splitlines()) == 1
-    if not one_line or description != description.strip():
+    if not _is_one_line(description):
         raise UserError(
             "cluster description",
             "is one line, not empty, without blanks at its ends",
             "run the clusters stage again",
             repr(description[:80]),
         )
+
+
+def _is_one_line(text: str) -> bool:
+    return len(text.splitlines()) == 1 and text == text.strip()

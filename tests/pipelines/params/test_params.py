@@ -42,6 +42,10 @@ def test_a_section_is_read_and_an_absent_one_has_defaults(tmp_path: Path) -> Non
         ("serving: {prot: 1}", r"'serving.prot'.*did you mean 'port'"),
         ("runtime: [", r"is YAML"),
         ("- 1", r"maps section names"),
+        (
+            "planner: {prompt: {cluster: likes it}}",
+            r"planner\.prompt\.cluster: has \{description\} once \(found: 'likes it'\)",
+        ),
     ],
 )
 def test_a_mistake_ends_in_one_line(tmp_path: Path, text: str, message: str) -> None:

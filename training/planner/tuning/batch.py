@@ -117,19 +117,10 @@ def draw_batch(
     targets = np.concatenate([drawn.targets, np.array(written, dtype=np.int64)])
     if data.collective and config.lora.layers is not None:
         targets = _steady_targets(contexts, expected)
-    return Batch(
-        contexts,
-        targets,
-        choices,
-        is_candidate,
-        expected.astype(np.float32),
-        data.distances_of(contexts) if config.distance_balance else no_distances(len(contexts)),
-    )
-
-
-def no_distances(n_contexts: int) -> NDArray[np.int8]:
-    """Return what stands for distances where no loss asks, [B, 0]."""
-    return np.empty((n_contexts, 0), dtype=np.int8)
+    distances = np.empty((len(contexts), 0), dtype=np.int8)
+    if config.distance_balance:
+        distances = data.distances_of(contexts)
+    return Batch(contexts, targets, choices, is_candidate, expected.astype(np.float32), distances)
 
 
 def _steady_targets(

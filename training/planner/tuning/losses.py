@@ -114,11 +114,19 @@ def collective_loss(scores: Tensor, expected: Tensor) -> Tensor:
     >>> round(collective_loss(scores, torch.tensor([[0.5, 0.5, 0.0]])).item(), 6)
     0.058892
     """
+    _, gaps = _compare_logs(scores, expected)
+    return (expected * gaps).sum(dim=-1).mean()
+
+
+def _compare_logs(scores: Tensor, expected: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what scores come to among what is possible, as logarithms, and ``log q - log p``.
+
+    Both [B, N]; of what is not possible minus infinity and 0.
+    """
     possible = expected > 0  # [B, N]
     written = torch.log_softmax(scores.masked_fill(~possible, float("-inf")), dim=-1)  # [B, N]
     logs = torch.log(expected.clamp(min=torch.finfo(expected.dtype).tiny))
-    gaps = torch.where(possible, logs - written.masked_fill(~possible, 0.0), 0.0)
-    return (expected * gaps).sum(dim=-1).mean()
+    return written, torch.where(possible, logs - written.masked_fill(~possible, 0.0), 0.0)
 
 
 def distance_balanced_loss(
@@ -147,10 +155,9 @@ def distance_balanced_loss(
     >>> round(distance_balanced_loss(logs, expected, far, 1.0).item(), 6)  # ln 2 / 6
     0.115525
     """
-    possible = expected > 0  # [B, N]
-    written = torch.log_softmax(scores.masked_fill(~possible, float("-inf")), dim=-1)  # [B, N]
+    written, gaps = _compare_logs(scores, expected)
     codes = torch.arange(int(distances.max()) + 1, device=distances.device)
-    lies_at = (distances[:, None] == codes[:, None]) & possible[:, None]  # [B, distances, N]
+    lies_at = (distances[:, None] == codes[:, None]) & (expected > 0)[:, None]  # [B, distances, N]
     shares = (expected[:, None] * lies_at).sum(dim=-1)  # [B, distances]
     is_there = shares > 0
     nothing = torch.finfo(written.dtype).min
@@ -159,8 +166,6 @@ def distance_balanced_loss(
         torch.where(lies_at, written[:, None], nothing), dim=-1
     )  # [B, distances]
     between = torch.where(is_there, log_shares - log_written, 0.0)
-    logs = torch.where(possible, expected, 1.0).log()
-    gaps = torch.where(possible, logs - written.masked_fill(~possible, 0.0), 0.0)
     of_distances = ((expected * gaps)[:, None] * lies_at).sum(dim=-1)  # [B, distances]
     within = of_distances / torch.where(is_there, shares, 1.0) - between
     weights = torch.where(is_there, log_shares.mul(1 - balance).exp(), 0.0)

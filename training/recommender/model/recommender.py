@@ -190,14 +190,11 @@ class SequenceRecommender:
         states = [self._states.find(key) for key in keys]
         new = [at for at, state in enumerate(states) if state is None]
         if new:
-            whole = len(new) == len(keys)
-            encoded = self.encode(histories if whole else histories.take(np.array(new)))
-            for at, row in zip(new, encoded, strict=True):
+            asked = histories if len(new) == len(keys) else histories.take(np.array(new))
+            for at, row in zip(new, self.encode(asked), strict=True):
                 states[at] = state = row.copy()  # not the whole array for the sake of one row
                 self._states.add(keys[at], state)
-            if whole:
-                return encoded
-        return np.array(states).reshape(len(keys), self.config.dimension)
+        return np.array(states, dtype=np.float32).reshape(len(keys), self.config.dimension)
 
     def _histories_of(self, queries: Sequence[ItemQuery]) -> list[tuple[int, ...]]:
         """Return each query's newest known items as embedding indices, oldest first."""

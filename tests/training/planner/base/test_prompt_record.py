@@ -63,6 +63,15 @@ def turn(role: str, text: str) -> str:
         ),
         ({"template": "plain"}, f"<s>{QUESTION}"),
         ({"template": "plain", "system": "Guess."}, f"<s>Guess.\n{QUESTION}"),
+        (
+            {
+                "template": "plain",
+                "opening": "Likes",
+                "cluster": "{description}!",
+                "question": "So",
+            },
+            "<s>Likes\njazz guitar!\nslow cooking!\nSo",
+        ),
     ],
 )
 def test_a_loaded_planner_puts_prompts_as_the_adapter_was_trained(
