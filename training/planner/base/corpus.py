@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from training.clusters.tree_view import ServingClusters
 from training.planner.prompt import (
@@ -20,6 +21,8 @@ TITLES_IN_LINE = 3
 """With their description they fit a block of `block_tokens`."""
 TEXT_LENGTH = 300
 """Characters of an item's text: its beginning says what it is."""
+LEAST_NAMED = 0.5
+"""Of the median number of histories that name a cluster: each is named in so many at least."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Corpus:
     Attributes:
         catalogue: each item's title and text.
         clusters: each description, and with titles of its items.
-        histories: the interests of one person in the order they came, in words.
+        histories: the interests of one person in the order they came, in words; some with a
+            cluster that few or none have touched in the place of one of its family.
     """
 
     catalogue: tuple[str, ...]
@@ -60,7 +64,7 @@ def write_corpus(
     return Corpus(
         catalogue=_describe_items(items),
         clusters=_describe_clusters(items, clusters),
-        histories=_render_histories(clusters.descriptions, train, wording),
+        histories=_render_histories(clusters, train, wording),
     )
 
 
@@ -85,7 +89,7 @@ def _describe_clusters(items: pl.DataFrame, clusters: ServingClusters) -> tuple[
 
 
 def _render_histories(
-    descriptions: Sequence[str], train: pl.DataFrame, wording: PromptWording
+    clusters: ServingClusters, train: pl.DataFrame, wording: PromptWording
 ) -> tuple[str, ...]:
     """Return each person's interests, oldest first, and the last new one, in the prompt's form.
 
@@ -97,11 +101,54 @@ def _render_histories(
         .group_by("user_id", maintain_order=True)
         .last()
     )
+    told = [
+        (*reversed(history), target)
+        for history, target in last.select("history_clusters", "target_cluster").iter_rows()
+    ]
     documents = []
-    for history, target in last.select("history_clusters", "target_cluster").iter_rows():
-        names = [descriptions[cluster] for cluster in reversed(history)]
-        documents.append(render_prompt(names, wording) + render_completion(descriptions[target]))
+    for *history, target in told + name_rare_clusters(told, clusters.ancestors.families):
+        names = [clusters.descriptions[cluster] for cluster in history]
+        completion = render_completion(clusters.descriptions[target])
+        documents.append(render_prompt(names, wording) + completion)
     return tuple(documents)
+
+
+def name_rare_clusters(
+    histories: Sequence[tuple[int, ...]], families: NDArray[np.int64]
+) -> list[tuple[int, ...]]:
+    """Return copies of histories with rare clusters in the place of others of their families.
+
+    A description that the base model has never read as a line of a history, or after one, is a
+    stranger there, and fine-tuning gives it a fraction of what the signal expects of it
+    (docs/research/fresh-interests.md). Who is named in fewer histories than `LEAST_NAMED` of the
+    median gets what is missing, as far as there are histories with one of its family, or with any
+    cluster where nobody has touched that.
+
+    Args:
+        histories: clusters of one person each, none twice.
+        families: of every cluster, [N].
+
+    >>> name_rare_clusters([(0, 1), (1, 0), (0, 2)], families=np.array([0, 0, 1, 1]))
+    [(0, 3)]
+    """
+    named = np.zeros(len(families), dtype=np.int64)
+    for history in histories:
+        named[list(history)] += 1
+    if not named.any():
+        return []
+    least = int(LEAST_NAMED * np.median(named[named > 0]))
+    copies: list[tuple[int, ...]] = []
+    for rare in np.flatnonzero(named < least).tolist():
+        rng = np.random.default_rng(rare)
+        touched = (named > 0) & (np.arange(len(families)) != rare)
+        of_family = touched & (families == families[rare])
+        kin = of_family if of_family.any() else touched
+        able = [told for told in histories if rare not in told and kin[list(told)].any()]
+        for index in rng.permutation(len(able))[: least - named[rare]].tolist():
+            told = able[index]
+            replaced = rng.choice([cluster for cluster in told if kin[cluster]])
+            copies.append(tuple(rare if cluster == replaced else cluster for cluster in told))
+    return copies
 
 
 def draw_blocks(
