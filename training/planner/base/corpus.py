@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import polars as pl
@@ -140,15 +141,23 @@ def name_rare_clusters(
     copies: list[tuple[int, ...]] = []
     for rare in np.flatnonzero(named < least).tolist():
         rng = np.random.default_rng(rare)
-        touched = (named > 0) & (np.arange(len(families)) != rare)
-        of_family = touched & (families == families[rare])
-        kin = of_family if of_family.any() else touched
-        able = [told for told in histories if rare not in told and kin[list(told)].any()]
-        for index in rng.permutation(len(able))[: least - named[rare]].tolist():
-            told = able[index]
-            replaced = rng.choice([cluster for cluster in told if kin[cluster]])
+        kin = _kin_of(rare, named, families)
+        able = (
+            told
+            for told in map(histories.__getitem__, rng.permutation(len(histories)).tolist())
+            if rare not in told and not kin.isdisjoint(told)
+        )
+        for told in islice(able, int(least - named[rare])):
+            replaced = rng.choice([cluster for cluster in told if cluster in kin])
             copies.append(tuple(rare if cluster == replaced else cluster for cluster in told))
     return copies
+
+
+def _kin_of(rare: int, named: NDArray[np.int64], families: NDArray[np.int64]) -> set[int]:
+    """Return the other clusters of its family that are named, or all that are if none is."""
+    others = (named > 0) & (np.arange(len(families)) != rare)
+    of_family = others & (families == families[rare])
+    return set(np.flatnonzero(of_family if of_family.any() else others).tolist())
 
 
 def draw_blocks(
