@@ -23,7 +23,8 @@ class SharedAddress(socket.socket):
 
 def bind_beside(family: int, address: tuple[object, ...]) -> SharedAddress:
     """Return another socket bound to an address whose sockets are all made by this function."""
-    bound = SharedAddress(family, socket.SOCK_STREAM)
+    # of a socket that is told its protocol asyncio sends short answers at once (TCP_NODELAY)
+    bound = SharedAddress(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.bind(address)

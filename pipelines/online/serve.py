@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 from feast import FeatureStore
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from inference.features.online_features import FeatureReader
@@ -75,18 +77,7 @@ def serve(
 
 
 def _run(config: ServingConfig, plug_in: PlugIn, bound: socket.socket, folder: Path) -> None:
-    settings = uvicorn.Config(
-        partial(make_app, config, plug_in, folder),
-        factory=True,
-        http=PatientProtocol,
-        ws="none",
-        workers=config.workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=config.grace_seconds,
-        timeout_worker_healthcheck=WORKER_SECONDS,
-    )
+    settings = server_settings(partial(make_app, config, plug_in, folder), config)
     print(f"recommendations and events on http://{config.host}:{config.port} (ends with Ctrl-C)")
     if config.workers == 1:
         uvicorn.Server(settings).run(sockets=[bound])
@@ -96,6 +87,25 @@ def _run(config: ServingConfig, plug_in: PlugIn, bound: socket.socket, folder: P
         counted.mkdir()
         os.environ.update(dict.fromkeys(SHARED, str(counted)))
         Multiprocess(settings, sockets=[bound]).run()
+
+
+def server_settings(make: Callable[[], ASGIApp], config: ServingConfig) -> uvicorn.Config:
+    """Return how applications of the service are served; each process makes its own."""
+    return uvicorn.Config(
+        make,
+        factory=True,
+        # uvloop takes one new connection a turn, so that under load they wait for seconds behind
+        # those that are kept; asyncio takes all that wait, and answers as many requests a second
+        loop="asyncio",
+        http=PatientProtocol,
+        ws="none",
+        workers=config.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=config.grace_seconds,
+        timeout_worker_healthcheck=WORKER_SECONDS,
+    )
 
 
 def make_app(config: ServingConfig, plug_in: PlugIn, folder: Path) -> FastAPI:
