@@ -35,6 +35,7 @@ from training.collective.signal import load_signal
 from training.curation.timeline import Timeline
 from training.evaluation.clusters.cases import PlannerCases, Scores
 from training.planner.base.model_io import load_planner
+from training.planner.data.planner_data import balance_signal
 
 # Shapes: B cases, N clusters, d dimensions.
 
@@ -42,6 +43,8 @@ WORDS = "words"
 PARENT_POPULARITY = "popularity of the parent"
 CHANCE = "chance"
 SIGNAL = "collective signal"
+BALANCED = "collective signal, balanced"
+"""As the planner learns it: what it expects most counts less, by ``planner.target_balance``."""
 PLANNER = "planner"
 TOGETHER = "planner and signal"
 TITLES_READ = 20
@@ -78,7 +81,10 @@ def score_fresh(
     scores[CHANCE] = np.random.default_rng(run.draw).random(shape)
     is_test = split == "test"
     signal = paths.SIGNAL_BEFORE_TEST if is_test else paths.SIGNAL_BEFORE_VALIDATION
-    scores[SIGNAL] = score_signal(load_signal(signal), asked, clusters, params)
+    collective = load_signal(signal)
+    scores[SIGNAL] = score_signal(collective, asked, clusters, params)
+    balanced = balance_signal(collective, clusters.n_clusters, params.planner)
+    scores[BALANCED] = score_signal(balanced, asked, clusters, params)
     if run.has_planner:
         scores[PLANNER] = _score_planner(asked, clusters, is_test, params)
         scores[TOGETHER] = (scores[PLANNER] + scores[SIGNAL]) / 2

@@ -15,7 +15,7 @@ from inference.serving.blend import BlendedItem, ListName, blend, exploratory_po
 from inference.serving.config import ExplorationPolicy
 from inference.serving.exploration.shown_clusters import ShownClusters
 from inference.serving.exploration.shown_store import US_PER_DAY, ShownInMemory
-from inference.serving.policy import draw_novel
+from inference.serving.policy import draw_novel, items_to_draw_from
 from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
@@ -78,7 +78,7 @@ class Exploration:
         chance = Random(f"{self._seed}/{round_number}/{user_id}")
         offset = chance.random()
         n_novel = len(exploratory_positions(count, share, offset))
-        novel = draw_novel(lists.novel, n_novel, self.policy, chance)
+        novel = draw_novel(lists.novel, n_novel, self.policy, chance.random)
         blended = blend(lists.ordinary, novel, share, count, offset)
         explored = (e.item.cluster_id for e in blended if e.from_list is ListName.EXPLORATORY)
         self._shown.note(user_id, explored, round_number * US_PER_DAY)
@@ -125,9 +125,8 @@ def answer_requests(
         for user, plan in zip(participants, plans, strict=True)
     ]
     n_novel = len(exploratory_positions(config.count, share, MOST))
-    retrieved = retrieve_lists(
-        recommender, requests, config.count + n_novel, per_cluster=config.count
-    )
+    per_cluster = min(config.count, items_to_draw_from(filled, n_novel))
+    retrieved = retrieve_lists(recommender, requests, config.count + n_novel, per_cluster)
     if exploration is None:
         return [blend(lists.ordinary, lists.novel, share, config.count) for lists in retrieved]
     return [

@@ -6,19 +6,74 @@ the probability of every explored position is known to whoever learns from the l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from random import Random
-from typing import TypeVar
+from bisect import bisect
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
 from inference.serving.config import ExplorationPolicy
 from inference.serving.exploration.shown_store import US_PER_DAY
 from inference.serving.retrieval import NovelItem
 
-ChoiceT = TypeVar("ChoiceT")
+Luck = Callable[[], float]
+"""Gives a number of 0 to 1 each time, all chance there is: a position's cluster, then its item."""
+
+
+class Turn(NamedTuple):
+    """An explored position of which the cluster is known, and not yet the item.
+
+    Attributes:
+        place: of the cluster in the plan, from 0.
+        probability: of that cluster, given those of the positions before.
+        luck: what its item is chosen by.
+    """
+
+    place: int
+    probability: float
+    luck: float
+
+
+def draw_turns(
+    n_clusters: int, n_positions: int, policy: ExplorationPolicy, luck: Luck
+) -> list[Turn]:
+    """Return which planned clusters fill explored positions, where each of them has an item.
+
+    They are those that :func:`draw_novel` chooses by the same luck, known before any item has been
+    looked for, so that items of no other need be.
+
+    Args:
+        n_clusters: of the plan.
+        n_positions: explored ones; no cluster has a second turn, so not more than clusters.
+        policy: how they are drawn.
+        luck: where chance comes from.
+    """
+    waiting, turns = list(range(n_clusters)), []
+    for _ in range(n_positions):
+        rank, probability = _pick(len(waiting), policy.cluster_decay, luck())
+        turns.append(Turn(waiting.pop(rank), probability, luck()))
+    return turns
+
+
+def fill_turns(
+    turns: Sequence[Turn], novel: Sequence[NovelItem], policy: ExplorationPolicy
+) -> list[NovelItem]:
+    """Return the novel items in the order in which they fill explored positions.
+
+    Args:
+        turns: as drawn, each of another cluster.
+        novel: items of these clusters, clusters in the order of their turns, items best first; at
+            least one of each.
+        policy: how items are drawn.
+    """
+    drawn = [
+        _draw_item(column, turn.probability, policy, turn.luck)
+        for turn, column in zip(turns, _columns_of(novel), strict=True)
+    ]
+    return _put_first(drawn, novel)
 
 
 def draw_novel(
-    novel: Sequence[NovelItem], n_positions: int, policy: ExplorationPolicy, chance: Random
+    novel: Sequence[NovelItem], n_positions: int, policy: ExplorationPolicy, luck: Luck
 ) -> list[NovelItem]:
     """Return the novel items in the order in which they fill explored positions.
 
@@ -30,30 +85,59 @@ def draw_novel(
         novel: items of planned clusters, clusters and items of each best first.
         n_positions: explored positions.
         policy: how they are drawn.
-        chance: where chance comes from.
+        luck: where chance comes from.
     """
+    columns = _columns_of(novel)
+    waiting = list(columns)
+    drawn: list[NovelItem] = []
+    while len(drawn) < n_positions:
+        waiting = waiting or [column for column in columns if column]
+        if not waiting:
+            break
+        rank, probability = _pick(len(waiting), policy.cluster_decay, luck())
+        column = waiting.pop(rank)
+        chosen = _draw_item(column, probability, policy, luck())
+        column[:] = [entry for entry in column if entry.item is not chosen.item]
+        drawn.append(chosen)
+    return _put_first(drawn, novel)
+
+
+def items_to_draw_from(policy: ExplorationPolicy, n_positions: int) -> int:
+    """Return how many items of a cluster are needed to draw as if all of them were there.
+
+    Args:
+        policy: how positions are filled.
+        n_positions: explored ones at most, all of which may fall to one cluster.
+    """
+    return policy.items_drawn + max(n_positions, 1) - 1
+
+
+def _columns_of(novel: Sequence[NovelItem]) -> list[list[NovelItem]]:
+    """Return the items of each cluster, in the order in which clusters first stand there."""
     columns: dict[int, list[NovelItem]] = {}
     for entry in novel:
         columns.setdefault(entry.item.cluster_id, []).append(entry)
-    waiting = list(columns.values())
-    drawn: list[NovelItem] = []
-    while len(drawn) < n_positions:
-        waiting = waiting or [column for column in columns.values() if column]
-        if not waiting:
-            break
-        column, of_cluster = _draw(waiting, policy.cluster_decay, chance)
-        waiting = [other for other in waiting if other is not column]
-        chosen, of_item = _draw(column[: policy.items_drawn], policy.item_decay, chance)
-        column.remove(chosen)
-        drawn.append(chosen._replace(probability=of_cluster * of_item))
+    return list(columns.values())
+
+
+def _draw_item(
+    column: Sequence[NovelItem], of_cluster: float, policy: ExplorationPolicy, luck: float
+) -> NovelItem:
+    rank, of_item = _pick(min(len(column), policy.items_drawn), policy.item_decay, luck)
+    return column[rank]._replace(probability=of_cluster * of_item)
+
+
+def _put_first(drawn: list[NovelItem], novel: Sequence[NovelItem]) -> list[NovelItem]:
     taken = {entry.item.item_id for entry in drawn}
     return [*drawn, *(entry for entry in novel if entry.item.item_id not in taken)]
 
 
-def _draw(choices: Sequence[ChoiceT], decay: float, chance: Random) -> tuple[ChoiceT, float]:
-    weights = [decay**rank for rank in range(len(choices))]
-    rank = chance.choices(range(len(choices)), weights)[0]
-    return choices[rank], weights[rank] / sum(weights)
+def _pick(n: int, decay: float, luck: float) -> tuple[int, float]:
+    """Return a rank below ``n`` and its probability: each is less likely than the one before."""
+    weights = [decay**rank for rank in range(n)]
+    ends = list(accumulate(weights))
+    rank = bisect(ends, luck * ends[-1], 0, n - 1)
+    return rank, weights[rank] / ends[-1]
 
 
 def without_rested_refusals(

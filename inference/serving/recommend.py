@@ -20,7 +20,13 @@ from inference.serving.blend import BlendedItem, ListName, blend, exploratory_po
 from inference.serving.exploration.shown_clusters import ShownClusters
 from inference.serving.interests import honour
 from inference.serving.person import Person, nobody, person_of, person_of_session
-from inference.serving.policy import draw_novel
+from inference.serving.policy import (
+    Turn,
+    draw_novel,
+    draw_turns,
+    fill_turns,
+    items_to_draw_from,
+)
 from inference.serving.request import SEED_BITS, RecommendationRequest
 from inference.serving.retrieval import NovelItem, RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.store.store_connections import StoreUnreachableError
@@ -57,18 +63,28 @@ def recommend_to_all(
     """
     now_us = time.time_ns() // 1000
     prepared = list(_prepare(release, reader, requests, shown, now_us))
-    retrieved = iter(
+    lists = _retrieve(release, prepared)
+    for number, found in enumerate(lists):
+        if found is not None and prepared[number].lacks_items(found):
+            prepared[number] = prepared[number].with_every_cluster()
+            lists[number] = _retrieve(release, [prepared[number]])[0]
+    return [
+        _answer(release, one, found, shown, now_us)
+        for one, found in zip(prepared, lists, strict=True)
+    ]
+
+
+def _retrieve(release: LoadedRelease, prepared: Sequence[_Prepared]) -> list[RetrievedLists | None]:
+    """Return the lists of each, asking the recommender once for all of them."""
+    found = iter(
         retrieve_lists(
             release.recommender,
             [one.wanted for one in prepared if one.wanted],
             max(one.n_ordinary for one in prepared),
-            per_cluster=max(one.request.count for one in prepared),
+            per_cluster=max(one.per_cluster for one in prepared),
         )
     )
-    return [
-        _answer(release, one, next(retrieved) if one.wanted else None, shown, now_us)
-        for one in prepared
-    ]
+    return [next(found) if one.wanted else None for one in prepared]
 
 
 def answer_plan(
@@ -95,7 +111,9 @@ class _Prepared:
         answered_by: how the plan came about.
         wanted: what the recommender is asked; ``None`` where it knows nothing of the person.
         n_novel: explored positions.
-        chance: where the rest of the answer's chance comes from.
+        luck: all chance of the answer, two numbers for each of these.
+        turns: their clusters, where these could be drawn before items are known; items of no other
+            planned cluster are then wanted.
         offset: of the explored positions.
     """
 
@@ -105,13 +123,28 @@ class _Prepared:
     answered_by: AnsweredBy
     wanted: RetrievalRequest | None
     n_novel: int
-    chance: Random
+    luck: tuple[float, ...]
+    turns: Sequence[Turn]
     offset: float
 
     @property
     def n_ordinary(self) -> int:
         """Items of the ordinary list: those of both lists are shown once, so some are to spare."""
         return self.request.count + self.n_novel
+
+    @property
+    def per_cluster(self) -> int:
+        """Items of a planned cluster: none that could not be shown is looked for."""
+        return min(self.request.count, items_to_draw_from(self.request.policy, self.n_novel))
+
+    def lacks_items(self, lists: RetrievedLists) -> bool:
+        """Return whether a cluster that was drawn has nothing to show."""
+        return len({entry.item.cluster_id for entry in lists.novel}) < len(self.turns)
+
+    def with_every_cluster(self) -> _Prepared:
+        """Return the same, clusters being drawn among those that have items."""
+        assert self.wanted is not None
+        return replace(self, turns=(), wanted=replace(self.wanted, plan=self.plan.clusters))
 
 
 def _prepare(
@@ -132,6 +165,9 @@ def _prepare(
         offset = chance.random()
         n_novel = len(exploratory_positions(request.count, request.exploration_share, offset))
         plan, answered_by = _plan(release, reader, person, request, shown, now_us)
+        luck = tuple(chance.random() for _ in range(2 * n_novel))
+        turns = _draw_early(request, person, plan, n_novel, luck)
+        explored = [plan.clusters[turn.place] for turn in turns] or plan.clusters
         wanted = None
         if not person.shortfall:
             user, keep = person.features, request.wanted
@@ -140,12 +176,26 @@ def _prepare(
             )
             wanted = RetrievalRequest(
                 user.recent_items,
-                plan.clusters if n_novel else (),
+                explored if n_novel else (),
                 {*user.consumed_items, *user.recent_items} | keep.exclude | barred,
                 _clusters_within(release, person, request),
                 request.policy.popularity_weight,
             )
-        yield _Prepared(request, person, plan, answered_by, wanted, n_novel, chance, offset)
+        yield _Prepared(request, person, plan, answered_by, wanted, n_novel, luck, turns, offset)
+
+
+def _draw_early(
+    request: RecommendationRequest,
+    person: Person,
+    plan: ServedPlan,
+    n_novel: int,
+    luck: Sequence[float],
+) -> Sequence[Turn]:
+    """Return whose turn each explored position is, unless that hangs on what has items at all."""
+    is_filtered = request.wanted.category or person.interests.pinned
+    if is_filtered or n_novel > len(plan.clusters):
+        return ()
+    return draw_turns(len(plan.clusters), n_novel, request.policy, iter(luck).__next__)
 
 
 def _find_people(
@@ -264,23 +314,26 @@ def _answer(
 
 
 def _blend(prepared: _Prepared, lists: RetrievedLists) -> list[BlendedItem]:
-    request = prepared.request
-    novel = _draw_pinned_first(prepared, lists.novel)
+    request, policy = prepared.request, prepared.request.policy
+    if prepared.turns:
+        novel = fill_turns(prepared.turns, lists.novel, policy)
+    else:
+        novel = _draw_pinned_first(prepared, lists.novel)
     share, offset = request.exploration_share, prepared.offset
     return blend(lists.ordinary, novel, share, request.count, offset)
 
 
 def _draw_pinned_first(prepared: _Prepared, novel: Sequence[NovelItem]) -> list[NovelItem]:
     """Return novel items as they fill positions: each pinned interest has one before others."""
-    policy, chance = prepared.request.policy, prepared.chance
+    policy, luck = prepared.request.policy, iter(prepared.luck).__next__
     pinned = set(prepared.person.interests.pinned)
     if not pinned:
-        return draw_novel(novel, prepared.n_novel, policy, chance)
+        return draw_novel(novel, prepared.n_novel, policy, luck)
     of_pinned = [entry for entry in novel if entry.item.cluster_id in pinned]
     n_first = min(prepared.n_novel, len({entry.item.cluster_id for entry in of_pinned}))
-    first = draw_novel(of_pinned, n_first, policy, chance)
+    first = draw_novel(of_pinned, n_first, policy, luck)
     others = [entry for entry in novel if entry.item.cluster_id not in pinned]
-    rest = draw_novel(others, prepared.n_novel - n_first, policy, chance)
+    rest = draw_novel(others, prepared.n_novel - n_first, policy, luck)
     return [*first[:n_first], *rest, *first[n_first:]]
 
 

@@ -13,7 +13,12 @@ from expectations.contracts.values import ClusterContext
 from inference.serving.blend import exploratory_positions
 from inference.serving.config import ExplorationPolicy
 from inference.serving.exploration.shown_store import US_PER_DAY
-from inference.serving.policy import draw_novel, without_rested_refusals
+from inference.serving.policy import (
+    draw_novel,
+    draw_turns,
+    fill_turns,
+    without_rested_refusals,
+)
 from inference.serving.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem
 
@@ -38,7 +43,7 @@ def names(drawn: list[NovelItem]) -> list[str]:
 def test_every_planned_cluster_gets_its_turn_as_often_as_is_said() -> None:
     chance, counts, said = Random(0), Counter[str](), dict[str, float]()
     for _ in range(DRAWS):
-        first = draw_novel(novel(5, 3), 2, POLICY, chance)[0]
+        first = draw_novel(novel(5, 3), 2, POLICY, chance.random)[0]
         counts[first.item.item_id] += 1
         said[first.item.item_id] = first.probability
     assert len(counts) == 15
@@ -48,15 +53,17 @@ def test_every_planned_cluster_gets_its_turn_as_often_as_is_said() -> None:
 
 
 def test_a_seed_repeats_a_draw_and_another_gives_another() -> None:
-    draws = {seed: names(draw_novel(novel(5, 9), 4, POLICY, Random(seed))) for seed in range(20)}
-    again = {seed: names(draw_novel(novel(5, 9), 4, POLICY, Random(seed))) for seed in range(20)}
+    def draw(seed: int) -> list[str]:
+        return names(draw_novel(novel(5, 9), 4, POLICY, Random(seed).random))
+
+    draws, again = ({seed: draw(seed) for seed in range(20)} for _ in range(2))
     assert draws == again
     assert len({tuple(found[:4]) for found in draws.values()}) > 15
 
 
 def test_without_decay_the_best_comes_first() -> None:
     greedy = ExplorationPolicy(cluster_decay=0, item_decay=0)
-    drawn = draw_novel(novel(3, 2), 6, greedy, Random(1))
+    drawn = draw_novel(novel(3, 2), 6, greedy, Random(1).random)
     assert names(drawn) == ["c0i0", "c1i0", "c2i0", "c0i1", "c1i1", "c2i1"]
     assert {entry.probability for entry in drawn} == {1.0}
 
@@ -66,11 +73,25 @@ def test_nothing_is_lost_and_no_cluster_has_two_turns_in_a_round(
     n_clusters: int, n_items: int, n_positions: int, seed: int
 ) -> None:
     offered = novel(n_clusters, n_items)
-    drawn = draw_novel(offered, n_positions, POLICY, Random(seed))
+    drawn = draw_novel(offered, n_positions, POLICY, Random(seed).random)
     assert sorted(names(drawn)) == sorted(names(offered))
     turn = [entry.item.cluster_id for entry in drawn[: min(n_positions, n_clusters)]]
     assert len(set(turn)) == len(turn)
     assert all(0 < entry.probability <= 1 for entry in drawn)
+
+
+@given(st.integers(1, 12), st.integers(1, 8), st.integers(1, 12), st.integers(0, 2**53))
+def test_clusters_drawn_before_items_are_known_are_those_drawn_among_all(
+    n_clusters: int, n_items: int, n_positions: int, seed: int
+) -> None:
+    n_positions = min(n_positions, n_clusters)
+    offered = novel(n_clusters, n_items)
+    turns = draw_turns(n_clusters, n_positions, POLICY, Random(seed).random)
+    of_turns = [entry for turn in turns for entry in offered if entry.item.cluster_id == turn.place]
+    early = fill_turns(turns, of_turns, POLICY)
+    late = draw_novel(offered, n_positions, POLICY, Random(seed).random)
+    assert early[:n_positions] == late[:n_positions]
+    assert sorted(names(early)) == sorted(names(of_turns))
 
 
 @pytest.mark.parametrize("n_items", [1, 2, 7, 10])

@@ -10,7 +10,7 @@ from inference.serving import examples
 from inference.serving.config import ExplorationPolicy
 from tests.inference.serving.asked_service import CONFIG, ask, serve, set_champion
 from tests.worlds.online.published import PublishedReleases
-from tests.worlds.online.serving import NAMES, PEOPLE, POPULAR, item_of
+from tests.worlds.online.serving import ITEMS_EACH, NAMES, PEOPLE, POPULAR, item_of
 
 BATCH, SESSION = "/v1/recommendations/batch", "/v1/recommendations/session"
 
@@ -52,6 +52,21 @@ def test_the_plan_alone_is_that_of_the_list(client: TestClient) -> None:
     alone = client.get("/v1/users/ann/plan").json()
     assert alone == {name: listed[name] for name in alone}
     assert "items" not in alone
+
+
+def test_an_explored_position_goes_to_another_interest_where_the_first_has_no_item(
+    client: TestClient,
+) -> None:
+    def explored(**query: object) -> list[tuple[int, float]]:
+        items = ask(client, "ann", count=4, exploration_share=0.25, **query)["items"]
+        return [
+            (item["cluster"]["cluster_id"], item["probability"])
+            for item in items
+            if item["from_list"] == "exploratory"
+        ]
+
+    assert explored() == [(2, 1.0)]
+    assert explored(exclude=[item_of(2, rank) for rank in range(ITEMS_EACH)]) == [(3, 1.0)]
 
 
 def test_filters_keep_to_what_was_asked_for(client: TestClient) -> None:

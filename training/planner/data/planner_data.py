@@ -48,7 +48,11 @@ class BalancedSignal:
 
     def expect(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
         """Return a distribution over the clusters after each context, [B, N]; 0 at members."""
-        return _normalise(self.signal.score_batch(contexts) + self.log_weights)
+        return _normalise(self.score_batch(contexts))
+
+    def score_batch(self, contexts: Sequence[ClusterContext]) -> NDArray[np.float64]:
+        """Return the logarithms of that distribution, each row less a number, [B, N]."""
+        return self.signal.score_batch(contexts) + self.log_weights
 
 
 def balance_signal(signal: Collective, n_clusters: int, config: PlannerConfig) -> BalancedSignal:
