@@ -41,7 +41,7 @@ N_CLUSTERS = {10_000: (16, 32, 64), 100_000: (64, 256), 1_000_000: (64, 256, 102
 CALLS = {1: 64, 64: 4}
 """By the users of a batch: calls in a row of one contender, each for other users."""
 N_USERS = max(batch * n_calls for batch, n_calls in CALLS.items())
-N_PLANNED = ServingConfig().planned_clusters
+N_PLANNED = 5
 N_CONSUMED = 100
 N_BONUSES = 1000
 K = ServingConfig().count

@@ -58,7 +58,7 @@ class ExperimentConfig(Config):
         count: items in an answer.
         exploration_share: share of an answer that comes from planned novel clusters, in the arms
             that have one.
-        planned_clusters: novel clusters that the recommender is restricted to.
+        planned_clusters: novel clusters that explored positions are drawn from.
         position_decay: the item at position p, from 0, is examined with probability
             ``position_decay ** p`` (the persistence of rank-biased precision, Moffat
             and Zobel, 2008).
@@ -87,7 +87,7 @@ class ExperimentConfig(Config):
     rounds: int = Field(default=10, ge=1)
     count: int = Field(default=10, ge=1)
     exploration_share: float = Field(default=0.2, ge=0, le=1)
-    planned_clusters: int = Field(default=5, ge=1)
+    planned_clusters: int = Field(default=10, ge=1)
     position_decay: float = Field(default=0.9, gt=0, le=1)
     tiring: float = Field(default=0.15, ge=0)
     recovery: float = Field(default=0.3, ge=0, le=1)

@@ -15,7 +15,7 @@ from inference.experiment.participants import Participant
 from training.evaluation.items.cases import ItemCases
 from training.evaluation.metrics import recall_at_k
 
-LIST = ExperimentConfig(count=10, exploration_share=0.2, planned_clusters=5)
+LIST = ExperimentConfig(count=10, exploration_share=0.2, planned_clusters=10)
 """The list that is measured; fixed, so that figures of any two releases compare."""
 
 CASES_AT_ONCE = 512

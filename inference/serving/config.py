@@ -30,7 +30,7 @@ class ExplorationPolicy(Config):
             least recent first.
     """
 
-    cluster_decay: float = Field(default=0.7, ge=0, le=1)
+    cluster_decay: float = Field(default=0.9, ge=0, le=1)
     item_decay: float = Field(default=0.7, ge=0, le=1)
     items_drawn: int = Field(default=5, ge=1)
     popularity_weight: float = Field(default=10.0, ge=0)
@@ -50,7 +50,7 @@ class ServingConfig(Config):
         exploration_share: share of an answer that comes from planned novel clusters.
         blend: ``share`` explores as much as ``exploration_share`` says. ``calibrated`` follows what
             `explorer calibrate-share` last set in the registry, and until then that setting.
-        planned_clusters: novel clusters that the recommender is restricted to.
+        planned_clusters: novel clusters that explored positions are drawn from.
         poll_seconds: time between two looks at the champion alias.
         probes: users and table rows looked up before a release is taken in.
         event_log: file that every event goes to first; what writes events on one machine shares it.
@@ -85,7 +85,7 @@ class ServingConfig(Config):
     max_count: int = Field(default=100, ge=1)
     exploration_share: float = Field(default=0.2, ge=0, le=1)
     blend: Literal["share", "calibrated"] = "share"
-    planned_clusters: int = Field(default=5, ge=1)
+    planned_clusters: int = Field(default=10, ge=1)
     poll_seconds: float = Field(default=2.0, gt=0)
     probes: int = Field(default=200, ge=2)
     event_log: str = "var/events/events.db"

@@ -19,7 +19,7 @@ Luck = Callable[[], float]
 """Gives a number of 0 to 1 each time, all chance there is: a position's cluster, then its item."""
 
 
-class Turn(NamedTuple):
+class DrawnCluster(NamedTuple):
     """An explored position of which the cluster is known, and not yet the item.
 
     Attributes:
@@ -33,9 +33,9 @@ class Turn(NamedTuple):
     luck: float
 
 
-def draw_turns(
+def draw_novel_clusters(
     n_clusters: int, n_positions: int, policy: ExplorationPolicy, luck: Luck
-) -> list[Turn]:
+) -> list[DrawnCluster]:
     """Return which planned clusters fill explored positions, where each of them has an item.
 
     They are those that :func:`draw_novel` chooses by the same luck, known before any item has been
@@ -47,27 +47,27 @@ def draw_turns(
         policy: how they are drawn.
         luck: where chance comes from.
     """
-    waiting, turns = list(range(n_clusters)), []
+    waiting, drawn = list(range(n_clusters)), []
     for _ in range(n_positions):
         rank, probability = _pick(len(waiting), policy.cluster_decay, luck())
-        turns.append(Turn(waiting.pop(rank), probability, luck()))
-    return turns
+        drawn.append(DrawnCluster(waiting.pop(rank), probability, luck()))
+    return drawn
 
 
-def fill_turns(
-    turns: Sequence[Turn], novel: Sequence[NovelItem], policy: ExplorationPolicy
+def draw_novel_items(
+    clusters: Sequence[DrawnCluster], novel: Sequence[NovelItem], policy: ExplorationPolicy
 ) -> list[NovelItem]:
     """Return the novel items in the order in which they fill explored positions.
 
     Args:
-        turns: as drawn, each of another cluster.
-        novel: items of these clusters, clusters in the order of their turns, items best first; at
+        clusters: as drawn.
+        novel: items of these, clusters in the order in which they were drawn, items best first; at
             least one of each.
         policy: how items are drawn.
     """
     drawn = [
-        _draw_item(column, turn.probability, policy, turn.luck)
-        for turn, column in zip(turns, _columns_of(novel), strict=True)
+        _draw_item(column, cluster.probability, policy, cluster.luck)
+        for cluster, column in zip(clusters, _columns_of(novel), strict=True)
     ]
     return _put_first(drawn, novel)
 

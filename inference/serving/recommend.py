@@ -21,10 +21,10 @@ from inference.serving.exploration.shown_clusters import ShownClusters
 from inference.serving.interests import honour
 from inference.serving.person import Person, nobody, person_of, person_of_session
 from inference.serving.policy import (
-    Turn,
+    DrawnCluster,
     draw_novel,
-    draw_turns,
-    fill_turns,
+    draw_novel_clusters,
+    draw_novel_items,
     items_to_draw_from,
 )
 from inference.serving.request import SEED_BITS, RecommendationRequest
@@ -112,7 +112,7 @@ class _Prepared:
         wanted: what the recommender is asked; ``None`` where it knows nothing of the person.
         n_novel: explored positions.
         luck: all chance of the answer, two numbers for each of these.
-        turns: their clusters, where these could be drawn before items are known; items of no other
+        drawn: their clusters, where these could be drawn before items are known; items of no other
             planned cluster are then wanted.
         offset: of the explored positions.
     """
@@ -124,7 +124,7 @@ class _Prepared:
     wanted: RetrievalRequest | None
     n_novel: int
     luck: tuple[float, ...]
-    turns: Sequence[Turn]
+    drawn: Sequence[DrawnCluster]
     offset: float
 
     @property
@@ -139,12 +139,12 @@ class _Prepared:
 
     def lacks_items(self, lists: RetrievedLists) -> bool:
         """Return whether a cluster that was drawn has nothing to show."""
-        return len({entry.item.cluster_id for entry in lists.novel}) < len(self.turns)
+        return len({entry.item.cluster_id for entry in lists.novel}) < len(self.drawn)
 
     def with_every_cluster(self) -> _Prepared:
         """Return the same, clusters being drawn among those that have items."""
         assert self.wanted is not None
-        return replace(self, turns=(), wanted=replace(self.wanted, plan=self.plan.clusters))
+        return replace(self, drawn=(), wanted=replace(self.wanted, plan=self.plan.clusters))
 
 
 def _prepare(
@@ -166,8 +166,8 @@ def _prepare(
         n_novel = len(exploratory_positions(request.count, request.exploration_share, offset))
         plan, answered_by = _plan(release, reader, person, request, shown, now_us)
         luck = tuple(chance.random() for _ in range(2 * n_novel))
-        turns = _draw_early(request, person, plan, n_novel, luck)
-        explored = [plan.clusters[turn.place] for turn in turns] or plan.clusters
+        drawn = _draw_early(request, person, plan, n_novel, luck)
+        explored = [plan.clusters[one.place] for one in drawn] or plan.clusters
         wanted = None
         if not person.shortfall:
             user, keep = person.features, request.wanted
@@ -181,7 +181,7 @@ def _prepare(
                 _clusters_within(release, person, request),
                 request.policy.popularity_weight,
             )
-        yield _Prepared(request, person, plan, answered_by, wanted, n_novel, luck, turns, offset)
+        yield _Prepared(request, person, plan, answered_by, wanted, n_novel, luck, drawn, offset)
 
 
 def _draw_early(
@@ -190,12 +190,12 @@ def _draw_early(
     plan: ServedPlan,
     n_novel: int,
     luck: Sequence[float],
-) -> Sequence[Turn]:
-    """Return whose turn each explored position is, unless that hangs on what has items at all."""
+) -> Sequence[DrawnCluster]:
+    """Return the clusters of explored positions, unless they hang on which have items at all."""
     is_filtered = request.wanted.category or person.interests.pinned
     if is_filtered or n_novel > len(plan.clusters):
         return ()
-    return draw_turns(len(plan.clusters), n_novel, request.policy, iter(luck).__next__)
+    return draw_novel_clusters(len(plan.clusters), n_novel, request.policy, iter(luck).__next__)
 
 
 def _find_people(
@@ -315,8 +315,8 @@ def _answer(
 
 def _blend(prepared: _Prepared, lists: RetrievedLists) -> list[BlendedItem]:
     request, policy = prepared.request, prepared.request.policy
-    if prepared.turns:
-        novel = fill_turns(prepared.turns, lists.novel, policy)
+    if prepared.drawn:
+        novel = draw_novel_items(prepared.drawn, lists.novel, policy)
     else:
         novel = _draw_pinned_first(prepared, lists.novel)
     share, offset = request.exploration_share, prepared.offset

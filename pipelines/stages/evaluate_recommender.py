@@ -66,7 +66,7 @@ from training.recommender.model.recommender import SequenceRecommender
 
 SPLIT = "test"
 PLANNED_CLUSTERS = 5
-"""As many as ``serving.planned_clusters`` has by default; fixed, so that releases compare."""
+"""First of a plan, which most explored positions go to; fixed, so that releases compare."""
 
 
 def main(params: Params) -> None:

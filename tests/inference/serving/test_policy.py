@@ -15,8 +15,8 @@ from inference.serving.config import ExplorationPolicy
 from inference.serving.exploration.shown_store import US_PER_DAY
 from inference.serving.policy import (
     draw_novel,
-    draw_turns,
-    fill_turns,
+    draw_novel_clusters,
+    draw_novel_items,
     without_rested_refusals,
 )
 from inference.serving.retrieval import NovelItem
@@ -86,12 +86,12 @@ def test_clusters_drawn_before_items_are_known_are_those_drawn_among_all(
 ) -> None:
     n_positions = min(n_positions, n_clusters)
     offered = novel(n_clusters, n_items)
-    turns = draw_turns(n_clusters, n_positions, POLICY, Random(seed).random)
-    of_turns = [entry for turn in turns for entry in offered if entry.item.cluster_id == turn.place]
-    early = fill_turns(turns, of_turns, POLICY)
+    drawn = draw_novel_clusters(n_clusters, n_positions, POLICY, Random(seed).random)
+    of_drawn = [entry for one in drawn for entry in offered if entry.item.cluster_id == one.place]
+    early = draw_novel_items(drawn, of_drawn, POLICY)
     late = draw_novel(offered, n_positions, POLICY, Random(seed).random)
     assert early[:n_positions] == late[:n_positions]
-    assert sorted(names(early)) == sorted(names(of_turns))
+    assert sorted(names(early)) == sorted(names(of_drawn))
 
 
 @pytest.mark.parametrize("n_items", [1, 2, 7, 10])
