@@ -17,7 +17,7 @@ from inference.experiment.config import ExperimentConfig
 from inference.experiment.environment import Environment, Shown, respond, tire
 from inference.experiment.participants import Participant
 from inference.experiment.policies import ClusterPolicy
-from inference.serving.blend import BlendedItem, ListName
+from inference.serving.exploration.blend import BlendedItem, ListName
 from training.recommender.protocol import Recommender
 
 Lists = list[list[BlendedItem]]

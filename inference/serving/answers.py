@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inference.serving.blend import ListName
+from inference.serving.exploration.blend import ListName
 from training.clusters.distance import Distance
 from training.clusters.tree_view import Cluster
 

@@ -15,7 +15,7 @@ from inference.serving.answers import (
     Recommendations,
     RecommendedItem,
 )
-from inference.serving.blend import BlendedItem, ListName
+from inference.serving.exploration.blend import BlendedItem, ListName
 from inference.serving.person import Person
 from inference.serving.request import RecommendationRequest
 from training.clusters.distance import DISTANCES, KNOWN, Distance

@@ -19,8 +19,8 @@ from inference.features.online_features import PersonRows, UserFeatures
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import AnsweredBy
 from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.policy import without_rested_refusals
 from inference.serving.interests import NO_CHOICES, Interests, add_chosen, interests_of
-from inference.serving.policy import without_rested_refusals
 from training.clusters.distance import Ancestors
 
 NOTHING = UserFeatures((), (), (), ())

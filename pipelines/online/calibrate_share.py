@@ -17,8 +17,8 @@ from inference.experiment.calibration import ShareCalibration
 from inference.release.registered import CALIBRATED_SHARE, CHAMPION, RELEASE_MODEL
 from inference.release.release_source import ReleaseSource
 from inference.serving.answers import Impression
-from inference.serving.blend import ListName
 from inference.serving.exploration.arms import DEFAULT_ARM
+from inference.serving.exploration.blend import ListName
 from pipelines.online.event_tables import to_events
 from pipelines.online.live_events import open_event_log
 from pipelines.params.params import read_params

@@ -14,8 +14,8 @@ from inference.serving.answers import (
     Recommendations,
     RecommendedItem,
 )
-from inference.serving.blend import ListName
 from inference.serving.config import ServingConfig
+from inference.serving.exploration.blend import ListName
 from inference.serving.recommend import make_recommendations
 from inference.serving.request import RecommendationRequest
 from pipelines.report.report_text import DISTANCE_WORDS

@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from inference.serving.answers import AnsweredBy
-from inference.serving.blend import ListName
+from inference.serving.exploration.blend import ListName
 from inference.serving.http.metrics import Metrics
 from tests.conftest import require_program
 from tests.deploy.chart import DEPLOY, app, routes

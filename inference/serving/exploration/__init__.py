@@ -1,1 +1,1 @@
-"""What exploration knows beside one request: what was shown, who is in which arm."""
+"""Exploration: what fills its positions in a list, what was shown, who is in which arm."""

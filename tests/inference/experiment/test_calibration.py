@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.experiment.calibration import LEAST_SHARE, MOST_SHARE, ShareCalibration
-from inference.serving.blend import exploratory_positions
+from inference.serving.exploration.blend import exploratory_positions
 
 PERSISTENCE = 0.85
 COUNT = 10

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from expectations.contracts.values import ClusterContext
 from inference.serving import blend as blend_module
-from inference.serving.blend import ListName, blend, exploratory_positions
+from inference.serving.exploration.blend import ListName, blend, exploratory_positions
 from inference.serving.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem
 
