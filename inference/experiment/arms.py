@@ -11,12 +11,12 @@ from inference.experiment.participants import Participant
 from inference.experiment.policies import ClusterPolicy, Plans, TablePolicy
 from inference.plans.combine import PlannedCluster
 from inference.plans.config import PlanConfig
-from inference.serving.config import ExplorationPolicy
 from inference.serving.exploration.blend import BlendedItem, ListName, blend, exploratory_positions
+from inference.serving.exploration.config import ExplorationPolicy
 from inference.serving.exploration.policy import draw_novel, items_to_draw_from
+from inference.serving.exploration.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.serving.exploration.shown_clusters import ShownClusters
 from inference.serving.exploration.shown_store import US_PER_DAY, ShownInMemory
-from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from inference.table.plan_table import PlanTable
 from training.alignment.alignment import Alignment
 from training.clusters.distance import Ancestors

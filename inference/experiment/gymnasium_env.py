@@ -24,7 +24,7 @@ from inference.experiment.environment import Environment
 from inference.experiment.participants import Participant
 from inference.experiment.policies import Plans, Unlearning, as_plan
 from inference.experiment.population import Population
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
 
 HISTORY = 20
 """Newest history clusters that an observation tells; a served plan reads fewer."""

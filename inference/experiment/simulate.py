@@ -15,7 +15,7 @@ from inference.experiment.environment import Environment
 from inference.experiment.participants import Participant
 from inference.experiment.policies import ClusterPolicy
 from inference.experiment.population import Population
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
 from training.recommender.protocol import Recommender
 
 Retrain = Callable[[Recommender, Sequence[Participant], int], Recommender]

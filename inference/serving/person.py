@@ -18,7 +18,7 @@ from inference.features.live_history import merge_live
 from inference.features.online_features import PersonRows, UserFeatures
 from inference.release.loaded_release import LoadedRelease
 from inference.serving.answers import AnsweredBy
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
 from inference.serving.exploration.policy import without_rested_refusals
 from inference.serving.interests import NO_CHOICES, Interests, add_chosen, interests_of
 from training.clusters.distance import Ancestors

@@ -19,11 +19,11 @@ from inference.serving.exploration.policy import (
     draw_novel_clusters,
     items_to_draw_from,
 )
+from inference.serving.exploration.retrieval import RetrievalRequest, RetrievedLists
 from inference.serving.exploration.shown_clusters import ShownClusters
 from inference.serving.interests import honour
 from inference.serving.person import Person, nobody, person_of, person_of_session
 from inference.serving.request import SEED_BITS, RecommendationRequest
-from inference.serving.retrieval import RetrievalRequest, RetrievedLists
 from inference.store.store_connections import StoreUnreachableError
 
 EMPTY_PLAN = ServedPlan((), ())

@@ -12,6 +12,7 @@ from inference.serving.answers import AnsweredBy, PlanAnswer, Reason, Recommenda
 from inference.serving.assemble import assemble_list, assemble_plan
 from inference.serving.exploration.blend import BlendedItem, ListName, blend
 from inference.serving.exploration.policy import draw_novel, draw_novel_items
+from inference.serving.exploration.retrieval import NovelItem, RetrievedLists, retrieve_lists
 from inference.serving.exploration.shown_clusters import ShownClusters
 from inference.serving.prepare import (
     EMPTY_PLAN,
@@ -22,7 +23,6 @@ from inference.serving.prepare import (
     prepare_requests,
 )
 from inference.serving.request import RecommendationRequest
-from inference.serving.retrieval import NovelItem, RetrievedLists, retrieve_lists
 
 
 def make_recommendations(

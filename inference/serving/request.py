@@ -6,8 +6,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from inference.plans.config import ByScore, Mix
-from inference.serving.config import ExplorationPolicy
 from inference.serving.exploration.arms import DEFAULT_ARM
+from inference.serving.exploration.config import ExplorationPolicy
 from training.clusters.distance import Distance
 
 SEED_BITS = 53

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from expectations.contracts.values import ClusterContext
-from inference.serving.retrieval import NovelItem
+from inference.serving.exploration.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
+from inference.serving.exploration.retrieval import NovelItem
 from inference.serving.exploration.shown_store import US_PER_DAY
-from inference.serving.retrieval import NovelItem
 
 Luck = Callable[[], float]
 """Gives a number of 0 to 1 each time, all chance there is: a position's cluster, then its item."""

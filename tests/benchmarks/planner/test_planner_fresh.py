@@ -20,6 +20,7 @@ from benchmarks.planner.fresh import (
     show_figures,
 )
 from benchmarks.planner.fresh_contenders import (
+    BALANCED,
     CHANCE,
     PARENT_POPULARITY,
     PLANNER,
@@ -171,7 +172,7 @@ def test_the_planner_that_knows_the_answer_finds_it(house: Path) -> None:
     assert len(by_fresh.users) > 0
     assert set(by_fresh.users) != set(outcome.users)
     assert {PLANNER, TOGETHER} == set(outcome.columns) - set(alone.columns)
-    assert set(alone.columns) == {WORDS, PARENT_POPULARITY, CHANCE, SIGNAL}
+    assert set(alone.columns) == {WORDS, PARENT_POPULARITY, CHANCE, SIGNAL, BALANCED}
     intervals = pool_outcomes([outcome, outcome])
     assert intervals[PLANNER, RECALL].mean == 1  # no more than ten clusters
     assert intervals[PLANNER, ALONE_RANK].mean > 0.9 > intervals[CHANCE, ALONE_RANK].mean

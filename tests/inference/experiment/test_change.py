@@ -11,7 +11,7 @@ from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.environment import Shown, respond
 from inference.experiment.participants import Participant
 from inference.experiment.simulate import Arm, run_arm
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
 from tests.worlds.experiment import (
     CLUSTER_OF_ITEM,
     ITEMS_PER_CLUSTER,

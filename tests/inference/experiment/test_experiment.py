@@ -13,7 +13,7 @@ from inference.experiment.participants import assemble_participants
 from inference.experiment.policies import ClusterPolicy
 from inference.experiment.simulate import Arm, run_arm
 from inference.experiment.user_outcomes import PER_USER, RATIOS, tabulate_ratios, tabulate_users
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
 from tests.worlds.experiment import (
     CLUSTER_OF_ITEM,
     LIKED,

@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 from inference.experiment.config import ArmName, ExperimentConfig
 from inference.experiment.gymnasium_env import Action, InterestExplorationEnv
 from inference.experiment.simulate import Arm, run_arm
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
 from tests.worlds.experiment import (
     CLUSTER_OF_ITEM,
     N_CLUSTERS,

@@ -15,7 +15,8 @@ from inference.release.plug_in import PlugIn, keep_ours
 from inference.release.registered import CHAMPION
 from inference.release.release_source import ReleaseSource
 from inference.serving.app import create_app
-from inference.serving.config import ExplorationPolicy, ServingConfig
+from inference.serving.config import ServingConfig
+from inference.serving.exploration.config import ExplorationPolicy
 from inference.serving.release_loader import ReleaseLoader
 from pipelines.online.feature_store import open_store
 from pipelines.release.model_registry import point_alias

@@ -12,8 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from inference.experiment.off_policy import LoggedChoices, effective_size, estimate_snipw
-from inference.serving.config import ExplorationPolicy
 from inference.serving.exploration.arms import ServedArm, assign_arm
+from inference.serving.exploration.config import ExplorationPolicy
 from tests.inference.serving.asked_service import CONFIG, ask, serve, set_champion
 from tests.worlds.online.published import PublishedReleases
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from inference.serving import examples
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
 from tests.inference.serving.asked_service import CONFIG, ask, serve, set_champion
 from tests.worlds.online.published import PublishedReleases
 from tests.worlds.online.serving import ITEMS_EACH, NAMES, PEOPLE, POPULAR, item_of

@@ -13,7 +13,7 @@ from inference.features.online_features import FeatureReader
 from inference.release.loaded_release import LoadedRelease
 from inference.release.plug_in import layout_of_release
 from inference.release.release_source import ReleaseSource
-from inference.serving.config import ExplorationPolicy
+from inference.serving.exploration.config import ExplorationPolicy
 from inference.serving.recommend import make_recommendations
 from inference.serving.release_loader import ReleaseLoader
 from inference.serving.request import RecommendationRequest

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.contracts.values import ClusterContext
-from inference.serving import blend as blend_module
+from inference.serving.exploration import blend as blend_module
 from inference.serving.exploration.blend import ListName, blend, exploratory_positions
-from inference.serving.retrieval import NovelItem
+from inference.serving.exploration.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem
 
 SHARES = st.floats(0, 1, allow_nan=False)

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expectations.contracts.values import ClusterContext
-from inference.serving.config import ExplorationPolicy
 from inference.serving.exploration.blend import exploratory_positions
+from inference.serving.exploration.config import ExplorationPolicy
 from inference.serving.exploration.policy import (
     draw_novel,
     draw_novel_clusters,
     draw_novel_items,
     without_rested_refusals,
 )
+from inference.serving.exploration.retrieval import NovelItem
 from inference.serving.exploration.shown_store import US_PER_DAY
-from inference.serving.retrieval import NovelItem
 from training.recommender.protocol import ScoredItem
 
 LED_BY = ClusterContext.of(8, 9)

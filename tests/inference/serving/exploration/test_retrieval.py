@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from expectations.contracts.values import ClusterContext
 from inference.plans.combine import PlannedCluster
-from inference.serving.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
+from inference.serving.exploration.retrieval import RetrievalRequest, RetrievedLists, retrieve_lists
 from tests.worlds import recommender as world
 from training.recommender.model.recommender import SequenceRecommender
 from training.recommender.protocol import BatchRecommender, Recommender, ScoredItem
