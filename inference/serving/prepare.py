@@ -66,9 +66,11 @@ class PreparedRequest:
         """Items of a planned cluster: none that could not be shown is looked for."""
         return min(self.request.count, items_to_draw_from(self.request.policy, self.n_novel))
 
-    def lacks_items(self, lists: RetrievedLists) -> bool:
-        """Return whether a cluster that was drawn has nothing to show."""
-        return len({entry.item.cluster_id for entry in lists.novel}) < len(self.drawn)
+    def misses_drawn(self, lists: RetrievedLists) -> bool:
+        """Return whether the lists do not hold items of just the clusters that were drawn."""
+        drawn = [self.plan.clusters[one.place].cluster_id for one in self.drawn]
+        found = dict.fromkeys(entry.item.cluster_id for entry in lists.novel)
+        return bool(drawn) and drawn != list(found)
 
     def with_every_cluster(self) -> PreparedRequest:
         """Return the same, clusters being drawn among those that have items."""

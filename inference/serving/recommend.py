@@ -56,7 +56,7 @@ def recommend_to_all(
     prepared = list(prepare_requests(release, reader, requests, shown, now_us))
     lists = _retrieve(release, prepared)
     for number, found in enumerate(lists):
-        if found is not None and prepared[number].lacks_items(found):
+        if found is not None and prepared[number].misses_drawn(found):
             prepared[number] = prepared[number].with_every_cluster()
             lists[number] = _retrieve(release, [prepared[number]])[0]
     return [
