@@ -42,6 +42,7 @@ CALLS = {1: 64, 64: 4}
 """By the users of a batch: calls in a row of one contender, each for other users."""
 N_USERS = max(batch * n_calls for batch, n_calls in CALLS.items())
 N_PLANNED = 5
+"""Clusters that a user's items are of; a request draws some of its plan, mostly two."""
 N_CONSUMED = 100
 N_BONUSES = 1000
 K = ServingConfig().count
