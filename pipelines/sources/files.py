@@ -11,7 +11,7 @@ from pipelines.sources.column_notes import note_items, note_log
 from pipelines.sources.config import FilesConfig
 from pipelines.sources.raw.cells import as_text, can_speak, identifier, number, spoken, unescape
 from pipelines.sources.raw.csv_text import CsvForm
-from pipelines.sources.raw.one_line import shorten
+from pipelines.sources.raw.one_line import list_names
 from pipelines.sources.raw.record import ReadingRecord
 from pipelines.sources.raw.tables import (
     RawInteractions,
@@ -117,8 +117,7 @@ def _require_mapped(columns: tuple[str, ...], types: dict[str, pl.DataType], pat
     for column in columns:
         if column not in types:
             remedy = "name the column it has instead in params.yaml, section dataset.files"
-            found = shorten(", ".join(types))
-            raise UserError(str(path), f"there is a column {column!r}", remedy, found)
+            raise UserError(str(path), f"there is a column {column!r}", remedy, list_names(types))
 
 
 def _join(columns: tuple[str, ...], types: dict[str, pl.DataType], path: Path) -> pl.Expr:

@@ -77,15 +77,15 @@ class CsvBytes(io.RawIOBase):
             self._decoder = codecs.getincrementaldecoder(name)()
         elif mark and mark[1] == "utf-8":
             start = start[len(mark[0]) :]
-        elif b"\0" in start:
-            self._file.close()
-            sample = shorten(repr(start[:24]))
-            raise UserError(str(path), "the file is text", ENCODING_REMEDY, sample)
         self._ready = b""
         self._is_done = False
         self._begins = True
         self._last = b""
-        self._ready = self._take(start)
+        try:
+            self._ready = self._take(start)
+        except UserError:
+            self._file.close()
+            raise
 
     def as_arrow(self) -> pa.PythonFile:
         """Return the bytes as Arrow reads them."""
@@ -144,6 +144,8 @@ class CsvBytes(io.RawIOBase):
             except UnicodeError as error:
                 raise unreadable(self._path, error) from None
             raw = (text.removeprefix("\ufeff") if self._begins else text).encode()
+        if b"\0" in raw:
+            raise self._not_text(raw)
         if self._begins:
             raw = raw.lstrip(b"\r\n")
             self._begins = not raw
@@ -152,6 +154,12 @@ class CsvBytes(io.RawIOBase):
         if raw:
             self._count(raw)
         return raw
+
+    def _not_text(self, raw: bytes) -> UserError:
+        at = raw.index(b"\0")
+        line = self.n_lines + raw.count(b"\n", 0, at) + 1
+        sample = f"line {line}: {shorten(repr(raw[max(at - 12, 0) : at + 12]))}"
+        return UserError(str(self._path), "the file is text", ENCODING_REMEDY, sample)
 
     def _count(self, raw: bytes) -> None:
         letters = np.frombuffer(raw, np.uint8)

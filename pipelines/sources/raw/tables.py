@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from expectations.contracts.errors import UserError
 from pipelines.sources.raw.cells import Cell
 from pipelines.sources.raw.csv_text import CsvFile, CsvForm
-from pipelines.sources.raw.one_line import shorten
+from pipelines.sources.raw.one_line import list_names, shorten
 from pipelines.sources.raw.part_files import Part, find_parts
 from pipelines.sources.raw.record import FILE, ROW, ReadingRecord, RowCounts
 
@@ -167,7 +167,7 @@ def _scan_parquet(path: Path, record: ReadingRecord) -> tuple[pl.LazyFrame, list
 def _require_columns(
     path: Path, required: tuple[str, ...], names: list[str], form: CsvForm
 ) -> None:
-    shown = shorten(", ".join(names))
+    shown = list_names(names)
     for column in required:
         if column not in names:
             remedy = "name the column it has instead in params.yaml, section dataset.files"

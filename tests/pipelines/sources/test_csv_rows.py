@@ -285,6 +285,18 @@ def test_rows_keep_their_numbers_beside_empty_ones(tmp_path: Path) -> None:
     assert "6 rows: 3 read, 3 empty" in RowCounts(6, 3, 3).in_words()
 
 
+@pytest.mark.parametrize("n_before", [0, 3, 30_000])
+def test_a_zero_byte_is_named_by_its_line_wherever_it_stands(tmp_path: Path, n_before: int) -> None:
+    path = tmp_path / "log.csv"
+    rows = ["u1,i1,x,y\n"] * n_before + ["u2,i\0,x,y\n"]
+    path.write_text("user,item,note,more\n" + "".join(rows))
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert caught.value.rule == "the file is text"
+    assert f"line {n_before + 2}: " in caught.value.sample
+    assert r"u2,i\x00,x,y" in caught.value.sample
+
+
 ENCODED = {
     "latin-1": (None, "UTF-8"),
     "cp1251": (None, "UTF-8"),

@@ -143,6 +143,10 @@ FAULTS: dict[str, tuple[Spoil, str, str, str]] = {
         *(spoil_log(lambda log: log.rename({"user_id": "customer"})), LOG_COLUMN),
         *("there is a column 'user_id'", "customer, item_id"),
     ),
+    "a blank before a name": (
+        *(spoil_log(lambda log: log.rename({"user_id": " user_id"})), LOG_COLUMN),
+        *("there is a column 'user_id'", "' user_id', item_id"),
+    ),
     "missing title": (
         *(spoil_items(lambda items: items.drop("title")), "items.csv"),
         *("there is a column 'title'", "item_id, description"),

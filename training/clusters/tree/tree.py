@@ -63,11 +63,13 @@ def build_tree(
     """
     n_items, narrowest = len(representation.vectors), config.counts[-1]
     if n_items < narrowest * config.min_items:
+        fitting = n_items // config.min_items
+        fewer = f"ask for at most {fitting} clusters, or " if fitting > 1 else ""
         raise UserError(
             "clusters.levels",
             f"{narrowest} clusters of at least {config.min_items} items need "
             f"{narrowest * config.min_items} items",
-            f"ask for at most {n_items // config.min_items} clusters, or bring more items",
+            f"{fewer}bring more items",
             f"{n_items} items",
         )
     points = weigh_items(representation)

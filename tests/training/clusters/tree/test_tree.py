@@ -59,6 +59,9 @@ def test_two_builds_agree() -> None:
 def test_items_that_do_not_fill_the_clusters_are_refused_with_a_remedy() -> None:
     with pytest.raises(UserError, match="at most 36 clusters"):
         build(config=CONFIG.model_copy(update={"levels": (3, 40)}))
+    with pytest.raises(UserError) as caught:  # items for a single cluster at most
+        build(config=CONFIG.model_copy(update={"min_items": 100}))
+    assert caught.value.remedy == "bring more items"
 
 
 @pytest.mark.parametrize("levels", [(), (0, 4), (8, 4), (4, 4)])
