@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.sources.raw.one_line import shorten
+from pipelines.sources.raw.one_line import list_names
 from pipelines.sources.raw.record import FILE, ROW, ReadingRecord
 
 LETTERS = r"\p{L}{2}"
@@ -28,11 +28,11 @@ def note_items(
     unused = [name for name in sample.columns if name not in (*became, ROW, FILE)]
     texts = [name for name in unused if _is_text(sample[name])]
     if texts:
-        names = shorten(", ".join(texts))
+        names = list_names(texts)
         hint = "dataset.files.text, a list of columns, takes them, beside those to be kept"
         record.note(f"{file.name}: not used, though they are text: {names}; {hint}")
     if others := [name for name in unused if name not in texts]:
-        record.note(f"{file.name}: not used: {shorten(', '.join(others))}")
+        record.note(f"{file.name}: not used: {list_names(others)}")
 
 
 def note_log(
@@ -45,10 +45,11 @@ def note_log(
     has_feedback = "feedback" in became.values()
     if numbers and not has_feedback:
         hint = "if one of them tells how much it was liked, name it in dataset.files.feedback"
-        record.note(f"{file.name}: not used, though they are numbers: {', '.join(numbers)}; {hint}")
+        names = list_names(numbers)
+        record.note(f"{file.name}: not used, though they are numbers: {names}; {hint}")
         unused = [name for name in unused if name not in numbers]
     if unused:
-        record.note(f"{file.name}: not used: {shorten(', '.join(unused))}")
+        record.note(f"{file.name}: not used: {list_names(unused)}")
 
 
 def _note_used(record: ReadingRecord, file: Path, became: Mapping[str, str]) -> None:

@@ -157,8 +157,8 @@ class CsvBytes(io.RawIOBase):
 
     def _not_text(self, raw: bytes) -> UserError:
         at = raw.index(b"\0")
-        line = self.n_lines + raw.count(b"\n", 0, at) + 1
-        sample = f"line {line}: {shorten(repr(raw[max(at - 12, 0) : at + 12]))}"
+        self._count(raw[:at])
+        sample = f"line {self.n_lines + 1}: {shorten(repr(raw[max(at - 12, 0) : at + 12]))}"
         return UserError(str(self._path), "the file is text", ENCODING_REMEDY, sample)
 
     def _count(self, raw: bytes) -> None:

@@ -285,11 +285,14 @@ def test_rows_keep_their_numbers_beside_empty_ones(tmp_path: Path) -> None:
     assert "6 rows: 3 read, 3 empty" in RowCounts(6, 3, 3).in_words()
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("n_before", [0, 3, 30_000])
-def test_a_zero_byte_is_named_by_its_line_wherever_it_stands(tmp_path: Path, n_before: int) -> None:
+def test_a_zero_byte_is_named_by_its_line_wherever_it_stands(
+    tmp_path: Path, n_before: int, end: str
+) -> None:
     path = tmp_path / "log.csv"
-    rows = ["u1,i1,x,y\n"] * n_before + ["u2,i\0,x,y\n"]
-    path.write_text("user,item,note,more\n" + "".join(rows))
+    rows = ["user,item,note,more", *["u1,i1,x,y"] * n_before, "u2,i\0,x,y"]
+    path.write_text("".join(row + end for row in rows), newline="")
     with pytest.raises(UserError) as caught:
         read(path)
     assert caught.value.rule == "the file is text"
