@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -128,8 +130,13 @@ def _unpack(archive: Path, scratch: Path) -> None:
                 target = folder / inside.name
                 with opened.open(member) as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy)
-    # an unknown compression raises NotImplementedError, a password RuntimeError
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise UserError(
-            str(archive), "is a zip that can be read", "download it again", str(error)[:120]
-        ) from None
+    # an unknown compression raises NotImplementedError, a password RuntimeError: sound, but not
+    # for Python
+    except (NotImplementedError, RuntimeError) as error:
+        raise _unreadable(archive, "unpack it and name its folder in dataset.path", error) from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        raise _unreadable(archive, "download it again", error) from None
+
+
+def _unreadable(archive: Path, remedy: str, error: Exception) -> UserError:
+    return UserError(str(archive), "is a zip that can be read", remedy, str(error)[:120])

@@ -61,9 +61,9 @@ def write_grouplens(folder: Path, layout: str) -> Path:
     return folder
 
 
-def zip_up(folder: Path, archive: Path) -> Path:
+def zip_up(folder: Path, archive: Path, packing: int = zipfile.ZIP_STORED) -> Path:
     """Pack ``folder`` under its own name, as GroupLens does; return ``archive``."""
-    with zipfile.ZipFile(archive, "w") as opened:
+    with zipfile.ZipFile(archive, "w", packing) as opened:
         for path in sorted(folder.iterdir()):
             opened.write(path, f"{folder.name}/{path.name}")
     return archive

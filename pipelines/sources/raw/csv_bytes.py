@@ -77,6 +77,7 @@ class CsvBytes(io.RawIOBase):
             self._decoder = codecs.getincrementaldecoder(name)()
         elif mark and mark[1] == "utf-8":
             start = start[len(mark[0]) :]
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._ready = b""
         self._is_done = False
         self._begins = True
@@ -133,7 +134,8 @@ class CsvBytes(io.RawIOBase):
         try:
             return bytes(self._file.read(size))
         except (OSError, pa.ArrowInvalid) as error:
-            raise unreadable(self._path, error) from None
+            rule, remedy = "the file is whole", "pack it anew, or download or export it again"
+            raise UserError(str(self._path), rule, remedy, shorten(str(error))) from None
 
     def _take(self, raw: bytes) -> bytes:
         """Return what was read as UTF-8, its lines counted; nothing was read at the end."""
@@ -144,8 +146,10 @@ class CsvBytes(io.RawIOBase):
             except UnicodeError as error:
                 raise unreadable(self._path, error) from None
             raw = (text.removeprefix("\ufeff") if self._begins else text).encode()
-        if b"\0" in raw:
-            raise self._not_text(raw)
+        if (at := raw.find(b"\0")) >= 0:
+            raise self._not_text("text", raw, at)
+        if self._decoder is None:
+            self._require_utf8(raw)
         if self._begins:
             raw = raw.lstrip(b"\r\n")
             self._begins = not raw
@@ -155,11 +159,19 @@ class CsvBytes(io.RawIOBase):
             self._count(raw)
         return raw
 
-    def _not_text(self, raw: bytes) -> UserError:
-        at = raw.index(b"\0")
+    def _require_utf8(self, raw: bytes) -> None:
+        # Arrow tells of a letter in a cell that is read, and fails itself at one in the header
+        if raw.isascii() and not self._utf8.getstate()[0] and not self._is_done:
+            return
+        try:
+            self._utf8.decode(raw, self._is_done)
+        except UnicodeDecodeError as error:  # its object begins with what the last piece left over
+            raise self._not_text("UTF-8 text", error.object, error.start) from None
+
+    def _not_text(self, kind: str, raw: bytes, at: int) -> UserError:
         self._count(raw[:at])
         sample = f"line {self.n_lines + 1}: {shorten(repr(raw[max(at - 12, 0) : at + 12]))}"
-        return UserError(str(self._path), "the file is text", ENCODING_REMEDY, sample)
+        return UserError(str(self._path), f"the file is {kind}", ENCODING_REMEDY, sample)
 
     def _count(self, raw: bytes) -> None:
         letters = np.frombuffer(raw, np.uint8)

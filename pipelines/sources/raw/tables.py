@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from expectations.contracts.errors import UserError
@@ -17,6 +18,8 @@ from pipelines.sources.raw.part_files import Part, find_parts
 from pipelines.sources.raw.record import FILE, ROW, ReadingRecord, RowCounts
 
 COMMA = CsvForm()
+CANNOT_READ = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What Polars raises for a file it cannot read; it panics at some damaged Parquet files."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def types_of(frame: pl.LazyFrame, path: Path) -> dict[str, pl.DataType]:
     """Return the table's own columns and what they hold."""
     try:
         schema = frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except CANNOT_READ as error:
         raise unreadable(path, error) from None
     return {name: dtype for name, dtype in schema.items() if name not in (ROW, FILE)}
 
@@ -125,7 +128,7 @@ def collect(frame: pl.LazyFrame, path: Path) -> pl.DataFrame:
     """Return the rows, read by the streaming engine; ``path`` is named if that fails."""
     try:
         return frame.collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except CANNOT_READ as error:
         raise unreadable(path, error) from None
 
 
@@ -155,11 +158,14 @@ def _scan_part(
 
 
 def _scan_parquet(path: Path, record: ReadingRecord) -> tuple[pl.LazyFrame, list[str]]:
+    try:
+        n_rows = int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(path, error) from None
     frame = pl.scan_parquet(
         path, glob=False, hive_partitioning=False, row_index_name=ROW, row_index_offset=1
     )
     names = names_of(frame, path)
-    n_rows = int(pq.read_metadata(path).num_rows)
     record.rows[path] = RowCounts(n_rows, 0, n_rows)
     return frame, names
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
-import lzma
 import random
 from pathlib import Path
 
@@ -285,70 +283,6 @@ def test_rows_keep_their_numbers_beside_empty_ones(tmp_path: Path) -> None:
     assert "6 rows: 3 read, 3 empty" in RowCounts(6, 3, 3).in_words()
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("n_before", [0, 3, 30_000])
-def test_a_zero_byte_is_named_by_its_line_wherever_it_stands(
-    tmp_path: Path, n_before: int, end: str
-) -> None:
-    path = tmp_path / "log.csv"
-    rows = ["user,item,note,more", *["u1,i1,x,y"] * n_before, "u2,i\0,x,y"]
-    path.write_text("".join(row + end for row in rows), newline="")
-    with pytest.raises(UserError) as caught:
-        read(path)
-    assert caught.value.rule == "the file is text"
-    assert f"line {n_before + 2}: " in caught.value.sample
-    assert r"u2,i\x00,x,y" in caught.value.sample
-
-
-ENCODED = {
-    "latin-1": (None, "UTF-8"),
-    "cp1251": (None, "UTF-8"),
-    "shift_jis": (None, "UTF-8"),
-    "gb18030": (None, "UTF-8"),
-    "cp1252": (None, "UTF-8"),
-    "utf-16-le": (None, "the file is text"),
-    "utf-16-be": (None, "the file is text"),
-}
-WORDS = {"cp1251": "Мир", "shift_jis": "日本", "gb18030": "汉字", "utf-16-le": "日本"}
-
-
-@pytest.mark.parametrize("encoding", ENCODED)
-def test_another_encoding_is_refused_with_the_setting_that_reads_it(
-    tmp_path: Path, encoding: str
-) -> None:
-    word = WORDS.get(encoding, "José")
-    path = tmp_path / "log.csv"
-    path.write_bytes(f"user,item,note,more\n{word},i1,x,y\n".encode(encoding))
-    _, rule = ENCODED[encoding]
-    with pytest.raises(UserError, match=r"dataset\.files\.encoding") as caught:
-        read(path)
-    assert rule in caught.value.rule
-    assert read(path, CsvForm(encoding=encoding)) == [[word, "i1", "x", "y"]]
-
-
-@pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
-def test_a_byte_order_mark_says_the_encoding(tmp_path: Path, mark: bytes) -> None:
-    encoding = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le"}.get(mark, "utf-16-be")
-    path = tmp_path / "log.csv"
-    path.write_bytes(mark + "user,item,note,more\nJosé,i1,x,y\n".encode(encoding))
-    assert read(path) == [["José", "i1", "x", "y"]]
-
-
-def test_bytes_that_are_not_of_the_named_encoding_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
-    path.write_bytes(b"user,item,note,more\nJos\xe9,i1,x,y\n")
-    with pytest.raises(UserError, match=r"dataset\.files\.encoding"):
-        read(path, CsvForm(encoding="ascii"))
-
-
-def test_half_a_packed_file_is_refused(tmp_path: Path) -> None:
-    packed = gzip.compress(b"user,item,note,more\n" + b"u1,i1,x,y\n" * 10_000)
-    path = tmp_path / "log.csv.gz"
-    path.write_bytes(packed[: len(packed) // 2])
-    with pytest.raises(UserError):
-        read(path)
-
-
 def test_escaped_quotes_are_read_where_the_settings_say_so(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text('user,item,note,more\nu1,i1,"say \\"hi\\", now",y\nu2,i2,x,y\n')
@@ -389,22 +323,3 @@ def test_a_column_without_a_name_is_no_hindrance(tmp_path: Path, end: str) -> No
     frame = scan_raw(path, NAMES[:2], ReadingRecord())
     assert collect(frame.select("user", "more"), path).rows() == [("u1", "y"), ("u2", "y")]
     assert collect(frame, path)["user"].to_list() == ["u1", "u2"]
-
-
-OTHER_KINDS = {
-    "gzip": (gzip.compress(b"user,item\n"), ".gz"),
-    "Zstandard": (b"\x28\xb5\x2f\xfd\x04\x00", ".zst"),
-    "Parquet": (b"PAR1\x15\x04", ".parquet"),
-    "a zip archive or a workbook": (b"PK\x03\x04\x14\x00", "unpack it"),
-    "xz": (lzma.compress(b"user,item\n"), "unpack it"),
-    "a database": (b"SQLite format 3\x00", "export its tables"),
-}
-
-
-@pytest.mark.parametrize("kind", OTHER_KINDS)
-def test_a_file_of_another_kind_is_called_what_it_is(tmp_path: Path, kind: str) -> None:
-    content, remedy = OTHER_KINDS[kind]
-    path = tmp_path / "log.csv"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match=rf"found: {kind}\)\. Remedy: .*{remedy}"):
-        read(path)

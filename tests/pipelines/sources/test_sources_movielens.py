@@ -126,6 +126,43 @@ def test_a_damaged_zip_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "scratch").exists()
 
 
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_zip_is_read_whole_or_refused_whichever_byte_is_damaged(
+    tmp_path: Path, packing: int
+) -> None:
+    folder = write_grouplens(tmp_path / "ml", "csv")
+    archive = zip_up(folder, tmp_path / "ml.zip", packing)
+    whole = archive.read_bytes()
+    sound = read(archive, tmp_path / "scratch")
+    refused = 0
+    for place in range(0, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x81
+        archive.write_bytes(damaged)
+        try:
+            for table, expected in zip(read(archive, tmp_path / "scratch"), sound, strict=True):
+                assert table.equals(expected)
+        except UserError:
+            refused += 1
+    assert refused > len(whole) / 7 / 3  # names and times of an archive's table are free to differ
+
+
+def test_a_zip_with_a_password_is_refused_with_what_helps(tmp_path: Path) -> None:
+    archive = zip_up(write_grouplens(tmp_path / "ml", "csv"), tmp_path / "ml.zip")
+    locked = bytearray(archive.read_bytes())
+    for opening, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = locked.find(opening)
+        while place >= 0:
+            locked[place + flags] |= 1  # says that what follows is encrypted
+            place = locked.find(opening, place + 1)
+    archive.write_bytes(locked)
+    with pytest.raises(UserError, match=r"password required.*Remedy: unpack it"):
+        read(archive, tmp_path / "scratch")
+
+
 def test_a_zip_cannot_write_outside_its_scratch_folder(tmp_path: Path) -> None:
     archive = tmp_path / "evil.zip"
     with zipfile.ZipFile(archive, "w") as opened:
