@@ -53,7 +53,8 @@ def read_forgotten(file: Path) -> ForgottenUsers:
     if not file.is_file():
         return ForgottenUsers({})
     found: dict[str, datetime] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    text = file.read_text(encoding="utf-8", errors="backslashreplace")  # such a line is refused
+    for number, line in enumerate(text.splitlines(), start=1):
         if line and not line.startswith("#"):
             user, asked_at = _parse(line, f"{file}, line {number}")
             found[user] = asked_at

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -14,19 +12,16 @@ from pathlib import Path
 import polars as pl
 from feast import FeatureService, FeatureStore, RepoConfig
 from feast.constants import FEAST_FS_YAML_FILE_PATH_ENV_NAME
-from feast.repo_config import RegistryConfig, load_repo_config
+from feast.repo_config import RegistryConfig
 
-from expectations.contracts.errors import UserError
 from expectations.contracts.values import BUILD_RELEASE
 from feature_repo.definitions import Definitions, define
 from pipelines.io import paths
 from pipelines.io.tracking_address import make_room_for, tracking_uri
+from pipelines.online.store_settings import read_store_settings
 
 SETTINGS = "feature_store.yaml"
 ENTITY_COLUMNS = ("user_id", "event_timestamp")
-
-# Feast says at every start that a flag of ours is meant for other registries; see the settings.
-logging.getLogger("feast.repo_config").setLevel(logging.ERROR)
 
 
 def open_store(root: Path = Path()) -> FeatureStore:
@@ -36,18 +31,15 @@ def open_store(root: Path = Path()) -> FeatureStore:
     ``FEAST_FS_YAML_FILE_PATH`` names.
 
     Raises:
-        UserError: there are no settings at ``root``, none where the variable points, or they name
-            variables that are not set.
+        UserError: there are no settings at ``root``, none where the variable points, or they are
+            not what Feast takes.
     """
-    _require_settings(root)
-    chosen = os.environ.get(FEAST_FS_YAML_FILE_PATH_ENV_NAME)
-    settings = Path(chosen) if chosen else root / paths.FEATURE_REPO / SETTINGS
-    if not settings.is_file():
-        remedy = f"correct or unset {FEAST_FS_YAML_FILE_PATH_ENV_NAME}"
-        raise UserError(str(settings), "the file exists", remedy)
-    _require_variables(settings)
-    folder = (root / paths.FEATURE_REPO).resolve()
-    store = FeatureStore(repo_path=str(folder), fs_yaml_file=settings.resolve())
+    if chosen := os.environ.get(FEAST_FS_YAML_FILE_PATH_ENV_NAME):
+        absent = f"correct or unset {FEAST_FS_YAML_FILE_PATH_ENV_NAME}"
+        settings = read_store_settings(Path(chosen), _folder(root), absent, is_online=True)
+    else:
+        settings = _read_own(root, is_online=True)
+    store = FeatureStore(repo_path=str(settings.repo_path), config=settings)
     if store.config.mlflow_config:
         # Feast would let MLflow choose, which then makes a database in the working directory
         uri = tracking_uri(root)
@@ -56,15 +48,22 @@ def open_store(root: Path = Path()) -> FeatureStore:
     return store
 
 
+def _folder(root: Path) -> Path:
+    return (root / paths.FEATURE_REPO).resolve()
+
+
+def _read_own(root: Path, *, is_online: bool) -> RepoConfig:
+    file, absent = root / paths.FEATURE_REPO / SETTINGS, "run from the top of the repository"
+    return read_store_settings(file, _folder(root), absent, is_online=is_online)
+
+
 @contextmanager
 def open_offline_store(root: Path = Path()) -> Iterator[FeatureStore]:
     """Yield a store with the same settings, but a registry that vanishes and nothing online.
 
     A stage that retrieves history through it neither depends on run-time state nor alters it.
     """
-    _require_settings(root)
-    folder = (root / paths.FEATURE_REPO).resolve()
-    settings: RepoConfig = load_repo_config(folder, folder / SETTINGS)
+    settings = _read_own(root, is_online=False)
     with tempfile.TemporaryDirectory() as scratch:
         registry = RegistryConfig(path=str(Path(scratch) / "registry.db"))
         config = RepoConfig(
@@ -75,7 +74,7 @@ def open_offline_store(root: Path = Path()) -> Iterator[FeatureStore]:
             online_store=None,
             entity_key_serialization_version=settings.entity_key_serialization_version,
         )
-        config.repo_path = folder
+        config.repo_path = settings.repo_path
         yield FeatureStore(config=config)
 
 
@@ -121,21 +120,3 @@ def _retrieve_batch(
     features = [name for name in found.columns if name not in keyed.columns]
     beside = found.sort("row").select(features)
     return batch.hstack(beside)
-
-
-def _require_settings(root: Path) -> None:
-    settings = root / paths.FEATURE_REPO / SETTINGS
-    if not settings.is_file():
-        raise UserError(str(settings), "the file exists", "run from the top of the repository")
-
-
-def _require_variables(settings: Path) -> None:
-    """Raise :class:`UserError` unless every variable that the settings name is set.
-
-    Feast would take ``${NAME}`` for the address itself.
-    """
-    named = set(re.findall(r"\$\{(\w+)\}", settings.read_text(encoding="utf-8")))
-    unset = sorted(name for name in named if not os.environ.get(name))
-    if unset:
-        rule, remedy = "every variable in it is set", f"export {'=… '.join(unset)}=…"
-        raise UserError(str(settings), rule, remedy, f"{', '.join(unset)} unset")

@@ -219,10 +219,11 @@ def test_the_list_says_until_when(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["ann 2024-05-01T00:00:00+00:00", f"{'0' * 64} yesterday", f"{'0' * 64}"]
+    "line",
+    ["ann 2024-05-01T00:00:00+00:00", f"{'0' * 64} yesterday", f"{'0' * 64}", "jos\xe9 2024-05-01"],
 )
 def test_a_damaged_list_is_refused(tmp_path: Path, line: str) -> None:
-    (tmp_path / "forgotten.txt").write_text(f"# a heading\n{line}\n")
+    (tmp_path / "forgotten.txt").write_text(f"# a heading\n{line}\n", encoding="latin-1")
     with pytest.raises(UserError, match=r"forgotten\.txt, line 2: holds the SHA-256"):
         read_forgotten(tmp_path / "forgotten.txt")
 
