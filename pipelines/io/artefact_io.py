@@ -91,8 +91,8 @@ def read_pieces(path: Path, rows: int, table: Table) -> Iterator[pl.DataFrame]:
 
 def count_rows(path: Path) -> int:
     """Return how many rows the table at ``path`` has, without reading them."""
-    _require(path)
-    return int(pq.read_metadata(path).num_rows)
+    with _open(path) as file:
+        return int(file.metadata.num_rows)
 
 
 def to_arrow(frame: pl.DataFrame, table: Table) -> pa.Table:
@@ -156,9 +156,19 @@ def write_json(content: Mapping[str, object], path: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, object]:
-    """Return the JSON object at ``path``."""
+    """Return the JSON object at ``path``.
+
+    Raises:
+        UserError: the file is absent, or holds no JSON object.
+    """
     _require(path)
-    content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    rule, remedy = "holds a JSON object", "run `dvc repro` to build it again"
+    try:
+        content: object = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(str(path), rule, remedy, str(error)[:120]) from None
+    if not isinstance(content, dict):
+        raise UserError(str(path), rule, remedy, str(content)[:80])
     return content
 
 
@@ -201,12 +211,16 @@ def _partial_of(path: Path) -> Path:
     return path.with_name(path.name + ".partial")
 
 
-def _open(path: Path) -> pq.ParquetFile:
+@contextmanager
+def _open(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; damage that shows only while it is read is told in the same words."""
     _require(path)
     try:
-        return pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(str(path), "is a Parquet file", "run its stage again", str(error)) from None
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise UserError(str(path), "is a Parquet file", "run its stage again", said) from None
 
 
 def _require(path: Path) -> None:

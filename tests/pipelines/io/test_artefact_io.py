@@ -12,6 +12,7 @@ from expectations.contracts.tables import ITEM_POPULARITY
 from pipelines.io.artefact_io import (
     TableWriter,
     atomic_folder,
+    count_rows,
     read_json,
     read_table,
     write_json,
@@ -67,6 +68,24 @@ def test_junk_and_absence_are_told_apart(tmp_path: Path) -> None:
     junk.write_bytes(b"\x00\x01junk")
     with pytest.raises(UserError, match="is a Parquet file"):
         read_table(junk, ITEM_POPULARITY)
+
+
+def test_a_table_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "popularity.parquet"
+    write_table(POPULARITY, path, ITEM_POPULARITY)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 3):
+        path.write_bytes(whole[:length])
+        for reading in (lambda: read_table(path, ITEM_POPULARITY), lambda: count_rows(path)):
+            with pytest.raises(UserError, match="is a Parquet file"):
+                reading()
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": 1', b"\xff\xfe", b"[1]\n", b"null\n"])
+def test_what_holds_no_json_object_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"m\.json: holds a JSON object.*dvc repro"):
+        read_json(tmp_path / "m.json")
 
 
 def test_json_refuses_what_is_no_number(tmp_path: Path) -> None:
