@@ -51,7 +51,7 @@ def main() -> None:
     worlds = [WorldName(world) for world in asked.worlds]
     bench = Workbench(params)  # who takes part and what is true of them: the same at every share
     rivals = {
-        (world, arm): _measure(bench, params.study.seeds, asked.study, world, arm)
+        (world, arm): _measure(bench, params.study.seed_numbers, asked.study, world, arm)
         for world in worlds
         for arm in (CONTROL, *BANDITS, ArmName.PLANNER)
     }
@@ -63,7 +63,7 @@ def main() -> None:
                 found = rivals[world, ArmName.PLANNER]
             else:
                 _run(at_share, folder, world)
-                found = _measure(bench, params.study.seeds, folder, world, ArmName.PLANNER)
+                found = _measure(bench, params.study.seed_numbers, folder, world, ArmName.PLANNER)
             rows.append(
                 (
                     world,
@@ -82,19 +82,19 @@ def _with_share(params: Params, share: float) -> Params:
 def _run(params: Params, folder: Path, world: WorldName) -> None:
     claim_folder(params, folder)
     bench = Workbench(params)
-    for seed in tqdm(range(params.study.seeds), desc=f"{folder.name} {world}", disable=None):
+    for seed in tqdm(params.study.seed_numbers, desc=f"{folder.name} {world}", disable=None):
         run = StudyRun(world, seed, ArmName.PLANNER)
         if not run.file_in(folder).exists():
             bench.leave(run, folder)
 
 
-def _measure(bench: Workbench, seeds: int, folder: Path, world: WorldName, arm: ArmName) -> Runs:
+def _measure(bench: Workbench, seeds: range, folder: Path, world: WorldName, arm: ArmName) -> Runs:
     return [
         measure_arm(
             pl.read_parquet(StudyRun(world, seed, arm).file_in(folder)),
             bench.set_up(world, seed)[1],
         )
-        for seed in range(seeds)
+        for seed in seeds
     ]
 
 

@@ -83,7 +83,7 @@ def list_runs(study: StudyConfig) -> list[StudyRun]:
     arms = dict.fromkeys((ArmName.CONTROL, *study.arms))
     return [
         StudyRun(world, seed, arm)
-        for seed in range(study.seeds)
+        for seed in study.seed_numbers
         for world in worlds
         for arm in arms
     ]
@@ -125,7 +125,7 @@ def summarise_study(params: Params, folder: Path, bench: Workbench) -> None:
     rows, rounds = [], []
     for world in worlds:
         measured: dict[ArmName, list[dict[str, float]]] = {arm: [] for arm in arms}
-        for seed in range(params.study.seeds):
+        for seed in params.study.seed_numbers:
             _, environment = bench.set_up(world, seed)
             for arm in arms:
                 log = pl.read_parquet(StudyRun(world, seed, arm).file_in(folder))

@@ -13,10 +13,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from expectations.contracts.errors import UserError
 from inference.experiment.config import ArmName
-from inference.experiment.study.config import WorldName
+from inference.experiment.study.config import StudyConfig, WorldName
 from pipelines.experiment import study
 from pipelines.experiment.log_study import is_headline, log_study
 from pipelines.experiment.study_pictures import FOLLOWED, draw_study
@@ -160,6 +161,15 @@ def test_a_folder_with_another_study_is_refused(tree: Path) -> None:
     study.claim_folder(with_study(params, more), tree / "one")  # more of the same is welcome
     with pytest.raises(UserError, match="experiment"):
         study.claim_folder(with_study(params, {"rounds": 4}), tree / "one")
+
+
+def test_a_study_can_be_repeated_with_seeds_of_its_own(tree: Path) -> None:
+    params = with_study(read_params(), {"first_seed": 30, "seeds": 4})
+    assert sorted({run.seed for run in study.list_runs(params.study)}) == [30, 31, 32, 33]
+    study.claim_folder(read_params(), tree / "both")
+    study.claim_folder(params, tree / "both")  # other seeds of the same study
+    with pytest.raises(ValidationError, match="multiple of 2"):
+        StudyConfig(first_seed=1)
 
 
 def with_study(params: Params, changed: dict[str, object]) -> Params:
