@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from expectations.contracts.errors import UserError
 
@@ -12,19 +13,48 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NO_ROOM_WORDS = ("no space left on device", "database or disk is full", "disk quota exceeded")
 """What libraries make of these numbers when they raise an error of their own."""
 
-AWAY = {
-    "mlflow.exceptions.MlflowException": (
-        "model registry",
-        "start it, or correct MLFLOW_TRACKING_URI",
+
+@dataclass(frozen=True)
+class _Fault:
+    """What lies behind an error: the parts of a :class:`UserError`."""
+
+    place: str
+    rule: str
+    remedy: str
+
+
+REFILL = (
+    "a lost or damaged one is filled again by `explorer publish`, then `explorer replay-events`; "
+    "remove what is left of its file first"
+)
+REDIS_AWAY = _Fault("online store", "answers", "start it, or correct FEAST_REDIS")
+FAULTS: dict[str, _Fault | None] = {
+    "mlflow.exceptions.MlflowException": _Fault(
+        "model registry", "answers", "start it, or correct MLFLOW_TRACKING_URI"
     ),
-    "redis.exceptions.ConnectionError": ("online store", "start it, or correct FEAST_REDIS"),
-    "redis.exceptions.TimeoutError": ("online store", "start it, or correct FEAST_REDIS"),
-    "sqlalchemy.exc.OperationalError": (
+    "redis.exceptions.ConnectionError": REDIS_AWAY,
+    "redis.exceptions.TimeoutError": REDIS_AWAY,
+    "sqlalchemy.exc.OperationalError": _Fault(
         "database of the feature or model registry",
+        "answers",
         "start it, or correct FEAST_REGISTRY and MLFLOW_TRACKING_URI",
     ),
+    "inference.store.store_connections.StoreUnreachableError": _Fault(
+        "online store", "answers", f"start it, or correct feature_repo/feature_store.yaml; {REFILL}"
+    ),
+    "sqlite3.DatabaseError": _Fault(
+        "online store of feature_repo/feature_store.yaml, or another database of SQLite",
+        "is whole, and can be read and written",
+        f"look at its file and at what else has it open; {REFILL}",
+    ),
+    **dict.fromkeys(("sqlite3.IntegrityError", "sqlite3.ProgrammingError"), None),  # of our own
+    "google.protobuf.message.DecodeError": _Fault(
+        "feature registry",
+        "is whole",
+        "remove its file, which feature_repo/feature_store.yaml names; `explorer publish` makes it",
+    ),
 }
-"""By name, since importing these libraries takes seconds: place and remedy."""
+"""By name, since importing these libraries takes seconds."""
 
 OF_THE_SERVER = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 """MLflow's codes for a failure that is not the caller's."""
@@ -34,7 +64,7 @@ MAX_REASON = 160
 
 
 def explain(error: BaseException) -> UserError | None:
-    """Return the line for an error that a full disk or an absent server lies behind.
+    """Return the line for an error that a full disk or an absent or damaged store lies behind.
 
     ``None`` means that nothing is known of it: a fault of this project, to be seen in full.
     """
@@ -43,10 +73,10 @@ def explain(error: BaseException) -> UserError | None:
         remedy = "free some, then run the same command again"
         return UserError("disk", "has room for what is written", remedy, _reason(full))
     for link in _chain(error):
-        for kind in type(link).__mro__:
-            known = AWAY.get(f"{kind.__module__}.{kind.__qualname__}")
-            if known and getattr(link, "error_code", OF_THE_SERVER[0]) in OF_THE_SERVER:
-                return UserError(known[0], "answers", known[1], _reason(link))
+        names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(link).__mro__]
+        known = next((FAULTS[name] for name in names if name in FAULTS), None)
+        if known and getattr(link, "error_code", OF_THE_SERVER[0]) in OF_THE_SERVER:
+            return UserError(known.place, known.rule, known.remedy, _reason(link))
     return None
 
 

@@ -1,7 +1,8 @@
 """Lists and removes rows of the online store by their key: Feast itself has no command for either.
 
-Rows are found by the key that Feast wrote, read back with Feast's own decoder. Removing goes in
-small pieces, so that readers are not held up.
+Rows are found by the key that Feast wrote, read back with Feast's own decoder, whatever the feature
+registry knows: a lost one loses nobody. Removing goes in small pieces, so that readers are not held
+up.
 """
 
 from __future__ import annotations
@@ -78,12 +79,26 @@ def _keys(store: FeatureStore) -> Iterator[tuple[str, bytes, EntityKey]]:
 def _keys_of_sqlite(store: FeatureStore) -> Iterator[tuple[str, bytes, EntityKey]]:
     if not _database(store).is_file():
         return
-    for view in store.list_feature_views():
-        table = f"{store.project}_{view.name}"
+    with closing(_connect(store)) as connection:
+        tables = _tables_of_rows(connection, store.project)
+    for table in tables:
         with closing(_connect(store)) as connection:
             found = connection.execute(f'SELECT DISTINCT entity_key FROM "{table}"').fetchall()
         for (raw,) in found:
             yield table, raw, _decode(raw)
+
+
+def _tables_of_rows(connection: sqlite3.Connection, project: str) -> list[str]:
+    """Return the project's tables, those too of views that the registry does not know (any more):
+    rows in them are a person's, too.
+    """
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    columns = "SELECT 1 FROM pragma_table_info(?) WHERE name = 'entity_key'"
+    return [
+        name
+        for (name,) in tables
+        if name.startswith(f"{project}_") and connection.execute(columns, (name,)).fetchone()
+    ]
 
 
 def _remove(store: FeatureStore, rows: list[tuple[str, bytes]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,11 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from google.protobuf.message import DecodeError
 from mlflow.exceptions import MlflowException
 
 from expectations.contracts.errors import UserError
 from inference.release.registry_answer import RegistryUnreachableError
 from inference.release.release_source import ReleaseSource
+from inference.store.store_connections import StoreUnreachableError
 from pipelines.io.command import run_command
 from pipelines.io.failures import explain
 from pipelines.online.feature_store import open_store
@@ -115,6 +118,11 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "var/x")
         (MlflowException("(sqlite3.OperationalError) database or disk is full"), "disk: has room"),
         (MlflowException("Max retries exceeded"), "model registry: answers"),
         (MlflowException("no such tag", error_code=5), None),
+        (sqlite3.DatabaseError("file is not a database"), "online store of feature_repo"),
+        (sqlite3.OperationalError("unable to open database file"), "online store of feature_repo"),
+        (sqlite3.IntegrityError("UNIQUE constraint failed"), None),
+        (StoreUnreachableError("OperationalError: no such table"), "online store: answers"),
+        (DecodeError("Error parsing message"), "feature registry: is whole"),
         (KeyError("a fault of ours"), None),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
+from feast.constants import FEAST_FS_YAML_FILE_PATH_ENV_NAME
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import (
@@ -31,6 +34,7 @@ from pipelines.lifecycle.publish import publish
 from pipelines.online.drop_events import drop_events
 from pipelines.online.export_events import export_events, export_log
 from pipelines.online.feature_store import open_store
+from pipelines.online.forget_user import forget_user
 from pipelines.online.live_events import open_live_view, replay_events
 from pipelines.online.online_rows import count_online_rows
 from pipelines.params.params import read_params
@@ -133,6 +137,24 @@ def test_forgetting_a_person(
     # what the person does from now on counts
     open_live_view(CONFIG).record([ItemEvent("back", GONE, "i1c1", 1_900_000_000_000_000)])
     assert [r.event.event_id for r in reader.read_live(GONE)] == ["back"]
+
+
+@pytest.mark.usefixtures("releases")
+def test_a_person_is_forgotten_whatever_the_feature_registry_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = next(name for name in PEOPLE if name not in (GONE, "ann"))
+    n_rows = rows_of(person)
+    assert n_rows >= 2
+    used = os.environ.get(FEAST_FS_YAML_FILE_PATH_ENV_NAME, "feature_repo/feature_store.yaml")
+    settings = yaml.safe_load(Path(used).read_text())
+    settings["registry"] = {"registry_type": "file", "path": str(tmp_path / "lost.db")}
+    (tmp_path / "lost.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.setenv(FEAST_FS_YAML_FILE_PATH_ENV_NAME, str(tmp_path / "lost.yaml"))
+    assert open_store().list_feature_views() == []
+    removal = forget_user(open_store(), CONFIG, person, datetime.now(UTC))
+    assert removal.online_rows == n_rows
+    assert rows_of(person) == 0
 
 
 @pytest.mark.parametrize("unknown", ["nobody", "-12", "--", "--help me", "-h2", "anN"])
