@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 from feast import FeatureStore
 from feast.data_source import PushMode
+from feast.errors import FeastError
+from google.protobuf.message import DecodeError
 
 from expectations.contracts.values import LIVE_EVENTS_SOURCE
 from inference.events.choice import Choice
@@ -149,6 +151,7 @@ class LiveView:
                 if self._store is None:
                     self._store = self._open_store()
                 self._store.push(LIVE_EVENTS_SOURCE, rows, to=PushMode.ONLINE)
-        except STORE_FAILURES as error:
+        except (FeastError, DecodeError, *STORE_FAILURES) as error:
+            # a registry that is lost, damaged or empty is an outage, too: the log has the events
             self._store = None
             raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error

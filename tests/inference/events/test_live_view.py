@@ -25,7 +25,7 @@ from inference.store.store_connections import StoreUnreachableError
 from pipelines.io import paths
 from pipelines.online.feature_store import apply_definitions, open_store
 from pipelines.online.live_events import open_live_view, open_user_locks, replay_events
-from tests.worlds.online.stores import STORES, working_tree
+from tests.worlds.online.stores import STORES, another_registry, working_tree
 
 CONFIG = ServingConfig(live_events=5, event_log="var/events/events.db")
 LOG = Path(CONFIG.event_log)
@@ -180,3 +180,18 @@ def test_an_outage_delays_events_and_loses_none(tree: str, reader: FeatureReader
         time.sleep(0.02)
     stop.set()
     follower.join()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe no registry"])
+def test_a_lost_or_damaged_feature_registry_delays_events_and_loses_none(
+    reader: FeatureReader, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "registry.db").write_bytes(content)
+    user = f"registry of {len(content)}"
+    with another_registry(tmp_path / "registry.db"):
+        recording = open_live_view(CONFIG).record([event("a", user, 10)])
+        assert recording.statuses == (ReceiptStatus.ACCEPTED,)
+        assert not recording.visible
+    assert names(reader, user) == []
+    open_live_view(CONFIG).heal()
+    assert names(reader, user) == ["a"]

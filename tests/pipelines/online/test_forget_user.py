@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
-from feast.constants import FEAST_FS_YAML_FILE_PATH_ENV_NAME
 
 from expectations.contracts.errors import UserError
 from expectations.contracts.forgotten import (
@@ -41,7 +38,7 @@ from pipelines.params.params import read_params
 from pipelines.release.tracking import open_tracking
 from pipelines.stages import release
 from tests.worlds.online.serving import PEOPLE, build_tree, likes_around_the_ring, write_plans
-from tests.worlds.online.stores import STORES, selected_store
+from tests.worlds.online.stores import STORES, another_registry, selected_store
 
 CONFIG = ServingConfig()
 GONE = "zoe"  # the last one: a probe of whether a load came to its end
@@ -141,18 +138,14 @@ def test_forgetting_a_person(
 
 @pytest.mark.usefixtures("releases")
 def test_a_person_is_forgotten_whatever_the_feature_registry_knows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     person = next(name for name in PEOPLE if name not in (GONE, "ann"))
     n_rows = rows_of(person)
     assert n_rows >= 2
-    used = os.environ.get(FEAST_FS_YAML_FILE_PATH_ENV_NAME, "feature_repo/feature_store.yaml")
-    settings = yaml.safe_load(Path(used).read_text())
-    settings["registry"] = {"registry_type": "file", "path": str(tmp_path / "lost.db")}
-    (tmp_path / "lost.yaml").write_text(yaml.safe_dump(settings))
-    monkeypatch.setenv(FEAST_FS_YAML_FILE_PATH_ENV_NAME, str(tmp_path / "lost.yaml"))
-    assert open_store().list_feature_views() == []
-    removal = forget_user(open_store(), CONFIG, person, datetime.now(UTC))
+    with another_registry(tmp_path / "lost.db"):
+        assert open_store().list_feature_views() == []
+        removal = forget_user(open_store(), CONFIG, person, datetime.now(UTC))
     assert removal.online_rows == n_rows
     assert rows_of(person) == 0
 

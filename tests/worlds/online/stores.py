@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
+from feast.constants import FEAST_FS_YAML_FILE_PATH_ENV_NAME
 
 from pipelines.io import paths
-from pipelines.online.feature_store import apply_definitions, open_store
+from pipelines.online.feature_store import SETTINGS, apply_definitions, open_store
 from tests.servers import postgres_server, redis_server
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -51,3 +54,16 @@ def selected_store(kind: str, root: Path) -> Iterator[None]:
             patch.setenv("FEAST_REGISTRY", registry)
             patch.setenv("FEAST_REDIS", redis)
             yield
+
+
+@contextmanager
+def another_registry(file: Path) -> Iterator[None]:
+    """Let the stores in use have ``file`` for their feature registry, whatever is in it."""
+    chosen = os.environ.get(FEAST_FS_YAML_FILE_PATH_ENV_NAME)
+    settings = yaml.safe_load(Path(chosen or paths.FEATURE_REPO / SETTINGS).read_text())
+    settings["registry"] = {"registry_type": "file", "path": str(file)}
+    changed = file.with_suffix(".yaml")
+    changed.write_text(yaml.safe_dump(settings))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FEAST_FS_YAML_FILE_PATH_ENV_NAME, str(changed))
+        yield
