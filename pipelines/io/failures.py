@@ -24,8 +24,8 @@ class _Fault:
 
 
 REFILL = (
-    "a lost or damaged one is filled again by `explorer publish`, then `explorer replay-events`; "
-    "remove what is left of its file first"
+    "a lost or damaged file is removed, then filled by `explorer publish` and "
+    "`explorer replay-events`"
 )
 REDIS_AWAY = _Fault("online store", "answers", "start it, or correct FEAST_REDIS")
 FAULTS: dict[str, _Fault | None] = {
@@ -43,9 +43,10 @@ FAULTS: dict[str, _Fault | None] = {
         "online store", "answers", f"start it, or correct feature_repo/feature_store.yaml; {REFILL}"
     ),
     "sqlite3.DatabaseError": _Fault(
-        "online store of feature_repo/feature_store.yaml, or another database of SQLite",
+        "a database of SQLite: online store or event log",
         "is whole, and can be read and written",
-        f"look at its file and at what else has it open; {REFILL}",
+        "look at the file and at what else has it open. An event log comes back from a backup "
+        f"only; of the online store, {REFILL}",
     ),
     **dict.fromkeys(("sqlite3.IntegrityError", "sqlite3.ProgrammingError"), None),  # of our own
     "google.protobuf.message.DecodeError": _Fault(
