@@ -19,13 +19,15 @@ class RenamedKeyError(ValueError):
 
 
 class Config(BaseModel):
-    """A section of ``params.yaml``. Unknown keys and wrong types are errors.
+    """A section of ``params.yaml``. Unknown keys, wrong types and numbers that are none are errors.
 
     Attributes:
         renamed: keys of earlier versions, and what each is called now; an error names it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
     renamed: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")

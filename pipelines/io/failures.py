@@ -43,7 +43,7 @@ FAULTS: dict[str, _Fault | None] = {
         "online store", "answers", f"start it, or correct feature_repo/feature_store.yaml; {REFILL}"
     ),
     "sqlite3.DatabaseError": _Fault(
-        "a database of SQLite: online store or event log",
+        "a database of SQLite (online store or event log)",
         "is whole, and can be read and written",
         "look at the file and at what else has it open. An event log comes back from a backup "
         f"only; of the online store, {REFILL}",

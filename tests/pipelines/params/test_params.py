@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from expectations.contracts.errors import UserError
@@ -40,6 +41,8 @@ def test_a_section_is_read_and_an_absent_one_has_defaults(tmp_path: Path) -> Non
         ("planner: {min_coverage: 0.9}", r"planner: 'min_coverage' is now called 'aimed_coverage'"),
         ("table: {places_per_row: 9}", r"table: 'places_per_row' is now called 'nodes_per_row'"),
         ("serving: {prot: 1}", r"'serving.prot'.*did you mean 'port'"),
+        ("planner: {learning_rate: .inf}", r"planner.learning_rate: .*finite number"),
+        ("dataset: {positive_threshold: .nan}", r"dataset.positive_threshold: .*finite number"),
         ("runtime: [", r"is YAML"),
         ("- 1", r"maps section names"),
         (
@@ -52,6 +55,23 @@ def test_a_mistake_ends_in_one_line(tmp_path: Path, text: str, message: str) -> 
     with pytest.raises(UserError, match=message) as caught:
         read_params(params_file(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [None, -1, [None], {"a": 1}, float("nan"), float("inf")], ids=str)
+def test_whatever_a_key_is_given_it_is_taken_or_refused_in_one_line(
+    tmp_path: Path, odd: object
+) -> None:
+    shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
+    refused: list[tuple[str, str]] = []
+    for section, settings in shipped.items():
+        for key in settings:
+            changed = {section: settings | {key: odd}}
+            try:
+                read_params(params_file(tmp_path, yaml.safe_dump(changed)))
+            except UserError as error:
+                refused.append((section, str(error)))
+    assert len(refused) > 50
+    assert all(section in line and "\n" not in line for section, line in refused)
 
 
 def test_a_missing_file_says_where_to_stand(tmp_path: Path) -> None:
