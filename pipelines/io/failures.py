@@ -13,6 +13,12 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NO_ROOM_WORDS = ("no space left on device", "database or disk is full", "disk quota exceeded")
 """What libraries make of these numbers when they raise an error of their own."""
 
+OF_A_PATH = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG),
+)
+"""Rights, and what else is wrong with a place that a command was given."""
+
 
 @dataclass(frozen=True)
 class _Fault:
@@ -65,7 +71,7 @@ MAX_REASON = 160
 
 
 def explain(error: BaseException) -> UserError | None:
-    """Return the line for an error that a full disk or an absent or damaged store lies behind.
+    """Return the line for an error behind which a disk, a file's rights or a store lies.
 
     ``None`` means that nothing is known of it: a fault of this project, to be seen in full.
     """
@@ -73,6 +79,10 @@ def explain(error: BaseException) -> UserError | None:
     if full is not None:
         remedy = "free some, then run the same command again"
         return UserError("disk", "has room for what is written", remedy, _reason(full))
+    if isinstance(error, OSError) and error.errno in OF_A_PATH and error.filename:
+        remedy = "correct its owner or rights, or move away what lies there"
+        place = str(error.filename2 or error.filename)
+        return UserError(place, "can be read and written", remedy, error.strerror or "")
     for link in _chain(error):
         names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(link).__mro__]
         known = next((FAULTS[name] for name in names if name in FAULTS), None)

@@ -123,6 +123,9 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "var/x")
         (sqlite3.IntegrityError("UNIQUE constraint failed"), None),
         (StoreUnreachableError("OperationalError: no such table"), "online store: answers"),
         (DecodeError("Error parsing message"), "feature registry: is whole"),
+        (PermissionError(errno.EACCES, "Permission denied", "var/x"), "var/x: can be read"),
+        (OSError(errno.EROFS, "Read-only file system", "a", None, "var/y"), "var/y: can be read"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "a part of ours"), None),
         (KeyError("a fault of ours"), None),
     ],
 )
