@@ -79,10 +79,10 @@ def explain(error: BaseException) -> UserError | None:
     if full is not None:
         remedy = "free some, then run the same command again"
         return UserError("disk", "has room for what is written", remedy, _reason(full))
-    if isinstance(error, OSError) and error.errno in OF_A_PATH and error.filename:
+    if isinstance(error, OSError) and error.errno in OF_A_PATH:
         remedy = "correct its owner or rights, or move away what lies there"
-        place = str(error.filename2 or error.filename)
-        return UserError(place, "can be read and written", remedy, error.strerror or "")
+        place = str(error.filename2 or error.filename or "a file")
+        return UserError(place, "can be read and written", remedy, error.strerror or _reason(error))
     for link in _chain(error):
         names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(link).__mro__]
         known = next((FAULTS[name] for name in names if name in FAULTS), None)

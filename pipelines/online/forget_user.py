@@ -77,6 +77,8 @@ def forget_and_describe(typed_id: str) -> Iterator[str]:
     try:
         removal = forget_user(open_store(), config, user_id, datetime.now(UTC))
     except STORE_FAILURES as error:
+        if isinstance(error, OSError) and error.filename:
+            raise  # a file of ours: the list of the forgotten, the event log's
         rule = "the online store answers"
         remedy = "start it, then run the command again: it goes on from where it was"
         raise UserError("online store", rule, remedy, type(error).__name__) from None

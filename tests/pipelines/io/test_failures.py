@@ -125,6 +125,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "var/x")
         (DecodeError("Error parsing message"), "feature registry: is whole"),
         (PermissionError(errno.EACCES, "Permission denied", "var/x"), "var/x: can be read"),
         (OSError(errno.EROFS, "Read-only file system", "a", None, "var/y"), "var/y: can be read"),
+        (PermissionError(errno.EACCES, "Failed to open local file 'z'"), "a file: can be read"),
         (FileNotFoundError(errno.ENOENT, "No such file", "a part of ours"), None),
         (KeyError("a fault of ours"), None),
     ],

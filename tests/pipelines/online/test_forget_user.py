@@ -150,6 +150,16 @@ def test_a_person_is_forgotten_whatever_the_feature_registry_knows(
     assert rows_of(person) == 0
 
 
+@pytest.mark.usefixtures("releases")
+def test_a_list_that_cannot_be_written_is_not_taken_for_a_store_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(paths, "FORGOTTEN_USERS", tmp_path)
+    with pytest.raises(IsADirectoryError):
+        app.run(["forget-user", "ann"])
+    assert rows_of("ann") > 0
+
+
 @pytest.mark.parametrize("unknown", ["nobody", "-12", "--", "--help me", "-h2", "anN"])
 def test_a_person_nobody_knows_ends_in_one_line(
     releases: list[ReleaseManifest], monkeypatch: pytest.MonkeyPatch, unknown: str
