@@ -44,10 +44,16 @@ def check_lock() -> None:
     Otherwise the release that is published could not be restored.
     """
     remedy = "run `dvc repro` to its end, then publish"
-    content = yaml.safe_load(LOCK_FILE.read_text(encoding="utf-8")) if LOCK_FILE.is_file() else {}
-    stages = (content.get("stages") or {}).values()
-    named = [out for stage in stages for out in stage.get("outs", [])]
-    expected = [out.get("md5") for out in named if out["path"] == paths.RELEASE.as_posix()]
+    try:
+        text = LOCK_FILE.read_text(encoding="utf-8") if LOCK_FILE.is_file() else "{}"
+        stages = (yaml.safe_load(text).get("stages") or {}).values()
+        named = [out for stage in stages for out in stage.get("outs", [])]
+        expected = [out.get("md5") for out in named if out["path"] == paths.RELEASE.as_posix()]
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError) as error:
+        rule = "is a file of DVC's"  # what merging two branches leaves in it is none
+        raise ReleaseError(
+            str(LOCK_FILE), rule, remedy, " ".join(str(error).split())[:120]
+        ) from None
     found = hashlib.md5(paths.RELEASE.read_bytes(), usedforsecurity=False).hexdigest()  # as DVC
     if expected != [found]:
         rule = f"names {paths.RELEASE} as it is"

@@ -205,6 +205,11 @@ def test_a_lock_that_does_not_name_the_release_is_not_published(tree: Path) -> N
         Path("dvc.lock").write_text(text)
         with pytest.raises(ReleaseError, match=r"dvc\.lock: names artifacts/release/release\.json"):
             check_lock()
+    merged = f"<<<<<<< ours\n{before}=======\n{before}>>>>>>> theirs\n"
+    for content in (b"", b"\xff\xfe", b"- a\n", b"stages: {a: {outs: [{}]}}\n", merged.encode()):
+        Path("dvc.lock").write_bytes(content)
+        with pytest.raises(ReleaseError, match=r"dvc\.lock: is a file of DVC's.*dvc repro"):
+            check_lock()
     Path("dvc.lock").unlink()
     with pytest.raises(ReleaseError, match="found: nothing"):
         check_lock()
