@@ -9,7 +9,15 @@ import polars as pl
 from expectations.contracts.errors import UserError
 from pipelines.sources.column_notes import note_items, note_log
 from pipelines.sources.config import FilesConfig
-from pipelines.sources.raw.cells import as_text, can_speak, identifier, number, spoken, unescape
+from pipelines.sources.raw.cells import (
+    as_text,
+    can_speak,
+    elements_of,
+    identifier,
+    number,
+    spoken,
+    unescape,
+)
 from pipelines.sources.raw.csv_text import CsvForm
 from pipelines.sources.raw.one_line import list_names
 from pipelines.sources.raw.record import ReadingRecord
@@ -140,8 +148,8 @@ def _path(
     if not category:
         return pl.lit(None, pl.List(pl.String))
     dtype = types[category]
-    if isinstance(dtype, pl.List):
-        column = pl.col(category)
+    if isinstance(dtype, pl.List | pl.Array):
+        column = elements_of(category, dtype, path)
     else:
         # Read before the cut: a separator such as > may be written as a reference.
         text = unescape(as_text(category, dtype, path))
@@ -149,6 +157,6 @@ def _path(
         if is_list(category):
             is_path = text.str.contains(separator, literal=True)
             column = pl.when(is_path).then(column).otherwise(split_list(text, category))
-    steps = column.list.eval(unescape(pl.element().cast(pl.String)).str.strip_chars())
+    steps = column.list.eval(unescape(pl.element()).str.strip_chars())
     kept = steps.list.eval(pl.element().filter(pl.element() != ""))
     return pl.when(kept.list.len() > 0).then(kept)

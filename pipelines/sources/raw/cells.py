@@ -137,14 +137,13 @@ def spoken(column: str, dtype: pl.DataType, file: Path) -> pl.Expr:
 
 def as_text(column: str, dtype: pl.DataType, file: Path) -> pl.Expr:
     """Return the cells of a column as text. Raises :class:`UserError` as :func:`spoken` does."""
-    cell = pl.col(column)
+    if isinstance(dtype, pl.List | pl.Array):
+        inner = pl.element().str.strip_chars()
+        kept = inner.filter((inner != "").fill_null(False))
+        return elements_of(column, dtype, file).list.eval(kept).list.join(", ")
     if not can_speak(dtype):
         raise _speechless(column, dtype, file)
-    if isinstance(dtype, pl.List | pl.Array):
-        elements = cell.arr.to_list() if isinstance(dtype, pl.Array) else cell
-        inner = pl.element().cast(pl.String).str.strip_chars()
-        kept = elements.list.eval(inner.filter((inner != "").fill_null(False)))
-        return kept.list.join(", ")
+    cell = pl.col(column)
     if dtype.is_float():
         is_whole = cell.is_finite() & (cell == cell.round())
         whole = cell.cast(pl.Int64, strict=False).cast(pl.String)
@@ -152,6 +151,15 @@ def as_text(column: str, dtype: pl.DataType, file: Path) -> pl.Expr:
     if dtype == pl.Binary:
         return decode(cell)
     return cell.cast(pl.String)
+
+
+def elements_of(column: str, dtype: pl.List | pl.Array, file: Path) -> pl.Expr:
+    """Return lists of texts. Raises :class:`UserError` as :func:`spoken` does."""
+    if not can_speak(dtype):
+        raise _speechless(column, dtype, file)
+    cell = pl.col(column)
+    lists = cell.arr.to_list() if isinstance(dtype, pl.Array) else cell
+    return lists.list.eval(pl.element().cast(pl.String))
 
 
 def can_speak(dtype: pl.DataType) -> bool:

@@ -200,8 +200,25 @@ def test_a_column_that_cannot_be_spoken_is_named(column: list[object], tmp_path:
     pl.DataFrame({"item_id": ["a"], "title": ["A"], "mine": column}).write_parquet(
         tmp_path / "items.parquet"
     )
-    with pytest.raises(UserError, match=r"column 'mine' is text \(found: type"):
-        scan_items(tmp_path / "items.parquet", FilesConfig(text=("mine",)), ReadingRecord())
+    for config in (FilesConfig(text=("mine",)), FilesConfig(category="mine")):
+        with pytest.raises(UserError, match=r"column 'mine' is text \(found: type"):
+            scan_items(tmp_path / "items.parquet", config, ReadingRecord())
+
+
+STEPS = {
+    "a list": pl.Series([["Home", None, " ", "Ink &amp; Pens"]]),
+    "a list of categories": pl.Series([["Home", "Ink & Pens"]], dtype=pl.List(pl.Categorical)),
+    "an array": pl.Series([["Home", "Ink & Pens"]], dtype=pl.Array(pl.String, 2)),
+    "a text": pl.Series(["Home > Ink & Pens"]),
+}
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_the_steps_of_a_category_are_read_from_every_type(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    pl.DataFrame({"item_id": ["a"], "title": ["A"], "mine": STEPS[kind]}).write_parquet(path)
+    items = read_items(scan_items(path, FilesConfig(category="mine"), ReadingRecord()))
+    assert items["category_path"].to_list() == [["Home", "Ink & Pens"]]
 
 
 @pytest.mark.parametrize("column", [[[{"id": 1, "name": "Drama"}]], [{"name": "Drama"}], [[["a"]]]])
