@@ -181,7 +181,7 @@ FAULTS: dict[str, tuple[Spoil, str, str, str]] = {
     ),
     "binary junk": (fill(LOG_COLUMN, JUNK), LOG_COLUMN, "the file is text", r"\x00\x01"),
     "junk catalogue": (fill("items.csv", JUNK), "items.csv", "the file is text", r"\x00\x01"),
-    "another encoding": (fill(LOG_COLUMN, LATIN), LOG_COLUMN, "UTF-8", "UTF8"),
+    "another encoding": (fill(LOG_COLUMN, LATIN), LOG_COLUMN, "UTF-8", r"Jos\xe9"),
     "ragged lines": (
         *(fill(LOG_COLUMN, b"user_id,item_id,timestamp\na,i1,2024-01-01,1,2\n"), LOG_COLUMN),
         *("every row has 3 cells", "row 1 has 5: a,i1,2024-01-01,1,2"),
