@@ -26,13 +26,10 @@ from feast.protos.feast.types.Value_pb2 import Value
 from expectations.contracts.errors import UserError
 from inference.store.online_stores.encoded_rows import EncodedRead, GivesEncodedRows
 from inference.store.online_stores.wire_format import encode_entities
+from inference.store.outage import Outage
 
 REOPEN_SECONDS = 1.0
 """How long a connection that failed is used as it is before it is opened anew."""
-SLOW_SECONDS = 0.1
-"""A failure that took longer was a wait for an answer, and so would the next one be."""
-REST_SECONDS = 1.0
-"""After a slow failure nobody waits for the store again for this long."""
 
 
 class StoreUnreachableError(Exception):
@@ -93,7 +90,7 @@ class StoreConnections:
         store = open_store()
         self._columns = {name: _columns_of(store, name) for name in services}
         self._idle = deque([_Connection(store)])
-        self._asked_again_at = 0.0
+        self._outage = Outage()
 
     def read(
         self, service: str, join_keys: tuple[str, ...], entities: Sequence[Sequence[str]]
@@ -111,7 +108,7 @@ class StoreConnections:
             StoreUnreachableError: the store did not answer.
         """
         started = time.monotonic()
-        if started < self._asked_again_at:
+        if self._outage.is_at_rest(started):
             raise StoreUnreachableError("it did not answer in time a moment ago")
         reads = [(columns, one) for one in asked for columns in self._columns[one.service]]
         connection = self._take()
@@ -119,12 +116,12 @@ class StoreConnections:
             found = iter(connection.read(reads))
         except STORE_FAILURES as error:
             connection.note_failure()
-            now = time.monotonic()
-            if now - started > SLOW_SECONDS:
-                self._asked_again_at = now + REST_SECONDS
-            raise StoreUnreachableError(f"{type(error).__name__}: {error}") from error
+            reason = f"{type(error).__name__}: {error}"
+            self._outage.note_failure(started, reason)
+            raise StoreUnreachableError(reason) from error
         finally:
             self._idle.append(connection)
+        self._outage.note_answer()
         return [
             _join(list(islice(found, len(self._columns[one.service]))), len(one.entities))
             for one in asked

@@ -54,6 +54,8 @@ RECOVERY_SECONDS = 2.0
 ANSWER_SECONDS = 6.5  # the client's own retries would take seven, one request after another
 SERVICE_LOG = "service.log"
 NO_SETTINGS: Mapping[str, object] = {}
+PATIENT: Mapping[str, object] = {"store_seconds": 5.0}
+"""A store that pauses on a busy machine is waited for: here answers matter, not their time."""
 PRODUCTION = paths.FEATURE_REPO / "feature_store.production.yaml"
 
 
@@ -238,7 +240,7 @@ def describe(name: str, heard: Heard) -> None:
 def test_no_request_fails_or_mixes_while_releases_move_and_loaders_die(
     store: str, tmp_path: Path
 ) -> None:
-    with site(store, tmp_path, N_OTHERS) as here:
+    with site(store, tmp_path, N_OTHERS, PATIENT) as here:
         third = write_telling_release(here.root, 2, N_OTHERS)
         with Readers(here.port, ASKED, N_READERS) as readers, ThreadPoolExecutor(1) as pool:
             started = time.monotonic()
