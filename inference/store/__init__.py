@@ -1,1 +1,1 @@
-"""Connections to the online store, and rows kept of it. Knows no feature by name."""
+"""Connections to the online store, rows kept of it, the registry in a file. Knows no feature by name."""
