@@ -13,7 +13,7 @@ from pipelines.experiment.study_pictures import FOLLOWED
 from pipelines.io.artefact_io import read_figures
 from pipelines.params.params import Params
 from pipelines.release.code_version import read_code_version
-from pipelines.release.tracking import EXPERIMENT, METRICS_AT_ONCE, open_tracking
+from pipelines.release.tracking import METRICS_AT_ONCE, id_of_experiment, open_tracking
 
 RUN_NAME = "study"
 STUDY_TAG = "study_folder"
@@ -34,10 +34,9 @@ def log_study(params: Params, folder: Path) -> str:
         ReleaseError: what is kept there cannot be read.
     """
     client = open_tracking()
-    experiment = client.get_experiment_by_name(EXPERIMENT)
     tags = {STUDY_TAG: folder.name, **read_code_version().tags()}
     with mlflow.start_run(
-        experiment_id=experiment.experiment_id, run_name=RUN_NAME, tags=tags
+        experiment_id=id_of_experiment(client), run_name=RUN_NAME, tags=tags
     ) as run:
         run_id = str(run.info.run_id)
         mlflow.log_params(

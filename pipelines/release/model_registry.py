@@ -17,6 +17,7 @@ from expectations.contracts.errors import ReleaseError
 from inference.release import registered
 from inference.release.manifest import ReleaseManifest
 from pipelines.release.tracking import RELEASE_TAG
+from pipelines.release.tracking_database import once
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,8 @@ def describe_model(client: MlflowClient, name: str, purpose: str) -> None:
     try:
         known = client.get_registered_model(name)
     except MlflowException:
-        client.create_registered_model(name, description=purpose)
+        with once():
+            client.create_registered_model(name, description=purpose)
         return
     if not known.description:
         client.update_registered_model(name, purpose)

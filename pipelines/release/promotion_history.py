@@ -21,6 +21,7 @@ from expectations.contracts.errors import ReleaseError
 from inference.release.registered import HISTORY_MODEL, RELEASE_MODEL
 from pipelines.io.processes import is_running
 from pipelines.release.promotion import Promotion
+from pipelines.release.tracking_database import once
 
 REGISTRY_TAG = "registry_id"
 STATE_TAG = "state"
@@ -123,13 +124,10 @@ class PromotionHistory:
             f"Every move of the champion of {RELEASE_MODEL}, one version each, in order. Written "
             "by `explorer promote`; leave it as it is: rollbacks are read from it."
         )
-        try:
+        with once():
             self._client.create_registered_model(
                 HISTORY_MODEL, tags={REGISTRY_TAG: uuid4().hex}, description=description
             )
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another's first move came first
-                raise
 
 
 class EnteredMove:

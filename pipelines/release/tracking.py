@@ -14,9 +14,10 @@ from pathlib import Path
 import mlflow
 import yaml
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
+from mlflow.entities import LifecycleStage, Metric, Param
 
 from expectations.contracts.content_hash import hash_content
+from expectations.contracts.errors import ReleaseError
 from inference.release.registry_answer import require_registry
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_figures
@@ -27,7 +28,12 @@ from pipelines.release.artefact_place import artefact_place, follow_move
 from pipelines.release.code_version import read_code_version
 from pipelines.release.release_record import LOCK_FILE
 from pipelines.release.runs.datasets import log_datasets
-from pipelines.release.tracking_database import make_tracking_database, readable
+from pipelines.release.tracking_database import (
+    make_tracking_database,
+    once,
+    readable,
+    without_password,
+)
 
 EXPERIMENT = "interest_explorer"  # the name of the Feast project: its pages look for runs there
 WRITERS = ("mlflow.store.db.utils", "feast.mlflow_integration.logger")
@@ -73,7 +79,8 @@ def open_tracking() -> MlflowClient:
         mlflow.set_tracking_uri(uri)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         if client.get_experiment_by_name(EXPERIMENT) is None:
-            client.create_experiment(EXPERIMENT, artifact_location=artefact_place(uri))
+            with once():
+                client.create_experiment(EXPERIMENT, artifact_location=artefact_place(uri))
         else:
             follow_move(uri, EXPERIMENT)
     return client
@@ -95,9 +102,8 @@ def run_of_release(client: MlflowClient, release_id: str) -> Iterator[str]:
 @contextmanager
 def run_of_build(client: MlflowClient, name: str, tags: Mapping[str, str]) -> Iterator[str]:
     """Yield the id of a run with settings, figures, files and data of the working tree."""
-    experiment = client.get_experiment_by_name(EXPERIMENT)
     with mlflow.start_run(
-        experiment_id=experiment.experiment_id,
+        experiment_id=id_of_experiment(client),
         run_name=name,
         tags={**tags, **read_code_version().tags()},
     ) as run:
@@ -107,6 +113,22 @@ def run_of_build(client: MlflowClient, name: str, tags: Mapping[str, str]) -> It
         _log_files(client, run_id)
         log_datasets()
         yield run_id
+
+
+def id_of_experiment(client: MlflowClient) -> str:
+    """Return the id of the experiment that runs are logged to.
+
+    Raises:
+        ReleaseError: somebody deleted it in MLflow; until it is purged it can be restored.
+    """
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    number = str(experiment.experiment_id)
+    if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
+        command = f"mlflow experiments restore --experiment-id {number}"
+        remedy = f"`MLFLOW_TRACKING_URI={without_password(tracking_uri())} {command}`"
+        found = str(experiment.lifecycle_stage)
+        raise ReleaseError(f"MLflow experiment {EXPERIMENT}", "is active", remedy, found)
+    return number
 
 
 def lock_hash() -> str:

@@ -64,12 +64,27 @@ def readable(uri: str) -> Iterator[None]:
             raise
         rule = "is a tracking store that this version of MLflow can read"
         reason = " ".join(str(error).split())[:MAX_REASON]
-        raise ReleaseError(_without_password(uri), rule, _remedy(uri), reason) from None
+        raise ReleaseError(without_password(uri), rule, _remedy(uri), reason) from None
+
+
+@contextmanager
+def once() -> Iterator[None]:
+    """Let it pass that what is made within is there already: another process was first."""
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def is_database(uri: str) -> bool:
     """Say whether MLflow opens this address as a database, without a server between."""
     return uri.split(":")[0].split("+")[0] in DATABASE_ENGINES
+
+
+def without_password(uri: str) -> str:
+    """Return an address as it may be shown."""
+    return make_url(uri).render_as_string(hide_password=True)
 
 
 def _remedy(uri: str) -> str:
@@ -79,7 +94,3 @@ def _remedy(uri: str) -> str:
             "backup, or move it aside and publish the releases again"
         )
     return "start the server, or set MLFLOW_TRACKING_URI to one that answers"
-
-
-def _without_password(uri: str) -> str:
-    return make_url(uri).render_as_string(hide_password=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -13,10 +14,15 @@ from pathlib import Path
 import mlflow.store.db.utils
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities.model_registry import RegisteredModel
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from expectations.contracts.errors import ReleaseError
 from pipelines.io.tracking_address import SQLITE, require_one_server
-from pipelines.release.tracking_database import make_tracking_database, readable
+from pipelines.release.model_registry import describe_model
+from pipelines.release.tracking import EXPERIMENT, id_of_experiment, open_tracking
+from pipelines.release.tracking_database import make_tracking_database, once, readable
 
 MAKE = "import sys; from pipelines.release.tracking_database import make_tracking_database as m; "
 KILLS = 8
@@ -80,3 +86,45 @@ def test_kills_at_any_moment_of_making_it_leave_nothing_that_stays_broken(tmp_pa
     assert make_elsewhere(tmp_path).wait() == 0
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
     assert MlflowClient(tracking_uri=uri_of(tmp_path)).get_experiment_by_name("Default") is not None
+
+
+def test_what_another_process_makes_meanwhile_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that look at once find nothing, and both go on to make it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri_of(tmp_path))
+    other = open_tracking()
+    other.create_registered_model("of both", description="by the other")
+    mine = open_tracking()
+    with monkeypatch.context() as before:
+        before.setattr(MlflowClient, "get_experiment_by_name", lambda *_: None)
+        before.setattr(MlflowClient, "get_registered_model", _absent)
+        open_tracking()
+        describe_model(mine, "of both", "by this one")
+    assert [e.name for e in mine.search_experiments()].count(EXPERIMENT) == 1
+    assert mine.get_registered_model("of both").description == "by the other"
+
+
+def test_what_cannot_be_made_for_another_reason_is_told(tmp_path: Path) -> None:
+    client = MlflowClient(tracking_uri=uri_of(tmp_path))
+    with pytest.raises(MlflowException, match="name"), once():
+        client.create_experiment("")
+
+
+def test_a_deleted_experiment_is_told_with_what_restores_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri_of(tmp_path))
+    client = open_tracking()
+    number = id_of_experiment(client)
+    client.delete_experiment(number)
+    with pytest.raises(ReleaseError, match="is active") as caught:
+        id_of_experiment(open_tracking())
+    (remedy,) = re.findall("`([^`]*)`", str(caught.value))
+    mlflow_there = f"PATH={Path(sys.executable).parent}:$PATH {remedy}"
+    subprocess.run(["bash", "-c", mlflow_there], check=True, capture_output=True, cwd=tmp_path)
+    assert id_of_experiment(open_tracking()) == number
+
+
+def _absent(_: MlflowClient, name: str) -> RegisteredModel:
+    raise MlflowException(f"{name} not found", RESOURCE_DOES_NOT_EXIST)
