@@ -58,8 +58,7 @@ def remove_alias(client: MlflowClient, alias: str) -> None:
 
 def registered_versions(client: MlflowClient) -> set[int]:
     """Return the versions that the release model has now; deleted ones are not among them."""
-    found = client.search_model_versions(f"name = '{registered.RELEASE_MODEL}'")
-    return {int(version.version) for version in found}
+    return _versions_of(client, registered.RELEASE_MODEL)
 
 
 def members_follow(client: MlflowClient, alias: str) -> None:
@@ -79,9 +78,12 @@ def members_follow(client: MlflowClient, alias: str) -> None:
         members[registered.PLANNER_MODEL] = found.planner_version
         members[registered.RECOMMENDER_MODEL] = found.recommender_version
     for name, member in members.items():
-        if member:
+        if member in _versions_of(client, name):
             client.set_registered_model_alias(name, alias, str(member))
-        elif client.search_registered_models(f"name = '{name}'"):
+            continue
+        if member:
+            log.warning("version %s of %s was deleted: it gets no alias %s", member, name, alias)
+        if client.search_registered_models(f"name = '{name}'"):
             client.delete_registered_model_alias(name, alias)
 
 
@@ -116,3 +118,7 @@ def digest_of(manifest: ReleaseManifest) -> str:
     """Return the SHA-256 of all that a manifest says, figures and gates included."""
     content = json.dumps(manifest.to_json(), sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _versions_of(client: MlflowClient, name: str) -> set[int]:
+    return {int(version.version) for version in client.search_model_versions(f"name = '{name}'")}

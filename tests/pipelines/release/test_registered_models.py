@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,23 @@ def test_planner_and_recommender_bear_the_alias_of_their_release(tree: Published
     finally:
         if before is not None:
             point_alias(client, CHAMPION, before)
+
+
+def test_a_member_that_was_deleted_is_told_and_the_others_follow(
+    tree: PublishedReleases,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    copied = shutil.copytree(tree.root, tmp_path / "copied", symlinks=True)
+    monkeypatch.chdir(copied)
+    client = open_tracking()
+    client.delete_model_version(PLANNER_MODEL, "1")
+    client.delete_registered_model_alias(RECOMMENDER_MODEL, CHALLENGER)
+    members_follow(client, CHALLENGER)
+    assert f"version 1 of {PLANNER_MODEL} was deleted" in caplog.text
+    assert CHALLENGER not in client.get_registered_model(PLANNER_MODEL).aliases
+    assert client.get_model_version_by_alias(RECOMMENDER_MODEL, CHALLENGER).version == 1
 
 
 def test_a_description_that_people_wrote_stays() -> None:
