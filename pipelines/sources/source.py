@@ -14,6 +14,7 @@ from expectations.contracts.tables import INTERACTIONS, ITEMS
 from expectations.suites.raw_data import RawNames, RawProfile, check_raw_data
 from pipelines.io import paths
 from pipelines.io.artefact_io import read_table, write_json, write_table
+from pipelines.sources.alike_ids import note_alike
 from pipelines.sources.canonical import (
     PIECE_ROWS,
     add_tags,
@@ -127,6 +128,8 @@ def _write_raw(
     names = RawNames(str(raw.items.file), str(raw.interactions.file))
     pieces = in_pieces(interactions)
     profile = check_raw_data(items, pieces, names, paths.DATA_DOCS, paths.GUARD_NOTES)
+    note_alike(raw.record, raw.interactions.file, "users", interactions["user_id"])
+    note_alike(raw.record, raw.items.file, "items", items["item_id"])
     # tags given in the test period would tell of it: they are cut where fitting ends
     until = make_timeline(interactions.lazy(), split).fit_until
     write_table(add_tags(items, raw, until), written.items, ITEMS)
