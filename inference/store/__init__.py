@@ -1,1 +1,1 @@
-"""Connections to the online store, rows kept of it, the registry's file. Knows no feature by name."""
+"""Connections to the online store, rows kept of it, a registry's file. Knows no feature by name."""
