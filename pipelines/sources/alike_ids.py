@@ -10,6 +10,7 @@ from pipelines.sources.raw.one_line import shorten
 from pipelines.sources.raw.record import ReadingRecord
 
 SHOWN = 4
+"""Ids in the note: two pairs as a rule."""
 WAYS = "case, leading zeros, a .0 at the end or how accents are encoded"
 
 

@@ -56,9 +56,12 @@ def encode_by_torch(model: SequenceTransformer, histories: Sequences) -> np.ndar
 def test_states_are_those_of_the_transformer(shape: dict[str, int]) -> None:
     model = make(shape)
     histories = draw(shape["max_length"])
-    states, expected = HistoryEncoder(model).encode(histories), encode_by_torch(model, histories)
+    states, by_torch = HistoryEncoder(model).encode(histories), encode_by_torch(model, histories)
+    expected = encode_by_torch(model.double(), histories)
     assert states.dtype == np.float32
-    np.testing.assert_allclose(states, expected, atol=CLOSE)
+    # nearly equal numbers are normalised to far ones, last bits and all: in torch's float32 too
+    own_error = np.abs(by_torch - expected).max()
+    np.testing.assert_allclose(states, expected, atol=CLOSE + 4 * own_error)
     assert np.abs(expected[0] - expected[1]).max() > 100 * CLOSE or shape["max_length"] == 1
 
 
