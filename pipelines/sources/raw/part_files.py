@@ -46,6 +46,7 @@ def find_parts(path: Path) -> list[Part]:
         rule, remedy = "the export was finished", "let it finish, or export again"
         raise UserError(str(path), rule, remedy, f"{UNFINISHED} in it")
     files = [file for file in sorted(path.rglob("*")) if file.is_file() and _counts(file, path)]
+    _require_followed(path)
     if not files:
         raise UserError(str(path), "the folder holds part files", "export it again")
     parts = [_part(file, path) for file in files]
@@ -57,6 +58,14 @@ def find_parts(path: Path) -> list[Part]:
         sample = next(p.path for p in parts if tuple(p.partition) != tuple(parts[0].partition))
         raise UserError(str(path), rule, remedy, shorten(str(sample.relative_to(path))))
     return parts
+
+
+def _require_followed(folder: Path) -> None:
+    """Refuse links to folders, whose files would not be found, and links to nothing."""
+    links = [one for one in sorted(folder.rglob("*")) if one.is_symlink() and not one.is_file()]
+    if left_out := [str(one.relative_to(folder)) for one in links if _counts(one, folder)]:
+        rule, remedy = "every link in it leads to a file", "put the files themselves there"
+        raise UserError(str(folder), rule, remedy, shorten(", ".join(left_out)))
 
 
 def _counts(file: Path, folder: Path) -> bool:

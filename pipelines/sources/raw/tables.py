@@ -107,7 +107,9 @@ def scan_raw(
     if not frames:
         raise UserError(str(path), "some part has rows", "they are empty: export them again")
     _require_like_types(path, frames, wanted)
-    return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
+    if len(frames) == 1:
+        return frames[0]
+    return pl.concat([_in_microseconds(frame, path) for frame in frames], how="diagonal_relaxed")
 
 
 def names_of(frame: pl.LazyFrame, path: Path) -> list[str]:
@@ -196,6 +198,13 @@ def _require_like_types(path: Path, frames: list[pl.LazyFrame], wanted: tuple[st
                 rule = f"column {name!r} is of one type in all parts"
                 found = f"{first[name]} in one, {types[name]} in another"
                 raise UserError(str(path), rule, "export all parts alike", found)
+
+
+def _in_microseconds(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
+    """Return a part whose times are not coarser than ours: joined parts take the coarsest unit."""
+    types = types_of(frame, path).items()
+    coarse = [n for n, dtype in types if isinstance(dtype, pl.Datetime) and dtype.time_unit == "ms"]
+    return frame.with_columns(pl.col(coarse).dt.cast_time_unit("us"))
 
 
 def _kind(dtype: pl.DataType) -> str:
